@@ -1,0 +1,1 @@
+"""Co-simulation: golden model, simulator and benches."""

@@ -1,0 +1,1 @@
+"""Hardware: configuration, compiler and RTL. Imports of `sw` only `numbers` and `bundle`."""

@@ -1,0 +1,37 @@
+"""Errors meant for people: what is wrong, where, the legal range, what to do.
+
+Every error that bad input can cause derives from `GatewrightError`; the
+command line prints its text and exits with status 2.
+"""
+
+
+class GatewrightError(ValueError):
+    """Base of all errors caused by what the user gave."""
+
+
+class ConfigError(GatewrightError):
+    """A configuration value is outside its legal range."""
+
+
+class CapacityError(GatewrightError):
+    """A model does not fit the memories of an accelerator."""
+
+
+class AccumulatorOverflowError(GatewrightError):
+    """Some input could overflow a 32-bit accumulator."""
+
+
+class DataError(GatewrightError):
+    """A data set is malformed."""
+
+
+class BundleError(GatewrightError):
+    """A model bundle, image or checkpoint is malformed."""
+
+
+class RunFolderError(GatewrightError):
+    """A run folder exists already, or lacks what a step needs."""
+
+
+class ToolError(GatewrightError):
+    """An outside tool (compiler, simulator, synthesiser) is missing or failed."""

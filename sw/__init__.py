@@ -1,0 +1,1 @@
+"""Software: training, compression and the integer model. Imports neither `hw` nor `cosim`."""
