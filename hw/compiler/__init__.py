@@ -1,0 +1,1 @@
+"""From a bundle to what the accelerator loads: image and program."""
