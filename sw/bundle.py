@@ -66,11 +66,11 @@ class Matrix:
 def _bias(values: np.ndarray, rows: int, what: str) -> np.ndarray:
     values = np.asarray(values)
     if values.shape != (rows,) or not np.issubdtype(values.dtype, np.integer):
-        raise BundleError(
-            f"{what} bias must be {rows} integers, not {values.dtype} of shape {values.shape}"
-        )
+        raise BundleError(f"{what} bias must be {rows} integers, not {values.dtype} of shape {values.shape}")
     if values.min() < ACCUMULATOR.min or values.max() > ACCUMULATOR.max:
-        raise BundleError(f"{what} bias must fit {ACCUMULATOR.bits} bits, not {values.min()} to {values.max()}")
+        raise BundleError(
+            f"{what} bias must fit {ACCUMULATOR.bits} bits, not {values.min()} to {values.max()}"
+        )
     return values.astype(np.int32)
 
 
@@ -255,7 +255,9 @@ class Bundle:
         for name in ("mean", "deviation"):
             values = np.asarray(getattr(self, name), dtype=np.float64)
             if values.shape != (self.input_size,) or not np.isfinite(values).all():
-                raise BundleError(f"{name} must be {self.input_size} finite numbers, not shape {values.shape}")
+                raise BundleError(
+                    f"{name} must be {self.input_size} finite numbers, not shape {values.shape}"
+                )
             object.__setattr__(self, name, values)
         if (self.deviation <= 0).any():
             raise BundleError("deviation must be positive in every element")
@@ -324,7 +326,9 @@ class Bundle:
                 matrix=Matrix(arrays["head_matrix"], Fixed(**meta["head"]["matrix"])),
                 bias=arrays["head_bias"],
             )
-            return cls(layers, head, arrays["mean"], arrays["deviation"], tuple(meta["labels"]), meta["notes"])
+            return cls(
+                layers, head, arrays["mean"], arrays["deviation"], tuple(meta["labels"]), meta["notes"]
+            )
         except (KeyError, TypeError) as error:
             raise BundleError(f"{path}: not a complete bundle (missing or wrong entry {error})") from error
 
@@ -352,7 +356,7 @@ def read_npz(path: Path, what: str, version: int) -> tuple[dict, dict[str, np.nd
         The file is missing, foreign, truncated or of another version.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         meta = json.loads(arrays.pop("meta").tobytes())
         found = meta["version"]

@@ -54,7 +54,9 @@ class Image:
 
     def _program_words(self) -> np.ndarray:
         shifts = range(0, OP_BITS, 32)
-        return np.array([[(op.encode() >> s) & 0xFFFFFFFF for s in shifts] for op in self.program], dtype=np.int64)
+        return np.array(
+            [[(op.encode() >> s) & 0xFFFFFFFF for s in shifts] for op in self.program], dtype=np.int64
+        )
 
     def stored_bits(self, config: AcceleratorConfig) -> dict[str, int]:
         """Give the bits that the image occupies, by memory: padding, indices and biases included."""
@@ -137,6 +139,10 @@ class Compiled:
             program = tuple(Op.decode(int(word, 16)) for word in meta.pop("program"))
             config = AcceleratorConfig.from_json(meta.pop("config"))
             input_format = Fixed(**meta.pop("input_format"))
-            return cls(config=config, image=Image(program=program, **arrays), input_format=input_format, **meta)
+            return cls(
+                config=config, image=Image(program=program, **arrays), input_format=input_format, **meta
+            )
         except (KeyError, TypeError) as error:
-            raise BundleError(f"{path}: not a complete compiled model (missing or wrong entry {error})") from error
+            raise BundleError(
+                f"{path}: not a complete compiled model (missing or wrong entry {error})"
+            ) from error

@@ -1,0 +1,25 @@
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.ready
+
+.PHONY: demo test lint clean
+
+demo: $(READY) ## Train, compress, compile, simulate and report on spoken digits, in runs/demo
+	$(VENV)/bin/gatewright demo --run runs/demo --overwrite
+
+test: $(READY) ## Run the test suite
+	$(VENV)/bin/pytest -n 2
+
+lint: $(READY) ## Check style and types
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --disable-pip-version-check -q --progress-bar on -c constraints.txt -e '.[test]'
+	touch $@
+
+clean: ## Remove the environment and all runs
+	rm -rf $(VENV) runs

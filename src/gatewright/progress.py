@@ -1,0 +1,10 @@
+"""Progress of long work, as a callback so that no room depends on a terminal."""
+
+from collections.abc import Callable
+
+Progress = Callable[[str, int, int, str], None]
+"""Called with what is being done, steps done, steps in all, and a short remark (may be empty)."""
+
+
+def silent(what: str, done: int, total: int, remark: str) -> None:
+    """Show nothing."""
