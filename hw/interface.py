@@ -2,8 +2,8 @@
 
 import enum
 
-from amaranth.lib import data
 from amaranth.hdl import signed
+from amaranth.lib import data
 
 
 class Region(enum.IntEnum):
@@ -26,7 +26,8 @@ LOAD = data.StructLayout({"data": 32, "address": LOAD_ADDRESS})
 """Payload of the load bus: one memory word per transfer."""
 
 JOB = data.StructLayout({"steps": 16, "fresh": 1})
-"""A sequence to run: its number of steps, at least 1; `fresh` starts from zero state, else the state is carried over."""
+"""A sequence to run: its number of steps, at least 1. `fresh` starts from zero state; otherwise the state
+is carried over from the job before."""
 
 RESULT = data.StructLayout({"data": signed(32), "last": 1})
 """Payload of the output stream; `last` marks the final element of a vector."""
@@ -40,8 +41,8 @@ COUNTERS = data.StructLayout(
         "output_wait": 32,
     }
 )
-"""Cycles of the latest job: from its start to the end of its last op; with the matrix engine
-multiplying in every lane; with the drain unit at work; waiting for the input stream; with an output waiting to be taken."""
+"""Cycles of the latest job: from its start to the end of its last op; with the matrix engine multiplying in
+every lane; with the drain unit at work; waiting for the input stream; with an output waiting to be taken."""
 
 
 class ErrorCode(enum.IntEnum):

@@ -26,6 +26,10 @@ class Unit(enum.IntFlag):
     OUTPUT = 8
 
 
+NO_UNITS = Unit(0)
+"""The empty set of units."""
+
+
 class Opcode(enum.IntEnum):
     """What an op does."""
 
@@ -123,7 +127,7 @@ class Op:
     opcode: Opcode
     arguments: dict[str, int] = field(default_factory=dict)
     when: When = When.ALWAYS
-    wait: Unit = Unit(0)
+    wait: Unit = NO_UNITS
     end: bool = False
 
     def __post_init__(self):

@@ -1,14 +1,13 @@
 """The integer model: what compression makes, the compiler reads and every run keeps on disk."""
 
-import json
-import os
-import zipfile
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from gatewright.errors import AccumulatorOverflowError, BundleError
+from gatewright.storage import read_npz, write_npz
 from gatewright.sw.numbers import ACCUMULATOR, STATE, Fixed, hidden_format
 
 GATES = ("input", "forget", "cell", "output")
@@ -238,7 +237,7 @@ class Bundle:
     def __post_init__(self):
         if not self.layers:
             raise BundleError("a bundle needs at least one layer")
-        for lower, upper in zip(self.layers, self.layers[1:], strict=False):
+        for lower, upper in pairwise(self.layers):
             if upper.input_size != lower.hidden_size or upper.input_format != lower.hidden_format:
                 raise BundleError(
                     f"a layer takes {upper.input_size} inputs ({upper.input_format}), but the layer below gives "
@@ -281,7 +280,7 @@ class Bundle:
     def save(self, path: Path) -> None:
         """Write the bundle as one ``.npz`` file (plain arrays and JSON, nothing executable)."""
         arrays = {"mean": self.mean, "deviation": self.deviation}
-        meta = {"version": _VERSION, "labels": self.labels, "notes": self.notes, "layers": []}
+        meta: dict = {"version": _VERSION, "labels": self.labels, "notes": self.notes, "layers": []}
         for k, layer in enumerate(self.layers):
             meta["layers"].append(
                 {
@@ -335,35 +334,3 @@ class Bundle:
 
 def _format_to_json(format: Fixed) -> dict:
     return {"bits": format.bits, "frac": format.frac}
-
-
-def write_npz(path: Path, meta: dict, arrays: dict[str, np.ndarray]) -> None:
-    """Write arrays and JSON meta data to one ``.npz``; the file appears whole or not at all."""
-    path = Path(path)
-    partial = path.with_name(path.name + ".partial")
-    text = np.frombuffer(json.dumps(meta, sort_keys=True).encode(), dtype=np.uint8)
-    with partial.open("wb") as stream:
-        np.savez_compressed(stream, meta=text, **arrays)
-    os.replace(partial, path)
-
-
-def read_npz(path: Path, what: str, version: int) -> tuple[dict, dict[str, np.ndarray]]:
-    """Read what `write_npz` wrote; never unpickles.
-
-    Raises
-    ------
-    BundleError
-        The file is missing, foreign, truncated or of another version.
-    """
-    try:
-        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-        meta = json.loads(arrays.pop("meta").tobytes())
-        found = meta["version"]
-    except FileNotFoundError as error:
-        raise BundleError(f"{path}: no such file") from error
-    except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise BundleError(f"{path}: not a {what} file ({error})") from error
-    if found != version:
-        raise BundleError(f"{path}: {what} version {found}; this release reads version {version}")
-    return meta, arrays

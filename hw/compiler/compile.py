@@ -1,6 +1,6 @@
 """Compile a bundle for a configuration, or find the configuration that a bundle needs."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -95,8 +95,8 @@ def smallest_config(
     """
     config = AcceleratorConfig(lanes=lanes, cell_lanes=cell_lanes, activation_bits=bundle.input_format.bits)
     needs = [_build(bundle, config, mode, True, True)[1] for mode in modes]
-    smallest = {field.name: field.default for field in fields(AcceleratorConfig) if field.name in _UNIT}
-    for name in smallest:
+    smallest = {}
+    for name in _UNIT:
         need = max(16 if name.endswith("depth") else 2, *(demands[name] for demands in needs))
         smallest[name] = 1 << (need - 1).bit_length()
     return replace(config, **smallest)

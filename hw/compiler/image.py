@@ -9,7 +9,7 @@ from gatewright.errors import BundleError
 from gatewright.hw.config import WEIGHT_BITS, AcceleratorConfig
 from gatewright.hw.interface import Region, load_address
 from gatewright.hw.ops import OP_BITS, Op
-from gatewright.sw.bundle import read_npz, write_npz
+from gatewright.storage import read_npz, write_npz
 from gatewright.sw.numbers import ACCUMULATOR, Fixed
 
 _VERSION = 1

@@ -7,15 +7,16 @@ import numpy as np
 from gatewright.hw.compiler.image import Image
 from gatewright.hw.compiler.pack import Packed
 from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.ops import Op, Opcode, Unit, When
+from gatewright.hw.ops import NO_UNITS, Op, Opcode, Unit, When
 
 
 class Builder:
     """Collects the ops of one time step and the memory contents that they refer to.
 
-    Addresses are handed out from 0 upward in every memory, in the order of the calls. The wait sets below
-    are what the single set of accumulators needs: a product never starts while the drain unit empties them, and the drain unit
-    never starts before the last product is written. Only the input of the next step runs beside the cell unit.
+    Addresses are handed out from 0 upward in every memory, in the order of the calls. The wait sets
+    are what the single set of accumulators needs: no product starts while the drain unit empties
+    them, and the drain unit never starts before the last product is written. Only the input of the
+    next step runs beside the cell unit.
 
     Parameters
     ----------
@@ -104,7 +105,7 @@ class Builder:
         self._biases.append(padded.reshape(-1, width))
         return base
 
-    def _emit(self, opcode: Opcode, arguments: dict, when: When = When.ALWAYS, wait: Unit = Unit(0)) -> None:
+    def _emit(self, opcode: Opcode, arguments: dict, when: When = When.ALWAYS, wait: Unit = NO_UNITS) -> None:
         self._ops.append(Op(opcode, arguments, when, wait))
 
 

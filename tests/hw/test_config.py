@@ -50,5 +50,5 @@ def test_unreadable_files_are_refused(tmp_path, text):
     path.write_text(text)
     with pytest.raises(ConfigError):
         AcceleratorConfig.load(path)
-    with pytest.raises(ConfigError, match="missing.json"):
+    with pytest.raises(ConfigError, match=r"missing\.json"):
         AcceleratorConfig.load(tmp_path / "missing.json")
