@@ -1,5 +1,6 @@
 """Compile a bundle for a configuration, or find the configuration that a bundle needs."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -75,26 +76,33 @@ def compile_bundle(
         input_format=bundle.input_format,
         hidden_results=hidden_results,
         logit_results=logit_results,
-        useful_macs=sum(
-            int(np.count_nonzero(matrix.values))
-            for layer in bundle.layers
-            for matrix in (layer.input, layer.recurrent)
-        ),
+        input_macs=sum(int(np.count_nonzero(layer.input.values)) for layer in bundle.layers),
+        recurrent_macs=sum(int(np.count_nonzero(layer.recurrent.values)) for layer in bundle.layers),
     )
 
 
 def smallest_config(
-    bundle: Bundle, *, lanes: int, cell_lanes: int, modes: tuple[Mode, ...] = ("dense", "sparse")
+    models: Sequence[tuple[Bundle, Mode]], *, lanes: int, cell_lanes: int
 ) -> AcceleratorConfig:
-    """Give the configuration with the smallest power-of-two memories that hold a bundle in all of `modes`.
+    """Give the configuration with the smallest power-of-two memories that hold each of some models.
+
+    Parameters
+    ----------
+    models : sequence of (Bundle, "dense" or "sparse")
+        What must fit, one at a time; all with the same activation width.
+    lanes, cell_lanes : int
+        As in `AcceleratorConfig`.
 
     Raises
     ------
     ConfigError
         No legal configuration holds the bundle.
     """
-    config = AcceleratorConfig(lanes=lanes, cell_lanes=cell_lanes, activation_bits=bundle.input_format.bits)
-    needs = [_build(bundle, config, mode, True, True)[1] for mode in modes]
+    widths = {bundle.input_format.bits for bundle, _ in models}
+    if len(widths) != 1:
+        raise ConfigError(f"the models must share one activation width, not {sorted(widths)}")
+    config = AcceleratorConfig(lanes=lanes, cell_lanes=cell_lanes, activation_bits=widths.pop())
+    needs = [_build(bundle, config, mode, True, True)[1] for bundle, mode in models]
     smallest = {}
     for name in _UNIT:
         need = max(16 if name.endswith("depth") else 2, *(demands[name] for demands in needs))

@@ -84,8 +84,8 @@ class Compiled:
         Format of x.
     hidden_results, logit_results : bool
         Whether results hold the hidden vector of every step, and the logits behind the last one.
-    useful_macs : int
-        Multiply-accumulates with true non-zero weights in one step, the head left out.
+    input_macs, recurrent_macs : int
+        Multiply-accumulates with true non-zero weights in one step, by the part of the layers; the head is left out.
     """
 
     config: AcceleratorConfig
@@ -96,11 +96,19 @@ class Compiled:
     input_format: Fixed
     hidden_results: bool
     logit_results: bool
-    useful_macs: int
+    input_macs: int
+    recurrent_macs: int
 
     def result_count(self, steps: int) -> int:
         """Give the number of transfers on the output stream for a sequence of `steps` steps."""
         return self.hidden_results * steps * self.hidden_size + self.logit_results * self.classes
+
+    def useful_macs(self, steps: int) -> int:
+        """Give the multiply-accumulates with true non-zero weights of a fresh sequence, the head left out.
+
+        The recurrent product of the first step, whose state is zero, is not done and does not count.
+        """
+        return steps * self.input_macs + (steps - 1) * self.recurrent_macs
 
     def split_results(self, results: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
         """Split a sequence's results into hidden [steps, hidden_size] (or [0, ...]) and logits [classes] (or [0])."""
@@ -118,7 +126,8 @@ class Compiled:
             "input_format": {"bits": self.input_format.bits, "frac": self.input_format.frac},
             "hidden_results": self.hidden_results,
             "logit_results": self.logit_results,
-            "useful_macs": self.useful_macs,
+            "input_macs": self.input_macs,
+            "recurrent_macs": self.recurrent_macs,
             "program": [f"{op.encode():#034x}" for op in self.image.program],
         }
         image = self.image
