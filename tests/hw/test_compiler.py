@@ -123,8 +123,8 @@ def test_results_are_split():
 
 def test_useful_work_is_the_non_zeros():
     bundle = random_bundle(3, inputs=5, hidden=12, kept=1)
-    nonzeros = sum(np.count_nonzero(m.values) for m in (bundle.layers[0].input, bundle.layers[0].recurrent))
-    assert compile_bundle(bundle, CONFIG, mode="dense").useful_macs == nonzeros
+    by_part = [np.count_nonzero(m.values) for m in (bundle.layers[0].input, bundle.layers[0].recurrent)]
+    assert compile_bundle(bundle, CONFIG, mode="dense").useful_macs(3) == 3 * by_part[0] + 2 * by_part[1]
 
 
 def test_save_and_load(tmp_path):
@@ -156,15 +156,14 @@ def test_a_model_that_does_not_fit_says_by_how_much():
 
 
 def test_a_model_beyond_every_accelerator_is_refused():
+    bundle = random_bundle(2, inputs=2, hidden=520, lanes=4)
     with pytest.raises(CapacityError, match="too large for any accelerator"):
-        smallest_config(
-            random_bundle(2, inputs=2, hidden=520, lanes=4), lanes=4, cell_lanes=1, modes=("dense",)
-        )
+        smallest_config([(bundle, "dense")], lanes=4, cell_lanes=1)
 
 
 def test_the_smallest_config_holds_the_bundle():
     bundle = random_bundle(2, hidden=40, kept=3)
-    config = smallest_config(bundle, lanes=8, cell_lanes=2)
+    config = smallest_config([(bundle, "dense"), (bundle, "sparse")], lanes=8, cell_lanes=2)
     for mode in ("dense", "sparse"):
         compile_bundle(bundle, config, mode=mode, hidden_results=True)
     half = {**config.to_json(), "weight_depth": config.weight_depth // 2}
