@@ -1,0 +1,65 @@
+"""Streams: connecting them, and merging two into one."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+
+def connect(m: Module, producer, consumer) -> None:
+    """Connect two stream interfaces whose payloads have the same shape.
+
+    `amaranth.lib.wiring.connect` compares widths only, so a signed and an unsigned payload
+    would meet unnoticed.
+
+    Raises
+    ------
+    TypeError
+        The shapes of the payloads differ.
+    """
+    shapes = [interface.payload.shape() for interface in (producer, consumer)]
+    if shapes[0] != shapes[1]:
+        raise TypeError(f"streams of {shapes[0]!r} and {shapes[1]!r} cannot be connected")
+    wiring.connect(m, producer, consumer)
+
+
+class Merge(wiring.Component):
+    """Merge two streams of vectors, one whole vector after another.
+
+    Combinational: no latency, one transfer per cycle. An input that has begun a vector keeps the output until its
+    `last` transfer; when both begin in the same cycle `first` goes first.
+
+    Parameters
+    ----------
+    layout : StructLayout
+        Payload of all three streams, with a field `last` that marks the final element of a vector.
+
+    Members
+    -------
+    first, second : In(stream)
+    o : Out(stream)
+    """
+
+    first: stream.Interface
+    second: stream.Interface
+    o: stream.Interface
+
+    def __init__(self, layout: data.StructLayout):
+        self.layout = layout
+        signature = stream.Signature(layout)
+        super().__init__({"first": In(signature), "second": In(signature), "o": Out(signature)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        held, held_second = Signal(), Signal()
+        second = Signal()
+        m.d.comb += second.eq(Mux(held, held_second, ~self.first.valid))
+        for select, source in ((0, self.first), (1, self.second)):
+            with m.If(second == select):
+                m.d.comb += [
+                    self.o.valid.eq(source.valid),
+                    self.o.payload.eq(source.payload),
+                    source.ready.eq(self.o.ready),
+                ]
+        with m.If(self.o.valid):
+            m.d.sync += [held.eq(~(self.o.ready & self.o.payload.last)), held_second.eq(second)]
+        return m

@@ -1,0 +1,289 @@
+from dataclasses import replace
+
+import pytest
+from amaranth.hdl import ResetInserter, Signal
+from bundles import random_bundle, random_inputs
+from simulation import Simulation
+
+from gatewright.hw.compiler import compile_bundle
+from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.interface import LOAD_ADDRESS, ErrorCode, Region
+from gatewright.hw.ops import ARGUMENTS, Op, Opcode
+from gatewright.hw.rtl.accelerator import Accelerator
+from gatewright.sw.numbers import reference
+
+CONFIG = AcceleratorConfig(
+    lanes=8,
+    cell_lanes=2,
+    weight_depth=256,
+    index_depth=256,
+    accumulator_rows=4,
+    activation_depth=64,
+    bias_depth=16,
+    state_depth=16,
+    program_depth=10,
+)
+
+
+def expected(compiled, bundle, x):
+    hidden, logits = reference.run(bundle, x.tolist())
+    return [value for step in hidden for value in step] * compiled.hidden_results + logits
+
+
+class Bench:
+    """An accelerator with a host for its load bus, its jobs and its streams."""
+
+    def __init__(self, config, *, pace=None, limit=20_000):
+        self.dut = Accelerator(config)
+        self.reset = Signal()
+        self.pace = pace
+        self.simulation = Simulation(ResetInserter(self.reset)(self.dut), limit=limit)
+
+    async def load(self, ctx, words):
+        """Load (address, data) words."""
+        dut = self.dut
+        ctx.set(dut.load.valid, 1)
+        for address, word in words:
+            ctx.set(dut.load.payload, {"address": LOAD_ADDRESS.from_bits(address), "data": word})
+            await ctx.tick().until(dut.load.ready)
+        ctx.set(dut.load.valid, 0)
+
+    async def job(self, ctx, steps, fresh=1):
+        dut = self.dut
+        ctx.set(dut.job.payload, {"steps": steps, "fresh": fresh})
+        ctx.set(dut.job.valid, 1)
+        await ctx.tick().until(dut.job.ready)
+        ctx.set(dut.job.valid, 0)
+
+    async def wait(self, ctx):
+        """Wait for the end of the job; give the cycles that it was busy."""
+        cycles = 0
+        while ctx.get(self.dut.busy):
+            cycles += 1
+            await ctx.tick()
+        return cycles
+
+    def inputs(self, *sequences):
+        self.simulation.source(
+            self.dut.i, [value for x in sequences for value in x.ravel().tolist()], gaps=self.pace
+        )
+
+    def results(self, count):
+        return self.simulation.sink(self.dut.o, count, stalls=self.pace)
+
+
+def check(taken, wanted):
+    got = [result.data for result in taken]
+    wrong = [
+        f"{k}: expected {w}, got {g}" for k, (w, g) in enumerate(zip(wanted, got, strict=True)) if w != g
+    ]
+    assert not wrong, f"{len(wrong)} of {len(wanted)}: {wrong[:5]}"
+
+
+@pytest.mark.parametrize(
+    ("mode", "cell_lanes", "activation_bits", "layers", "pace"),
+    [
+        ("dense", 1, 8, 1, 1),
+        ("dense", 2, 16, 2, None),
+        ("sparse", 1, 16, 2, None),
+        ("sparse", 2, 8, 1, 2),
+    ],
+)
+def test_sequences_equal_the_reference(mode, cell_lanes, activation_bits, layers, pace):
+    bundle = random_bundle(
+        3,
+        inputs=5,
+        hidden=7,
+        kept=1 if mode == "sparse" else None,
+        activation_bits=activation_bits,
+        layers=layers,
+    )
+    config = replace(CONFIG, cell_lanes=cell_lanes, activation_bits=activation_bits)
+    compiled = compile_bundle(bundle, config, mode=mode, hidden_results=True)
+    sequences = [random_inputs(seed, bundle, steps) for seed, steps in enumerate((3, 1, 2))]
+    wanted = [value for x in sequences for value in expected(compiled, bundle, x)]
+
+    bench = Bench(compiled.config, pace=pace)
+
+    async def host(ctx):
+        await bench.load(ctx, compiled.image.load_words().tolist())
+        for x in sequences:
+            await bench.job(ctx, len(x))
+        await bench.wait(ctx)
+        assert ctx.get(bench.dut.error) == ErrorCode.NONE
+
+    bench.simulation.add(host)
+    bench.inputs(*sequences)
+    taken = bench.results(len(wanted))
+    bench.simulation.run()
+    check(taken, wanted)
+    per_job = [len(x) * 7 + 3 for x in sequences]
+    ends = {sum(per_job[:k]) + 7 * (step + 1) for k, x in enumerate(sequences) for step in range(len(x))}
+    ends |= {sum(per_job[: k + 1]) for k in range(len(sequences))}
+    assert {k + 1 for k, result in enumerate(taken) if result.last} == ends
+
+
+def test_state_carries_over_from_job_to_job():
+    bundle = random_bundle(4, inputs=3, hidden=6)
+    compiled = compile_bundle(bundle, CONFIG, mode="dense", hidden_results=True, logit_results=False)
+    x = random_inputs(5, bundle, 6)
+    hidden, _ = reference.run(bundle, x.tolist())
+    bench = Bench(compiled.config)
+
+    async def host(ctx):
+        await bench.load(ctx, compiled.image.load_words().tolist())
+        for steps, fresh in ((1, 1), (3, 0), (2, 0), (6, 1)):
+            await bench.job(ctx, steps, fresh)
+        await bench.wait(ctx)
+
+    bench.simulation.add(host)
+    bench.inputs(x, x)
+    taken = bench.results(2 * x.shape[0] * 6)
+    bench.simulation.run()
+    check(taken, 2 * [value for step in hidden for value in step])
+
+
+def test_counters():
+    bundle = random_bundle(6, inputs=3, hidden=6)
+    compiled = compile_bundle(bundle, CONFIG, mode="dense")
+    work = sum(
+        each.arguments["columns"] * each.arguments["entries"] * times
+        for each, times in zip(
+            [op for op in compiled.image.program if op.opcode is Opcode.MATVEC], (2, 1, 1), strict=True
+        )
+    )
+    bench = Bench(compiled.config)
+    dut = bench.dut
+
+    async def host(ctx):
+        await bench.load(ctx, compiled.image.load_words().tolist())
+        await bench.job(ctx, 2)
+        await ctx.tick().repeat(100)
+        # The job is waiting for its first element now, and its output is not taken for a while.
+        assert ctx.get(dut.busy)
+        waiting = ctx.get(dut.counters.input_wait)
+        assert 90 < waiting <= 100
+        for value in random_inputs(1, bundle, 2).ravel().tolist():
+            ctx.set(dut.i.payload, value)
+            ctx.set(dut.i.valid, 1)
+            await ctx.tick().until(dut.i.ready)
+        ctx.set(dut.i.valid, 0)
+        while not ctx.get(dut.o.valid):
+            await ctx.tick()
+        cycles = ctx.get(dut.counters.cycles)
+        await ctx.tick().repeat(9)
+        ctx.set(dut.o.ready, 1)
+        cycles += 9 + await bench.wait(ctx)
+        counters = ctx.get(dut.counters)
+        assert counters.cycles == cycles
+        assert counters.matrix == work
+        assert counters.output_wait == 9
+        assert counters.input_wait >= waiting
+        assert counters.drain > 2 * 3
+        await ctx.tick().repeat(5)
+        assert ctx.get(dut.counters) == counters
+
+    bench.simulation.add(host)
+    bench.simulation.run()
+
+
+MATVEC_ALONE = Op(
+    Opcode.MATVEC, dict.fromkeys(ARGUMENTS[Opcode.MATVEC], 0) | {"columns": 3, "entries": 4, "shift": 3}
+)
+INPUT_FOR_EVER = Op(Opcode.INPUT, {"destination": 0, "count": 65535})
+
+
+def program_words(words):
+    return [
+        ((Region.PROGRAM << 28) | (quarter << 16) | offset, word >> 32 * quarter & 0xFFFFFFFF)
+        for offset, word in enumerate(words)
+        for quarter in range(4)
+    ]
+
+
+@pytest.mark.parametrize("how", ["opcode", "no end", "steps", "reset"])
+def test_next_job_is_right_after(how):
+    """Leave accumulators that are not zero and an input that waits for ever; then run a sound job."""
+    bundle = random_bundle(7, inputs=3, hidden=6)
+    compiled = compile_bundle(bundle, CONFIG, mode="dense", hidden_results=True)
+    x = random_inputs(8, bundle, 3)
+    wanted = expected(compiled, bundle, x)
+    bench = Bench(compiled.config, limit=5000)
+    dut = bench.dut
+    taken = []
+
+    async def host(ctx):
+        await bench.load(ctx, compiled.image.load_words().tolist())
+        bad = [MATVEC_ALONE.encode(), INPUT_FOR_EVER.encode(), 0]
+        if how == "no end":
+            bad = [MATVEC_ALONE.encode()] * CONFIG.program_depth
+        await bench.load(ctx, program_words(bad))
+        await bench.job(ctx, 0 if how == "steps" else 2)
+        if how == "reset":
+            await ctx.tick().repeat(10)
+            ctx.set(bench.reset, 1)
+            await ctx.tick()
+            ctx.set(bench.reset, 0)
+            assert not ctx.get(dut.busy)
+        else:
+            await bench.wait(ctx)
+            assert (
+                ctx.get(dut.error)
+                == {
+                    "opcode": ErrorCode.OPCODE,
+                    "no end": ErrorCode.NO_END,
+                    "steps": ErrorCode.STEPS,
+                }[how]
+            )
+        await bench.load(ctx, compiled.image.load_words().tolist()[-4 * len(compiled.image.program) :])
+        await bench.job(ctx, len(x))
+        assert ctx.get(dut.error) == ErrorCode.NONE
+        ctx.set(dut.o.ready, 1)
+        values = iter(x.ravel().tolist())
+        ctx.set(dut.i.payload, next(values))
+        ctx.set(dut.i.valid, 1)
+        while len(taken) < len(wanted):
+            _, _, ready, valid, payload = await ctx.tick().sample(dut.i.ready, dut.o.valid, dut.o.payload)
+            if ready:
+                ctx.set(dut.i.payload, next(values, 0))
+            if valid:
+                taken.append(payload)
+
+    bench.simulation.add(host)
+    bench.simulation.run()
+    check(taken, wanted)
+
+
+def test_load_during_a_job_is_refused_and_harms_nothing():
+    bundle = random_bundle(9, inputs=3, hidden=6)
+    compiled = compile_bundle(bundle, CONFIG, mode="dense")
+    x = random_inputs(10, bundle, 2)
+    wanted = expected(compiled, bundle, x)
+    bench = Bench(compiled.config)
+    dut = bench.dut
+
+    async def host(ctx):
+        await bench.load(ctx, [(0xF0000000, 1)])
+        assert ctx.get(dut.error) == ErrorCode.LOAD_ADDRESS
+        words = compiled.image.load_words().tolist()
+        await bench.load(ctx, words)
+        await bench.job(ctx, len(x))
+        assert ctx.get(dut.error) == ErrorCode.NONE
+        await bench.load(ctx, [(address, ~word & 0xFFFFFFFF) for address, word in words])
+        assert ctx.get(dut.error) == ErrorCode.LOAD_BUSY
+        await bench.wait(ctx)
+        assert ctx.get(dut.error) == ErrorCode.LOAD_BUSY
+
+    async def late_inputs(ctx):
+        await ctx.tick().repeat(2 * len(compiled.image.load_words()) + 20)
+        for value in x.ravel().tolist():
+            ctx.set(dut.i.payload, value)
+            ctx.set(dut.i.valid, 1)
+            await ctx.tick().until(dut.i.ready)
+        ctx.set(dut.i.valid, 0)
+
+    bench.simulation.add(host)
+    bench.simulation.add(late_inputs)
+    taken = bench.results(len(wanted))
+    bench.simulation.run()
+    check(taken, wanted)
