@@ -1,0 +1,1 @@
+"""From the accelerator to FPGA tools: Verilog and synthesis estimates."""

@@ -1,0 +1,110 @@
+"""Resource estimates: open synthesis for Lattice ECP5."""
+
+import json
+from dataclasses import dataclass
+
+from gatewright.errors import ToolError
+from gatewright.hw.fpga.verilog import TOP
+from gatewright.hw.fpga.yosys import run_yosys
+from gatewright.progress import Progress, silent
+from gatewright.results import Row
+
+_STAGES = (
+    "begin",
+    "coarse",
+    "map_ram",
+    "map_ffram",
+    "map_gates",
+    "map_ffs",
+    "map_luts",
+    "map_cells",
+    "check",
+)
+"""Stages of ``synth_ecp5``, run one by one so that progress can be told."""
+
+_LUT_SITES = {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6}
+"""4-input look-up tables that a cell takes: logic; a 2-bit adder; a 16x4 RAM (3 slices of 2 each)."""
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a design takes on an ECP5 by synthesis, before placement: an estimate.
+
+    Parameters
+    ----------
+    cells : dict of int
+        Number of cells by primitive of the ECP5.
+    """
+
+    cells: dict[str, int]
+
+    @property
+    def multipliers(self) -> int:
+        """18x18-bit multipliers (MULT18X18D)."""
+        return self.cells.get("MULT18X18D", 0)
+
+    @property
+    def block_ram(self) -> int:
+        """18-kbit block RAMs (DP16KD and, with one write and one read port, PDPW16KD)."""
+        return self.cells.get("DP16KD", 0) + self.cells.get("PDPW16KD", 0)
+
+    @property
+    def luts(self) -> int:
+        """4-input look-up tables, those of adders (CCU2C) and LUT RAM (TRELLIS_DPR16X4) included."""
+        return sum(sites * self.cells.get(name, 0) for name, sites in _LUT_SITES.items())
+
+    @property
+    def flip_flops(self) -> int:
+        """Flip-flops (TRELLIS_FF)."""
+        return self.cells.get("TRELLIS_FF", 0)
+
+    def rows(self) -> list[Row]:
+        """Give the estimate as result rows: `cells` by type, then the four sums."""
+        family = {"family": "ECP5"}
+        rows = [Row("cells", "count", count, {"type": name, **family}) for name, count in self.cells.items()]
+        for name in ("multipliers", "block_ram", "luts", "flip_flops"):
+            rows.append(Row(name, "count", getattr(self, name), family))
+        return rows
+
+
+def synthesise(
+    verilog: str, progress: Progress = silent, *, top: str = TOP, seconds: float = 3600
+) -> Resources:
+    """Synthesise Verilog for ECP5 with Yosys and count cells.
+
+    Parameters
+    ----------
+    verilog : str
+        Text as `emit` gives it.
+    progress : Progress
+        Called after each stage of synthesis.
+    top : str
+        Name of the top module.
+    seconds : float
+        Time limit.
+
+    Raises
+    ------
+    ToolError
+        Yosys is missing, failed, or ran out of time.
+    """
+    # Without -noiopad each bit of the ports would be counted as a pad, which no package has.
+    stages = [f"synth_ecp5 -top {top} -noiopad -run {stage}:{stage}" for stage in _STAGES]
+    # $scopeinfo remembers flattened modules; it is no cell.
+    commands = [
+        "read_verilog -sv source",
+        *stages,
+        "delete */t:$scopeinfo",
+        "tee -q -o result stat -json",
+    ]
+
+    def report(count: int) -> None:
+        progress("synthesis", count, len(commands), _STAGES[count - 1] if count <= len(_STAGES) else "")
+
+    statistics = run_yosys(verilog, commands, seconds=seconds, done=report)
+    try:
+        return Resources(dict(sorted(json.loads(statistics)["design"]["num_cells_by_type"].items())))
+    except (ValueError, KeyError, AttributeError) as error:
+        raise ToolError(
+            f"Yosys gave no readable statistics ({error!r}); pyosys 0.60 or newer is needed"
+        ) from error

@@ -1,0 +1,162 @@
+"""Deterministic Verilog of the accelerator."""
+
+import json
+import re
+from importlib import metadata
+
+from amaranth.back import rtlil
+from amaranth.hdl import Shape
+from amaranth.lib import data, wiring
+
+from gatewright import __version__
+from gatewright.hw import interface, ops
+from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.fpga.yosys import run_yosys
+from gatewright.hw.rtl.accelerator import Accelerator
+
+TOP = "gatewright_accelerator"
+"""Name of the top module."""
+
+_LINT_OFF = {
+    "DECLFILENAME": "modules of one design stay in one file",
+    "UNUSEDSIGNAL": "names of the source are kept, also where only a part of a signal is used",
+    "WIDTHEXPAND": "constants are written at their own width",
+    "WIDTHTRUNC": "! is used on several bits, and the bits behind a selecting shift are dropped",
+    "CASEINCOMPLETE": "defaults are assigned before the case",
+    "PROCASSINIT": "registers have a value at power-up",
+}
+"""Warnings of Verilator's lint that speak of how Yosys writes Verilog; all others stay on."""
+
+_SECONDS = 300
+
+
+def emit(config: AcceleratorConfig) -> str:
+    """Give the accelerator as SystemVerilog (the subset that Verilator, Yosys, Icarus and Vivado read).
+
+    The text depends on the configuration and the versions in its header only: it is the same
+    for any hash seed, machine and run, so that it can be hashed as the key of a build cache.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        The hardware to emit.
+
+    Returns
+    -------
+    str
+        Modules with the top module `TOP` last, behind a comment with the configuration and the
+        layouts of ports, load addresses and ops.
+
+    Raises
+    ------
+    ToolError
+        Yosys is missing or failed.
+    """
+    accelerator = Accelerator(config)
+    return _header(config, accelerator) + emit_component(accelerator, TOP)
+
+
+def emit_component(component: wiring.Component, name: str) -> str:
+    """Give any component as SystemVerilog whose top module has the given name.
+
+    Amaranth's own `verilog.convert` writes ``always @*``, which Icarus does not run at time 0 under
+    ``-g2012``; ``write_verilog -sv`` writes ``always_comb`` instead. Yosys comes from `pyosys`,
+    which synthesis needs too: one Yosys for both, native, with nothing to start up.
+
+    Raises
+    ------
+    ToolError
+        Yosys is missing or failed.
+    """
+    text = run_yosys(
+        rtlil.convert(component, name=name, emit_src=False),
+        [
+            "read_rtlil source",
+            "proc -nomux -norom",
+            "memory_collect",
+            "write_verilog -sv -norename -noattr result",
+        ],
+        seconds=_SECONDS,
+    )
+    # The first line names the compiler that built this Yosys, which differs between machines.
+    _, _, text = text.partition("\n")
+    # A signal of no bits is written as [-1:0], which Verilog reads as two; nothing refers to it.
+    text = re.sub(r"^  (wire|reg)( signed)? \[-1:0\] .*;\n", "", text, flags=re.MULTILINE)
+    return _fold_memories(text.lstrip("\n"))
+
+
+_INITIAL = re.compile(r"^  initial begin\n((?:    \S+ ?\[\d+\] = \d+'h0+;\n)+)  end\n", re.MULTILINE)
+_ENTRY = re.compile(r"    (\S+ ?)\[(\d+)\] = (\S+);\n")
+
+
+def _fold_memories(text: str) -> str:
+    """Write memories of zeros as loops: a line instead of thousands, and none in synthesis.
+
+    Yosys needs longer for those zeros than for the rest of its work, and no result depends on
+    them: reset clears the accumulators, and all else is written before it is read.
+    """
+    blocks = 0
+
+    def fold(match: re.Match) -> str:
+        nonlocal blocks
+        blocks += 1
+        entries = _ENTRY.findall(match[1])
+        name, _, zero = entries[0]
+        return (
+            "`ifndef SYNTHESIS\n"
+            f"  initial begin : fill{blocks}\n"
+            "    integer k;\n"
+            f"    for (k = 0; k < {len(entries)}; k = k + 1) {name}[k] = {zero};\n"
+            "  end\n"
+            "`endif\n"
+        )
+
+    return _INITIAL.sub(fold, text)
+
+
+def _header(config: AcceleratorConfig, component: wiring.Component) -> str:
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("amaranth", "pyosys"))
+    lines = [
+        f"{TOP}, emitted by Gatewright {__version__} ({versions}).",
+        "",
+        f"Configuration: {json.dumps(config.to_json())}",
+        "",
+        "Ports besides clk and rst (synchronous, active high); fields of packed payloads below them:",
+    ]
+    for path, member, _ in component.signature.flatten(component):
+        direction = "input " if member.flow == wiring.In else "output"
+        lines.append(f"  {direction} {_bits(0, Shape.cast(member.shape))} {'__'.join(map(str, path))}")
+        if isinstance(member.shape, data.Layout):
+            lines += _fields(member.shape)
+    lines += ["", "Values of the field region: which memory a load goes to"]
+    lines += _values(interface.Region)
+    lines += ["", "Values of the port error"]
+    lines += _values(interface.ErrorCode)
+    lines += ["", f"Ops ({ops.OP_BITS} bits in the program memory): fields of all, then those of each opcode"]
+    lines += _fields(ops.HEADER_LAYOUT)
+    for opcode in ops.Opcode:
+        lines.append(f"  {opcode.name} = {opcode.value}")
+        lines += _fields(ops.argument_layout(opcode), ops.HEADER_LAYOUT.size)
+    header = "".join(f"// {line}".rstrip() + "\n" for line in lines)
+    pragmas = "".join(f"/* verilator lint_off {name} */ // {why}\n" for name, why in _LINT_OFF.items())
+    return f"{header}\n{pragmas}\n"
+
+
+def _fields(layout: data.Layout, low: int = 0, indent: str = "    ") -> list[str]:
+    """Describe the fields of a layout whose bit 0 is bit `low` of what holds it."""
+    lines = []
+    for name, field in layout:
+        position = low + field.offset
+        lines.append(f"{indent}{_bits(position, Shape.cast(field.shape))} {name}")
+        if isinstance(field.shape, data.Layout):
+            lines += _fields(field.shape, position, indent + "  ")
+    return lines
+
+
+def _bits(low: int, shape: Shape) -> str:
+    place = f"[{low + shape.width - 1}:{low}]"
+    return f"{place:9} {'signed' if shape.signed else 'unsigned':8}"
+
+
+def _values(enumeration) -> list[str]:
+    return [f"    {member.value} {member.name}" for member in enumeration]

@@ -1,0 +1,66 @@
+import pytest
+
+from gatewright.errors import ToolError
+from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.fpga.synthesis import Resources, synthesise
+from gatewright.hw.fpga.verilog import emit
+
+MULTIPLIER = """
+module multiplier(input clk, input signed [7:0] a, b, output reg signed [15:0] y);
+  always @(posedge clk) y <= a * b;
+endmodule
+"""
+
+
+def test_sums_over_cells():
+    cells = {
+        "LUT4": 10,
+        "CCU2C": 3,
+        "TRELLIS_DPR16X4": 2,
+        "TRELLIS_FF": 7,
+        "DP16KD": 4,
+        "PDPW16KD": 1,
+        "PFUMX": 9,
+    }
+    resources = Resources(cells)
+    assert resources.luts == 10 + 2 * 3 + 6 * 2
+    assert (resources.multipliers, resources.block_ram, resources.flip_flops) == (0, 5, 7)
+    rows = {(row.name, row.parameters.get("type")): row.value for row in resources.rows()}
+    assert rows["cells", "PFUMX"] == 9
+    assert rows["luts", None] == 28
+    assert rows["multipliers", None] == 0
+
+
+def test_one_multiplier():
+    told = []
+    resources = synthesise(MULTIPLIER, lambda *step: told.append(step), top="multiplier")
+    assert resources.cells["MULT18X18D"] == resources.multipliers == 1
+    assert resources.flip_flops <= 16
+    assert not [name for name in resources.cells if name.startswith("$")]
+    assert [step[1] for step in told] == list(range(1, told[-1][2] + 1))
+
+
+def test_broken_verilog():
+    with pytest.raises(ToolError, match="syntax error"):
+        synthesise("module broken(", top="broken")
+
+
+def test_accelerator():
+    config = AcceleratorConfig(
+        lanes=4,
+        cell_lanes=1,
+        weight_depth=4096,
+        index_depth=512,
+        accumulator_rows=16,
+        activation_depth=32,
+        bias_depth=16,
+        state_depth=16,
+        program_depth=16,
+    )
+    resources = synthesise(emit(config))
+    # One in each lane; in each cell lane f·c, i·g, o·tanh(c) and the five interpolations of σ and tanh.
+    assert resources.multipliers == config.lanes + 8 * config.cell_lanes
+    # In each lane two for 4096 words of 8 bits and one for indices; in each cell lane the five tables.
+    assert resources.block_ram == 3 * config.lanes + 5 * config.cell_lanes
+    # Each lane's accumulators are LUT RAM: 32 bits in cells of 4.
+    assert resources.cells["TRELLIS_DPR16X4"] >= 8 * config.lanes

@@ -1,0 +1,134 @@
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+from amaranth.hdl import Module, Signal, unsigned
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from gatewright.cosim.toolchain import lint
+from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.fpga.verilog import TOP, emit, emit_component
+from gatewright.hw.fpga.yosys import run_yosys
+from gatewright.hw.interface import COUNTERS, LOAD_ADDRESS, ErrorCode
+from gatewright.hw.ops import ARGUMENTS, HEADER_LAYOUT, Opcode
+
+CONFIG = AcceleratorConfig(
+    lanes=4,
+    cell_lanes=1,
+    weight_depth=64,
+    index_depth=32,
+    accumulator_rows=4,
+    activation_depth=32,
+    bias_depth=4,
+    state_depth=4,
+    program_depth=4,
+)
+
+
+@pytest.fixture(scope="module")
+def verilog():
+    return emit(CONFIG)
+
+
+class Store(wiring.Component):
+    """A memory of zeros, a table, and a signal of no bits."""
+
+    def __init__(self, init):
+        self.init = init
+        super().__init__({"address": In(3), "data": In(4), "read": Out(4), "table": Out(4), "none": Out(1)})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.store = store = memory.Memory(shape=unsigned(4), depth=8, init=[])
+        m.submodules.rom = rom = memory.Memory(shape=unsigned(4), depth=8, init=self.init)
+        write, read, table = store.write_port(), store.read_port(), rom.read_port()
+        nothing = Signal(0)
+        m.d.comb += [
+            write.en.eq(1),
+            write.addr.eq(self.address),
+            write.data.eq(self.data),
+            read.addr.eq(self.address),
+            table.addr.eq(self.address),
+            self.read.eq(read.data),
+            self.table.eq(table.data),
+            self.none.eq(nothing.any()),
+        ]
+        return m
+
+
+def test_memories_of_zeros_are_loops_left_out_of_synthesis():
+    text = emit_component(Store([1, 2, 3, 4, 5, 6, 7, 0]), "store")
+    loops = re.findall(
+        r"`ifndef SYNTHESIS\n  initial begin : fill\d+\n    integer k;\n    for .* \w+\[k\] = 4'h0;\n  end\n`endif",
+        text,
+    )
+    assert len(loops) == 1
+    assert "k < 8;" in loops[0]
+    assert "= 4'h7;" in text
+
+
+def test_signals_of_no_bits_are_left_out():
+    text = emit_component(Store([1] * 8), "store")
+    assert "[-1:0]" not in text
+
+
+def test_text_does_not_depend_on_the_hash_seed(verilog):
+    code = (
+        "import sys, json; from gatewright.hw.config import AcceleratorConfig;"
+        "from gatewright.hw.fpga.verilog import emit;"
+        "sys.stdout.write(emit(AcceleratorConfig.from_json(json.loads(sys.argv[1]))))"
+    )
+    for seed in ("1", "2"):
+        run = subprocess.run(
+            [sys.executable, "-c", code, json.dumps(CONFIG.to_json())],
+            env={"PYTHONHASHSEED": seed},
+            capture_output=True,
+            encoding="utf-8",
+            check=True,
+        )
+        assert run.stdout == verilog
+
+
+def test_text_depends_on_the_configuration(verilog):
+    other = AcceleratorConfig(**CONFIG.to_json() | {"weight_depth": 128})
+    assert emit(other) != verilog
+
+
+def test_no_trace_of_the_machine(verilog):
+    assert "/" not in re.sub(r"//|/\*|\*/", "", verilog)
+    assert "git sha1" not in verilog
+
+
+def test_header_gives_configuration_and_layouts(verilog):
+    header = verilog.partition("/* verilator")[0]
+    configuration = re.search(r"Configuration: (.*)", header)[1]
+    assert AcceleratorConfig.from_json(json.loads(configuration)) == CONFIG
+    assert re.search(r"input  \[7:0\] +signed +i__payload", header)
+    assert re.search(rf"output \[{COUNTERS.size - 1}:0\] +unsigned counters", header)
+    lane = LOAD_ADDRESS["lane"]
+    low = 32 + lane.offset
+    assert f"[{low + lane.width - 1}:{low}]" in re.search(r".* lane\n", header)[0]
+    assert f"{ErrorCode.LOAD_BUSY.value} LOAD_BUSY" in header
+    first, width = next(iter(ARGUMENTS[Opcode.MATVEC].items()))
+    low = HEADER_LAYOUT.size
+    assert re.search(rf"MATVEC = 2\n// +\[{low + width - 1}:{low}\] +unsigned {first}\n", header)
+
+
+def test_ports_of_the_top_module(verilog):
+    ports = re.search(rf"^module {TOP}\((.*?)\);", verilog, re.MULTILINE)[1].split(", ")
+    streams = [
+        f"{name}__{part}" for name in ("load", "job", "i", "o") for part in ("payload", "valid", "ready")
+    ]
+    assert sorted(ports) == sorted([*streams, "clk", "rst", "busy", "error", "counters"])
+
+
+def test_yosys_reads_it(verilog):
+    checks = ["read_verilog -sv source", f"hierarchy -check -top {TOP}", "proc", "check -assert"]
+    assert run_yosys(verilog, [*checks, "tee -q -o result stat"], seconds=60)
+
+
+def test_verilator_has_no_complaint(verilog):
+    assert lint(verilog, TOP) == []
