@@ -82,6 +82,8 @@ def emit_component(component: wiring.Component, name: str) -> str:
     _, _, text = text.partition("\n")
     # A signal of no bits is written as [-1:0], which Verilog reads as two; nothing refers to it.
     text = re.sub(r"^  (wire|reg)( signed)? \[-1:0\] .*;\n", "", text, flags=re.MULTILINE)
+    # An element of an array is named \a[1], which Yosys's ABC9 takes for bit 1 of a: write \a.1 instead.
+    text = re.sub(r"\\\S+", lambda match: match[0].replace("[", ".").replace("]", ""), text)
     return _fold_memories(text.lstrip("\n"))
 
 

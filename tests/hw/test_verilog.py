@@ -5,7 +5,7 @@ import sys
 
 import pytest
 from amaranth.hdl import Module, Signal, unsigned
-from amaranth.lib import memory, wiring
+from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from gatewright.cosim.toolchain import lint
@@ -34,7 +34,7 @@ def verilog():
 
 
 class Store(wiring.Component):
-    """A memory of zeros, a table, and a signal of no bits."""
+    """A memory of zeros, a table, a signal of no bits, and an array."""
 
     def __init__(self, init):
         self.init = init
@@ -46,13 +46,15 @@ class Store(wiring.Component):
         m.submodules.rom = rom = memory.Memory(shape=unsigned(4), depth=8, init=self.init)
         write, read, table = store.write_port(), store.read_port(), rom.read_port()
         nothing = Signal(0)
+        array = Signal(data.ArrayLayout(4, 2))
         m.d.comb += [
             write.en.eq(1),
             write.addr.eq(self.address),
             write.data.eq(self.data),
             read.addr.eq(self.address),
             table.addr.eq(self.address),
-            self.read.eq(read.data),
+            array[1].eq(read.data),
+            self.read.eq(array[1]),
             self.table.eq(table.data),
             self.none.eq(nothing.any()),
         ]
@@ -73,6 +75,12 @@ def test_memories_of_zeros_are_loops_left_out_of_synthesis():
 def test_signals_of_no_bits_are_left_out():
     text = emit_component(Store([1] * 8), "store")
     assert "[-1:0]" not in text
+
+
+def test_elements_of_arrays_cannot_be_taken_for_bits():
+    text = emit_component(Store([1] * 8), "store")
+    assert r"\array.1 " in text
+    assert not re.search(r"\\\S*\[", text)
 
 
 def test_text_does_not_depend_on_the_hash_seed(verilog):

@@ -1,0 +1,266 @@
+"""A run folder read back: rows on disk become checked, typed figures."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from gatewright.errors import RunFolderError
+from gatewright.reports.table import Table
+from gatewright.results import Row
+
+Part = TypeVar("Part")
+
+STEPS = {
+    "train": "gatewright train",
+    "compress": "gatewright compress",
+    "compile": "gatewright compile",
+    "cosim": "gatewright cosim",
+    "synthesis": "gatewright synth",
+}
+"""Steps that leave ``STEP.json`` in a run folder, and the command that runs each."""
+
+PAIRS = ("pytorch = golden", "golden = RTL", "dense = sparse")
+"""What the proof of equality compares; all three make it complete."""
+
+Key = tuple[float, str]
+"""Density (share of weights kept) and mode of one compiled model."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """Accuracies on the test split, in percent, and (epoch, validation accuracy) in order."""
+
+    float_accuracy: float | None
+    baseline_accuracy: float | None
+    progress: list[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class MatrixPattern:
+    """Pattern of one pruned matrix: share of weights kept, and how many per lane and column."""
+
+    density: float
+    matrix: str
+    kept: float
+    per_lane: float | None
+
+
+@dataclass(frozen=True)
+class Compression:
+    """Accuracy of the quantised models on the test split, in percent by density; patterns of their matrices."""
+
+    accuracy: dict[float, float]
+    patterns: list[MatrixPattern]
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One compiled model on the RTL; per-step figures are means over all steps simulated.
+
+    Parameters
+    ----------
+    cycles_per_step : float
+        Clock cycles.
+    busy : float or None
+        Useful multiply-accumulates of all that the lanes could have done, in percent.
+    counters : dict of float
+        Cycles per step by performance counter, the total left out.
+    total : float or None
+        Cycles per step by the counter of all cycles.
+    steps, recordings : float or None
+        How much was simulated.
+    """
+
+    cycles_per_step: float
+    busy: float | None
+    counters: dict[str, float]
+    total: float | None
+    steps: float | None
+    recordings: float | None
+
+    @property
+    def ideal(self) -> float | None:
+        """Cycles per step if every lane did a useful multiply-accumulate in every cycle: non-zeros / lanes."""
+        return None if self.busy is None else self.cycles_per_step * self.busy / 100
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Integers of two implementations held against each other."""
+
+    pair: str
+    density: float | None
+    mode: str | None
+    compared: int
+    mismatches: int | None
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What co-simulation measured and compared; `speed` is in simulated clock cycles per second of wall time."""
+
+    executions: dict[Key, Execution]
+    comparisons: list[Comparison]
+    speed: float | None = None
+
+    @property
+    def compared(self) -> int:
+        """Integers compared in all."""
+        return sum(entry.compared for entry in self.comparisons)
+
+    @property
+    def mismatches(self) -> int:
+        """Integers that differ in all."""
+        return sum(entry.mismatches or 0 for entry in self.comparisons)
+
+    @property
+    def verdict(self) -> str:
+        """``FAIL`` on any mismatch, ``PASS`` when every pair was compared without one, else ``INCOMPLETE``."""
+        if self.mismatches:
+            return "FAIL"
+        proven = {entry.pair for entry in self.comparisons if entry.compared and entry.mismatches == 0}
+        whole = all(entry.compared and entry.mismatches == 0 for entry in self.comparisons)
+        return "PASS" if whole and proven >= set(PAIRS) else "INCOMPLETE"
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """Estimated resources: sums by name, and cells by type."""
+
+    sums: dict[str, float]
+    cells: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Run:
+    """All that a run folder tells; a step that has not been run is None."""
+
+    folder: Path
+    summary: dict
+    rows: dict[str, list[Row]]
+    training: Training | None
+    compression: Compression | None
+    storage: dict[Key, dict[str, float]] | None
+    simulation: Simulation | None
+    synthesis: Synthesis | None
+
+
+def read_run(folder: Path) -> Run:
+    """Read a run folder.
+
+    Raises
+    ------
+    RunFolderError
+        The folder is missing, holds no step's rows, or an entry is malformed; the text names file and entry.
+    """
+    folder = Path(folder)
+    tables = {step: Table(folder / f"{step}.json") for step in STEPS if (folder / f"{step}.json").exists()}
+    if not tables:
+        raise RunFolderError(
+            f"{folder}: no rows of any step ({', '.join(f'{step}.json' for step in STEPS)}); "
+            f"run `{STEPS['train']}` first"
+        )
+
+    def part(step: str, read: Callable[[Table], Part]) -> Part | None:
+        return read(tables[step]) if step in tables else None
+
+    return Run(
+        folder,
+        _summary(folder / "summary.json"),
+        {step: table.rows for step, table in tables.items()},
+        training=part("train", _training),
+        compression=part("compress", _compression),
+        storage=part("compile", _storage),
+        simulation=part("cosim", _simulation),
+        synthesis=part("synthesis", _synthesis),
+    )
+
+
+def _summary(path: Path) -> dict:
+    if not path.exists():
+        return {}
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunFolderError(f"{path}: not readable JSON ({error})") from error
+    if not isinstance(summary, dict) or not isinstance(summary.get("config", {}), dict):
+        raise RunFolderError(f"{path}: must be an object whose `config` is an object")
+    return summary
+
+
+def _training(table: Table) -> Training:
+    progress = sorted((epoch, accuracy) for accuracy, epoch in table.figures("training_progress", "epoch"))
+    return Training(
+        table.figure("float_accuracy", split="test"),
+        table.figure("baseline_accuracy", split="test"),
+        progress,
+    )
+
+
+def _compression(table: Table) -> Compression:
+    accuracy = {
+        density: value
+        for value, density, split in table.figures("quantised_accuracy", "density", "split")
+        if split == "test"
+    }
+    patterns = [
+        MatrixPattern(density, matrix, kept, table.figure("balance", density=density, matrix=matrix))
+        for kept, density, matrix in table.figures("weight_density", "density", "matrix")
+    ]
+    return Compression(dict(sorted(accuracy.items(), reverse=True)), patterns)
+
+
+def _storage(table: Table) -> dict[Key, dict[str, float]]:
+    bits: dict[Key, dict[str, float]] = {}
+    for value, density, mode, memory in table.figures("stored_bits", "density", "mode", "memory"):
+        bits.setdefault((density, mode), {})[memory] = value
+    return _ordered(bits)
+
+
+def _simulation(table: Table) -> Simulation:
+    executions = {}
+    for cycles, density, mode in table.figures("cycles_per_step", "density", "mode"):
+        key = {"density": density, "mode": mode}
+        steps = table.figure("steps", **key)
+        per_step = {
+            name: value / steps
+            for value, name, *place in table.figures("counter", "counter", "density", "mode")
+            if steps and place == [density, mode]
+        }
+        executions[density, mode] = Execution(
+            cycles_per_step=cycles,
+            busy=table.figure("busy_on_nonzeros", **key),
+            total=per_step.pop("cycles", None),
+            counters=per_step,
+            steps=steps,
+            recordings=table.figure("recordings", **key),
+        )
+    speed = table.figure("simulated_cycles_per_second")
+    return Simulation(_ordered(executions), _comparisons(table), speed)
+
+
+def _comparisons(table: Table) -> list[Comparison]:
+    """Join the two rows of each comparison; one row without the other is kept as a gap."""
+    found: dict[tuple, dict[str, int]] = {}
+    for name in ("integers_compared", "mismatches"):
+        for value, *place in table.figures(name, "pair", optional=("density", "mode")):
+            counts = found.setdefault(tuple(place), {})
+            counts[name] = counts.get(name, 0) + int(value)
+    return [
+        Comparison(pair, density, mode, counts.get("integers_compared", 0), counts.get("mismatches"))
+        for (pair, density, mode), counts in found.items()
+    ]
+
+
+def _synthesis(table: Table) -> Synthesis:
+    names = ("multipliers", "block_ram", "luts", "flip_flops")
+    sums = {name: table.figure(name) for name in names}
+    cells = {kind: count for count, kind in table.figures("cells", "type")}
+    return Synthesis({name: value for name, value in sums.items() if value is not None}, cells)
+
+
+def _ordered(by_key: dict[Key, Part]) -> dict[Key, Part]:
+    """Order by density, densest first, then by mode."""
+    return {key: by_key[key] for key in sorted(by_key, key=lambda key: (-key[0], key[1]))}

@@ -1,0 +1,157 @@
+import csv
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from gatewright.errors import RunFolderError
+from gatewright.reports import write_report
+from gatewright.reports.report import FIGURES
+from gatewright.reports.run import STEPS
+from gatewright.results import Row
+
+HOSTILE = """<script>alert(1)</script>"'&{{ 7 * 7 }}"""
+
+
+class Page(HTMLParser):
+    """Tags, visible texts and links of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.words, self.links = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.links += [value for name, value in attrs if name in ("src", "href", "xlink:href")]
+
+    def handle_data(self, data):
+        if self.tags[-1:] != ["style"] or self.cdata_elem is None:
+            self.words.append(data)
+
+    @property
+    def text(self):
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+def read(path):
+    return Page(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def cosim():
+    """The co-simulation rows of a whole run, for a test to change."""
+
+    def rows(make_run, **values):
+        folder = make_run()
+        entries = json.loads((folder / "cosim.json").read_text())
+        return [Row(**entry | {"value": values.get(entry["name"], entry["value"])}) for entry in entries]
+
+    return rows
+
+
+def test_complete_report(make_run):
+    folder = make_run()
+    target = write_report(folder)
+    assert target == folder / "report.html"
+    page = read(target)
+    assert page.tags.count("svg") == len(FIGURES)
+    for shown in (
+        "✓ PASS",
+        "6,300 integers compared",
+        "98.50",
+        "93.20",
+        "takes 0.250 of the cycles",
+        "250,000",
+        "3,456",
+        "gatewright demo --seed 7",
+        "Six speakers only.",
+        "0123456789ab",
+        "1.2.3",
+    ):
+        assert shown in page.text, shown
+    assert "FAIL" not in page.text
+    assert "Not run yet" not in page.text
+    for name in FIGURES:
+        assert (folder / "figures" / f"{name}.svg").read_text().startswith("<?xml")
+        assert (folder / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    assert not list(folder.rglob("*.partial"))
+
+
+def test_page_is_self_contained(make_run):
+    page = read(write_report(make_run()))
+    assert all(link.startswith("#") for link in page.links)
+    assert not {"script", "img", "iframe", "link"} & set(page.tags)
+
+
+def test_same_rows_same_bytes(make_run):
+    folder = make_run()
+    write_report(folder)
+    first = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    write_report(folder)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == first
+
+
+def test_partial_run_names_the_missing_commands(make_run):
+    folder = make_run()
+    write_report(folder)
+    make_run(compress=None, compile=None, cosim=None, synthesis=None, summary=None)
+    page = read(write_report(folder))
+    assert "NOT VERIFIED" in page.text
+    assert "PASS" not in page.text
+    for step in ("compress", "compile", "cosim", "synthesis"):
+        assert f"{STEPS[step]} --run {folder}" in page.words, step
+    assert sorted(path.name for path in (folder / "figures").iterdir()) == ["training.png", "training.svg"]
+
+
+def test_mismatches_are_loud(make_run, cosim):
+    page = read(write_report(make_run(cosim=cosim(make_run, mismatches=2))))
+    assert "✗ FAIL 8 of 6,300 integers differ" in page.text
+    assert "✓ PASS" not in page.text
+    assert "agree bit for bit" not in page.text
+
+
+def test_missing_pair_is_not_a_pass(make_run, cosim):
+    rows = [row for row in cosim(make_run) if row.parameters.get("pair") != "pytorch = golden"]
+    page = read(write_report(make_run(cosim=rows)))
+    assert "INCOMPLETE" in page.text
+    assert "not compared" in page.text
+    assert "agree bit for bit" not in page.text
+
+
+def test_hostile_strings_stay_text(make_run, cosim):
+    rows = cosim(make_run)
+    place = {"pair": HOSTILE, "density": 0.25, "mode": HOSTILE}
+    rows += [
+        Row("integers_compared", "integers", 1, place, commit=HOSTILE, versions={HOSTILE: HOSTILE}),
+        Row("mismatches", "integers", 0, place),
+        Row("cycles_per_step", "cycles", 5, {"density": 0.5, "mode": HOSTILE}),
+    ]
+    summary = dict.fromkeys(("task", "seed", "command", "caveat"), HOSTILE) | {"config": {HOSTILE: HOSTILE}}
+    folder = make_run(cosim=rows, summary=summary)
+    page = read(write_report(folder))
+    assert "script" not in page.tags
+    assert page.text.count("<script>alert(1)</script>") >= 9
+    with (folder / "rows.csv").open(newline="") as stream:
+        assert any(line["commit"] == HOSTILE for line in csv.DictReader(stream))
+
+
+def test_rows_leave_in_both_formats(make_run):
+    folder = make_run()
+    write_report(folder)
+    rows = json.loads((folder / "rows.json").read_text())
+    assert list(rows) == list(STEPS)
+    assert rows["train"] == json.loads((folder / "train.json").read_text())
+    with (folder / "rows.csv").open(newline="") as stream:
+        lines = list(csv.DictReader(stream))
+    assert len(lines) == sum(map(len, rows.values()))
+    assert lines[1]["name"] == "float_accuracy"
+    assert json.loads(lines[1]["parameters"]) == {"split": "test"}
+
+
+def test_malformed_rows_leave_no_report(make_run):
+    folder = make_run(train=[Row("float_accuracy", "percent", "high", {"split": "test"})])
+    with pytest.raises(RunFolderError, match=r"train\.json: entry 0"):
+        write_report(folder)
+    assert not (folder / "report.html").exists()
