@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gatewright.errors import AccumulatorOverflowError, BundleError
+from gatewright.errors import AccumulatorOverflowError, BundleError, DataError
 from gatewright.storage import read_npz, write_npz
 from gatewright.sw.numbers import ACCUMULATOR, STATE, Fixed, hidden_format
 
@@ -274,8 +274,19 @@ class Bundle:
         return self.layers[0].input_format
 
     def quantise_input(self, raw: np.ndarray) -> np.ndarray:
-        """Turn raw features [..., inputs] into integers x (int64), in LSB of `input_format`."""
-        return self.input_format.quantise((np.asarray(raw, dtype=np.float64) - self.mean) / self.deviation)
+        """Turn raw features [..., inputs] into integers x (int64), in LSB of `input_format`.
+
+        Raises
+        ------
+        DataError
+            The features are not those of the model.
+        """
+        raw = np.asarray(raw, dtype=np.float64)
+        if raw.shape[-1:] != (self.input_size,):
+            raise DataError(
+                f"raw inputs must have {self.input_size} features per step, not shape {raw.shape}"
+            )
+        return self.input_format.quantise((raw - self.mean) / self.deviation)
 
     def save(self, path: Path) -> None:
         """Write the bundle as one ``.npz`` file (plain arrays and JSON, nothing executable)."""

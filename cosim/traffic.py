@@ -1,0 +1,167 @@
+"""What the harness plays and logs: job files and log files, with the fields of the accelerator's ports."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from amaranth.hdl import Shape
+
+from gatewright.errors import DataError, ToolError
+from gatewright.hw.compiler.image import Compiled
+from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.interface import COUNTERS, JOB, LOAD, RESULT, ErrorCode
+
+# Kinds of words, as in harness.sv.
+_LOAD, _RUN, _END = 1, 2, 0
+_SEEN_INPUT, _SEEN_RESULT, _SEEN_COUNTERS, _SEEN_DONE = 1, 2, 3, 4
+
+_MAX_COUNT = (1 << 24) - 1
+
+
+def harness_parameters(config: AcceleratorConfig) -> dict[str, int]:
+    """Give the widths that harness.sv takes as parameters, in bits."""
+    return {
+        "LOAD_BITS": LOAD.size,
+        "JOB_BITS": JOB.size,
+        "INPUT_BITS": config.activation_bits,
+        "RESULT_BITS": RESULT.size,
+        "COUNTERS_BITS": COUNTERS.size,
+        "ERROR_BITS": Shape.cast(ErrorCode).width,
+    }
+
+
+def load_payloads(words: np.ndarray) -> np.ndarray:
+    """Give the payloads (uint64) of the load bus for memory words, uint32 [words, 2] of address and data."""
+    address, data = words.astype(np.uint64).T
+    return (address << np.uint64(LOAD["address"].offset)) | (data << np.uint64(LOAD["data"].offset))
+
+
+def cycle_limit(compiled: Compiled, steps: int) -> int:
+    """Give a number of cycles that ends a hang: far more than a sequence takes, stalls included."""
+    work = 0
+    for op in compiled.image.program:
+        a = op.arguments
+        work += 100 + a.get("columns", 1) * a.get("entries", 1) + a.get("count", 0) + a.get("groups", 0)
+    return 1000 + 8 * steps * work
+
+
+def load_limit(words: int) -> int:
+    """Give the same for the loading of a number of words."""
+    return 1000 + 1000 * words
+
+
+class JobFile:
+    """Commands for the harness, to be played in order.
+
+    Parameters
+    ----------
+    seed : int
+        Of the harness's random gaps and stalls.
+    gaps : float
+        Share of cycles in which a stream into the accelerator pauses, 0 to 1 (excluded).
+    stalls : float
+        Share of cycles in which the output stream is not ready, 0 to 1 (excluded).
+    """
+
+    def __init__(self, *, seed: int = 0, gaps: float = 0.0, stalls: float = 0.0):
+        for name, rate in (("gaps", gaps), ("stalls", stalls)):
+            if not 0 <= rate < 1:
+                raise DataError(f"{name} must be from 0 to below 1, not {rate}")
+        # An all-zero state would keep the harness's xorshift generator at zero.
+        start = (seed * 0x9E3779B9 + 1) & 0xFFFFFFFF or 1
+        self._parts: list[Sequence[int] | np.ndarray] = [
+            [int(stalls * 256) << 40 | int(gaps * 256) << 32 | start]
+        ]
+
+    def load(self, words: np.ndarray, limit: int) -> None:
+        """Load memory words (as `Image.load_words` gives them) within `limit` cycles."""
+        self._command(_LOAD, len(words), limit)
+        self._parts.append(load_payloads(words))
+
+    def run(self, x: np.ndarray, limit: int, *, fresh: bool = True) -> None:
+        """Run one sequence, int array [steps, inputs], within `limit` cycles."""
+        x = np.asarray(x)
+        self._command(_RUN, x.size, limit)
+        self._parts.append([JOB.const({"steps": len(x), "fresh": int(fresh)}).as_bits()])
+        self._parts.append(x.ravel().astype(np.int64).view(np.uint64))
+
+    def write(self, path: Path) -> None:
+        """Write the file."""
+        words = np.concatenate([np.asarray(part, dtype=np.uint64) for part in [*self._parts, [_END]]])
+        Path(path).write_bytes(words.astype(">u8").tobytes())
+
+    def _command(self, kind: int, count: int, limit: int) -> None:
+        if count > _MAX_COUNT:
+            raise DataError(f"a command takes at most {_MAX_COUNT} words, not {count}")
+        self._parts.append([kind << 56 | count << 32 | min(limit, 0xFFFFFFFF)])
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What the harness saw of one command.
+
+    Parameters
+    ----------
+    inputs : int64 array
+        Elements that the accelerator took, in order.
+    results : int64 array
+        Data of the transfers on the output stream, in order.
+    last : bool array
+        Their `last` marks.
+    counters : dict of int
+        The counters at the end, in cycles; empty for a load.
+    cycles : int
+        Cycles from the command's start to its end.
+    error : ErrorCode
+        The error port at the end.
+    limited : bool
+        The command ran into its cycle limit.
+    """
+
+    inputs: np.ndarray
+    results: np.ndarray
+    last: np.ndarray
+    counters: dict[str, int]
+    cycles: int
+    error: ErrorCode
+    limited: bool
+
+
+def read_log(path: Path, config: AcceleratorConfig) -> list[Observation]:
+    """Read a log file: one observation for each command that was carried out.
+
+    Raises
+    ------
+    ToolError
+        The file does not end behind a whole command.
+    """
+    words = np.fromfile(path, dtype="<u8")
+    kinds, values = words >> np.uint64(56), words & np.uint64((1 << 56) - 1)
+    ends = np.flatnonzero(kinds == _SEEN_DONE)
+    if not len(ends) or ends[-1] != len(words) - 1:
+        raise ToolError(f"{path}: the log of the simulation is not complete")
+    commands = zip(np.split(kinds, ends + 1), np.split(values, ends + 1), strict=True)
+    return [_observation(kind, value, config) for kind, value in commands if len(kind)]
+
+
+def _observation(kinds: np.ndarray, values: np.ndarray, config: AcceleratorConfig) -> Observation:
+    seen = values[kinds == _SEEN_RESULT]
+    chunks = values[kinds == _SEEN_COUNTERS].tolist()
+    packed = sum(chunk << 32 * k for k, chunk in enumerate(chunks))
+    counters = COUNTERS.from_bits(packed)
+    done = int(values[-1])
+    return Observation(
+        inputs=_signed(values[kinds == _SEEN_INPUT], config.activation_bits),
+        results=_signed(seen >> np.uint64(RESULT["data"].offset), RESULT["data"].width),
+        last=(seen >> np.uint64(RESULT["last"].offset) & np.uint64(1)).astype(bool),
+        counters={name: int(counters[name]) for name, _ in COUNTERS} if chunks else {},
+        cycles=done & 0xFFFFFFFF,
+        error=ErrorCode(done >> 32 & 0xFFFF),
+        limited=bool(done >> 48 & 1),
+    )
+
+
+def _signed(words: np.ndarray, bits: int) -> np.ndarray:
+    """Read the low `bits` bits of words as signed numbers: int64."""
+    return (words << np.uint64(64 - bits)).view(np.int64) >> (64 - bits)

@@ -1,0 +1,237 @@
+"""The command line: each command is one step, reading and writing plain files of a run folder."""
+
+import functools
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gatewright import __version__
+from gatewright.console import TerminalProgress, console, show_rows, show_summary
+from gatewright.errors import GatewrightError
+from gatewright.hw.config import AcceleratorConfig
+from gatewright.sw.settings import CompressSettings, TrainSettings
+
+app = typer.Typer(
+    help="A trained LSTM becomes a small FPGA accelerator, proven bit for bit.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+Run = Annotated[Path, typer.Option("--run", help="Run folder that the steps share.", show_default=True)]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what this step made before.")]
+Seed = Annotated[
+    int, typer.Option("--seed", min=0, help="Seed of the split, the training and all else random.")
+]
+TaskName = Annotated[str, typer.Option("--task", help="'digits', or the path of an .npz of sequences.")]
+Hidden = Annotated[int, typer.Option("--hidden", help="Hidden size of the LSTM.")]
+Epochs = Annotated[int, typer.Option("--epochs", help="Epochs of float training.")]
+PruneEpochs = Annotated[
+    int, typer.Option("--prune-epochs", help="Epochs of pruning and fine-tuning in float.")
+]
+QuantiseEpochs = Annotated[int, typer.Option("--quantise-epochs", help="Epochs of training in integers.")]
+Densities = Annotated[
+    list[float], typer.Option("--density", help="Share of weights to keep, above 0 to 1; repeat for several.")
+]
+Lanes = Annotated[int, typer.Option("--lanes", help="Lanes of the accelerator: a power of two, 4 to 512.")]
+CellLanes = Annotated[int, typer.Option("--cell-lanes", help="LSTM units finished per cycle.")]
+Recordings = Annotated[
+    int, typer.Option("--recordings", min=1, help="Test sequences to simulate at RTL level.")
+]
+
+RUN = Path("runs/run")
+DENSITIES = [1.0, 0.25, 0.125, 0.0625]
+
+
+def command(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Register a command that prints errors meant for people as such, with exit status 2."""
+
+    @functools.wraps(function)
+    def guarded(*args: Any, **options: Any) -> None:
+        try:
+            function(*args, **options)
+        except GatewrightError as error:
+            console.print(f"[bold red]{type(error).__name__}:[/] ", end="")
+            console.print(str(error), markup=False, highlight=False)
+            raise typer.Exit(2) from None
+
+    return app.command()(guarded)
+
+
+@command
+def train(
+    run: Run = RUN,
+    task: TaskName = "digits",
+    hidden: Hidden = TrainSettings.hidden,
+    epochs: Epochs = TrainSettings.epochs,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Train a float LSTM on a task; makes the run folder."""
+    from gatewright import steps
+
+    with TerminalProgress() as progress:
+        settings = TrainSettings(hidden=hidden, epochs=epochs, seed=seed)
+        rows = steps.train(run, task, settings, overwrite=overwrite, progress=progress)
+    show_rows(rows)
+
+
+@command
+def compress(
+    run: Run = RUN,
+    density: Densities = DENSITIES,
+    lanes: Lanes = CompressSettings.lanes,
+    prune_epochs: PruneEpochs = CompressSettings.prune_epochs,
+    quantise_epochs: QuantiseEpochs = CompressSettings.quantise_epochs,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Prune the trained LSTM to each density and quantise it to 8 bits, in integer-exact training."""
+    from gatewright import steps
+
+    with TerminalProgress() as progress:
+        settings = CompressSettings(
+            lanes=lanes, prune_epochs=prune_epochs, quantise_epochs=quantise_epochs, seed=seed
+        )
+        rows = steps.compress(run, density, settings, overwrite=overwrite, progress=progress)
+    show_rows(rows)
+
+
+@command
+def compile(
+    run: Run = RUN,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", help="Accelerator configuration (JSON); default: the smallest that fits."),
+    ] = None,
+    cell_lanes: CellLanes = AcceleratorConfig.cell_lanes,
+    overwrite: Overwrite = False,
+) -> None:
+    """Compile every bundle of the run to an image and a program, in dense and sparse mode."""
+    from gatewright import steps
+
+    show_rows(steps.compile(run, config=config, cell_lanes=cell_lanes, overwrite=overwrite))
+
+
+@command
+def verilog(run: Run = RUN, overwrite: Overwrite = False) -> None:
+    """Emit the accelerator as Verilog and lint it with Verilator."""
+    from gatewright import steps
+
+    path = steps.verilog(run, overwrite=overwrite)
+    console.print(f"wrote {path}", highlight=False)
+
+
+@command
+def synth(run: Run = RUN, overwrite: Overwrite = False) -> None:
+    """Synthesise the Verilog for ECP5 with Yosys: cells, multipliers, block RAM (estimates)."""
+    from gatewright import steps
+
+    with TerminalProgress() as progress:
+        rows = steps.synth(run, overwrite=overwrite, progress=progress)
+    show_rows(rows)
+
+
+@command
+def cosim(
+    run: Run = RUN,
+    recordings: Recordings = 20,
+    stalls: Annotated[
+        bool, typer.Option("--stalls", help="Add random gaps and stalls on the streams.")
+    ] = False,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Prove PyTorch = golden model = RTL on the test split, and measure cycles on the RTL."""
+    from gatewright import steps
+
+    with TerminalProgress() as progress:
+        rows = steps.cosim(
+            run, recordings=recordings, stalls=stalls, seed=seed, overwrite=overwrite, progress=progress
+        )
+    show_rows(rows)
+    if any(row.name == "mismatches" and row.value for row in rows):
+        raise typer.Exit(1)
+
+
+@command
+def report(run: Run = RUN) -> None:
+    """Write the run's report: one HTML file, figures, and all rows as JSON and CSV."""
+    from gatewright import steps
+
+    console.print(f"wrote {steps.report(run)}", highlight=False)
+
+
+@command
+def demo(
+    run: Run = Path("runs/demo"),
+    task: TaskName = "digits",
+    hidden: Hidden = TrainSettings.hidden,
+    epochs: Epochs = TrainSettings.epochs,
+    seed: Seed = 0,
+    density: Densities = DENSITIES,
+    lanes: Lanes = CompressSettings.lanes,
+    prune_epochs: PruneEpochs = CompressSettings.prune_epochs,
+    quantise_epochs: QuantiseEpochs = CompressSettings.quantise_epochs,
+    cell_lanes: CellLanes = AcceleratorConfig.cell_lanes,
+    recordings: Recordings = 20,
+    overwrite: Overwrite = False,
+) -> None:
+    """Do everything on spoken digits: train, compress, compile, emit, simulate, prove, report."""
+    from gatewright import steps
+
+    with TerminalProgress() as progress:
+        summary = steps.demo(
+            run,
+            task,
+            TrainSettings(hidden=hidden, epochs=epochs, seed=seed),
+            CompressSettings(
+                lanes=lanes, prune_epochs=prune_epochs, quantise_epochs=quantise_epochs, seed=seed
+            ),
+            density,
+            cell_lanes=cell_lanes,
+            recordings=recordings,
+            command=shlex.join(["gatewright", *sys.argv[1:]]),
+            overwrite=overwrite,
+            progress=progress,
+        )
+    show_summary(summary)
+    if summary["mismatches"]:
+        raise typer.Exit(1)
+
+
+@command
+def bench(
+    name: Annotated[str, typer.Argument(help="sim, golden or train.")],
+    json: Annotated[Path | None, typer.Option("--json", help="Also write the rows to this file.")] = None,
+) -> None:
+    """Measure a part and print rows: name, value, unit, parameters, seed."""
+    from gatewright import steps
+
+    with TerminalProgress() as progress:
+        rows = steps.bench(name, path=json, progress=progress)
+    show_rows(rows)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"gatewright {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Options of the whole command."""
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,154 @@
+"""The run folder: plain files that the steps leave for one another."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from gatewright import __version__
+from gatewright.errors import RunFolderError
+from gatewright.storage import write_json
+
+_MARKER = "run.json"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Names of the files of one run; nothing else in the package spells them.
+
+    Parameters
+    ----------
+    root : Path
+        The folder.
+    """
+
+    root: Path
+
+    @classmethod
+    def create(cls, root: Path, settings: dict, *, overwrite: bool) -> "RunFolder":
+        """Make a new run folder and note its settings (task, seed, ...).
+
+        Raises
+        ------
+        RunFolderError
+            The folder exists and `overwrite` is not set, or it is something else than a run.
+        """
+        root = Path(root)
+        if root.exists():
+            if not root.is_dir() or (any(root.iterdir()) and not (root / _MARKER).is_file()):
+                raise RunFolderError(f"{root} exists and is no run folder; choose another name")
+            if not overwrite:
+                raise RunFolderError(
+                    f"the run folder {root} exists; choose another name, or --overwrite to replace it"
+                )
+            shutil.rmtree(root)
+        root.mkdir(parents=True)
+        write_json(root / _MARKER, {"gatewright": __version__, **settings})
+        return cls(root)
+
+    @classmethod
+    def open(cls, root: Path) -> "RunFolder":
+        """Open an existing run folder.
+
+        Raises
+        ------
+        RunFolderError
+            There is no run in it.
+        """
+        run = cls(Path(root))
+        if not (run.root / _MARKER).is_file():
+            raise RunFolderError(f"{root} is no run folder; `gatewright train --run {root}` makes one")
+        return run
+
+    @property
+    def settings(self) -> dict:
+        """What `create` noted."""
+        try:
+            return json.loads((self.root / _MARKER).read_text())
+        except (OSError, ValueError) as error:
+            raise RunFolderError(f"{self.root / _MARKER}: unreadable ({error})") from error
+
+    @property
+    def float_model(self) -> Path:
+        """The trained float model."""
+        return self.root / "float.pt"
+
+    @property
+    def config(self) -> Path:
+        """The accelerator's configuration."""
+        return self.root / "config.json"
+
+    @property
+    def verilog(self) -> Path:
+        """The emitted Verilog."""
+        return self.root / "verilog" / "gatewright_accelerator.v"
+
+    @property
+    def summary(self) -> Path:
+        """Headline figures of the run."""
+        return self.root / "summary.json"
+
+    @property
+    def mismatches(self) -> Path:
+        """What the checkers said, if any integer differed."""
+        return self.root / "mismatches.txt"
+
+    def rows(self, step: str) -> Path:
+        """Give the result rows of a step."""
+        return self.root / f"{step}.json"
+
+    def bundle(self, density: float) -> Path:
+        """Give the integer model of a density."""
+        return self.root / "bundles" / f"density-{density:g}.npz"
+
+    def compiled(self, density: float, mode: str, results: str) -> Path:
+        """Give the image and program of a density and mode; `results` is ``logits`` or ``hidden``."""
+        return self.root / "compiled" / f"density-{density:g}-{mode}-{results}.npz"
+
+    @property
+    def densities(self) -> list[float]:
+        """Densities that have a bundle, the densest first."""
+        names = (self.root / "bundles").glob("density-*.npz")
+        return sorted((float(path.stem.removeprefix("density-")) for path in names), reverse=True)
+
+    def need_densities(self) -> list[float]:
+        """Give `densities`.
+
+        Raises
+        ------
+        RunFolderError
+            There is none yet.
+        """
+        if not self.densities:
+            raise RunFolderError(
+                f"{self.root} has no bundles; run `gatewright compress --run {self.root}` first"
+            )
+        return self.densities
+
+    def need(self, path: Path, step: str) -> Path:
+        """Give `path` back if it exists.
+
+        Raises
+        ------
+        RunFolderError
+            It does not; the text names the step that makes it.
+        """
+        if not path.exists():
+            raise RunFolderError(f"{path} is missing; run `gatewright {step} --run {self.root}` first")
+        return path
+
+    def start(self, paths: list[Path], *, overwrite: bool) -> None:
+        """Prepare for a step's outputs: refuse existing ones, or remove them, and make their folders.
+
+        Raises
+        ------
+        RunFolderError
+            An output exists and `overwrite` is not set.
+        """
+        existing = [path for path in paths if path.exists()]
+        if existing and not overwrite:
+            raise RunFolderError(f"{existing[0]} exists; --overwrite replaces it")
+        for path in existing:
+            path.unlink()
+        for path in paths:
+            path.parent.mkdir(parents=True, exist_ok=True)

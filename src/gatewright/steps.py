@@ -1,0 +1,342 @@
+"""The steps of the command line as functions: each reads and writes files of a run folder."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+from gatewright.cosim.bench import bench_golden, bench_sim
+from gatewright.cosim.golden import Golden
+from gatewright.cosim.toolchain import lint
+from gatewright.cosim.verify import Verification, verify
+from gatewright.errors import ConfigError, ToolError
+from gatewright.hw.compiler import Compiled, Mode, compile_bundle, smallest_config
+from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.fpga.synthesis import synthesise
+from gatewright.hw.fpga.verilog import TOP, emit
+from gatewright.progress import Progress
+from gatewright.reports import write_report
+from gatewright.results import Row, read_rows, write_rows
+from gatewright.run import RunFolder
+from gatewright.storage import write_json
+from gatewright.sw.bench import bench_train
+from gatewright.sw.bundle import Bundle
+from gatewright.sw.compress import CompressSettings
+from gatewright.sw.compress import compress as compress_model
+from gatewright.sw.integer import evaluate, run_integer
+from gatewright.sw.tasks import Task, baseline_accuracy, load_task
+from gatewright.sw.training import FloatModel, TrainSettings, train_float
+
+HEADLINE_DENSITY = 0.125
+"""Density whose cycles stand in the summary, where the run has it; else the sparsest."""
+
+BENCHES: dict[str, Callable[[Progress], list[Row]]] = {
+    "sim": bench_sim,
+    "golden": bench_golden,
+    "train": bench_train,
+}
+"""Benchmarks by name."""
+
+
+def train(
+    root: Path, task: str, settings: TrainSettings, *, overwrite: bool, progress: Progress
+) -> list[Row]:
+    """Train the float model; makes the run folder with it."""
+    seed = settings.seed
+    data = load_task(task, seed=seed)
+    run = RunFolder.create(root, {"task": task, "seed": seed}, overwrite=overwrite)
+    model = train_float(data, settings, progress)
+    rows = [
+        Row("baseline_accuracy", "percent", baseline_accuracy(data), {"split": "test"}, seed),
+        *(
+            Row("float_accuracy", "percent", model.accuracy(split), {"split": name}, seed)
+            for name, split in (("validation", data.validation), ("test", data.test))
+        ),
+        *(
+            Row("training_progress", "percent", value, {"epoch": epoch}, seed)
+            for epoch, value in enumerate(model.history, 1)
+        ),
+    ]
+    model.save(run.float_model)
+    write_rows(run.rows("train"), rows)
+    return rows
+
+
+def compress(
+    root: Path,
+    densities: Sequence[float],
+    settings: CompressSettings,
+    *,
+    overwrite: bool,
+    progress: Progress,
+) -> list[Row]:
+    """Make one bundle for each density; the density of `settings` is not used."""
+    run = RunFolder.open(root)
+    task = _task(run)
+    model = FloatModel.load(run.need(run.float_model, "train"))
+    each = [replace(settings, density=density) for density in sorted(set(densities), reverse=True)]
+    run.start([run.rows("compress"), *(run.bundle(chosen.density) for chosen in each)], overwrite=overwrite)
+    rows = []
+    for chosen in each:
+        bundle = compress_model(task, model, chosen, progress)
+        bundle.save(run.bundle(chosen.density))
+        at = {"density": chosen.density}
+        rows += [
+            Row("quantised_accuracy", "percent", evaluate(bundle, split), {**at, "split": name}, chosen.seed)
+            for name, split in (("validation", task.validation), ("test", task.test))
+        ]
+        layer = bundle.layers[0]
+        rows += [
+            Row("weight_density", "share", matrix.density, {**at, "matrix": name}, chosen.seed)
+            for name, matrix in (("W_ih", layer.input), ("W_hh", layer.recurrent))
+        ]
+    write_rows(run.rows("compress"), rows)
+    return rows
+
+
+def compile(root: Path, *, config: Path | None, cell_lanes: int, overwrite: bool) -> list[Row]:
+    """Compile every bundle for one configuration: the given one, or the smallest that holds them all."""
+    run = RunFolder.open(root)
+    bundles = {density: Bundle.load(run.bundle(density)) for density in run.need_densities()}
+    lanes = next(iter(bundles.values())).notes["settings"]["lanes"]
+    chosen = (
+        AcceleratorConfig.load(config)
+        if config
+        else smallest_config(
+            [(bundle, mode) for density, bundle in bundles.items() for mode in modes(density)],
+            lanes=lanes,
+            cell_lanes=cell_lanes,
+        )
+    )
+    made = {
+        run.compiled(density, mode, results): compile_bundle(
+            bundle, chosen, mode=mode, hidden_results=results == "hidden"
+        )
+        for density, bundle in bundles.items()
+        for mode, results in product(modes(density), ("logits", "hidden"))
+    }
+    run.start([run.config, run.rows("compile"), *made], overwrite=overwrite)
+    write_json(run.config, chosen.to_json())
+    for path, compiled in made.items():
+        compiled.save(path)
+    rows = [
+        Row("stored_bits", "bits", bits, {"density": density, "mode": mode, "memory": memory})
+        for density in bundles
+        for mode in modes(density)
+        for memory, bits in made[run.compiled(density, mode, "logits")].image.stored_bits(chosen).items()
+    ]
+    write_rows(run.rows("compile"), rows)
+    return rows
+
+
+def modes(density: float) -> tuple[Mode, ...]:
+    """Modes that a density is compiled for: an unpruned model has nothing to skip."""
+    return ("dense",) if density == 1 else ("dense", "sparse")
+
+
+def verilog(root: Path, *, overwrite: bool) -> Path:
+    """Emit and lint the Verilog of the run's configuration."""
+    run = RunFolder.open(root)
+    config = AcceleratorConfig.load(run.need(run.config, "compile"))
+    run.start([run.verilog], overwrite=overwrite)
+    text = emit(config)
+    warnings = lint(text, TOP)
+    if warnings:
+        raise ToolError("Verilator's lint complains of the emitted Verilog:\n" + "\n".join(warnings))
+    run.verilog.write_text(text)
+    return run.verilog
+
+
+def synth(root: Path, *, overwrite: bool, progress: Progress) -> list[Row]:
+    """Synthesise the run's Verilog for ECP5."""
+    run = RunFolder.open(root)
+    text = run.need(run.verilog, "verilog").read_text()
+    run.start([run.rows("synthesis")], overwrite=overwrite)
+    rows = synthesise(text, progress).rows()
+    write_rows(run.rows("synthesis"), rows)
+    return rows
+
+
+def cosim(
+    root: Path, *, recordings: int, stalls: bool, seed: int, overwrite: bool, progress: Progress
+) -> list[Row]:
+    """Prove PyTorch = golden model on the whole test split and golden model = RTL on its first recordings.
+
+    Programs that send every hidden vector carry the proof; those that send the logits alone are the ones measured.
+    """
+    run = RunFolder.open(root)
+    config = AcceleratorConfig.load(run.need(run.config, "compile"))
+    run.start([run.rows("cosim"), run.mismatches], overwrite=overwrite)
+    test = _task(run).test
+    rows: list[Row] = []
+    complaints: list[str] = []
+    cycles, seconds = 0, 0.0
+    for density in run.need_densities():
+        bundle = Bundle.load(run.bundle(density))
+        sequences = [bundle.quantise_input(raw) for raw in test.sequences]
+        expected = run_integer(bundle, sequences)
+        results = {}
+        for mode in modes(density):
+            at = {"density": density, "mode": mode}
+            proof, fast = (
+                Compiled.load(run.need(run.compiled(density, mode, results), "compile"))
+                for results in ("hidden", "logits")
+            )
+            rows += _equality("pytorch = golden", at, *_compare_golden(proof, sequences, expected, progress))
+            proven, measured = (
+                verify(compiled, sequences[:recordings], stalls=stalls, seed=seed, progress=progress)
+                for compiled in (proof, fast)
+            )
+            both = (proven, measured)
+            rows += _equality(
+                "golden = RTL", at, sum(v.integers_compared for v in both), sum(v.mismatches for v in both)
+            )
+            complaints += [v.report for v in both if v.mismatches]
+            rows += _measurements(at, fast, measured)
+            cycles += sum(v.simulated_cycles for v in both)
+            seconds += sum(v.wall_seconds for v in both)
+            results[mode] = np.concatenate(proven.results)
+        if len(results) == 2:
+            differing = int(np.count_nonzero(results["dense"] != results["sparse"]))
+            rows += _equality("dense = sparse", {"density": density}, results["dense"].size, differing)
+    rows.append(
+        Row(
+            "simulated_cycles_per_second",
+            "cycles/s",
+            cycles / seconds,
+            {"lanes": config.lanes, "stalls": stalls},
+        )
+    )
+    write_rows(run.rows("cosim"), rows)
+    if complaints:
+        run.mismatches.write_text("\n".join(complaints))
+    return rows
+
+
+def report(root: Path) -> Path:
+    """Write the run's report."""
+    return write_report(RunFolder.open(root).root)
+
+
+def demo(
+    root: Path,
+    task: str,
+    train_settings: TrainSettings,
+    compress_settings: CompressSettings,
+    densities: Sequence[float],
+    *,
+    cell_lanes: int,
+    recordings: int,
+    command: str,
+    overwrite: bool,
+    progress: Progress,
+) -> dict:
+    """Do every step and leave ``summary.json`` and the report; gives the summary."""
+    begin = time.perf_counter()
+    train(root, task, train_settings, overwrite=overwrite, progress=progress)
+    compress(root, densities, compress_settings, overwrite=False, progress=progress)
+    compile(root, config=None, cell_lanes=cell_lanes, overwrite=False)
+    verilog(root, overwrite=False)
+    synth(root, overwrite=False, progress=progress)
+    cosim(root, recordings=recordings, stalls=False, seed=0, overwrite=False, progress=progress)
+    summary = summarise(root, command=command, seconds=time.perf_counter() - begin)
+    report(root)
+    return summary
+
+
+def summarise(root: Path, *, command: str, seconds: float) -> dict:
+    """Gather the headline figures from the rows of all steps into ``summary.json``."""
+    run = RunFolder.open(root)
+    task, seed = _task(run), run.settings["seed"]
+    rows = [
+        row for step in ("train", "compress", "cosim") for row in read_rows(run.need(run.rows(step), step))
+    ]
+
+    def values(name: str, **parameters) -> list:
+        return [r.value for r in rows if r.name == name and parameters.items() <= r.parameters.items()]
+
+    def value(name: str, **parameters):
+        (found,) = values(name, **parameters)
+        return found
+
+    densities = run.densities
+    headline = HEADLINE_DENSITY if HEADLINE_DENSITY in densities else densities[-1]
+    summary = {
+        "task": task.name,
+        "seed": seed,
+        "config": AcceleratorConfig.load(run.config).to_json(),
+        "baseline_accuracy": value("baseline_accuracy"),
+        "float_accuracy": value("float_accuracy", split="test"),
+        "quantised_accuracy": {
+            f"{density:g}": value("quantised_accuracy", density=density, split="test")
+            for density in densities
+        },
+        "integers_compared": sum(values("integers_compared")),
+        "mismatches": sum(values("mismatches")),
+        "density": headline,
+        "cycles_per_step": {
+            mode: value("cycles_per_step", density=headline, mode=mode) for mode in modes(headline)
+        },
+        "simulated_cycles_per_second": value("simulated_cycles_per_second"),
+        "command": command,
+        "seconds": round(seconds, 1),
+        "caveat": task.caveat,
+    }
+    write_json(run.summary, summary)
+    return summary
+
+
+def bench(name: str, *, path: Path | None, progress: Progress) -> list[Row]:
+    """Run one benchmark; with a path, write its rows there."""
+    if name not in BENCHES:
+        raise ConfigError(f"no benchmark named {name!r}; known are {', '.join(BENCHES)}")
+    rows = BENCHES[name](progress)
+    if path:
+        write_rows(path, rows)
+    return rows
+
+
+def _task(run: RunFolder) -> Task:
+    return load_task(run.settings["task"], seed=run.settings["seed"])
+
+
+def _compare_golden(
+    compiled: Compiled, sequences: list, expected: tuple, progress: Progress
+) -> tuple[int, int]:
+    """Run the golden model on every sequence: integers compared with PyTorch's, and how many differ."""
+    golden = Golden(compiled)
+    compared = differing = 0
+    for done, (x, hidden, logits) in enumerate(zip(sequences, *expected, strict=True), 1):
+        wanted = np.concatenate([np.asarray(hidden).ravel(), np.asarray(logits).ravel()])
+        found = golden.run(x)
+        compared += wanted.size
+        differing += int(np.count_nonzero(found != wanted))
+        progress("PyTorch against golden model", done, len(sequences), "")
+    return compared, differing
+
+
+def _equality(pair: str, at: dict, compared: int, differing: int) -> list[Row]:
+    parameters = {"pair": pair, **at}
+    return [
+        Row("integers_compared", "integers", compared, parameters),
+        Row("mismatches", "integers", differing, parameters),
+    ]
+
+
+def _measurements(at: dict, compiled: Compiled, measured: Verification) -> list[Row]:
+    """Turn the hardware's counters into rows."""
+    cycles = sum(measured.counters["cycles"])
+    useful = sum(compiled.useful_macs(steps) for steps in measured.steps)
+    return [
+        Row("cycles_per_step", "cycles", measured.cycles_per_step, at),
+        Row("busy_on_nonzeros", "percent", 100 * useful / (compiled.config.lanes * cycles), at),
+        Row("recordings", "recordings", len(measured.steps), at),
+        Row("steps", "steps", sum(measured.steps), at),
+        *(
+            Row("counter", "cycles", sum(values), {"counter": name, **at})
+            for name, values in measured.counters.items()
+        ),
+    ]

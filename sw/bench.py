@@ -1,0 +1,104 @@
+"""The benchmark of training: accuracies over seeds and densities, and what quantisation-aware training costs."""
+
+import dataclasses
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from gatewright.progress import Progress, silent
+from gatewright.results import Row
+from gatewright.sw.compress import CompressSettings, compress
+from gatewright.sw.integer import evaluate
+from gatewright.sw.settings import TrainSettings
+from gatewright.sw.tasks import baseline_accuracy, load_task
+from gatewright.sw.training import train_float
+
+DENSITIES = (1.0, 0.25, 0.125, 0.0625)
+
+_TRAIN, _SHRINK = TrainSettings(), CompressSettings()
+
+
+class _Stopwatch:
+    """Passes progress on and notes when each epoch ended."""
+
+    def __init__(self, progress: Progress):
+        self._progress = progress
+        self._ends: list[float] = []
+
+    def __call__(self, what: str, done: int, total: int, remark: str) -> None:
+        if done == 1:
+            self._ends.clear()
+        self._ends.append(time.perf_counter())
+        self._progress(what, done, total, remark)
+
+    @property
+    def seconds(self) -> float:
+        """Median duration of an epoch of the latest work, without its first, which also warms up."""
+        return float(np.median(np.diff(self._ends)))
+
+
+def bench_train(
+    progress: Progress = silent,
+    seeds: Sequence[int] = (0, 1, 2),
+    *,
+    densities: Sequence[float] = DENSITIES,
+    task: str = "digits",
+    train: TrainSettings = _TRAIN,
+    shrink: CompressSettings = _SHRINK,
+) -> list[Row]:
+    """Train and compress for every seed and density.
+
+    Parameters
+    ----------
+    progress : Progress
+    seeds : sequence of int
+        Each splits the data anew and seeds all that is random.
+    densities : sequence of float
+    task : str
+        Name or path, see `load_task`.
+    train, shrink : TrainSettings, CompressSettings
+        All but seed and density; at least 2 epochs each, so that one can be timed.
+
+    Returns
+    -------
+    list of Row
+        Test accuracies in percent for each seed, their means over the seeds, the points that each density loses
+        against float, the seconds of an epoch (validation included), and their ratio.
+    """
+    parameters = {"task": task, "split": "test", "hidden": train.hidden}
+    floats, integers, epochs = [], [], []
+    rows = []
+    for seed in seeds:
+        data = load_task(task, seed=seed)
+        watch = _Stopwatch(progress)
+        model = train_float(data, dataclasses.replace(train, seed=seed), watch)
+        floats.append(model.accuracy(data.test))
+        rows.append(Row("baseline_accuracy", "percent", baseline_accuracy(data), parameters, seed))
+        rows.append(Row("float_accuracy", "percent", floats[-1], parameters, seed))
+        float_epoch = watch.seconds
+        for density in densities:
+            chosen = dataclasses.replace(shrink, density=density, seed=seed)
+            bundle = compress(data, model, chosen, watch)
+            integers.append(evaluate(bundle, data.test))
+            epochs.append((float_epoch, watch.seconds))
+            at = {**parameters, "density": density, "bits": chosen.weight_bits}
+            rows.append(Row("quantised_accuracy", "percent", integers[-1], at, seed))
+    parameters["seeds"] = list(seeds)
+    return rows + _summary(parameters, densities, np.array(floats), np.array(integers), np.array(epochs))
+
+
+def _summary(
+    parameters: dict, densities: Sequence[float], floats: np.ndarray, integers: np.ndarray, epochs: np.ndarray
+) -> list[Row]:
+    means = integers.reshape(len(floats), len(densities)).mean(axis=0)
+    rows = [Row("mean_float_accuracy", "percent", float(floats.mean()), parameters)]
+    for density, mean in zip(densities, means, strict=True):
+        at = {**parameters, "density": density}
+        rows.append(Row("mean_quantised_accuracy", "percent", float(mean), at))
+        rows.append(Row("points_lost", "points", float(floats.mean() - mean), at))
+    seconds = np.median(epochs, axis=0)
+    rows.append(Row("float_epoch", "seconds", float(seconds[0]), parameters))
+    rows.append(Row("quantised_epoch", "seconds", float(seconds[1]), parameters))
+    rows.append(Row("quantised_epoch_ratio", "float epochs", float(seconds[1] / seconds[0]), parameters))
+    return rows

@@ -1,0 +1,121 @@
+"""The command line from a user's file to the report, on a small model of random sequences."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from gatewright import __version__
+from gatewright.cli import app
+
+SMALL = ["--hidden", "12", "--epochs", "2", "--lanes", "8", "--cell-lanes", "1", "--recordings", "3",
+         "--prune-epochs", "2", "--quantise-epochs", "1", "--density", "1", "--density", "0.34"]  # fmt: skip
+
+
+def invoke(*arguments, status=0):
+    """Run the command line in this process; gives what it printed, in one line."""
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "200"})
+    assert result.exit_code == status, result.output
+    return re.sub(r"\s+", " ", result.output)
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory):
+    """Sequences of three classes that differ in the mean of their features."""
+    rng = np.random.default_rng(7)
+    lengths = rng.integers(3, 9, 60)
+    y = np.arange(60) % 3
+    centres = rng.normal(size=(3, 5))
+    X = np.concatenate([centres[c] + 0.3 * rng.normal(size=(n, 5)) for c, n in zip(y, lengths, strict=True)])
+    path = tmp_path_factory.mktemp("data") / "mine.npz"
+    np.savez(path, X=X, y=y, lengths=lengths)
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(recordings, tmp_path_factory):
+    """A finished demo on the user's file."""
+    folder = tmp_path_factory.mktemp("runs") / "mine"
+    invoke("demo", "--run", folder, "--task", recordings, *SMALL)
+    return folder
+
+
+def test_help_lists_the_steps():
+    text = invoke("--help")
+    for name in ("train", "compress", "compile", "verilog", "synth", "cosim", "report", "demo", "bench"):
+        assert f" {name} " in text
+    assert __version__ in invoke("--version")
+
+
+def test_a_demo_leaves_its_summary_and_report(run):
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary["mismatches"] == 0
+    assert set(summary["quantised_accuracy"]) == {"1", "0.34"}
+    assert set(summary["cycles_per_step"]) == {"dense", "sparse"}
+    assert 0 < summary["cycles_per_step"]["sparse"] < summary["cycles_per_step"]["dense"]
+    assert summary["simulated_cycles_per_second"] > 0
+    rows = json.loads((run / "cosim.json").read_text())
+    compared = {}
+    for row in rows:
+        if row["name"] == "integers_compared":
+            pair = row["parameters"]["pair"]
+            compared[pair] = compared.get(pair, 0) + row["value"]
+    assert set(compared) == {"pytorch = golden", "golden = RTL", "dense = sparse"}
+    assert min(compared.values()) > 0
+    assert sum(compared.values()) == summary["integers_compared"]
+    assert "<svg" in (run / "report.html").read_text()
+
+
+def test_a_step_can_be_repeated_alone(run):
+    assert "--overwrite" in invoke("cosim", "--run", run, status=2)
+    before = {p: p.read_bytes() for p in run.rglob("*") if p.is_file() and p.name != "cosim.json"}
+    text = invoke("cosim", "--run", run, "--recordings", "2", "--stalls", "--overwrite")
+    assert "golden = RTL" in text
+    assert {p: p.read_bytes() for p in before} == before
+
+
+def test_an_existing_run_is_kept(run, recordings):
+    text = invoke("demo", "--run", run, "--task", recordings, *SMALL, status=2)
+    assert "RunFolderError" in text
+    assert (run / "summary.json").exists()
+
+
+def test_a_foreign_folder_is_never_replaced(tmp_path, recordings):
+    (tmp_path / "precious.txt").write_text("mine")
+    text = invoke("train", "--run", tmp_path, "--task", recordings, "--overwrite", status=2)
+    assert "no run folder" in text
+    assert (tmp_path / "precious.txt").exists()
+
+
+@pytest.mark.parametrize("step", ["compress", "compile", "verilog", "synth", "cosim", "report"])
+def test_steps_need_a_run(tmp_path, step):
+    text = invoke(step, "--run", tmp_path / "none", status=2)
+    assert "is no run folder; `gatewright train" in text
+
+
+def test_a_step_names_the_one_that_it_needs(tmp_path, recordings):
+    folder = tmp_path / "run"
+    invoke("train", "--run", folder, "--task", recordings, "--hidden", "8", "--epochs", "1")
+    assert "gatewright compress" in invoke("compile", "--run", folder, status=2)
+    assert "gatewright compile" in invoke("verilog", "--run", folder, status=2)
+    assert "gatewright verilog" in invoke("synth", "--run", folder, status=2)
+    assert "gatewright compile" in invoke("cosim", "--run", folder, status=2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "--task", "words"], "no task named 'words'"),
+        (["train", "--task", "none.npz"], "none.npz"),
+        (["train", "--hidden", "0"], "TrainSettings.hidden must be from"),
+        (["compress", "--density", "2"], "density must be from"),
+        (["compress", "--lanes", "24"], "lanes must be a power of two"),
+        (["bench", "nothing"], "known are sim, golden, train"),
+    ],
+)
+def test_bad_values_are_refused_by_name(run, tmp_path, arguments, message):
+    target = [] if arguments[0] == "bench" else ["--run", tmp_path / "new" if arguments[0] == "train" else run]
+    assert message in invoke(*arguments, *target, status=2)
+    assert not (tmp_path / "new").exists()

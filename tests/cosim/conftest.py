@@ -1,0 +1,35 @@
+import pytest
+from bundles import random_bundle, random_inputs
+
+from gatewright.hw.compiler import compile_bundle
+from gatewright.hw.config import AcceleratorConfig
+
+LANES = 8
+
+
+@pytest.fixture(scope="session")
+def config():
+    """The one accelerator that tests simulate, so that it is built once."""
+    return AcceleratorConfig(
+        lanes=LANES, cell_lanes=2, weight_depth=1024, index_depth=512, accumulator_rows=8, activation_depth=64
+    )
+
+
+@pytest.fixture(scope="session")
+def bundle():
+    """A model whose hidden size fills neither quads nor cell lanes."""
+    return random_bundle(11, inputs=5, hidden=13, classes=3, kept=3, lanes=LANES)
+
+
+@pytest.fixture(scope="session")
+def sequences(bundle):
+    """Sequences of several lengths, one step included."""
+    return [random_inputs(k, bundle, steps) for k, steps in enumerate((1, 7, 2))]
+
+
+@pytest.fixture(scope="session")
+def compiled(bundle, config):
+    """The model by mode, with every kind of result."""
+    return {
+        mode: compile_bundle(bundle, config, mode=mode, hidden_results=True) for mode in ("dense", "sparse")
+    }

@@ -1,0 +1,96 @@
+import pytest
+
+from gatewright.cosim import simulator
+from gatewright.cosim.benches import recordings
+from gatewright.errors import ToolError
+
+PARAMETERS = {"LOAD_BITS": 64}
+
+
+class Builder:
+    """Stands in for cocotb's runner: writes what a build would leave."""
+
+    def __init__(self):
+        self.builds = 0
+        self.fails = False
+
+    def build(self, *, build_dir, log_file, **_):
+        self.builds += 1
+        log_file.write_text("first line\nlast words\n")
+        if self.fails:
+            raise RuntimeError("command failed")
+        (build_dir / simulator.TOP).write_text("program")
+
+
+@pytest.fixture
+def builder(monkeypatch, tmp_path):
+    made = Builder()
+    monkeypatch.setattr(simulator, "get_runner", lambda name: made)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return made
+
+
+def test_same_text_is_built_once(builder):
+    first = simulator.build_verilog("module a; endmodule", PARAMETERS)
+    assert (first / simulator.TOP).exists()
+    assert (first / "accelerator.sv").read_text() == "module a; endmodule"
+    assert simulator.build_verilog("module a; endmodule", PARAMETERS) == first
+    assert builder.builds == 1
+
+
+def test_everything_that_matters_is_in_the_key(builder, monkeypatch, tmp_path):
+    entries = {
+        simulator.build_verilog("module a; endmodule", PARAMETERS),
+        simulator.build_verilog("module b; endmodule", PARAMETERS),
+        simulator.build_verilog("module a; endmodule", {"LOAD_BITS": 65}),
+    }
+    monkeypatch.setattr(simulator, "versions", lambda: "verilator 6")
+    entries.add(simulator.build_verilog("module a; endmodule", PARAMETERS))
+    monkeypatch.setattr(simulator, "_BUILD_ARGS", ["-O0"])
+    entries.add(simulator.build_verilog("module a; endmodule", PARAMETERS))
+    harness = tmp_path / "harness.sv"
+    harness.write_text("module gatewright_harness; endmodule")
+    monkeypatch.setattr(simulator, "HARNESS", harness)
+    entries.add(simulator.build_verilog("module a; endmodule", PARAMETERS))
+    assert len(entries) == builder.builds == 6
+
+
+def test_failed_build_shows_the_log_and_is_not_cached(builder):
+    builder.fails = True
+    with pytest.raises(ToolError, match="command failed\nfirst line\nlast words"):
+        simulator.build_verilog("module a; endmodule", PARAMETERS)
+    builder.fails = False
+    assert simulator.build_verilog("module a; endmodule", PARAMETERS).is_dir()
+    assert builder.builds == 2
+
+
+def test_remains_of_a_killed_build_are_not_taken_for_one(builder):
+    entry = simulator.build_verilog("module a; endmodule", PARAMETERS)
+    entry.rename(entry.with_suffix(".partial"))
+    assert simulator.build_verilog("module a; endmodule", PARAMETERS) == entry
+    assert builder.builds == 2
+
+
+def test_progress_of_a_build(builder):
+    seen = []
+    simulator.build_verilog("module a; endmodule", PARAMETERS, lambda *what: seen.append(what))
+    assert seen == [("building the simulation", 0, 1, "compiling")]
+
+
+def test_tests_that_do_not_run_are_an_error(config, tmp_path):
+    simulation = simulator.build(config)
+    with pytest.raises(ToolError, match="0 of 1 tests ran"):
+        simulator.simulate(simulation, recordings.NAME, tmp_path, tests=["nothing_of_this_name"])
+
+
+def test_bench_that_does_not_exist_is_an_error(config, tmp_path):
+    simulation = simulator.build(config)
+    with pytest.raises(ToolError, match="ModuleNotFoundError"):
+        simulator.simulate(simulation, "gatewright.cosim.benches.nothing", tmp_path, tests=["recordings"])
+
+
+def test_failing_bench_is_counted(config, tmp_path):
+    # Without its parameters the bench cannot but fail.
+    outcome = simulator.simulate(simulator.build(config), recordings.NAME, tmp_path, tests=["recordings"])
+    assert outcome.failed == 1
+    assert "FAIL=1" in outcome.log

@@ -1,0 +1,120 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from bundles import random_bundle, random_inputs
+
+from gatewright.errors import DataError
+from gatewright.sw import integer
+from gatewright.sw.bundle import Matrix
+from gatewright.sw.integer import evaluate, matvec, run_integer, run_layer
+from gatewright.sw.numbers import STATE, Fixed, reference
+from gatewright.sw.tasks import Split
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"hidden": 5, "lanes": 4, "classes": 2},
+        {"kept": 1, "hidden": 16, "inputs": 9},
+        {"layers": 2},
+        {"activation_bits": 16},
+        {"frac": 9},
+        {"frac": 3},
+        {"hidden": 1, "lanes": 4, "inputs": 1},
+    ],
+)
+def test_every_integer_equals_the_reference(options):
+    for seed in range(3):
+        bundle = random_bundle(seed, **options)
+        sequences = [random_inputs(100 * seed + n, bundle, n) for n in (1, 9, 4, 1, 6)]
+        hidden, logits = run_integer(bundle, sequences)
+        for k, x in enumerate(sequences):
+            expected = reference.run(bundle, x.tolist())
+            assert hidden[k].tolist() == expected.hidden, f"sequence {k}, seed {seed}"
+            assert logits[k].tolist() == expected.logits, f"sequence {k}, seed {seed}"
+
+
+def test_the_cell_state_saturates_like_the_reference():
+    bundle = random_bundle(0, hidden=4, lanes=4)
+    layer = dataclasses.replace(bundle.layers[0], bias=np.full(16, 1 << 20))
+    bundle = dataclasses.replace(bundle, layers=(layer,))
+    x = np.zeros((40, 5), dtype=np.int64)
+    trace = run_layer(layer, torch.from_numpy(x)[:, None].int())
+    assert (trace.cell[-1] == STATE.max).all()
+    assert run_integer(bundle, [x])[0][0].tolist() == reference.run(bundle, x.tolist()).hidden
+
+
+def test_products_beyond_the_mantissa_of_float32_are_exact():
+    rng = np.random.default_rng(0)
+    matrix = Matrix(rng.integers(120, 128, (3, 400)), Fixed(8, 0))
+    vectors = rng.integers(32000, 32768, (5, 400))
+    found = matvec(matrix, Fixed(16, 15), torch.from_numpy(vectors))
+    expected = vectors @ matrix.values.astype(np.int64).T
+    assert expected.min() > 1 << 24
+    assert found.tolist() == expected.tolist()
+
+
+def test_the_trace_holds_the_gates_in_their_order():
+    bundle = random_bundle(7, hidden=4, lanes=4)
+    layer = bundle.layers[0]
+    x = random_inputs(7, bundle, 1)
+    trace = run_layer(layer, torch.from_numpy(x)[:, None].int())
+    acc = np.array(reference.matvec(layer.input.values.tolist(), x[0].tolist())) << layer.input_shift
+    pre = [reference.requantise(int(a), layer.requantise_shift, STATE) for a in acc + layer.bias]
+    expected = [
+        [curve(v) for v in pre[4 * k : 4 * k + 4]]
+        for k, curve in enumerate((reference.sigmoid, reference.sigmoid, reference.tanh, reference.sigmoid))
+    ]
+    assert trace.gates[0, 0].tolist() == expected
+
+
+def test_batches_do_not_change_results(monkeypatch):
+    monkeypatch.setattr(integer, "_BATCH_STEPS", 7 * 100)
+    bundle = random_bundle(2)
+    sequences = [random_inputs(k, bundle, 1 + k % 7) for k in range(150)]
+    said = []
+    hidden, logits = run_integer(bundle, sequences, lambda *arguments: said.append(arguments[1:3]))
+    assert said == [(100, 150), (150, 150)]
+    for k in (0, 6, 77, 149):
+        alone_hidden, alone_logits = run_integer(bundle, sequences[k : k + 1])
+        assert np.array_equal(alone_hidden[0], hidden[k])
+        assert np.array_equal(alone_logits[0], logits[k])
+
+
+def test_no_sequences_are_no_work():
+    hidden, logits = run_integer(random_bundle(1), [])
+    assert hidden == []
+    assert logits.shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("x", "text"),
+    [
+        (
+            np.zeros((4, 6), dtype=int),
+            r"sequence 1 must be integers \[steps, 5\] .* not int64 of shape \(4, 6\)",
+        ),
+        (np.zeros((0, 5), dtype=int), "at least 1 step"),
+        (np.zeros(5, dtype=int), "sequence 1 must be integers"),
+        (np.zeros((4, 5)), "not float64"),
+        (np.full((4, 5), 128), "from 128 to 128; inputs of 8 bits must be from -128 to 127"),
+    ],
+)
+def test_malformed_inputs_are_refused(x, text):
+    bundle = random_bundle(1)
+    with pytest.raises(DataError, match=text):
+        run_integer(bundle, [np.zeros((1, 5), dtype=int), x])
+
+
+def test_accuracy_is_that_of_the_largest_logit():
+    bundle = random_bundle(3)
+    rng = np.random.default_rng(3)
+    raw = [rng.normal(size=(6, 5)).astype(np.float32) for _ in range(8)]
+    said = [int(np.argmax(reference.run(bundle, bundle.quantise_input(s).tolist()).logits)) for s in raw]
+    assert evaluate(bundle, Split(raw, np.array(said))) == 100.0
+    wrong = np.array(said)
+    wrong[:2] = (wrong[:2] + 1) % 3
+    assert evaluate(bundle, Split(raw, wrong)) == 75.0

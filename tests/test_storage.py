@@ -1,0 +1,60 @@
+import json
+
+import numpy as np
+import pytest
+
+from gatewright.errors import BundleError
+from gatewright.storage import read_npz, whole_file, write_json, write_npz
+
+
+def test_npz_round_trip(tmp_path):
+    path = tmp_path / "a.npz"
+    write_npz(path, {"version": 3, "x": [1, "é"]}, {"a": np.arange(4, dtype=np.int8)})
+    meta, arrays = read_npz(path, "thing", 3)
+    assert meta == {"version": 3, "x": [1, "é"]}
+    assert arrays["a"].tolist() == [0, 1, 2, 3]
+    assert arrays["a"].dtype == np.int8
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_partial_one(tmp_path):
+    path = tmp_path / "a.json"
+    write_json(path, {"old": 1})
+    with pytest.raises(TypeError):
+        write_json(path, {"new": object()})
+    with pytest.raises(RuntimeError, match="half way"), whole_file(path) as partial:
+        partial.write_text("half")
+        raise RuntimeError("half way")
+    assert json.loads(path.read_text()) == {"old": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+def _pickled(path):
+    np.savez(path, meta=np.array([{"version": 1}], dtype=object))
+
+
+def _array(path):
+    with path.open("wb") as stream:
+        np.save(stream, np.arange(3))
+
+
+def _truncated(path):
+    write_npz(path, {"version": 1}, {"a": np.arange(1000)})
+    path.write_bytes(path.read_bytes()[:-40])
+
+
+@pytest.mark.parametrize("spoil", [_pickled, _array, _truncated, lambda path: path.write_text("hello"),
+                                   lambda path: path.mkdir(), lambda path: np.savez(path, other=1)])  # fmt: skip
+def test_foreign_files_are_refused_by_name(tmp_path, spoil):
+    path = tmp_path / "a.npz"
+    spoil(path)
+    with pytest.raises(BundleError, match=r"a\.npz: not a thing file"):
+        read_npz(path, "thing", 1)
+
+
+def test_other_versions_and_missing_files_are_refused(tmp_path):
+    path = tmp_path / "a.npz"
+    with pytest.raises(BundleError, match="no such file"):
+        read_npz(path, "thing", 1)
+    write_npz(path, {"version": 2}, {})
+    with pytest.raises(BundleError, match="thing version 2; this release reads version 1"):
+        read_npz(path, "thing", 1)
