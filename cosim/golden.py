@@ -51,7 +51,7 @@ class Golden:
         self._memory = kernels.Memories(
             weights=np.ascontiguousarray(image.weights.view(np.int8).T).ravel(),
             targets=(image.indices.T.astype(np.uint32) * np.uint32(config.lanes) + lane).ravel(),
-            biases=image.biases.astype(np.int32).ravel(),
+            biases=image.biases.ravel(),
             accumulators=np.zeros(config.accumulator_rows * config.lanes, dtype=np.int32),
             activations=np.zeros(config.activation_depth, dtype=np.int32),
             states=np.zeros(config.state_depth * config.cell_lanes, dtype=np.int32),
@@ -97,7 +97,7 @@ class Golden:
         sent = self._transfers(Opcode.OUTPUT, steps, fresh) + self._transfers(Opcode.LOGITS, steps, fresh)
         results = np.empty(sent, dtype=np.int32)
         stream = np.ascontiguousarray(x, dtype=np.int32).ravel()
-        kernels.run_job(self._program, self._memory, self._machine, stream, results, steps, fresh)
+        kernels.run_job(self._program, self._memory, self._machine, stream, results, steps, bool(fresh))
         return results
 
     def check(self, x: np.ndarray, fresh: bool = True) -> np.ndarray:
@@ -171,14 +171,16 @@ def _row(op: Op) -> list[int]:
 
 def _check_image(compiled: Compiled) -> None:
     config, image = compiled.config, compiled.image
-    for name, values, shape in (
-        ("weights", image.weights, (config.lanes, config.weight_depth)),
-        ("indices", image.indices, (config.lanes, config.index_depth)),
-        ("biases", image.biases.T, (config.drain_lanes, config.bias_depth)),
+    for name, values, dtype, lanes, depth in (
+        ("weights", image.weights, np.uint8, config.lanes, config.weight_depth),
+        ("indices", image.indices, np.uint16, config.lanes, config.index_depth),
+        ("biases", image.biases.T, np.int32, config.drain_lanes, config.bias_depth),
     ):
-        if values.ndim != 2 or values.shape[0] != shape[0] or values.shape[1] > shape[1]:
+        if values.dtype != dtype:
+            raise BundleError(f"the image's {name} must be {np.dtype(dtype)}, not {values.dtype}")
+        if values.ndim != 2 or values.shape[0] != lanes or values.shape[1] > depth:
             raise BundleError(
-                f"the image's {name} must have {shape[0]} lanes of at most {shape[1]} words, not shape {values.shape}"
+                f"the image's {name} must have {lanes} lanes of at most {depth} words, not shape {values.shape}"
             )
     if image.indices.size and image.indices.max() >= config.accumulator_rows:
         raise BundleError(

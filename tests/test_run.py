@@ -29,22 +29,51 @@ def test_what_is_no_run_is_never_touched(tmp_path, overwrite):
     assert (tmp_path / "file").read_text() == "mine"
 
 
+def finish(run, step):
+    """Leave something for every output of a step."""
+    run.start(step, overwrite=True)
+    for path in {
+        "train": [run.float_model],
+        "compress": [run.bundle(density) for density in (0.0625, 1.0, 0.25)],
+        "verilog": [run.verilog],
+    }.get(step, []):
+        path.write_text("made")
+    if step != "verilog":
+        run.rows(step).write_text("made")
+
+
 def test_densities_are_found_in_order(tmp_path):
     run = RunFolder.create(tmp_path / "a", {}, overwrite=False)
-    with pytest.raises(RunFolderError, match="gatewright compress"):
-        run.need_densities()
-    for density in (0.0625, 1.0, 0.25):
-        run.start([run.bundle(density)], overwrite=False)
-        run.bundle(density).write_text("")
-    assert run.need_densities() == [1.0, 0.25, 0.0625]
+    finish(run, "compress")
+    assert run.densities == [1.0, 0.25, 0.0625]
 
 
-def test_a_step_refuses_or_removes_what_it_made_before(tmp_path):
+def test_a_step_refuses_what_it_made_before(tmp_path):
     run = RunFolder.create(tmp_path / "a", {}, overwrite=False)
-    outputs = [run.verilog, run.config]
-    run.start(outputs, overwrite=False)
-    run.verilog.write_text("old")
+    finish(run, "compress")
     with pytest.raises(RunFolderError, match="exists; --overwrite"):
-        run.start(outputs, overwrite=False)
-    run.start(outputs, overwrite=True)
-    assert not run.verilog.exists()
+        run.start("compress", overwrite=False)
+    assert run.bundle(0.25).exists()
+
+
+def test_a_repeated_step_removes_what_was_made_of_it_and_nothing_else(tmp_path):
+    run = RunFolder.create(tmp_path / "a", {}, overwrite=False)
+    for step in ("train", "compress", "compile", "verilog", "synth", "cosim", "report"):
+        finish(run, step)
+    run.start("verilog", overwrite=True)
+    run.need("train", "compress", "compile", "cosim")
+    for step in ("synth", "report"):
+        with pytest.raises(RunFolderError, match=f"gatewright {step}"):
+            run.need(step)
+    run.start("compress", overwrite=True)
+    assert run.densities == []
+    with pytest.raises(RunFolderError, match="gatewright cosim"):
+        run.need("cosim")
+
+
+def test_an_interrupted_step_is_not_taken_for_a_finished_one(tmp_path):
+    run = RunFolder.create(tmp_path / "a", {}, overwrite=False)
+    run.start("compress", overwrite=False)
+    run.bundle(0.25).write_text("made")
+    with pytest.raises(RunFolderError, match="gatewright compress"):
+        run.need("compress")

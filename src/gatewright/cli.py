@@ -40,7 +40,10 @@ Densities = Annotated[
 Lanes = Annotated[int, typer.Option("--lanes", help="Lanes of the accelerator: a power of two, 4 to 512.")]
 CellLanes = Annotated[int, typer.Option("--cell-lanes", help="LSTM units finished per cycle.")]
 Recordings = Annotated[
-    int, typer.Option("--recordings", min=1, help="Test sequences to simulate at RTL level.")
+    int,
+    typer.Option(
+        "--recordings", min=1, help="Test sequences to simulate at RTL level, if there are as many."
+    ),
 ]
 
 RUN = Path("runs/run")
@@ -76,7 +79,9 @@ def train(
 
     with TerminalProgress() as progress:
         settings = TrainSettings(hidden=hidden, epochs=epochs, seed=seed)
-        rows = steps.train(run, task, settings, overwrite=overwrite, progress=progress)
+        rows = steps.train(
+            run, task, settings, command=_command_line(), overwrite=overwrite, progress=progress
+        )
     show_rows(rows)
 
 
@@ -163,7 +168,9 @@ def report(run: Run = RUN) -> None:
     """Write the run's report: one HTML file, figures, and all rows as JSON and CSV."""
     from gatewright import steps
 
-    console.print(f"wrote {steps.report(run)}", highlight=False)
+    summary, path = steps.report(run)
+    show_summary(summary)
+    console.print(f"wrote {path}", highlight=False)
 
 
 @command
@@ -195,7 +202,7 @@ def demo(
             density,
             cell_lanes=cell_lanes,
             recordings=recordings,
-            command=shlex.join(["gatewright", *sys.argv[1:]]),
+            command=_command_line(),
             overwrite=overwrite,
             progress=progress,
         )
@@ -215,6 +222,10 @@ def bench(
     with TerminalProgress() as progress:
         rows = steps.bench(name, path=json, progress=progress)
     show_rows(rows)
+
+
+def _command_line() -> str:
+    return shlex.join(["gatewright", *sys.argv[1:]])
 
 
 def _version(wanted: bool) -> None:

@@ -64,4 +64,4 @@ def show_summary(summary: dict) -> None:
 
 
 def _plain(value: object) -> str:
-    return f"{value:,.2f}" if isinstance(value, float) else str(value)
+    return f"{value:,.5g}" if isinstance(value, float) else str(value)

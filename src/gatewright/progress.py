@@ -8,3 +8,8 @@ Progress = Callable[[str, int, int, str], None]
 
 def silent(what: str, done: int, total: int, remark: str) -> None:
     """Show nothing."""
+
+
+def within(progress: Progress, label: str) -> Progress:
+    """Give a callback that puts a label before what is being done."""
+    return lambda what, done, total, remark: progress(f"{label}: {what}", done, total, remark)

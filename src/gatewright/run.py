@@ -11,6 +11,28 @@ from gatewright.storage import write_json
 
 _MARKER = "run.json"
 
+_OUTPUTS = {
+    "train": ("train.json", "float.pt"),
+    "compress": ("compress.json", "bundles"),
+    "compile": ("compile.json", "compiled", "config.json"),
+    "verilog": ("verilog",),
+    "synth": ("synthesis.json",),
+    "cosim": ("cosim.json", "mismatches.txt"),
+    "report": ("summary.json", "report.html", "figures", "rows.json", "rows.csv"),
+}
+"""What each step leaves. The first is written last, so that it marks a finished step."""
+
+_NEXT = {
+    "train": ("compress",),
+    "compress": ("compile",),
+    "compile": ("verilog", "cosim"),
+    "verilog": ("synth",),
+    "synth": ("report",),
+    "cosim": ("report",),
+    "report": (),
+}
+"""Steps that read what a step leaves."""
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -84,18 +106,18 @@ class RunFolder:
         return self.root / "verilog" / "gatewright_accelerator.v"
 
     @property
-    def summary(self) -> Path:
-        """Headline figures of the run."""
-        return self.root / "summary.json"
-
-    @property
     def mismatches(self) -> Path:
         """What the checkers said, if any integer differed."""
         return self.root / "mismatches.txt"
 
+    @property
+    def summary(self) -> Path:
+        """Headline figures of the run."""
+        return self.root / "summary.json"
+
     def rows(self, step: str) -> Path:
         """Give the result rows of a step."""
-        return self.root / f"{step}.json"
+        return self.root / _OUTPUTS[step][0]
 
     def bundle(self, density: float) -> Path:
         """Give the integer model of a density."""
@@ -111,44 +133,43 @@ class RunFolder:
         names = (self.root / "bundles").glob("density-*.npz")
         return sorted((float(path.stem.removeprefix("density-")) for path in names), reverse=True)
 
-    def need_densities(self) -> list[float]:
-        """Give `densities`.
+    def need(self, *steps: str) -> None:
+        """See that steps have finished.
 
         Raises
         ------
         RunFolderError
-            There is none yet.
+            One has not; the text names it.
         """
-        if not self.densities:
-            raise RunFolderError(
-                f"{self.root} has no bundles; run `gatewright compress --run {self.root}` first"
-            )
-        return self.densities
+        for step in steps:
+            marker = self.root / _OUTPUTS[step][0]
+            if not marker.exists():
+                raise RunFolderError(f"{marker} is missing; run `gatewright {step} --run {self.root}` first")
 
-    def need(self, path: Path, step: str) -> Path:
-        """Give `path` back if it exists.
-
-        Raises
-        ------
-        RunFolderError
-            It does not; the text names the step that makes it.
-        """
-        if not path.exists():
-            raise RunFolderError(f"{path} is missing; run `gatewright {step} --run {self.root}` first")
-        return path
-
-    def start(self, paths: list[Path], *, overwrite: bool) -> None:
-        """Prepare for a step's outputs: refuse existing ones, or remove them, and make their folders.
+    def start(self, step: str, *, overwrite: bool) -> None:
+        """Prepare for a step: refuse what it made before, or remove that and all that other steps made of it.
 
         Raises
         ------
         RunFolderError
             An output exists and `overwrite` is not set.
         """
-        existing = [path for path in paths if path.exists()]
+        existing = [path for path in self._outputs(step) if path.exists()]
         if existing and not overwrite:
             raise RunFolderError(f"{existing[0]} exists; --overwrite replaces it")
-        for path in existing:
-            path.unlink()
-        for path in paths:
-            path.parent.mkdir(parents=True, exist_ok=True)
+        self._remove(step)
+        for folder in ("bundles", "compiled", "verilog"):
+            if folder in _OUTPUTS[step]:
+                (self.root / folder).mkdir()
+
+    def _outputs(self, step: str) -> list[Path]:
+        return [self.root / name for name in _OUTPUTS[step]]
+
+    def _remove(self, step: str) -> None:
+        for path in self._outputs(step):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+        for following in _NEXT[step]:
+            self._remove(following)

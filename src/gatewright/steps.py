@@ -17,7 +17,7 @@ from gatewright.hw.compiler import Compiled, Mode, compile_bundle, smallest_conf
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.synthesis import synthesise
 from gatewright.hw.fpga.verilog import TOP, emit
-from gatewright.progress import Progress
+from gatewright.progress import Progress, within
 from gatewright.reports import write_report
 from gatewright.results import Row, read_rows, write_rows
 from gatewright.run import RunFolder
@@ -42,12 +42,12 @@ BENCHES: dict[str, Callable[[Progress], list[Row]]] = {
 
 
 def train(
-    root: Path, task: str, settings: TrainSettings, *, overwrite: bool, progress: Progress
+    root: Path, task: str, settings: TrainSettings, *, command: str, overwrite: bool, progress: Progress
 ) -> list[Row]:
-    """Train the float model; makes the run folder with it."""
+    """Train the float model; makes the run folder with it and notes the command for the report."""
     seed = settings.seed
     data = load_task(task, seed=seed)
-    run = RunFolder.create(root, {"task": task, "seed": seed}, overwrite=overwrite)
+    run = RunFolder.create(root, {"task": task, "seed": seed, "command": command}, overwrite=overwrite)
     model = train_float(data, settings, progress)
     rows = [
         Row("baseline_accuracy", "percent", baseline_accuracy(data), {"split": "test"}, seed),
@@ -75,13 +75,14 @@ def compress(
 ) -> list[Row]:
     """Make one bundle for each density; the density of `settings` is not used."""
     run = RunFolder.open(root)
+    run.need("train")
     task = _task(run)
-    model = FloatModel.load(run.need(run.float_model, "train"))
+    model = FloatModel.load(run.float_model)
     each = [replace(settings, density=density) for density in sorted(set(densities), reverse=True)]
-    run.start([run.rows("compress"), *(run.bundle(chosen.density) for chosen in each)], overwrite=overwrite)
+    run.start("compress", overwrite=overwrite)
     rows = []
     for chosen in each:
-        bundle = compress_model(task, model, chosen, progress)
+        bundle = compress_model(task, model, chosen, within(progress, f"{chosen.density:.4g}"))
         bundle.save(run.bundle(chosen.density))
         at = {"density": chosen.density}
         rows += [
@@ -100,7 +101,8 @@ def compress(
 def compile(root: Path, *, config: Path | None, cell_lanes: int, overwrite: bool) -> list[Row]:
     """Compile every bundle for one configuration: the given one, or the smallest that holds them all."""
     run = RunFolder.open(root)
-    bundles = {density: Bundle.load(run.bundle(density)) for density in run.need_densities()}
+    run.need("compress")
+    bundles = {density: Bundle.load(run.bundle(density)) for density in run.densities}
     lanes = next(iter(bundles.values())).notes["settings"]["lanes"]
     chosen = (
         AcceleratorConfig.load(config)
@@ -118,7 +120,7 @@ def compile(root: Path, *, config: Path | None, cell_lanes: int, overwrite: bool
         for density, bundle in bundles.items()
         for mode, results in product(modes(density), ("logits", "hidden"))
     }
-    run.start([run.config, run.rows("compile"), *made], overwrite=overwrite)
+    run.start("compile", overwrite=overwrite)
     write_json(run.config, chosen.to_json())
     for path, compiled in made.items():
         compiled.save(path)
@@ -140,8 +142,9 @@ def modes(density: float) -> tuple[Mode, ...]:
 def verilog(root: Path, *, overwrite: bool) -> Path:
     """Emit and lint the Verilog of the run's configuration."""
     run = RunFolder.open(root)
-    config = AcceleratorConfig.load(run.need(run.config, "compile"))
-    run.start([run.verilog], overwrite=overwrite)
+    run.need("compile")
+    config = AcceleratorConfig.load(run.config)
+    run.start("verilog", overwrite=overwrite)
     text = emit(config)
     warnings = lint(text, TOP)
     if warnings:
@@ -153,41 +156,46 @@ def verilog(root: Path, *, overwrite: bool) -> Path:
 def synth(root: Path, *, overwrite: bool, progress: Progress) -> list[Row]:
     """Synthesise the run's Verilog for ECP5."""
     run = RunFolder.open(root)
-    text = run.need(run.verilog, "verilog").read_text()
-    run.start([run.rows("synthesis")], overwrite=overwrite)
+    run.need("verilog")
+    text = run.verilog.read_text()
+    run.start("synth", overwrite=overwrite)
     rows = synthesise(text, progress).rows()
-    write_rows(run.rows("synthesis"), rows)
+    write_rows(run.rows("synth"), rows)
     return rows
 
 
 def cosim(
     root: Path, *, recordings: int, stalls: bool, seed: int, overwrite: bool, progress: Progress
 ) -> list[Row]:
-    """Prove PyTorch = golden model on the whole test split and golden model = RTL on its first recordings.
+    """Prove PyTorch = golden model on the whole test split and golden model = RTL on some of its recordings.
 
     Programs that send every hidden vector carry the proof; those that send the logits alone are the ones measured.
     """
     run = RunFolder.open(root)
-    config = AcceleratorConfig.load(run.need(run.config, "compile"))
-    run.start([run.rows("cosim"), run.mismatches], overwrite=overwrite)
+    run.need("compile")
+    config = AcceleratorConfig.load(run.config)
     test = _task(run).test
+    run.start("cosim", overwrite=overwrite)
+    # Evenly over the split, which is ordered by class.
+    chosen = np.linspace(0, len(test) - 1, min(recordings, len(test))).round().astype(int)
     rows: list[Row] = []
     complaints: list[str] = []
     cycles, seconds = 0, 0.0
-    for density in run.need_densities():
+    for density in run.densities:
         bundle = Bundle.load(run.bundle(density))
         sequences = [bundle.quantise_input(raw) for raw in test.sequences]
+        simulated = [sequences[k] for k in chosen]
         expected = run_integer(bundle, sequences)
         results = {}
         for mode in modes(density):
             at = {"density": density, "mode": mode}
+            told = within(progress, f"{density:.4g} {mode}")
             proof, fast = (
-                Compiled.load(run.need(run.compiled(density, mode, results), "compile"))
-                for results in ("hidden", "logits")
+                Compiled.load(run.compiled(density, mode, results)) for results in ("hidden", "logits")
             )
-            rows += _equality("pytorch = golden", at, *_compare_golden(proof, sequences, expected, progress))
+            rows += _equality("pytorch = golden", at, *_compare_golden(proof, sequences, expected, told))
             proven, measured = (
-                verify(compiled, sequences[:recordings], stalls=stalls, seed=seed, progress=progress)
+                verify(compiled, simulated, stalls=stalls, seed=seed, progress=told)
                 for compiled in (proof, fast)
             )
             both = (proven, measured)
@@ -216,9 +224,22 @@ def cosim(
     return rows
 
 
-def report(root: Path) -> Path:
-    """Write the run's report."""
-    return write_report(RunFolder.open(root).root)
+def report(root: Path, *, seconds: float | None = None) -> tuple[dict, Path]:
+    """Write ``summary.json`` and the report; gives the summary and the report's path.
+
+    Parameters
+    ----------
+    root : Path
+        The run folder; what has not been run is missing in the report, with the command that runs it.
+    seconds : float, optional
+        What all steps together took.
+    """
+    run = RunFolder.open(root)
+    run.need("train")
+    run.start("report", overwrite=True)
+    summary = _summarise(run, seconds)
+    write_json(run.summary, summary)
+    return summary, write_report(run.root)
 
 
 def demo(
@@ -236,57 +257,54 @@ def demo(
 ) -> dict:
     """Do every step and leave ``summary.json`` and the report; gives the summary."""
     begin = time.perf_counter()
-    train(root, task, train_settings, overwrite=overwrite, progress=progress)
+    train(root, task, train_settings, command=command, overwrite=overwrite, progress=progress)
     compress(root, densities, compress_settings, overwrite=False, progress=progress)
     compile(root, config=None, cell_lanes=cell_lanes, overwrite=False)
     verilog(root, overwrite=False)
     synth(root, overwrite=False, progress=progress)
     cosim(root, recordings=recordings, stalls=False, seed=0, overwrite=False, progress=progress)
-    summary = summarise(root, command=command, seconds=time.perf_counter() - begin)
-    report(root)
+    summary, _ = report(root, seconds=round(time.perf_counter() - begin, 1))
     return summary
 
 
-def summarise(root: Path, *, command: str, seconds: float) -> dict:
-    """Gather the headline figures from the rows of all steps into ``summary.json``."""
-    run = RunFolder.open(root)
-    task, seed = _task(run), run.settings["seed"]
+def _summarise(run: RunFolder, seconds: float | None) -> dict:
+    """Gather the headline figures from the rows of the steps that have been run; others are left out."""
+    task = _task(run)
     rows = [
-        row for step in ("train", "compress", "cosim") for row in read_rows(run.need(run.rows(step), step))
+        row
+        for step in ("train", "compress", "cosim")
+        if run.rows(step).exists()
+        for row in read_rows(run.rows(step))
     ]
 
-    def values(name: str, **parameters) -> list:
-        return [r.value for r in rows if r.name == name and parameters.items() <= r.parameters.items()]
+    def values(name: str, key: str | None = None, **parameters) -> dict:
+        found = [r for r in rows if r.name == name and parameters.items() <= r.parameters.items()]
+        return {r.parameters[key] if key else index: r.value for index, r in enumerate(found)}
 
     def value(name: str, **parameters):
-        (found,) = values(name, **parameters)
-        return found
+        return next(iter(values(name, **parameters).values()), None)
 
+    compared = run.rows("cosim").exists()
     densities = run.densities
-    headline = HEADLINE_DENSITY if HEADLINE_DENSITY in densities else densities[-1]
+    headline = HEADLINE_DENSITY if HEADLINE_DENSITY in densities else min(densities, default=None)
+    accuracies = values("quantised_accuracy", "density", split="test")
     summary = {
         "task": task.name,
-        "seed": seed,
-        "config": AcceleratorConfig.load(run.config).to_json(),
+        "seed": run.settings["seed"],
+        "config": AcceleratorConfig.load(run.config).to_json() if run.config.exists() else None,
         "baseline_accuracy": value("baseline_accuracy"),
         "float_accuracy": value("float_accuracy", split="test"),
-        "quantised_accuracy": {
-            f"{density:g}": value("quantised_accuracy", density=density, split="test")
-            for density in densities
-        },
-        "integers_compared": sum(values("integers_compared")),
-        "mismatches": sum(values("mismatches")),
+        "quantised_accuracy": {f"{density:g}": accuracy for density, accuracy in accuracies.items()},
+        "integers_compared": sum(values("integers_compared").values()) if compared else None,
+        "mismatches": sum(values("mismatches").values()) if compared else None,
         "density": headline,
-        "cycles_per_step": {
-            mode: value("cycles_per_step", density=headline, mode=mode) for mode in modes(headline)
-        },
+        "cycles_per_step": values("cycles_per_step", "mode", density=headline),
         "simulated_cycles_per_second": value("simulated_cycles_per_second"),
-        "command": command,
-        "seconds": round(seconds, 1),
+        "command": run.settings["command"],
+        "seconds": seconds,
         "caveat": task.caveat,
     }
-    write_json(run.summary, summary)
-    return summary
+    return {name: entry for name, entry in summary.items() if entry is not None and entry != {}}
 
 
 def bench(name: str, *, path: Path | None, progress: Progress) -> list[Row]:

@@ -70,10 +70,14 @@ def test_a_demo_leaves_its_summary_and_report(run):
 
 def test_a_step_can_be_repeated_alone(run):
     assert "--overwrite" in invoke("cosim", "--run", run, status=2)
-    before = {p: p.read_bytes() for p in run.rglob("*") if p.is_file() and p.name != "cosim.json"}
+    kept = [p for p in run.rglob("*") if p.suffix in (".npz", ".pt", ".v")]
+    before = {p: p.read_bytes() for p in kept}
     text = invoke("cosim", "--run", run, "--recordings", "2", "--stalls", "--overwrite")
     assert "golden = RTL" in text
-    assert {p: p.read_bytes() for p in before} == before
+    assert {p: p.read_bytes() for p in kept} == before
+    assert not (run / "report.html").exists()
+    invoke("report", "--run", run)
+    assert json.loads((run / "summary.json").read_text())["mismatches"] == 0
 
 
 def test_an_existing_run_is_kept(run, recordings):
@@ -102,6 +106,11 @@ def test_a_step_names_the_one_that_it_needs(tmp_path, recordings):
     assert "gatewright compile" in invoke("verilog", "--run", folder, status=2)
     assert "gatewright verilog" in invoke("synth", "--run", folder, status=2)
     assert "gatewright compile" in invoke("cosim", "--run", folder, status=2)
+    invoke("report", "--run", folder)
+    summary = json.loads((folder / "summary.json").read_text())
+    assert "mismatches" not in summary
+    assert summary["float_accuracy"] > 0
+    assert "gatewright cosim" in (folder / "report.html").read_text()
 
 
 @pytest.mark.parametrize(
@@ -116,6 +125,8 @@ def test_a_step_names_the_one_that_it_needs(tmp_path, recordings):
     ],
 )
 def test_bad_values_are_refused_by_name(run, tmp_path, arguments, message):
-    target = [] if arguments[0] == "bench" else ["--run", tmp_path / "new" if arguments[0] == "train" else run]
+    target = (
+        [] if arguments[0] == "bench" else ["--run", tmp_path / "new" if arguments[0] == "train" else run]
+    )
     assert message in invoke(*arguments, *target, status=2)
     assert not (tmp_path / "new").exists()

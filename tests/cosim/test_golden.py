@@ -136,6 +136,14 @@ def test_refuses_image_beyond_the_memories(compiled):
         Golden(replace(compiled["dense"], config=small))
 
 
+@pytest.mark.parametrize("name", ["weights", "indices", "biases"])
+def test_refuses_image_of_another_type(compiled, name):
+    image = compiled["sparse"].image
+    foreign = replace(image, **{name: getattr(image, name).astype(np.int64)})
+    with pytest.raises(BundleError, match=f"{name} must be .*int.*, not int64"):
+        Golden(replace(compiled["sparse"], image=foreign))
+
+
 def test_refuses_program_without_end(compiled):
     image = compiled["dense"].image
     program = (*image.program[:-1], replace(image.program[-1], end=False))
