@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint results clean
 
 demo: $(READY) ## Train, compress, compile, simulate and report on spoken digits, in runs/demo
 	$(VENV)/bin/gatewright demo --run runs/demo --overwrite
@@ -23,3 +23,11 @@ $(READY): pyproject.toml constraints.txt
 
 clean: ## Remove the environment and all runs
 	rm -rf $(VENV) runs
+
+results: demo ## Measure everything that the README states, and write it there
+	mkdir -p docs/results docs/images
+	for name in golden sim train; do $(VENV)/bin/gatewright bench $$name --json docs/results/$$name.json || exit 1; done
+	cp runs/demo/summary.json docs/results/demo.json
+	cp runs/demo/synthesis.json docs/results/synthesis.json
+	cp runs/demo/figures/cycles.png runs/demo/figures/accuracy.png docs/images/
+	$(VENV)/bin/python docs/figures.py

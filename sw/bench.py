@@ -84,8 +84,13 @@ def bench_train(
             epochs.append((float_epoch, watch.seconds))
             at = {**parameters, "density": density, "bits": chosen.weight_bits}
             rows.append(Row("quantised_accuracy", "percent", integers[-1], at, seed))
-    parameters["seeds"] = list(seeds)
-    return rows + _summary(parameters, densities, np.array(floats), np.array(integers), np.array(epochs))
+    return rows + _summary(
+        {**parameters, "seeds": list(seeds)},
+        densities,
+        np.array(floats),
+        np.array(integers),
+        np.array(epochs),
+    )
 
 
 def _summary(

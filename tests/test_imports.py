@@ -59,7 +59,7 @@ def test_rooms_import_only_what_they_may(room):
         ("gatewright.sw.integer", {"amaranth", "cocotb"}),
         ("gatewright.hw.compiler", {"torch", "numba"}),
         ("gatewright.hw.rtl.accelerator", {"torch", "numba"}),
-        ("gatewright.reports", {"torch", "amaranth", "numba"}),
+        ("gatewright.reports.report", {"torch", "amaranth", "numba"}),
     ],
 )
 def test_rooms_run_without_what_they_do_not_need(module, heavy):

@@ -13,6 +13,8 @@ from gatewright import __version__
 from gatewright.console import TerminalProgress, console, show_rows, show_summary
 from gatewright.errors import GatewrightError
 from gatewright.hw.config import AcceleratorConfig
+from gatewright.reports.markdown import markdown
+from gatewright.results import read_rows
 from gatewright.sw.settings import CompressSettings, TrainSettings
 
 app = typer.Typer(
@@ -222,6 +224,15 @@ def bench(
     with TerminalProgress() as progress:
         rows = steps.bench(name, path=json, progress=progress)
     show_rows(rows)
+
+
+@command
+def table(
+    files: Annotated[list[Path], typer.Argument(help="Files of rows, as steps and benchmarks write them.")],
+) -> None:
+    """Print rows as a Markdown table."""
+    rows = [row for path in files for row in read_rows(path)]
+    typer.echo(markdown(rows), nl=False)
 
 
 def _command_line() -> str:

@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from gatewright.reports.markdown import plain
 from gatewright.results import Row
 
 console = Console()
@@ -48,8 +49,7 @@ def show_rows(rows: list[Row]) -> None:
     table = Table("name", "parameters", "value", "unit")
     for row in rows:
         parameters = ", ".join(f"{key} {value}" for key, value in row.parameters.items())
-        value = f"{row.value:,.4g}" if isinstance(row.value, float) else f"{row.value}"
-        table.add_row(escape(row.name), escape(parameters), escape(value), escape(row.unit))
+        table.add_row(escape(row.name), escape(parameters), escape(plain(row.value)), escape(row.unit))
     console.print(table)
 
 
@@ -58,10 +58,6 @@ def show_summary(summary: dict) -> None:
     table = Table("figure", "value", show_header=False)
     for name, value in summary.items():
         if isinstance(value, dict):
-            value = ", ".join(f"{key}: {_plain(entry)}" for key, entry in value.items())
-        table.add_row(escape(name), escape(_plain(value)))
+            value = ", ".join(f"{key}: {plain(entry)}" for key, entry in value.items())
+        table.add_row(escape(name), escape(plain(value)))
     console.print(table)
-
-
-def _plain(value: object) -> str:
-    return f"{value:,.5g}" if isinstance(value, float) else str(value)

@@ -18,7 +18,7 @@ from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.synthesis import synthesise
 from gatewright.hw.fpga.verilog import TOP, emit
 from gatewright.progress import Progress, within
-from gatewright.reports import write_report
+from gatewright.reports.report import write_report
 from gatewright.results import Row, read_rows, write_rows
 from gatewright.run import RunFolder
 from gatewright.storage import write_json

@@ -44,7 +44,18 @@ def run(recordings, tmp_path_factory):
 
 def test_help_lists_the_steps():
     text = invoke("--help")
-    for name in ("train", "compress", "compile", "verilog", "synth", "cosim", "report", "demo", "bench"):
+    for name in (
+        "train",
+        "compress",
+        "compile",
+        "verilog",
+        "synth",
+        "cosim",
+        "report",
+        "demo",
+        "bench",
+        "table",
+    ):
         assert f" {name} " in text
     assert __version__ in invoke("--version")
 

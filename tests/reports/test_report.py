@@ -6,8 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from gatewright.errors import RunFolderError
-from gatewright.reports import write_report
-from gatewright.reports.report import FIGURES
+from gatewright.reports.report import FIGURES, write_report
 from gatewright.reports.run import STEPS
 from gatewright.results import Row
 
