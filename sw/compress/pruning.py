@@ -54,7 +54,7 @@ def prune(
         epochs=settings.prune_epochs,
         learning_rate=settings.prune_rate,
         validate=lambda: dataclasses.replace(dense, network=network).accuracy(task.validation),
-        what=f"prune to {settings.density:.2%}",
+        what=f"prune to {settings.density:.4g}",
         progress=progress,
         after_update=mask,
     )

@@ -131,7 +131,7 @@ def quantise(
         epochs=settings.quantise_epochs,
         learning_rate=settings.quantise_rate,
         validate=lambda: evaluate(bundle(), task.validation),
-        what=f"quantise to {settings.weight_bits} bits",
+        what=f"quantise {settings.density:.4g} to {settings.weight_bits} bits",
         progress=progress,
         after_update=lambda before, done: student.project(),
     )

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from gatewright import __version__
 from gatewright.cli import app
+from gatewright.cosim import toolchain
 
 SMALL = ["--hidden", "12", "--epochs", "2", "--lanes", "8", "--cell-lanes", "1", "--recordings", "3",
          "--prune-epochs", "2", "--quantise-epochs", "1", "--density", "1", "--density", "0.34"]  # fmt: skip
@@ -132,12 +133,26 @@ def test_a_step_names_the_one_that_it_needs(tmp_path, recordings):
         (["train", "--hidden", "0"], "TrainSettings.hidden must be from"),
         (["compress", "--density", "2"], "density must be from"),
         (["compress", "--lanes", "24"], "lanes must be a power of two"),
+        (["demo", "--cell-lanes", "64"], "cell_lanes must be a power of two from 1 to 8"),
+        (["demo", "--density", "0"], "density must be from"),
         (["bench", "nothing"], "known are sim, golden, train"),
     ],
 )
 def test_bad_values_are_refused_by_name(run, tmp_path, arguments, message):
     target = (
-        [] if arguments[0] == "bench" else ["--run", tmp_path / "new" if arguments[0] == "train" else run]
+        [] if arguments[0] == "bench" else ["--run", run if arguments[0] == "compress" else tmp_path / "new"]
     )
     assert message in invoke(*arguments, *target, status=2)
     assert not (tmp_path / "new").exists()
+
+
+def test_a_missing_compiler_is_told_before_the_work(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    toolchain.compiler.cache_clear()
+    try:
+        assert "Debian" in invoke("demo", "--run", tmp_path / "new", status=2)
+        assert not (tmp_path / "new").exists()
+        assert "not on PATH: g++" in invoke("cosim", "--run", run, "--overwrite", status=2)
+        assert (run / "cosim.json").exists()
+    finally:
+        toolchain.compiler.cache_clear()

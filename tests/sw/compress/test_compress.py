@@ -49,7 +49,7 @@ def test_a_density_of_one_only_quantises(task, float_model):
     said = []
     settings = CompressSettings(density=1.0, **BRIEF)
     made = compress(task, float_model, settings, lambda what, *_: said.append(what))
-    assert set(said) == {"quantise to 8 bits"}
+    assert set(said) == {"quantise 1 to 8 bits"}
     assert made.notes["density"] == 1.0
 
 
