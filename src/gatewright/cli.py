@@ -194,7 +194,7 @@ def demo(
     from gatewright import steps
 
     with TerminalProgress() as progress:
-        summary = steps.demo(
+        summary, path = steps.demo(
             run,
             task,
             TrainSettings(hidden=hidden, epochs=epochs, seed=seed),
@@ -209,6 +209,7 @@ def demo(
             progress=progress,
         )
     show_summary(summary)
+    console.print(f"wrote {path}", highlight=False)
     if summary["mismatches"]:
         raise typer.Exit(1)
 

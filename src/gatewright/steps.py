@@ -255,8 +255,8 @@ def demo(
     command: str,
     overwrite: bool,
     progress: Progress,
-) -> dict:
-    """Do every step and leave ``summary.json`` and the report; gives the summary."""
+) -> tuple[dict, Path]:
+    """Do every step; gives the summary and the report's path."""
     # What would stop a later step should not first cost the time of the earlier ones.
     AcceleratorConfig(lanes=compress_settings.lanes, cell_lanes=cell_lanes)
     _each_density(compress_settings, densities)
@@ -268,8 +268,7 @@ def demo(
     verilog(root, overwrite=False)
     synth(root, overwrite=False, progress=progress)
     cosim(root, recordings=recordings, stalls=False, seed=0, overwrite=False, progress=progress)
-    summary, _ = report(root, seconds=round(time.perf_counter() - begin, 1))
-    return summary
+    return report(root, seconds=round(time.perf_counter() - begin, 1))
 
 
 def _summarise(run: RunFolder, seconds: float | None) -> dict:
