@@ -29,8 +29,8 @@ def random_model(
     placement = gate_rows(hidden, lanes)
     layer = LstmLayer(
         input_format=source,
-        input=Matrix(_balanced(rng, inputs, placement, density), Fixed(8, 6)),
-        recurrent=Matrix(_balanced(rng, hidden, placement, density), Fixed(8, 7)),
+        input=Matrix(_balanced(rng, inputs, placement, density), Fixed(8, 8)),
+        recurrent=Matrix(_balanced(rng, hidden, placement, density), Fixed(8, 8)),
         bias=rng.integers(-(1 << 12), 1 << 12, 4 * hidden),
     )
     head = Head(

@@ -22,7 +22,7 @@ def balanced_values(rng, shape, kept, placement, bits=8):
 
 
 def random_bundle(
-    seed, *, inputs=5, hidden=12, classes=3, kept=None, lanes=8, layers=1, activation_bits=8, frac=7
+    seed, *, inputs=5, hidden=12, classes=3, kept=None, lanes=8, layers=1, activation_bits=8, frac=9
 ):
     """Make a bundle whose gates work over their whole range; `kept` non-zeros per lane and column, or dense."""
     rng = np.random.default_rng(seed)

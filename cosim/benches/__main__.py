@@ -9,7 +9,9 @@ from gatewright.errors import GatewrightError
 from gatewright.hw.compiler import compile_bundle
 from gatewright.hw.config import AcceleratorConfig
 
-_CONFIG = AcceleratorConfig(lanes=8, cell_lanes=2, weight_depth=1024, index_depth=512, activation_depth=64)
+_CONFIG = AcceleratorConfig(
+    lanes=8, cell_lanes=2, activation_bits=16, weight_depth=1024, index_depth=512, activation_depth=64
+)
 
 
 def main() -> int:
@@ -17,7 +19,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m gatewright.cosim.benches", description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="of models, inputs, gaps and stalls")
     seed = parser.parse_args().seed
-    bundle = random_model(seed, inputs=5, hidden=13, classes=3, lanes=_CONFIG.lanes, density=0.5)
+    bundle = random_model(
+        seed,
+        inputs=5,
+        hidden=13,
+        classes=3,
+        lanes=_CONFIG.lanes,
+        density=0.5,
+        activation_bits=_CONFIG.activation_bits,
+    )
     sequences = random_sequences(seed, bundle, [1, 2, 9, 5])
     failed = 0
     try:

@@ -174,7 +174,7 @@ def test_ignores_what_stands_behind_the_end(compiled, sequences):
         (np.zeros((0, 5), dtype=int), "1 to 65535 steps, not 0"),
         (np.zeros((65536, 5), dtype=int), "1 to 65535 steps, not 65536"),
         (np.zeros((2, 4), dtype=int), "takes 10 input elements in 2 steps, not 8"),
-        (np.full((2, 5), 128), "from -128 to 127, not 128 to 128"),
+        (np.full((2, 5), 1 << 15), "from -32768 to 32767, not 32768 to 32768"),
         (np.zeros((2, 5)), "must be integers"),
         (np.zeros(5, dtype=int), "must be integers"),
     ],

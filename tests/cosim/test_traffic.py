@@ -50,9 +50,9 @@ def test_log_file(tmp_path, config):
     counters = {"cycles": 1 << 31, "matrix": 2, "drain": 3, "input_wait": 4, "output_wait": 5}
     words = log_words(
         (DONE, 44),
-        (INPUT, 0x80),
+        (INPUT, 0x8000),
         (RESULT_KIND, RESULT.const({"data": -5, "last": 0}).as_bits()),
-        (INPUT, 0x7F),
+        (INPUT, 0x7FFF),
         (RESULT_KIND, RESULT.const({"data": 1 << 30, "last": 1}).as_bits()),
         *counter_entries(counters),
         (DONE, 1 << 48 | int(ErrorCode.STEPS) << 32 | 77),
@@ -60,7 +60,7 @@ def test_log_file(tmp_path, config):
     words.tofile(tmp_path / "0.seen")
     load, run = read_log(tmp_path / "0.seen", config)
     assert (load.cycles, load.counters, load.limited, load.error) == (44, {}, False, ErrorCode.NONE)
-    assert run.inputs.tolist() == [-128, 127]
+    assert run.inputs.tolist() == [-32768, 32767]
     assert run.results.tolist() == [-5, 1 << 30]
     assert run.last.tolist() == [False, True]
     assert run.counters == counters
