@@ -21,8 +21,8 @@ $(READY): pyproject.toml constraints.txt
 	$(VENV)/bin/pip install --disable-pip-version-check -q --progress-bar on -c constraints.txt -e '.[test]'
 	touch $@
 
-clean: ## Remove the environment and all runs
-	rm -rf $(VENV) runs
+clean: ## Remove the environment and the demo's run
+	rm -rf $(VENV) runs/demo
 
 results: demo ## Measure everything that the README states, and write it there
 	mkdir -p docs/results docs/images
