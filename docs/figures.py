@@ -27,7 +27,7 @@ def value(found: list[Row], name: str, **parameters) -> float:
 def block() -> str:
     """Give the README's table of figures."""
     summary = json.loads((ROOT / "docs" / "results" / "demo.json").read_text())
-    train, sim, golden, synth = rows("train"), rows("sim"), rows("golden"), rows("synthesis")
+    train, sim, golden, synth = rows("train"), rows("sim"), rows("golden"), rows("synth")
     baseline = mean(row.value for row in train if row.name == "baseline_accuracy")
     table = [
         (

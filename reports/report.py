@@ -11,8 +11,9 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from gatewright.reports import figures
-from gatewright.reports.run import PAIRS, STEPS, Run, read_run
+from gatewright.reports.run import PAIRS, Run, read_run
 from gatewright.reports.style import inline_svg, style, theme_css, to_png, to_svg
+from gatewright.run import RunFolder
 from gatewright.storage import whole_file
 
 FIGURES = ("accuracy", "training", "cycles", "breakdown", "storage")
@@ -47,20 +48,19 @@ def write_report(run_folder: Path) -> Path:
         pngs = {name: to_png(figure) for name, figure in drawn.items()}
     page = _page(run, {name: Markup(inline_svg(svg, name)) for name, svg in svgs.items()})
 
-    pictures = run.folder / "figures"
-    pictures.mkdir(exist_ok=True)
+    files = RunFolder(run.folder)
+    files.figures.mkdir(exist_ok=True)
     for name in FIGURES:
         for suffix, content in ((".svg", svgs.get(name)), (".png", pngs.get(name))):
-            path = pictures / (name + suffix)
+            path = files.figures / (name + suffix)
             if content is None:
                 path.unlink(missing_ok=True)
             else:
                 _write(path, content)
-    _write(run.folder / "rows.json", _rows_json(run))
-    _write(run.folder / "rows.csv", _rows_csv(run))
-    target = run.folder / "report.html"
-    _write(target, page)
-    return target
+    for path, text in zip(files.all_rows, (_rows_json(run), _rows_csv(run)), strict=True):
+        _write(path, text)
+    _write(files.report, page)
+    return files.report
 
 
 def _draw(run: Run) -> dict[str, Figure]:
@@ -90,7 +90,6 @@ def _page(run: Run, svgs: dict[str, Markup]) -> str:
     environment.filters |= {"percent": figures.percent, "number": _number}
     return environment.get_template("report.html").render(
         run=run,
-        steps=STEPS,
         pairs=PAIRS,
         breakdown=figures.breakdown(run.simulation) if run.simulation else {},
         figures=svgs,

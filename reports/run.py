@@ -9,17 +9,12 @@ from typing import TypeVar
 from gatewright.errors import RunFolderError
 from gatewright.reports.table import Table
 from gatewright.results import Row
+from gatewright.run import RunFolder
 
 Part = TypeVar("Part")
 
-STEPS = {
-    "train": "gatewright train",
-    "compress": "gatewright compress",
-    "compile": "gatewright compile",
-    "cosim": "gatewright cosim",
-    "synthesis": "gatewright synth",
-}
-"""Steps that leave ``STEP.json`` in a run folder, and the command that runs each."""
+STEPS = ("train", "compress", "compile", "cosim", "synth")
+"""Steps that leave rows in a run folder; ``gatewright STEP`` runs them."""
 
 PAIRS = ("pytorch = golden", "golden = RTL", "dense = sparse")
 """What the proof of equality compares; all three make it complete."""
@@ -156,11 +151,12 @@ def read_run(folder: Path) -> Run:
         The folder is missing, holds no step's rows, or an entry is malformed; the text names file and entry.
     """
     folder = Path(folder)
-    tables = {step: Table(folder / f"{step}.json") for step in STEPS if (folder / f"{step}.json").exists()}
+    files = RunFolder(folder)
+    tables = {step: Table(files.rows(step)) for step in STEPS if files.rows(step).exists()}
     if not tables:
         raise RunFolderError(
-            f"{folder}: no rows of any step ({', '.join(f'{step}.json' for step in STEPS)}); "
-            f"run `{STEPS['train']}` first"
+            f"{folder}: no rows of any step ({', '.join(files.rows(step).name for step in STEPS)}); "
+            f"run `gatewright {STEPS[0]}` first"
         )
 
     def part(step: str, read: Callable[[Table], Part]) -> Part | None:
@@ -168,13 +164,13 @@ def read_run(folder: Path) -> Run:
 
     return Run(
         folder,
-        _summary(folder / "summary.json"),
+        _summary(files.summary),
         {step: table.rows for step, table in tables.items()},
         training=part("train", _training),
         compression=part("compress", _compression),
         storage=part("compile", _storage),
         simulation=part("cosim", _simulation),
-        synthesis=part("synthesis", _synthesis),
+        synthesis=part("synth", _synthesis),
     )
 
 

@@ -9,7 +9,6 @@ import numpy as np
 from gatewright.progress import Progress, silent
 from gatewright.results import Row
 from gatewright.sw.compress import CompressSettings, compress
-from gatewright.sw.integer import evaluate
 from gatewright.sw.settings import TrainSettings
 from gatewright.sw.tasks import baseline_accuracy, load_task
 from gatewright.sw.training import train_float
@@ -80,7 +79,7 @@ def bench_train(
         for density in densities:
             chosen = dataclasses.replace(shrink, density=density, seed=seed)
             bundle = compress(data, model, chosen, watch)
-            integers.append(evaluate(bundle, data.test))
+            integers.append(bundle.notes["test_accuracy"])
             epochs.append((float_epoch, watch.seconds))
             at = {**parameters, "density": density, "bits": chosen.weight_bits}
             rows.append(Row("quantised_accuracy", "percent", integers[-1], at, seed))

@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import lru_cache
 from importlib import metadata
 
 from amaranth.back import rtlil
@@ -30,8 +31,11 @@ _LINT_OFF = {
 _SECONDS = 300
 
 
+@lru_cache(maxsize=8)
 def emit(config: AcceleratorConfig) -> str:
     """Give the accelerator as SystemVerilog (the subset that Verilator, Yosys, Icarus and Vivado read).
+
+    Takes seconds; a process that asks again for the same configuration gets the same text at once.
 
     The text depends on the configuration and the versions in its header only: it is the same
     for any hash seed, machine and run, so that it can be hashed as the key of a build cache.

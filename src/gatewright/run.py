@@ -16,7 +16,7 @@ _OUTPUTS = {
     "compress": ("compress.json", "bundles"),
     "compile": ("compile.json", "compiled", "config.json"),
     "verilog": ("verilog",),
-    "synth": ("synthesis.json",),
+    "synth": ("synth.json",),
     "cosim": ("cosim.json", "mismatches.txt"),
     "report": ("summary.json", "report.html", "figures", "rows.json", "rows.csv"),
 }
@@ -114,6 +114,21 @@ class RunFolder:
     def summary(self) -> Path:
         """Headline figures of the run."""
         return self.root / "summary.json"
+
+    @property
+    def report(self) -> Path:
+        """The report."""
+        return self.root / "report.html"
+
+    @property
+    def figures(self) -> Path:
+        """The folder of the report's figures."""
+        return self.root / "figures"
+
+    @property
+    def all_rows(self) -> tuple[Path, Path]:
+        """All steps' rows together, as JSON and as CSV."""
+        return self.root / "rows.json", self.root / "rows.csv"
 
     def rows(self, step: str) -> Path:
         """Give the result rows of a step."""

@@ -26,7 +26,8 @@ from gatewright.sw.bench import bench_train
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.compress import CompressSettings
 from gatewright.sw.compress import compress as compress_model
-from gatewright.sw.integer import evaluate, run_integer
+from gatewright.sw.compress.pattern import kept_per_lane
+from gatewright.sw.integer import run_integer
 from gatewright.sw.tasks import Task, baseline_accuracy, load_task
 from gatewright.sw.training import FloatModel, TrainSettings, train_float
 
@@ -86,13 +87,24 @@ def compress(
         bundle.save(run.bundle(chosen.density))
         at = {"density": chosen.density}
         rows += [
-            Row("quantised_accuracy", "percent", evaluate(bundle, split), {**at, "split": name}, chosen.seed)
-            for name, split in (("validation", task.validation), ("test", task.test))
+            Row(
+                "quantised_accuracy",
+                "percent",
+                bundle.notes[f"{name}_accuracy"],
+                {**at, "split": name},
+                chosen.seed,
+            )
+            for name in ("validation", "test")
         ]
         layer = bundle.layers[0]
+        kept = kept_per_lane(layer.hidden_size, chosen.lanes, chosen.density)
         rows += [
             Row("weight_density", "share", matrix.density, {**at, "matrix": name}, chosen.seed)
             for name, matrix in (("W_ih", layer.input), ("W_hh", layer.recurrent))
+        ]
+        rows += [
+            Row("balance", "weights", kept, {**at, "matrix": name, "lanes": chosen.lanes}, chosen.seed)
+            for name in ("W_ih", "W_hh")
         ]
     write_rows(run.rows("compress"), rows)
     return rows

@@ -94,7 +94,7 @@ def make_run(tmp_path):
             "compress": compress_rows(),
             "compile": compile_rows(),
             "cosim": cosim_rows(),
-            "synthesis": synthesis_rows(),
+            "synth": synthesis_rows(),
             "summary": SUMMARY,
         }
         for name, content in (files | replaced).items():

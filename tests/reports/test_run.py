@@ -31,7 +31,7 @@ def test_executions(make_run):
 
 
 def test_steps_that_have_not_been_run_are_none(make_run):
-    run = read_run(make_run(compress=None, compile=None, cosim=None, synthesis=None, summary=None))
+    run = read_run(make_run(compress=None, compile=None, cosim=None, synth=None, summary=None))
     assert run.training is not None
     assert (run.compression, run.storage, run.simulation, run.synthesis) == (None, None, None, None)
     assert run.summary == {}
@@ -87,8 +87,8 @@ def test_verdict_of_rows(make_run, tmp_path):
         ("cosim", Row("mismatches", "integers", 1, {"pair": "a", "density": "x"}), "number, not 'x'"),
         ("cosim", Row("mismatches", "integers", 0.5, {"pair": "a"}), "whole number, not 0.5"),
         ("cosim", Row("mismatches", "integers", True, {"pair": "a"}), "finite number, at least 0, not True"),
-        ("synthesis", Row("cells", "count", 3, []), "must be objects"),  # type: ignore[arg-type]
-        ("synthesis", Row(["cells"], "count", 3, {"type": "x"}), "must be strings"),  # type: ignore[arg-type]
+        ("synth", Row("cells", "count", 3, []), "must be objects"),  # type: ignore[arg-type]
+        ("synth", Row(["cells"], "count", 3, {"type": "x"}), "must be strings"),  # type: ignore[arg-type]
     ],
 )
 def test_malformed_rows_name_file_and_entry(tmp_path, file, row, message):
