@@ -4,7 +4,7 @@ import time
 
 from gatewright.cosim.golden import Golden
 from gatewright.cosim.verify import verify
-from gatewright.cosim.workloads import random_model, random_sequences
+from gatewright.cosim.workloads import random_bundle, random_inputs
 from gatewright.errors import ToolError
 from gatewright.hw.compiler import compile_bundle
 from gatewright.hw.compiler.image import Compiled
@@ -18,7 +18,7 @@ SEED = 0
 
 _STEPS = 50
 _SEQUENCES: dict[Mode, int] = {"dense": 20, "sparse": 120}
-_DENSITY: dict[Mode, float] = {"dense": 1.0, "sparse": 0.125}
+_KEPT: dict[Mode, int | None] = {"dense": None, "sparse": 2}
 _GOLDEN_STEPS = 2000
 _REPEATS = 5
 
@@ -35,9 +35,9 @@ def bench_sim(progress: Progress = silent) -> list[Row]:
         A tool is missing or failed, or golden model and RTL disagree: a wrong simulation has no speed.
     """
     rows = []
-    for mode in _DENSITY:
+    for mode in _KEPT:
         bundle, compiled, parameters = _digits(mode)
-        sequences = random_sequences(SEED, bundle, [_STEPS] * _SEQUENCES[mode])
+        sequences = [random_inputs(k, bundle, _STEPS) for k in range(_SEQUENCES[mode])]
         found = verify(compiled, sequences, seed=SEED, progress=progress)
         if found.mismatches:
             raise ToolError(f"golden model and RTL disagree: {found.report}")
@@ -61,17 +61,17 @@ def bench_golden(progress: Progress = silent) -> list[Row]:
     several runs counts, as the others measure what else the machine did.
     """
     rows = []
-    for done, mode in enumerate(_DENSITY):
-        progress("golden model", done, len(_DENSITY), mode)
+    for done, mode in enumerate(_KEPT):
+        progress("golden model", done, len(_KEPT), mode)
         bundle, compiled, parameters = _digits(mode)
-        (x,) = random_sequences(SEED, bundle, [_GOLDEN_STEPS])
+        x = random_inputs(SEED, bundle, _GOLDEN_STEPS)
         golden = Golden(compiled)
         golden.run(x[:1])
         seconds = min(_seconds(golden, x) for _ in range(_REPEATS))
         speed = golden.multiply_accumulates(len(x)) / seconds
         parameters["steps"] = len(x)
         rows.append(Row("golden_macs_per_second", "MAC/s", round(speed), parameters, SEED))
-    progress("golden model", len(_DENSITY), len(_DENSITY), "")
+    progress("golden model", len(_KEPT), len(_KEPT), "")
     return rows
 
 
@@ -79,8 +79,8 @@ def _digits(mode: Mode) -> tuple[Bundle, Compiled, dict]:
     """Make the shape of the digits task, with random weights."""
     config = AcceleratorConfig()
     shape = {"inputs": 13, "hidden": 128, "classes": 10}
-    bundle = random_model(SEED, **shape, lanes=config.lanes, density=_DENSITY[mode])
-    parameters = {**shape, "mode": mode, "density": _DENSITY[mode], "lanes": config.lanes}
+    bundle = random_bundle(SEED, **shape, lanes=config.lanes, kept=_KEPT[mode])
+    parameters = {**shape, "mode": mode, "density": bundle.layers[0].recurrent.density, "lanes": config.lanes}
     return bundle, compile_bundle(bundle, config, mode=mode), parameters
 
 

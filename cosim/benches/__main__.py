@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from gatewright.cosim.verify import verify, verify_ports
-from gatewright.cosim.workloads import random_model, random_sequences
+from gatewright.cosim.workloads import random_bundle, random_inputs
 from gatewright.errors import GatewrightError
 from gatewright.hw.compiler import compile_bundle
 from gatewright.hw.config import AcceleratorConfig
@@ -19,16 +19,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m gatewright.cosim.benches", description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="of models, inputs, gaps and stalls")
     seed = parser.parse_args().seed
-    bundle = random_model(
-        seed,
-        inputs=5,
-        hidden=13,
-        classes=3,
-        lanes=_CONFIG.lanes,
-        density=0.5,
-        activation_bits=_CONFIG.activation_bits,
+    bundle = random_bundle(
+        seed, hidden=13, kept=3, lanes=_CONFIG.lanes, activation_bits=_CONFIG.activation_bits
     )
-    sequences = random_sequences(seed, bundle, [1, 2, 9, 5])
+    sequences = [random_inputs(seed + k, bundle, steps) for k, steps in enumerate((1, 2, 9, 5))]
     failed = 0
     try:
         for mode in ("dense", "sparse"):

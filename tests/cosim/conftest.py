@@ -1,6 +1,6 @@
 import pytest
-from bundles import random_bundle, random_inputs
 
+from gatewright.cosim.workloads import random_bundle, random_inputs
 from gatewright.hw.compiler import compile_bundle
 from gatewright.hw.config import AcceleratorConfig
 

@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from bundles import random_bundle, random_inputs
 
 from gatewright.cosim.golden import Golden
+from gatewright.cosim.workloads import random_bundle, random_inputs
 from gatewright.errors import BundleError, DataError
 from gatewright.hw.compiler import compile_bundle
 from gatewright.hw.config import AcceleratorConfig

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from bundles import random_bundle
 
+from gatewright.cosim.workloads import random_bundle
 from gatewright.errors import BundleError, CapacityError, ConfigError
 from gatewright.hw.compiler import Compiled, compile_bundle, smallest_config
 from gatewright.hw.compiler.pack import pack

@@ -2,8 +2,8 @@ import dataclasses
 
 import numpy as np
 import pytest
-from bundles import random_bundle, random_inputs
 
+from gatewright.cosim.workloads import random_bundle, random_inputs
 from gatewright.errors import AccumulatorOverflowError, BundleError, DataError
 from gatewright.sw.bundle import Bundle, Head, LstmLayer, Matrix
 from gatewright.sw.numbers import Fixed, hidden_format, reference

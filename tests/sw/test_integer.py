@@ -3,8 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from bundles import random_bundle, random_inputs
 
+from gatewright.cosim.workloads import random_bundle, random_inputs
 from gatewright.errors import DataError
 from gatewright.sw import integer
 from gatewright.sw.bundle import Matrix

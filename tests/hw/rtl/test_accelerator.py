@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 from amaranth.hdl import ResetInserter, Signal
-from bundles import random_bundle, random_inputs
 from simulation import Simulation
 
+from gatewright.cosim.workloads import random_bundle, random_inputs
 from gatewright.hw.compiler import compile_bundle
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.interface import LOAD_ADDRESS, ErrorCode, Region

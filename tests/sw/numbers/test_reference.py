@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 import torch
-from bundles import random_bundle, random_inputs
 
+from gatewright.cosim.workloads import random_bundle, random_inputs
 from gatewright.sw.bundle import Bundle, Head, LstmLayer, Matrix
 from gatewright.sw.numbers import STATE, Fixed, hidden_format
 from gatewright.sw.numbers.reference import cell, matvec, requantise, run
