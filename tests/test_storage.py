@@ -57,3 +57,17 @@ def test_other_versions_and_missing_files_are_refused(tmp_path):
     write_npz(path, {"version": 2}, {})
     with pytest.raises(BundleError, match="thing version 2; this release reads version 1"):
         read_npz(path, "thing", 1)
+
+
+def test_any_flipped_bit_is_noticed_or_harmless(tmp_path):
+    path = tmp_path / "a.npz"
+    write_npz(path, {"version": 1}, {"a": np.arange(300) % 77})
+    whole = path.read_bytes()
+    refused = 0
+    for k in range(len(whole)):
+        path.write_bytes(whole[:k] + bytes([whole[k] ^ 0x81]) + whole[k + 1 :])
+        try:
+            read_npz(path, "thing", 1)
+        except BundleError:
+            refused += 1
+    assert refused > len(whole) // 2

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gatewright.errors import BundleError
+from gatewright.errors import BundleError, GatewrightError
 from gatewright.hw.config import WEIGHT_BITS, AcceleratorConfig
 from gatewright.hw.interface import Region, load_address
 from gatewright.hw.ops import OP_BITS, Op
@@ -151,7 +151,9 @@ class Compiled:
             return cls(
                 config=config, image=Image(program=program, **arrays), input_format=input_format, **meta
             )
-        except (KeyError, TypeError) as error:
+        except GatewrightError:
+            raise
+        except (KeyError, TypeError, ValueError) as error:
             raise BundleError(
                 f"{path}: not a complete compiled model (missing or wrong entry {error})"
             ) from error

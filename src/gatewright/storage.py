@@ -2,7 +2,6 @@
 
 import json
 import os
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gatewright.errors import BundleError
+from gatewright.errors import BundleError, GatewrightError
 
 
 @contextmanager
@@ -44,17 +43,35 @@ def read_npz(path: Path, what: str, version: int) -> tuple[dict, dict[str, np.nd
     Raises
     ------
     BundleError
-        The file is missing, foreign, truncated or of another version.
+        The file is missing, foreign, truncated, damaged or of another version.
     """
+    arrays = read_arrays(path, f"a {what} file", BundleError)
     try:
-        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
         meta = json.loads(arrays.pop("meta").tobytes())
         found = meta["version"]
-    except FileNotFoundError as error:
-        raise BundleError(f"{path}: no such file") from error
-    except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise BundleError(f"{path}: not a {what} file ({error})") from error
+    except (ValueError, KeyError, TypeError) as cause:
+        raise BundleError(f"{path}: not a {what} file ({cause!r})") from cause
     if found != version:
         raise BundleError(f"{path}: {what} version {found}; this release reads version {version}")
     return meta, arrays
+
+
+def read_arrays(path: Path, what: str, error: type[GatewrightError]) -> dict[str, np.ndarray]:
+    """Read all arrays of an ``.npz`` file; never unpickles.
+
+    Parameters
+    ----------
+    path : Path
+    what : str
+        What the file should be, for the error's text.
+    error : type
+        Raised if the file is missing, foreign, truncated or damaged.
+    """
+    try:
+        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except FileNotFoundError as cause:
+        raise error(f"{path}: no such file") from cause
+    except Exception as cause:
+        # A damaged file makes zipfile, zlib, tokenize and numpy raise what no list could name in full.
+        raise error(f"{path}: not {what} ({cause})") from cause

@@ -1,12 +1,11 @@
 """Sequences of a user, from one ``.npz``."""
 
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from gatewright.errors import DataError
+from gatewright.storage import read_arrays
 from gatewright.sw.tasks.task import SMALLEST_CLASS, Task, stratify
 
 _ARRAYS = ("X", "y", "lengths")
@@ -86,29 +85,14 @@ def read_sequences(path: Path) -> tuple[list[np.ndarray], np.ndarray]:
 
 
 def _read_arrays(path: Path) -> list[np.ndarray]:
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            missing = [name for name in _ARRAYS if name not in stored.files]
-            if missing:
-                raise DataError(
-                    f"{path}: array {missing[0]} is missing; the file must hold {', '.join(_ARRAYS)}, "
-                    f"not {', '.join(stored.files) or 'nothing'}"
-                )
-            return [stored[name] for name in _ARRAYS]
-    except DataError:
-        raise
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file") from error
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        AttributeError,
-        TypeError,
-        zlib.error,
-        zipfile.BadZipFile,
-    ) as error:
-        raise DataError(f"{path}: not a whole .npz of plain arrays ({error})") from error
+    stored = read_arrays(path, "a whole .npz of plain arrays", DataError)
+    missing = [name for name in _ARRAYS if name not in stored]
+    if missing:
+        raise DataError(
+            f"{path}: array {missing[0]} is missing; the file must hold {', '.join(_ARRAYS)}, "
+            f"not {', '.join(stored) or 'nothing'}"
+        )
+    return [stored[name] for name in _ARRAYS]
 
 
 def _is_real(array: np.ndarray) -> bool:

@@ -2,12 +2,13 @@ import numpy as np
 import pytest
 
 from gatewright.cosim.workloads import random_bundle
-from gatewright.errors import BundleError, CapacityError, ConfigError
+from gatewright.errors import BundleError, CapacityError, ConfigError, GatewrightError
 from gatewright.hw.compiler import Compiled, compile_bundle, smallest_config
 from gatewright.hw.compiler.pack import pack
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.interface import Region
 from gatewright.hw.ops import Op, Opcode, Unit, When
+from gatewright.storage import read_npz, write_npz
 from gatewright.sw.bundle import Matrix
 from gatewright.sw.numbers import Fixed
 from gatewright.sw.rows import gate_rows, plain_rows
@@ -145,6 +146,18 @@ def test_foreign_files_are_refused(tmp_path):
         Compiled.load(path)
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(BundleError, match="not a compiled model"):
+        Compiled.load(path)
+
+
+@pytest.mark.parametrize(
+    "change", [{"program": ["no op"]}, {"classes": None, "more": 1}, {"config": {"lanes": 3}}]
+)
+def test_malformed_meta_data_is_refused(tmp_path, change):
+    path = tmp_path / "c.npz"
+    compile_bundle(random_bundle(1), CONFIG, mode="dense").save(path)
+    meta, arrays = read_npz(path, "compiled model", 1)
+    write_npz(path, meta | change, arrays)
+    with pytest.raises(GatewrightError):
         Compiled.load(path)
 
 
