@@ -26,7 +26,7 @@ clean: ## Remove the environment and the demo's run
 
 results: demo ## Measure everything that the README states, and write it there
 	mkdir -p docs/results docs/images
-	for name in golden sim train; do $(VENV)/bin/gatewright bench $$name --json docs/results/$$name.json || exit 1; done
+	for name in golden sim train hw hw-large; do $(VENV)/bin/gatewright bench $$name --json docs/results/$$name.json || exit 1; done
 	cp runs/demo/summary.json docs/results/demo.json
 	cp runs/demo/synth.json docs/results/synth.json
 	cp runs/demo/figures/cycles.png runs/demo/figures/accuracy.png docs/images/

@@ -4,26 +4,72 @@ It reads the same packed memory words and encoded ops as the RTL and obeys ``doc
 access of a program is checked when the model is made, so that the compiled loops need no checks.
 """
 
+from collections.abc import Callable
 from functools import cache
+from typing import Literal, NamedTuple, overload
 
 import numpy as np
 
 from gatewright.cosim import kernels
-from gatewright.errors import BundleError, DataError
+from gatewright.cosim.program import check_reach, check_regions, check_vectors, live_ops
+from gatewright.cosim.unpack import Unpacked, unpack_all
+from gatewright.errors import DataError
 from gatewright.hw.compiler.image import Compiled
 from gatewright.hw.interface import JOB
-from gatewright.hw.ops import Op, Opcode, When
+from gatewright.hw.ops import ARGUMENTS, Op, Opcode, When
 from gatewright.sw.numbers import GATE, STATE, Fixed, sigmoid, tanh
 from gatewright.sw.numbers.reference import PRODUCT_SHIFT
 
-_WHEN = {When.ALWAYS: kernels.ALWAYS, When.CARRIED: kernels.CARRIED, When.LAST: kernels.LAST}
+_WHEN = {
+    When.ALWAYS: kernels.ALWAYS,
+    When.CARRIED: kernels.CARRIED,
+    When.FIRST: kernels.FIRST,
+    When.LAST: kernels.LAST,
+    When.NOT_LAST: kernels.NOT_LAST,
+}
+
+_KERNEL = {
+    Opcode.INPUT: kernels.INPUT,
+    Opcode.MATVEC: kernels.DENSE,
+    Opcode.CELL: kernels.CELL,
+    Opcode.REDUCE: kernels.REDUCE,
+    Opcode.OUTPUT: kernels.OUTPUT,
+}
+
+_RECORD = np.dtype(
+    [
+        (name, np.int64)
+        for name in (
+            "kernel",
+            "when",
+            "first_step",
+            *sorted({name for fields in ARGUMENTS.values() for name in fields}),
+        )
+    ]
+)
+"""One op for the compiled loops; arguments that it does not have are zero."""
 
 MAX_STEPS = (1 << JOB["steps"].width) - 1
 """Longest sequence of one job."""
 
 
+class Trace(NamedTuple):
+    """The zero activations of one job, for each ``MATVEC`` in broadcast orientation, in the order of execution.
+
+    Parameters
+    ----------
+    flags : uint8 array
+        For each column step, whether any of its elements is non-zero.
+    offsets : int64 array [executed + 1]
+        The first flag of each executed op, and their end.
+    """
+
+    flags: np.ndarray
+    offsets: np.ndarray
+
+
 class Golden:
-    """One accelerator with a model loaded.
+    """One accelerator with a model loaded. Its vectors and accumulators are zero at first, and stay from job to job.
 
     Parameters
     ----------
@@ -33,26 +79,27 @@ class Golden:
     Raises
     ------
     BundleError
-        The image does not fit the configuration's memories, or the program is empty, has no end, or accesses a
-        word outside the memories or the image.
+        The program has no end, accesses a word outside the memories or the image, or has no defined result.
     """
 
     def __init__(self, compiled: Compiled):
-        config, image = compiled.config, compiled.image
+        config = compiled.config
         self.config = config
         self._input_format = Fixed(config.activation_bits, 0)
-        _check_image(compiled)
-        self._ops = _live_ops(image.program)
-        for position, op in enumerate(self._ops):
-            _check_op(position, op, compiled)
-        self._program = np.array([_row(op) for op in self._ops], dtype=np.int64)
-        lane = np.arange(config.lanes, dtype=np.uint32)
+        self._ops = live_ops(compiled.image.program)
+        check_reach(self._ops, compiled)
+        check_vectors(self._ops, config)
+        self._matrices = unpack_all(self._ops, compiled)
+        check_regions(self._ops, self._matrices, config)
+        weights, targets, starts, first_steps = _join(self._matrices, config.lanes)
+        self._program = _records(self._ops, self._matrices, first_steps)
         sigmoids, tanhs = _tables()
         self._memory = kernels.Memories(
-            weights=np.ascontiguousarray(image.weights.view(np.int8).T).ravel(),
-            targets=(image.indices.T.astype(np.uint32) * np.uint32(config.lanes) + lane).ravel(),
-            biases=image.biases.ravel(),
-            accumulators=np.zeros(config.accumulator_rows * config.lanes, dtype=np.int32),
+            weights=weights.ravel(),
+            targets=targets.ravel(),
+            starts=(starts * config.lanes).astype(np.uint64),
+            biases=np.ascontiguousarray(compiled.image.biases).ravel(),
+            accumulators=np.zeros((2, config.accumulator_rows * config.lanes), dtype=np.int32),
             activations=np.zeros(config.activation_depth, dtype=np.int32),
             states=np.zeros(config.state_depth * config.cell_lanes, dtype=np.int32),
             sigmoid=sigmoids,
@@ -61,17 +108,24 @@ class Golden:
         hidden = config.hidden_format
         self._machine = kernels.Machine(
             lanes=config.lanes,
+            groups=config.groups,
             cell_lanes=config.cell_lanes,
             product_shift=PRODUCT_SHIFT,
             state_shift=GATE.frac,
             hidden_shift=2 * GATE.frac - hidden.frac,
             state_min=STATE.min,
             state_max=STATE.max,
-            hidden_min=hidden.min,
-            hidden_max=hidden.max,
+            activation_min=hidden.min,
+            activation_max=hidden.max,
         )
 
-    def run(self, x: np.ndarray, fresh: bool = True) -> np.ndarray:
+    @overload
+    def run(self, x: np.ndarray, fresh: bool = True, *, trace: Literal[False] = False) -> np.ndarray: ...
+
+    @overload
+    def run(self, x: np.ndarray, fresh: bool = True, *, trace: Literal[True]) -> tuple[np.ndarray, Trace]: ...
+
+    def run(self, x, fresh=True, *, trace=False):
         """Run one sequence, as one job of the accelerator.
 
         Parameters
@@ -80,11 +134,15 @@ class Golden:
             Elements of the input stream, in LSB of the model's input format.
         fresh : bool
             Start from a zero state; else carry on from the state that the previous call left.
+        trace : bool
+            Give the activation trace as well, on which the cycles of skipping zeros depend.
 
         Returns
         -------
-        int32 array
+        results : int32 array
             Everything on the output stream, in order.
+        trace : Trace
+            Only where asked for.
 
         Raises
         ------
@@ -93,12 +151,14 @@ class Golden:
             than the program takes.
         """
         x = self.check(x, fresh)
-        steps = len(x)
-        sent = self._transfers(Opcode.OUTPUT, steps, fresh) + self._transfers(Opcode.LOGITS, steps, fresh)
+        steps, fresh = len(x), bool(fresh)
+        sent = self._total(_sent, steps, fresh)
         results = np.empty(sent, dtype=np.int32)
+        offsets = self._trace_offsets(steps, fresh) if trace else np.zeros(1, dtype=np.int64)
+        flags = np.empty(offsets[-1], dtype=np.uint8)
         stream = np.ascontiguousarray(x, dtype=np.int32).ravel()
-        kernels.run_job(self._program, self._memory, self._machine, stream, results, steps, bool(fresh))
-        return results
+        kernels.run_job(self._program, self._memory, self._machine, stream, results, flags, steps, fresh)
+        return (results, Trace(flags, offsets)) if trace else results
 
     def check(self, x: np.ndarray, fresh: bool = True) -> np.ndarray:
         """Give a sequence as an array, or raise the error that `run` would raise."""
@@ -108,7 +168,7 @@ class Golden:
         steps = len(x)
         if not 1 <= steps <= MAX_STEPS:
             raise DataError(f"a sequence must have 1 to {MAX_STEPS} steps, not {steps}")
-        taken = self._transfers(Opcode.INPUT, steps, fresh)
+        taken = self._total(_taken, steps, bool(fresh))
         if x.size != taken:
             raise DataError(f"the program takes {taken} input elements in {steps} steps, not {x.size}")
         low, high = self._input_format.min, self._input_format.max
@@ -117,118 +177,80 @@ class Golden:
         return x
 
     def multiply_accumulates(self, steps: int, fresh: bool = True) -> int:
-        """Give the multiply-accumulates of one sequence in all lanes, padding included."""
-        return self.config.lanes * sum(
-            _runs(op, steps, fresh) * op.arguments["columns"] * op.arguments["entries"]
-            for op in self._ops
-            if op.opcode == Opcode.MATVEC
+        """Give the multiply-accumulates of one sequence in all lanes, padding and zero activations included."""
+        return sum(
+            len(_when(op, steps, fresh)) * matrix.weights.size
+            for op, matrix in zip(self._ops, self._matrices, strict=True)
+            if matrix
         )
 
-    def _transfers(self, opcode: Opcode, steps: int, fresh: bool) -> int:
-        return sum(_runs(op, steps, fresh) * op.arguments["count"] for op in self._ops if op.opcode == opcode)
+    def _total(self, elements: Callable[[Op], int], steps: int, fresh: bool) -> int:
+        return sum(len(_when(op, steps, fresh)) * elements(op) for op in self._ops)
+
+    def _trace_offsets(self, steps: int, fresh: bool) -> np.ndarray:
+        traced = [op for op in self._ops if op.opcode == Opcode.MATVEC and not op.arguments["private"]]
+        columns = np.array([op.arguments["columns"] for op in traced], dtype=np.int64)
+        runs = np.zeros((steps, len(traced)), dtype=bool)
+        for position, op in enumerate(traced):
+            runs[_when(op, steps, fresh), position] = True
+        return np.concatenate([[0], np.broadcast_to(columns, runs.shape)[runs].cumsum()])
 
 
-def _runs(op: Op, steps: int, fresh: bool) -> int:
-    """How often an op runs in a job."""
-    return {When.ALWAYS: steps, When.CARRIED: steps - fresh, When.LAST: 1}[op.when]
+def _when(op: Op, steps: int, fresh: bool) -> range:
+    """Give the steps of a job in which an op runs."""
+    match op.when:
+        case When.ALWAYS:
+            return range(steps)
+        case When.CARRIED:
+            return range(fresh, steps)
+        case When.FIRST:
+            return range(1)
+        case When.LAST:
+            return range(steps - 1, steps)
+        case When.NOT_LAST:
+            return range(steps - 1)
 
 
-def _live_ops(program: tuple[Op, ...]) -> list[Op]:
-    """Decode the encoded program up to its end mark."""
-    ops = []
-    for op in program:
-        ops.append(Op.decode(op.encode()))
-        if op.end:
-            return ops
-    raise BundleError(f"the program has {len(program)} ops and none of them is marked as its end")
+def _taken(op: Op) -> int:
+    return op.arguments["count"] if op.opcode == Opcode.INPUT else 0
 
 
-def _row(op: Op) -> list[int]:
-    a = op.arguments
-    match op.opcode:
-        case Opcode.INPUT:
-            row = [kernels.INPUT, a["destination"], a["count"]]
-        case Opcode.MATVEC:
-            kernel = kernels.SPARSE if a["sparse"] else kernels.DENSE
-            row = [
-                kernel,
-                a["source"],
-                a["columns"],
-                a["entries"],
-                a["weight_base"],
-                a["index_base"],
-                a["shift"],
-            ]
-        case Opcode.CELL:
-            row = [kernels.CELL, a["groups"], a["bias_base"], a["state_base"], a["destination"], a["shift"]]
-        case Opcode.LOGITS:
-            row = [kernels.LOGITS, a["count"], a["bias_base"]]
-        case Opcode.OUTPUT:
-            row = [kernels.OUTPUT, a["source"], a["count"]]
-    row.insert(1, _WHEN[op.when])
-    return row + [0] * (kernels.ROW_LENGTH - len(row))
+def _sent(op: Op) -> int:
+    sends = op.opcode == Opcode.OUTPUT or (op.opcode == Opcode.REDUCE and op.arguments["send"])
+    return op.arguments["count"] if sends else 0
 
 
-def _check_image(compiled: Compiled) -> None:
-    config, image = compiled.config, compiled.image
-    for name, values, dtype, lanes, depth in (
-        ("weights", image.weights, np.uint8, config.lanes, config.weight_depth),
-        ("indices", image.indices, np.uint16, config.lanes, config.index_depth),
-        ("biases", image.biases.T, np.int32, config.drain_lanes, config.bias_depth),
-    ):
-        if values.dtype != dtype:
-            raise BundleError(f"the image's {name} must be {np.dtype(dtype)}, not {values.dtype}")
-        if values.ndim != 2 or values.shape[0] != lanes or values.shape[1] > depth:
-            raise BundleError(
-                f"the image's {name} must have {lanes} lanes of at most {depth} words, not shape {values.shape}"
-            )
-    if image.indices.size and image.indices.max() >= config.accumulator_rows:
-        raise BundleError(
-            f"the image's indices must be below {config.accumulator_rows} accumulator rows, not {image.indices.max()}"
-        )
-    if len(image.program) > config.program_depth:
-        raise BundleError(
-            f"the program must have at most {config.program_depth} ops, not {len(image.program)}"
-        )
+def _join(
+    matrices: list[Unpacked | None], lanes: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[int, int]]:
+    """Give weights and targets of all matrices as rows of lanes, the starts, and each matrix's first step by its id."""
+    distinct = {id(matrix): matrix for matrix in matrices if matrix}
+    weights: list[np.ndarray] = [np.zeros((0, lanes), dtype=np.int8)]
+    targets: list[np.ndarray] = [np.zeros((0, lanes), dtype=np.uint32)]
+    starts: list[np.ndarray] = [np.zeros(0, dtype=np.int64)]
+    first_steps, row, step = {}, 0, 0
+    for matrix in sorted(distinct.values(), key=lambda matrix: matrix.targets is None):
+        first_steps[id(matrix)] = step
+        weights.append(matrix.weights)
+        starts.append(matrix.starts + row)
+        if matrix.targets is not None:
+            targets.append(matrix.targets * np.uint32(lanes) + np.arange(lanes, dtype=np.uint32))
+        row += len(matrix.weights)
+        step += len(matrix.starts)
+    return np.concatenate(weights), np.concatenate(targets), np.concatenate(starts), first_steps
 
 
-def _check_op(position: int, op: Op, compiled: Compiled) -> None:
-    """Refuse an op that reaches outside the memories or reads what the image does not fill."""
-    config, image, a = compiled.config, compiled.image, op.arguments
-    accumulators = config.accumulator_rows * config.lanes
-    match op.opcode:
-        case Opcode.INPUT:
-            reach = [("activations", a["destination"] + a["count"], config.activation_depth)]
-        case Opcode.OUTPUT:
-            reach = [("activations", a["source"] + a["count"], config.activation_depth)]
-        case Opcode.MATVEC:
-            words = a["columns"] * a["entries"]
-            reach = [
-                ("activations", a["source"] + a["columns"], config.activation_depth),
-                ("weight words", a["weight_base"] + words, image.weights.shape[1]),
-            ]
-            if a["sparse"]:
-                reach.append(("index entries", a["index_base"] + words, image.indices.shape[1]))
-            else:
-                reach.append(("accumulator rows", a["entries"], config.accumulator_rows))
-        case Opcode.CELL:
-            reach = [
-                ("accumulators", a["groups"] * config.drain_lanes, accumulators),
-                ("bias groups", a["bias_base"] + a["groups"], len(image.biases)),
-                ("state groups", a["state_base"] + a["groups"], config.state_depth),
-                ("activations", a["destination"] + a["groups"] * config.cell_lanes, config.activation_depth),
-            ]
-        case Opcode.LOGITS:
-            groups = -(-a["count"] // config.drain_lanes)
-            reach = [
-                ("accumulators", a["count"], accumulators),
-                ("bias groups", a["bias_base"] + groups, len(image.biases)),
-            ]
-    for what, end, size in reach:
-        if end > size:
-            raise BundleError(
-                f"op {position} ({op.opcode.name}) reaches {what} up to {end}, but there are {size}"
-            )
+def _records(ops: list[Op], matrices: list[Unpacked | None], first_steps: dict[int, int]) -> np.ndarray:
+    program = np.zeros(len(ops), dtype=_RECORD)
+    for record, op, matrix in zip(program, ops, matrices, strict=True):
+        record["kernel"], record["when"] = _KERNEL[op.opcode], _WHEN[op.when]
+        for name, value in op.arguments.items():
+            record[name] = value
+        if matrix:
+            record["first_step"] = first_steps[id(matrix)]
+            if matrix.targets is not None:
+                record["kernel"] = kernels.SPARSE
+    return program
 
 
 @cache

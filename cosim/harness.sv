@@ -6,16 +6,16 @@
 //
 // Both files are made of 64-bit words. A job file (big-endian) starts with
 //     seed [31:0], gap rate [39:32], stall rate [47:40]      rates in 1/256 of the cycles
-// and goes on with commands: cycle limit [31:0], count [55:32], kind [63:56], and behind it
-//     LOAD  count payloads for `load`
-//     RUN   the payload for `job`, then count elements for `i`
+// and goes on with commands: count [55:0], kind [63:56], and behind them
+//     LOAD  cycle limit [31:0], then count payloads for `load`
+//     RUN   cycle limit [31:0], the payload for `job`, then count payloads for `i`
 //     END   nothing
 // Words of a log file (little-endian) have a kind in [63:56] and below it
 //     INPUT     a payload that `i` transferred
 //     RESULT    a payload that `o` transferred
 //     COUNTERS  32 bits of the counters, lowest first, at the end of each RUN
 //     DONE      end of a LOAD or RUN: its cycles [31:0], `error` [47:32], 1 in [48] if it ran into its limit
-// A command that runs into its limit ends the file. At the end of each file the accelerator is reset.
+// A command that runs into its limit ends the file, and the accelerator is reset; else its state lasts to the next file.
 //
 // While no file is played, a bench may drive the public registers of the ports itself, cycle by cycle.
 
@@ -23,10 +23,10 @@
 
 module gatewright_harness #(
     parameter int LOAD_BITS = 64,
-    parameter int JOB_BITS = 17,
-    parameter int INPUT_BITS = 8,
+    parameter int JOB_BITS = 32,
+    parameter int INPUT_BITS = 9,
     parameter int RESULT_BITS = 33,
-    parameter int COUNTERS_BITS = 160,
+    parameter int COUNTERS_BITS = 320,
     parameter int ERROR_BITS = 3
 );
     localparam bit [7:0] LOAD = 1, RUN = 2;
@@ -86,7 +86,8 @@ module gatewright_harness #(
     logic [31:0] random = 1;
     logic [7:0] gap_rate, stall_rate;
     logic [31:0] elapsed, limit;
-    logic [23:0] left;
+    logic [55:0] left;
+    logic hung = 0;
     logic [63:0] word;
     wire [32*COUNTER_WORDS-1:0] counter_words = (32 * COUNTER_WORDS)'(counters);
 
@@ -111,6 +112,7 @@ module gatewright_harness #(
 
     task automatic finish(input logic limited);
         write_word(DONE, {7'b0, limited, 16'(error), elapsed});
+        hung <= limited;
         state <= limited ? CLOSING : COMMAND;
     endtask
 
@@ -139,12 +141,17 @@ module gatewright_harness #(
                 end
             COMMAND: begin
                 word = read_word();
-                limit <= word[31:0];
-                left <= word[55:32];
+                left <= word[55:0];
                 elapsed <= 0;
                 case (word[63:56])
-                    LOAD: state <= LOADING;
+                    LOAD: begin
+                        word = read_word();
+                        limit <= word[31:0];
+                        state <= LOADING;
+                    end
                     RUN: begin
+                        word = read_word();
+                        limit <= word[31:0];
                         word = read_word();
                         job_payload <= word[JOB_BITS-1:0];
                         job_valid <= 1;
@@ -176,7 +183,7 @@ module gatewright_harness #(
                     for (int k = 0; k < COUNTER_WORDS; k++) write_word(COUNTERS, 56'(counter_words[32*k+:32]));
                     // Elements that the accelerator did not take must not reach the next sequence.
                     i_valid <= 0;
-                    for (int k = 0; k < int'(left); k++) word = read_word();
+                    for (longint k = 0; k < longint'(left); k++) word = read_word();
                     finish(0);
                 end else begin
                     o_ready <= random[23:16] >= stall_rate;
@@ -197,8 +204,8 @@ module gatewright_harness #(
                 job_valid <= 0;
                 i_valid <= 0;
                 o_ready <= 0;
-                rst <= 1;
-                reset_left <= RESET_CYCLES;
+                rst <= hung;
+                reset_left <= hung ? RESET_CYCLES : 0;
                 done <= go;
                 state <= RESETTING;
             end

@@ -1,8 +1,11 @@
 """The compiled loops of the golden model.
 
 Numba's cache notices changes of this file only. So whatever is defined elsewhere reaches these functions as an
-argument, never as a global: the program as rows of integers, the formats and shifts as `Machine`. Nothing here
-checks an address; `gatewright.cosim.golden` has done so.
+argument, never as a global: the program as records, the formats and shifts as `Machine`. Nothing here
+checks an address; `gatewright.cosim.program` has done so.
+
+Lanes work in parts: those of a part multiply with the same element of a vector in one column step, and draining adds
+the sums of all parts. In broadcast orientation the parts are the groups; in private orientation every lane is one.
 """
 
 from typing import NamedTuple
@@ -10,41 +13,42 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-INPUT, DENSE, SPARSE, CELL, LOGITS, OUTPUT = range(6)
-"""First element of a program row: what it does. Its arguments follow from the third element on."""
+INPUT, DENSE, SPARSE, CELL, REDUCE, OUTPUT = range(6)
+"""Field `kernel` of an op: what it does."""
 
-ALWAYS, CARRIED, LAST = range(3)
-"""Second element of a program row: in which steps it runs."""
-
-ROW_LENGTH = 8
-"""Elements of a program row: kernel, condition and up to six arguments."""
+ALWAYS, CARRIED, FIRST, LAST, NOT_LAST = range(5)
+"""Field `when` of an op: in which steps it runs."""
 
 
 class Machine(NamedTuple):
     """Sizes of the accelerator, and the shifts (bits) and bounds (LSB) of its arithmetic."""
 
     lanes: int
+    groups: int
     cell_lanes: int
     product_shift: int
     state_shift: int
     hidden_shift: int
     state_min: int
     state_max: int
-    hidden_min: int
-    hidden_max: int
+    activation_min: int
+    activation_max: int
 
 
 class Memories(NamedTuple):
-    """Memory contents, all flat.
+    """Memory contents.
 
-    `weights` (int8) and `targets` (uint32) go word by word, all lanes of a word together. `accumulators` and
-    `biases` (int32) go row by row, all lanes of a row together, which is the order of draining; a target is a
-    position in `accumulators`. `activations` and `states` are int32; `sigmoid` and `tanh` (int32) hold the
-    function of every value of `STATE`, from the lowest up.
+    `weights` (int8) are unpacked and flat: word by word, in a word slot by slot, in a slot lane by lane; the matrices
+    one behind the other, the sparse ones first. `targets` (uint32) goes along with those: places in the op's region
+    of `accumulators` (int32 [2, rows * lanes], all lanes of a row together). Column step k of an op has the weights
+    from ``starts[first_step + k]`` to ``starts[first_step + k + 1]`` (uint64: Numba indexes faster by what cannot be
+    negative). The others are flat int32; `sigmoid` and `tanh` hold the function of every value of `STATE`, from the
+    lowest up.
     """
 
     weights: np.ndarray
     targets: np.ndarray
+    starts: np.ndarray
     biases: np.ndarray
     accumulators: np.ndarray
     activations: np.ndarray
@@ -54,91 +58,200 @@ class Memories(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def run_job(program, memory, machine, x, results, steps, fresh):
-    """Run a program (int64 [ops, ROW_LENGTH]) for one sequence; takes x and fills results in stream order."""
-    group = 4 * machine.cell_lanes
-    taken = sent = 0
+def run_job(program, memory, machine, x, results, flags, steps, fresh):
+    """Run a program for one sequence; takes x and fills results in stream order.
+
+    `flags` (uint8) is empty or gets, for each column step of broadcast orientation in order, whether any of its
+    elements is non-zero.
+    """
+    operand = np.empty(machine.lanes, dtype=np.int32)
+    sums = np.empty(memory.accumulators.shape[1], dtype=np.int32)
+    taken = sent = flagged = 0
     for step in range(steps):
         first = fresh and step == 0
-        for row in range(len(program)):
-            kernel, when, a, b, c, d, e, f = program[row]
-            if (when == CARRIED and first) or (when == LAST and step != steps - 1):
+        for op in program:
+            if not _runs(op.when, step, steps, first):
                 continue
-            if kernel == INPUT:
-                memory.activations[a : a + b] = x[taken : taken + b]
-                taken += b
-            elif kernel == DENSE:
-                start, size = d * machine.lanes, c * machine.lanes
-                weights = memory.weights[start : start + b * size]
-                _dense(weights, memory.activations[a : a + b], memory.accumulators, size, f)
-            elif kernel == SPARSE:
-                start, size = d * machine.lanes, c * machine.lanes
-                weights = memory.weights[start : start + b * size]
-                targets = memory.targets[e * machine.lanes : e * machine.lanes + b * size]
-                _sparse(
-                    weights, targets, memory.activations[a : a + b], memory.accumulators, c, machine.lanes, f
-                )
-            elif kernel == CELL:
-                units = a * machine.cell_lanes
-                states = memory.states[c * machine.cell_lanes : c * machine.cell_lanes + units]
-                if first:
-                    states[:] = 0
-                _cell(
-                    memory, memory.biases[b * group :], states, memory.activations[d : d + units], e, machine
-                )
-            elif kernel == LOGITS:
-                for n in range(a):
-                    results[sent + n] = memory.accumulators[n] + memory.biases[b * group + n]
-                memory.accumulators[: -(-a // group) * group] = 0
-                sent += a
+            accumulators = memory.accumulators[op.buffer ^ (op.alternate & step), op.row * machine.lanes :]
+            if op.kernel == INPUT:
+                start = op.destination * machine.lanes
+                memory.activations[start : start + op.count] = x[taken : taken + op.count]
+                taken += op.count
+            elif op.kernel == DENSE or op.kernel == SPARSE:
+                if len(flags) > 0 and not op.private:
+                    _trace(op, memory, machine, flags[flagged : flagged + op.columns])
+                    flagged += op.columns
+                _matvec(op, memory, machine, accumulators, operand)
+            elif op.kernel == CELL:
+                _cell(op, memory, machine, accumulators, sums, first)
+            elif op.kernel == REDUCE:
+                sent += _reduce(op, memory, machine, accumulators, sums, results[sent:])
             else:
-                results[sent : sent + b] = memory.activations[a : a + b]
-                sent += b
+                start = op.source * machine.lanes
+                results[sent : sent + op.count] = memory.activations[start : start + op.count]
+                sent += op.count
 
 
 @njit(cache=True)
-def _dense(weights, x, accumulators, size, shift):
-    for column in range(len(x)):
-        factor = np.int32(x[column] << shift)
-        start = column * size
-        for k in range(size):
-            accumulators[k] += np.int32(weights[start + k]) * factor
+def _runs(when, step, steps, first):
+    if when == CARRIED:
+        return not first
+    if when == FIRST:
+        return step == 0
+    if when == LAST:
+        return step == steps - 1
+    if when == NOT_LAST:
+        return step != steps - 1
+    return True
 
 
 @njit(cache=True)
-def _sparse(weights, targets, x, accumulators, entries, lanes, shift):
-    for column in range(len(x)):
-        factor = np.int32(x[column] << shift)
-        for start in range(column * entries * lanes, (column + 1) * entries * lanes, lanes):
-            word = weights[start : start + lanes]
-            target = targets[start : start + lanes]
-            for lane in range(lanes):
-                accumulators[target[lane]] += np.int32(word[lane]) * factor
+def _trace(op, memory, machine, flags):
+    vector = memory.activations[op.source * machine.lanes :]
+    for step in range(len(flags)):
+        flags[step] = np.any(vector[step * machine.groups : (step + 1) * machine.groups])
 
 
 @njit(cache=True)
-def _cell(memory, biases, states, hidden, shift, m):
-    for unit in range(len(states)):
-        i = _gate(memory.accumulators, biases, 4 * unit, shift, m)
-        f = _gate(memory.accumulators, biases, 4 * unit + 1, shift, m)
-        g = _gate(memory.accumulators, biases, 4 * unit + 2, shift, m)
-        o = _gate(memory.accumulators, biases, 4 * unit + 3, shift, m)
+def _matvec(op, memory, machine, accumulators, operand):
+    parts = machine.lanes if op.private else machine.groups
+    vector = memory.activations[op.source * machine.lanes :][: op.columns * parts]
+    starts = memory.starts[op.first_step :]
+    # One factor for all lanes allows longer loops. Those over the steps are inside: a call costs as much as a step.
+    if op.kernel == SPARSE:
+        if parts == 1:
+            _sparse_broadcast(memory.weights, memory.targets, starts, vector, op.shift, accumulators)
+        else:
+            _sparse(memory.weights, memory.targets, starts, vector, op.shift, accumulators, operand, parts)
+    elif parts == 1:
+        _dense_broadcast(memory.weights, starts, vector, op.shift, accumulators)
+    else:
+        _dense(memory.weights, starts, vector, op.shift, accumulators, operand, parts)
+
+
+@njit(cache=True)
+def _dense_broadcast(weights, starts, vector, shift, accumulators):
+    for step in range(len(vector)):
+        factor = np.int32(vector[step] << shift)
+        if factor != 0:
+            column = weights[starts[step] : starts[step + 1]]
+            for place in range(len(column)):
+                accumulators[place] += np.int32(column[place]) * factor
+
+
+@njit(cache=True)
+def _sparse_broadcast(weights, targets, starts, vector, shift, accumulators):
+    for step in range(len(vector)):
+        factor = np.int32(vector[step] << shift)
+        if factor != 0:
+            for place in range(starts[step], starts[step + 1]):
+                accumulators[targets[place]] += np.int32(weights[place]) * factor
+
+
+@njit(cache=True)
+def _dense(weights, starts, vector, shift, accumulators, operand, parts):
+    lanes = len(operand)
+    for step in range(len(vector) // parts):
+        if _spread(vector, step, shift, operand, parts):
+            column = weights[starts[step] : starts[step + 1]]
+            for start in range(0, len(column), lanes):
+                row = column[start : start + lanes]
+                target = accumulators[start : start + lanes]
+                for lane in range(lanes):
+                    target[lane] += np.int32(row[lane]) * operand[lane]
+
+
+@njit(cache=True)
+def _sparse(weights, targets, starts, vector, shift, accumulators, operand, parts):
+    lanes = len(operand)
+    for step in range(len(vector) // parts):
+        if _spread(vector, step, shift, operand, parts):
+            column = weights[starts[step] : starts[step + 1]]
+            places = targets[starts[step] : starts[step + 1]]
+            for start in range(0, len(column), lanes):
+                row = column[start : start + lanes]
+                target = places[start : start + lanes]
+                for lane in range(lanes):
+                    accumulators[target[lane]] += np.int32(row[lane]) * operand[lane]
+
+
+@njit(cache=True)
+def _spread(vector, step, shift, operand, parts):
+    """Give every lane its element of a column step, shifted; tells whether any is not zero."""
+    width = len(operand) // parts
+    seen = np.int32(0)
+    for part in range(parts):
+        factor = np.int32(vector[step * parts + part] << shift)
+        seen |= factor
+        for lane in range(part * width, (part + 1) * width):
+            operand[lane] = factor
+    return seen != 0
+
+
+@njit(cache=True)
+def _cell(op, memory, machine, accumulators, sums, first):
+    m = machine
+    units = op.groups * m.cell_lanes
+    biases = memory.biases[op.bias_base * 4 * m.cell_lanes :]
+    states = memory.states[op.state_base * m.cell_lanes :][:units]
+    hidden = memory.activations[op.destination * m.lanes :][:units]
+    if first:
+        states[:] = 0
+    _drain(accumulators, sums, 4 * units, m.groups, m.lanes)
+    for unit in range(units):
+        i = _gate(sums, biases, 4 * unit, op.shift, m)
+        f = _gate(sums, biases, 4 * unit + 1, op.shift, m)
+        g = _gate(sums, biases, 4 * unit + 2, op.shift, m)
+        o = _gate(sums, biases, 4 * unit + 3, op.shift, m)
         kept = np.int64(memory.sigmoid[f]) * states[unit]
         added = _round_shift(np.int64(memory.sigmoid[i]) * memory.tanh[g], m.product_shift)
         c = min(max(_round_shift(kept + added, m.state_shift), m.state_min), m.state_max)
         h = _round_shift(np.int64(memory.sigmoid[o]) * memory.tanh[c - m.state_min], m.hidden_shift)
         states[unit] = c
-        hidden[unit] = min(max(h, m.hidden_min), m.hidden_max)
+        hidden[unit] = min(max(h, m.activation_min), m.activation_max)
 
 
 @njit(cache=True)
-def _gate(accumulators, biases, position, shift, m):
-    """Drain one accumulator; gives its pre-activation as a position in the tables."""
-    value = np.int64(accumulators[position]) + biases[position]
-    accumulators[position] = 0
-    return min(max(_round_shift(value, shift), m.state_min), m.state_max) - m.state_min
+def _gate(sums, biases, value, shift, m):
+    """Give a pre-activation as a position in the tables. The bias holds the rounding constant."""
+    total = np.int32(sums[value] + biases[value])
+    return min(max(np.int64(total >> shift), m.state_min), m.state_max) - m.state_min
+
+
+@njit(cache=True)
+def _reduce(op, memory, machine, accumulators, sums, results):
+    """Drain plain values; gives how many of them went to the results."""
+    m = machine
+    _drain(accumulators, sums, op.count, m.lanes if op.private else m.groups, m.lanes)
+    if op.biased:
+        biases = memory.biases[op.bias_base * 4 * m.cell_lanes :]
+        for value in range(op.count):
+            sums[value] += biases[value]
+    if op.send:
+        results[: op.count] = sums[: op.count]
+        return op.count
+    destination = memory.activations[op.destination * m.lanes :]
+    for value in range(op.count):
+        rounded = _round_shift(np.int64(sums[value]), op.shift)
+        destination[value] = min(max(rounded, m.activation_min), m.activation_max)
+    return 0
+
+
+@njit(cache=True)
+def _drain(accumulators, sums, count, parts, lanes):
+    """Add what all parts have of each value, and clear it."""
+    width = lanes // parts
+    for row in range((count + width - 1) // width):
+        total = sums[row * width : min((row + 1) * width, count)]
+        total[:] = 0
+        for part in range(parts):
+            start = row * lanes + part * width
+            own = accumulators[start : start + len(total)]
+            for value in range(len(total)):
+                total[value] += own[value]
+                own[value] = 0
 
 
 @njit(cache=True)
 def _round_shift(value, shift):
-    return (value + ((np.int64(1) << shift) >> 1)) >> shift
+    return (value + ((1 << shift) >> 1)) >> shift

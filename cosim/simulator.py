@@ -21,7 +21,7 @@ from gatewright.hw.fpga.verilog import emit
 from gatewright.progress import Progress, silent
 
 TOP = "gatewright_harness"
-"""Top module of every simulation."""
+"""Top module of the simulations that the harness drives."""
 
 HARNESS = Path(__file__).with_name("harness.sv")
 """The harness around the emitted accelerator."""
@@ -36,9 +36,9 @@ _BUILD_ARGS = [
     "fast",
     "-Wno-fatal",
     "-Wno-lint",
-    # cocotb's runner makes every signal public, which costs speed; the harness marks those that benches need.
-    "--no-public-flat-rw",
 ]
+# cocotb's runner makes every signal public, which costs speed; the harness marks those that benches need.
+_HARNESS_ARGS = ["--no-public-flat-rw"]
 # Rewriting the assertions of everything that a bench imports takes seconds; the benches say themselves what is wrong.
 _ENVIRONMENT = {"COCOTB_REWRITE_ASSERTION_FILES": ""}
 # What cocotb's runner raises when a command fails or something that it needs is missing.
@@ -65,9 +65,15 @@ def build(config: AcceleratorConfig, progress: Progress = silent) -> Path:
     return folder
 
 
-def build_verilog(verilog: str, parameters: dict[str, int], progress: Progress = silent) -> Path:
-    """Do what `build` does, for the text of a module `gatewright_accelerator` and the harness's parameters."""
-    key = json.dumps([verilog, HARNESS.read_text(), parameters, _TIMESCALE, _BUILD_ARGS, versions()])
+def build_verilog(
+    verilog: str, parameters: dict[str, int], progress: Progress = silent, *, top: str = TOP
+) -> Path:
+    """Do what `build` does, for the text of a module `gatewright_accelerator` and the harness's parameters.
+
+    With another `top`, that module of the text is simulated by itself, and its ports are the bench's to drive.
+    """
+    harness = HARNESS.read_text() if top == TOP else None
+    key = json.dumps([verilog, harness, top, parameters, _TIMESCALE, _build_args(top), versions()])
     builds = cache_folder() / "builds"
     builds.mkdir(exist_ok=True)
     entry = builds / hashlib.sha256(key.encode()).hexdigest()[:32]
@@ -75,11 +81,15 @@ def build_verilog(verilog: str, parameters: dict[str, int], progress: Progress =
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not entry.is_dir():
             progress("building the simulation", 0, 1, "compiling")
-            _compile(entry, verilog, parameters)
+            _compile(entry, verilog, parameters, top)
     return entry
 
 
-def _compile(entry: Path, verilog: str, parameters: dict[str, int]) -> None:
+def _build_args(top: str) -> list[str]:
+    return _BUILD_ARGS + _HARNESS_ARGS if top == TOP else _BUILD_ARGS
+
+
+def _compile(entry: Path, verilog: str, parameters: dict[str, int], top: str) -> None:
     partial = entry.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     whole = partial / "whole"
@@ -90,16 +100,16 @@ def _compile(entry: Path, verilog: str, parameters: dict[str, int]) -> None:
     try:
         with environment():
             runner.build(
-                sources=[source, HARNESS],
-                hdl_toplevel=TOP,
+                sources=[source, HARNESS] if top == TOP else [source],
+                hdl_toplevel=top,
                 parameters=parameters,
-                build_args=_BUILD_ARGS,
+                build_args=_build_args(top),
                 build_dir=partial,
                 timescale=_TIMESCALE,
                 always=True,
                 log_file=log,
             )
-        for made in (partial / TOP, source, log):
+        for made in (partial / top, source, log):
             made.rename(whole / made.name)
     except (*_RUNNER_ERRORS, SystemExit) as error:
         raise ToolError(f"building the simulation failed: {error}\n{_tail(log)}") from error
@@ -132,6 +142,7 @@ def simulate(
     folder: Path,
     *,
     tests: list[str],
+    top: str = TOP,
     seed: int = 0,
     watch: Callable[[], None] | None = None,
 ) -> Outcome:
@@ -147,6 +158,8 @@ def simulate(
         Working folder of the simulation; the bench finds its parameters there and leaves its results there.
     tests : list of str
         The tests to run.
+    top : str
+        Top module of the simulation.
     seed : int
         Seed of the bench's random numbers.
     watch : callable, optional
@@ -166,7 +179,7 @@ def simulate(
         try:
             runner.test(
                 test_module=bench,
-                hdl_toplevel=TOP,
+                hdl_toplevel=top,
                 hdl_toplevel_lang="verilog",
                 testcase=tests,
                 seed=seed,

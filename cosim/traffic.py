@@ -7,16 +7,18 @@ from pathlib import Path
 import numpy as np
 from amaranth.hdl import Shape
 
+from gatewright.cosim.unpack import step_words
 from gatewright.errors import DataError, ToolError
 from gatewright.hw.compiler.image import Compiled
 from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.interface import COUNTERS, JOB, LOAD, RESULT, ErrorCode
+from gatewright.hw.interface import COUNTERS, JOB, LOAD, RESULT, ErrorCode, element
+from gatewright.hw.ops import Opcode
 
 # Kinds of words, as in harness.sv.
 _LOAD, _RUN, _END = 1, 2, 0
 _SEEN_INPUT, _SEEN_RESULT, _SEEN_COUNTERS, _SEEN_DONE = 1, 2, 3, 4
 
-_MAX_COUNT = (1 << 24) - 1
+_MAX_LIMIT = (1 << 32) - 1
 
 
 def harness_parameters(config: AcceleratorConfig) -> dict[str, int]:
@@ -24,7 +26,7 @@ def harness_parameters(config: AcceleratorConfig) -> dict[str, int]:
     return {
         "LOAD_BITS": LOAD.size,
         "JOB_BITS": JOB.size,
-        "INPUT_BITS": config.activation_bits,
+        "INPUT_BITS": element(config.activation_bits).size,
         "RESULT_BITS": RESULT.size,
         "COUNTERS_BITS": COUNTERS.size,
         "ERROR_BITS": Shape.cast(ErrorCode).width,
@@ -37,12 +39,23 @@ def load_payloads(words: np.ndarray) -> np.ndarray:
     return (address << np.uint64(LOAD["address"].offset)) | (data << np.uint64(LOAD["data"].offset))
 
 
+def input_payloads(x: np.ndarray, activation_bits: int) -> np.ndarray:
+    """Give the payloads (uint64) of the input stream for one sequence, elements in order, the final one with `last`."""
+    layout = element(activation_bits)
+    mask = np.uint64((1 << activation_bits) - 1)
+    payloads = (np.ravel(x).astype(np.int64).view(np.uint64) & mask) << np.uint64(layout["data"].offset)
+    payloads[-1:] |= np.uint64(1 << layout["last"].offset)
+    return payloads
+
+
 def cycle_limit(compiled: Compiled, steps: int) -> int:
     """Give a number of cycles that ends a hang: far more than a sequence takes, stalls included."""
-    work = 0
+    work = compiled.config.accumulator_rows
     for op in compiled.image.program:
         a = op.arguments
-        work += 100 + a.get("columns", 1) * a.get("entries", 1) + a.get("count", 0) + a.get("groups", 0)
+        work += 100 + a.get("columns", 0) + a.get("count", 0) + a.get("groups", 0)
+        if op.opcode == Opcode.MATVEC:
+            work += int(step_words(a, compiled.image)[1].sum())
     return 1000 + 8 * steps * work
 
 
@@ -56,6 +69,8 @@ class JobFile:
 
     Parameters
     ----------
+    config : AcceleratorConfig
+        The accelerator in the harness.
     seed : int
         Of the harness's random gaps and stalls.
     gaps : float
@@ -64,10 +79,11 @@ class JobFile:
         Share of cycles in which the output stream is not ready, 0 to 1 (excluded).
     """
 
-    def __init__(self, *, seed: int = 0, gaps: float = 0.0, stalls: float = 0.0):
+    def __init__(self, config: AcceleratorConfig, *, seed: int = 0, gaps: float = 0.0, stalls: float = 0.0):
         for name, rate in (("gaps", gaps), ("stalls", stalls)):
             if not 0 <= rate < 1:
                 raise DataError(f"{name} must be from 0 to below 1, not {rate}")
+        self._activation_bits = config.activation_bits
         # An all-zero state would keep the harness's xorshift generator at zero.
         start = (seed * 0x9E3779B9 + 1) & 0xFFFFFFFF or 1
         self._parts: list[Sequence[int] | np.ndarray] = [
@@ -79,12 +95,11 @@ class JobFile:
         self._command(_LOAD, len(words), limit)
         self._parts.append(load_payloads(words))
 
-    def run(self, x: np.ndarray, limit: int, *, fresh: bool = True) -> None:
+    def run(self, x: np.ndarray, limit: int, *, fresh: bool = True, skip: bool = False) -> None:
         """Run one sequence, int array [steps, inputs], within `limit` cycles."""
-        x = np.asarray(x)
         self._command(_RUN, x.size, limit)
-        self._parts.append([JOB.const({"steps": len(x), "fresh": int(fresh)}).as_bits()])
-        self._parts.append(x.ravel().astype(np.int64).view(np.uint64))
+        self._parts.append([JOB.const({"steps": len(x), "fresh": int(fresh), "skip": int(skip)}).as_bits()])
+        self._parts.append(input_payloads(x, self._activation_bits))
 
     def write(self, path: Path) -> None:
         """Write the file."""
@@ -92,9 +107,7 @@ class JobFile:
         Path(path).write_bytes(words.astype(">u8").tobytes())
 
     def _command(self, kind: int, count: int, limit: int) -> None:
-        if count > _MAX_COUNT:
-            raise DataError(f"a command takes at most {_MAX_COUNT} words, not {count}")
-        self._parts.append([kind << 56 | count << 32 | min(limit, 0xFFFFFFFF)])
+        self._parts.append([kind << 56 | count, min(limit, _MAX_LIMIT)])
 
 
 @dataclass(frozen=True)
@@ -110,7 +123,7 @@ class Observation:
     last : bool array
         Their `last` marks.
     counters : dict of int
-        The counters at the end, in cycles; empty for a load.
+        The counters at the end; empty for a load.
     cycles : int
         Cycles from the command's start to its end.
     error : ErrorCode
@@ -146,13 +159,14 @@ def read_log(path: Path, config: AcceleratorConfig) -> list[Observation]:
 
 
 def _observation(kinds: np.ndarray, values: np.ndarray, config: AcceleratorConfig) -> Observation:
+    elements, taken = element(config.activation_bits), values[kinds == _SEEN_INPUT]
     seen = values[kinds == _SEEN_RESULT]
     chunks = values[kinds == _SEEN_COUNTERS].tolist()
     packed = sum(chunk << 32 * k for k, chunk in enumerate(chunks))
     counters = COUNTERS.from_bits(packed)
     done = int(values[-1])
     return Observation(
-        inputs=_signed(values[kinds == _SEEN_INPUT], config.activation_bits),
+        inputs=_signed(taken >> np.uint64(elements["data"].offset), config.activation_bits),
         results=_signed(seen >> np.uint64(RESULT["data"].offset), RESULT["data"].width),
         last=(seen >> np.uint64(RESULT["last"].offset) & np.uint64(1)).astype(bool),
         counters={name: int(counters[name]) for name, _ in COUNTERS} if chunks else {},

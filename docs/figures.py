@@ -1,51 +1,82 @@
-"""Write the figures of the README from measured rows: ``make results``, or this script alone after it.
+"""Write the measured figures of the README: ``make results``, or this script alone after it.
 
-Reads ``docs/results/*.json``: the rows of the benchmarks, and the demo's summary and synthesis rows.
+Reads ``docs/results/*.json``: the rows of the benchmarks, and the demo's summary and synthesis rows. What has not been
+measured on the present accelerator has no file, and no section in the README.
 """
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from statistics import mean
 
+from gatewright.reports.figures import busy_figure
+from gatewright.reports.style import style, to_png
 from gatewright.results import Row, read_rows
 
 ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "docs" / "results"
+BUSY_PICTURE = ROOT / "docs" / "images" / "busy.png"
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+NONE = "–"
+
+PLAIN = {"weight_bits": 8, "zeros": 0.0, "rank": None}
+"""Parameters of a model that is neither narrow nor low rank, and whose inputs are not zero."""
 
 
 def rows(name: str) -> list[Row]:
     """Read the rows of one file of results."""
-    return read_rows(ROOT / "docs" / "results" / f"{name}.json")
+    return read_rows(RESULTS / f"{name}.json")
+
+
+def fits(row: Row, name: str, parameters: dict) -> bool:
+    """Say whether a row has a name and parameters; None means that it must lack one."""
+    return row.name == name and all(row.parameters.get(key) == value for key, value in parameters.items())
 
 
 def value(found: list[Row], name: str, **parameters) -> float:
     """Give the value of the one row that fits."""
-    (row,) = [r for r in found if r.name == name and parameters.items() <= r.parameters.items()]
-    return float(row.value)
+    fitting = [row for row in found if fits(row, name, parameters)]
+    if len(fitting) != 1:
+        raise LookupError(f"{len(fitting)} rows of {name} with {parameters}; there must be one")
+    return float(fitting[0].value)
 
 
-def block() -> str:
-    """Give the README's table of figures."""
-    summary = json.loads((ROOT / "docs" / "results" / "demo.json").read_text())
-    train, sim, golden, synth = rows("train"), rows("sim"), rows("golden"), rows("synth")
-    baseline = mean(row.value for row in train if row.name == "baseline_accuracy")
+def markdown(header: Iterable[str], body: Iterable[Iterable[str]]) -> str:
+    """Give a Markdown table."""
+    header = list(header)
+    lines = [header, ["---"] * len(header), *body]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def accuracy_table() -> str:
+    """Give what training and compression reach on the spoken digits."""
+    train = rows("train")
+    baseline = mean(float(row.value) for row in train if row.name == "baseline_accuracy")
     table = [
         (
             f"test accuracy, float, mean of 3 seeds (baseline {baseline:.1f} %)",
             f"{value(train, 'mean_float_accuracy'):.2f} %",
-            "gatewright bench train",
         )
     ]
     for density in (1.0, 0.25, 0.125, 0.0625):
         accuracy = value(train, "mean_quantised_accuracy", density=density)
         kept = "all weights" if density == 1 else f"{density:.4g} of the weights"
-        table.append((f"the same in integers, 8 bits, {kept}", f"{accuracy:.2f} %", "gatewright bench train"))
+        table.append((f"the same in integers, 8 bits, {kept}", f"{accuracy:.2f} %"))
+    ratio = value(train, "quantised_epoch_ratio")
+    table.append(("an epoch of integer-exact training, in float epochs", f"{ratio:.1f}"))
+    return markdown(("figure", "value", "command"), ((*line, "`gatewright bench train`") for line in table))
+
+
+def demo_table() -> str:
+    """Give the figures of the accelerator for the spoken digits, of the tools' speed, and of the estimates."""
+    summary = json.loads((RESULTS / "demo.json").read_text())
+    sim, golden, synth = rows("sim"), rows("golden"), rows("synth")
     cycles = summary["cycles_per_step"]
     ratio = cycles["sparse"] / cycles["dense"]
     speed = [value(sim, "simulated_cycles_per_second", mode=mode) for mode in ("dense", "sparse")]
     macs = [value(golden, "golden_macs_per_second", mode=mode) / 1e9 for mode in ("dense", "sparse")]
     parts = [value(synth, name) for name in ("multipliers", "block_ram", "luts", "flip_flops")]
-    table += [
+    table = [
         (
             "integers compared between PyTorch, golden model and RTL; mismatches",
             f"{summary['integers_compared']:,}; {summary['mismatches']}",
@@ -56,8 +87,9 @@ def block() -> str:
             f"{cycles['dense']:,.1f}, {cycles['sparse']:,.1f}, {ratio:.3f}",
             "make demo",
         ),
+        ("seconds that all steps of the demo take", f"{summary['seconds']:.0f}", "make demo"),
         (
-            "simulated clock cycles per second, end to end: dense, sparse",
+            "simulated clock cycles per second, 64 → 128, end to end: dense, sparse",
             f"{speed[0]:,.0f}, {speed[1]:,.0f}",
             "gatewright bench sim",
         ),
@@ -67,34 +99,174 @@ def block() -> str:
             "gatewright bench golden",
         ),
         (
-            "an epoch of integer-exact training, in float epochs",
-            f"{value(train, 'quantised_epoch_ratio'):.1f}",
-            "gatewright bench train",
-        ),
-        (
             "ECP5 estimate by Yosys: multipliers, block RAMs, LUTs, flip-flops",
             ", ".join(f"{part:,.0f}" for part in parts),
             "gatewright synth",
         ),
     ]
-    return "\n".join(
-        [
-            "Spoken digits, 13 inputs, 128 hidden units, 8 bits, 32 lanes; measured by `make results`, which keeps the "
-            "rows in `docs/results/` and writes this table:",
-            "",
-            "| figure | value | command |",
-            "|---|---|---|",
-            *(f"| {what} | {figure} | `{command}` |" for what, figure, command in table),
-        ]
+    return markdown(
+        ("figure", "value", "command"), ((what, figure, f"`{command}`") for what, figure, command in table)
     )
 
 
+def model(row: Row) -> str:
+    """Name the model of a row by its shape."""
+    at = row.parameters
+    sizes = f"{at['inputs']} → {at['hidden']}" + (f" → {at['projection']}" if "projection" in at else "")
+    return sizes if at["shape"] == sizes else f"{at['shape']}, {sizes}"
+
+
+def alike(row: Row) -> dict:
+    """Give what singles out one measurement of the accelerator."""
+    return {
+        key: row.parameters.get(key) for key in ("shape", "lanes", "mode", "weight_bits", "rank", "zeros")
+    }
+
+
+def plain_rows() -> dict[tuple[str, int], dict[str, tuple[Row, float]]]:
+    """Give the row of cycles per step and the percent busy, by (model, lanes) and mode, of all plain models."""
+    found: dict[tuple[str, int], dict[str, tuple[Row, float]]] = {}
+    source = rows("hw") + rows("hw-large")
+    for row in source:
+        if fits(row, "cycles_per_step", PLAIN):
+            modes = found.setdefault((model(row), row.parameters["lanes"]), {})
+            modes[row.parameters["mode"]] = (row, value(source, "busy_on_nonzeros", **alike(row)))
+    return found
+
+
+def shapes_table() -> str:
+    """Give cycles per step and busy share of every plain model."""
+    body = []
+    for (name, lanes), modes in plain_rows().items():
+        cells = [name, str(lanes)]
+        for mode in ("dense", "sparse"):
+            if mode in modes:
+                row, busy = modes[mode]
+                kept = [f"{100 * row.parameters['density']:.3g} %"] if mode == "sparse" else []
+                cells += [*kept, f"{row.value:,.1f}", f"{busy:.1f} %"]
+            else:
+                cells += [NONE] * (3 if mode == "sparse" else 2)
+        body.append(cells)
+    header = (
+        "model",
+        "lanes",
+        "dense: cycles per step",
+        "busy",
+        "sparse: weights kept",
+        "cycles per step",
+        "busy",
+    )
+    return markdown(header, body)
+
+
+def compression_table() -> str:
+    """Give what narrow weights and low rank gain over the same model in 8 bits and full rank."""
+    source = rows("hw")
+    body = []
+    for row in source:
+        if row.name == "reduction_of_work":
+            at = row.parameters
+            what = f"rank {at['rank']}" if "rank" in at else f"{at['weight_bits']}-bit weights"
+            cycles, gain = (value(source, name, **alike(row)) for name in ("cycles_per_step", "speed_up"))
+            body.append(
+                (model(row), str(at["lanes"]), what, f"{cycles:,.1f}", f"{gain:.2f}", f"{row.value:.2f}")
+            )
+    return markdown(("model", "lanes", "with", "cycles per step", "times as fast", "times less work"), body)
+
+
+def zeros_table() -> str:
+    """Give the cycles when zero inputs are skipped, and by how much they exceed the non-zero column steps' words."""
+    source = rows("hw")
+    body = []
+    for row in source:
+        if row.name == "over_bound":
+            at = row.parameters
+            cycles = value(source, "cycles_per_step", **alike(row))
+            share = f"{100 * at['zeros']:g} %"
+            body.append(
+                (model(row), str(at["lanes"]), at["mode"], share, f"{cycles:,.1f}", f"{row.value:.1f} %")
+            )
+    return markdown(
+        ("model", "lanes", "mode", "inputs that are zero", "cycles per step", "over the bound"), body
+    )
+
+
+def peers_table() -> str:
+    """Give what others published beside the measured rows of like models."""
+    source = rows("hw") + rows("hw-large")
+
+    def ours(name: str, shape: str, lanes: int, mode: str) -> float:
+        return value(source, name, shape=shape, lanes=lanes, mode=mode, **PLAIN)
+
+    def product(cycles: float, multipliers: int) -> str:
+        return f"{cycles:,.0f} cycles per step × {multipliers} multipliers = {cycles * multipliers:,.0f}"
+
+    def busy(shape: str, lanes: int, mode: str) -> str:
+        return f"busy {ours('busy_on_nonzeros', shape, lanes, mode):.1f} % ({shape}, {lanes} lanes, {mode})"
+
+    body = (
+        (
+            "elastic-ai.creator, 1 → 20",
+            f"about {product(950, 4)}",
+            product(ours("cycles_per_step", "elastic-ai", 4, "dense"), 4),
+        ),
+        ("ESE, sparse weights", "69 % of its peak", busy("ESE LSTMP", 64, "sparse")),
+        ("EdgeDRNN, 16 units", "busy 67.7 %", busy("128 → 128", 16, "dense")),
+    )
+    return markdown(("peer", "published", "Gatewright"), body)
+
+
+def measured(*names: str) -> bool:
+    """Whether all of some result files are there."""
+    return all((RESULTS / f"{name}.json").exists() for name in names)
+
+
+def block() -> str:
+    """Give all that stands between the README's two marks: a section for all that has been measured."""
+    parts = [
+        "Measured by `make results`, which keeps the rows in `docs/results/` and writes what follows. Spoken digits, "
+        "13 inputs, 128 hidden units, 8 bits:",
+        accuracy_table(),
+    ]
+    if measured("demo", "sim", "golden", "synth"):
+        parts += ["The same on 32 lanes, and the tools' speed:", demo_table()]
+    if measured("hw", "hw-large"):
+        parts += [
+            "**Shapes** (`gatewright bench hw` and `hw-large`; random 8-bit models, some of published shapes, batch 1, "
+            "on the RTL in Verilator, every result equal to the golden model's). *Busy* is the share of all lanes and "
+            "cycles of a sequence that multiply by a true non-zero weight; padding is idle.",
+            shapes_table(),
+            f"![Share of lanes busy on true non-zero weights]({BUSY_PICTURE.relative_to(ROOT).as_posix()})",
+            "**Narrow weights and low rank**, against the same model dense, in 8 bits and full rank. Low rank has to "
+            "pay in cycles, not only in parameters.",
+            compression_table(),
+            "**Zero inputs** are skipped; the bound is the lanes' words of those column steps that are not zero.",
+            zeros_table(),
+            "**Peers.** Their figures are those that they published, not measured here, on their own models and chips; "
+            "only cycles × multipliers and busy shares can be set beside ours. Our multipliers are those of the "
+            "lanes, without the cell unit's.",
+            peers_table(),
+        ]
+    return "\n\n".join(parts)
+
+
+def busy_shares() -> dict[str, dict[str, float]]:
+    """Give the percent busy by model and mode, for the picture."""
+    return {
+        f"{name}, {lanes} lanes": {mode: busy for mode, (_, busy) in modes.items()}
+        for (name, lanes), modes in plain_rows().items()
+    }
+
+
 def main() -> None:
-    """Replace the block between the README's two marks."""
+    """Replace the block between the README's two marks, and draw the picture."""
     readme = ROOT / "README.md"
     before, _, rest = readme.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     readme.write_text(f"{before}{BEGIN}\n{block()}\n{END}{after}")
+    if measured("hw", "hw-large"):
+        with style():
+            BUSY_PICTURE.write_bytes(to_png(busy_figure(busy_shares())))
 
 
 if __name__ == "__main__":

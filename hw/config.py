@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gatewright.errors import ConfigError
-from gatewright.sw.numbers import ACCUMULATOR, STATE, Fixed, hidden_format
+from gatewright.sw.numbers import ACCUMULATOR, MAX_ALIGNMENT, STATE, Fixed, hidden_format
 
 WEIGHT_BITS = 8
-"""Width of a word of a weight memory."""
+"""Width of a word of a weight memory: one 8-bit, two 4-bit or four 2-bit weights."""
 
 _MAX_DEPTH = 65536
 
 _RANGES = {
     "weight_depth": (16, _MAX_DEPTH),
-    "index_depth": (16, _MAX_DEPTH),
-    "accumulator_rows": (2, 1024),
+    "index_depth": (0, _MAX_DEPTH),
+    "column_depth": (0, _MAX_DEPTH),
+    "accumulator_rows": (4, 1024),
     "activation_depth": (16, _MAX_DEPTH),
     "bias_depth": (2, _MAX_DEPTH),
     "state_depth": (2, _MAX_DEPTH),
@@ -32,19 +33,29 @@ class AcceleratorConfig:
     Parameters
     ----------
     lanes : int
-        Weight streams with one multiplier each: a power of two, 4 to 512.
+        Weight streams with one multiplier each: a power of two, 4 to 1024.
+    groups : int
+        A power of two. In broadcast orientation, lanes ``g * lanes / groups`` and up work on the columns
+        j = g mod `groups`, and draining adds the groups' partial sums.
     cell_lanes : int
-        LSTM units finished per cycle: a power of two that divides ``lanes // 4``.
+        LSTM units finished per cycle: a power of two, at most ``lanes / groups / 4``.
     activation_bits : int
         Width of inputs and hidden values, 8 or 16 bits.
+    narrowest_weight : int
+        Narrowest weights that are computed at proportional speed: 2, 4 or 8 bits. Each lane has
+        ``8 / narrowest_weight`` banks of accumulators.
     weight_depth : int
         8-bit words in each lane's weight memory.
     index_depth : int
-        Entries in each lane's index memory, which sparse matrices occupy in step with the weights.
+        Words in each lane's index memory, which sparse matrices occupy in step with the weights; 0 for hardware
+        without sparse mode.
+    column_depth : int
+        Entries of the column table, of which a matrix whose columns differ in length takes one per column; 0 for
+        hardware without it.
     accumulator_rows : int
-        Accumulators in each lane: a power of two.
+        Rows in each of a lane's two accumulator buffers: a power of two.
     activation_depth : int
-        Elements of the activation memory (inputs and hidden vectors); a multiple of ``cell_lanes``.
+        Elements of the activation memory (all vectors); a multiple of ``lanes``.
     bias_depth : int
         Groups of ``4 * cell_lanes`` 32-bit biases.
     state_depth : int
@@ -59,15 +70,18 @@ class AcceleratorConfig:
     """
 
     lanes: int = 32
+    groups: int = 1
     cell_lanes: int = 2
     activation_bits: int = 8
+    narrowest_weight: int = 2
     weight_depth: int = 4096
     index_depth: int = 1024
-    accumulator_rows: int = 16
-    activation_depth: int = 512
+    column_depth: int = 256
+    accumulator_rows: int = 32
+    activation_depth: int = 1024
     bias_depth: int = 128
     state_depth: int = 128
-    program_depth: int = 16
+    program_depth: int = 32
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
@@ -76,34 +90,71 @@ class AcceleratorConfig:
                 object.__setattr__(self, field.name, operator.index(value))
             except TypeError:
                 raise ConfigError(f"{field.name} must be an integer, not {value!r}") from None
-        _check_power_of_two("lanes", self.lanes, 4, 512)
-        _check_power_of_two("cell_lanes", self.cell_lanes, 1, self.lanes // 4)
+        _check_power_of_two("lanes", self.lanes, 4, 1024)
+        _check_power_of_two("groups", self.groups, 1, self.lanes // 4)
+        _check_power_of_two("cell_lanes", self.cell_lanes, 1, self.group_lanes // 4)
         if self.activation_bits not in (8, 16):
             raise ConfigError(f"activation_bits must be 8 or 16, not {self.activation_bits}")
+        if self.narrowest_weight not in (2, 4, 8):
+            raise ConfigError(f"narrowest_weight must be 2, 4 or 8, not {self.narrowest_weight}")
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ConfigError(f"{name} must be from {low} to {high}, not {value}")
         _check_power_of_two("accumulator_rows", self.accumulator_rows, *_RANGES["accumulator_rows"])
-        if self.activation_depth % self.cell_lanes:
+        if self.column_depth and not self.index_depth:
+            raise ConfigError("column_depth must be 0 where index_depth is 0: only sparse matrices use the table")
+        if self.activation_depth % self.lanes:
             raise ConfigError(
-                f"activation_depth must be a multiple of cell_lanes = {self.cell_lanes}, not {self.activation_depth}"
+                f"activation_depth must be a multiple of lanes = {self.lanes}, not {self.activation_depth}"
             )
 
     @property
+    def group_lanes(self) -> int:
+        """Lanes in each group."""
+        return self.lanes // self.groups
+
+    @property
     def quads(self) -> int:
-        """Groups of four lanes that hold the four gates of one unit."""
-        return self.lanes // 4
+        """Sets of four lanes in a group, that hold the four gates of one unit."""
+        return self.group_lanes // 4
 
     @property
     def drain_lanes(self) -> int:
-        """Accumulators read at once when they are drained: four for each cell lane."""
+        """Accumulators that enter the cell unit at once: four for each cell lane."""
         return 4 * self.cell_lanes
 
     @property
-    def index_bits(self) -> int:
-        """Width of an index: the row of an accumulator inside its lane."""
+    def banks(self) -> int:
+        """Accumulators that a lane adds to in one cycle: row r is in bank r mod `banks`."""
+        return WEIGHT_BITS // self.narrowest_weight
+
+    @property
+    def row_bits(self) -> int:
+        """Width of the address of an accumulator row inside its buffer."""
         return (self.accumulator_rows - 1).bit_length()
+
+    @property
+    def index_bits(self) -> int:
+        """Width of a word of an index memory: the widest of what weights of each width need."""
+        return max(slots * self.slot_index_bits(slots) for slots in (1, 2, 4) if slots <= self.banks)
+
+    def slot_index_bits(self, slots: int) -> int:
+        """Width of one index in an index word that goes with `slots` weights: slot s is at bit s * this.
+
+        The index i of slot s means accumulator row ``slots * i + s`` of the op's region.
+        """
+        return self.row_bits - (slots.bit_length() - 1)
+
+    @property
+    def vectors(self) -> int:
+        """Words of the activation memory, `lanes` elements each; every vector starts at one."""
+        return self.activation_depth // self.lanes
+
+    @property
+    def operand_bits(self) -> int:
+        """Width of an activation that is shifted into alignment, the second operand of every multiplier."""
+        return self.activation_bits + MAX_ALIGNMENT
 
     @property
     def hidden_format(self) -> Fixed:
@@ -111,12 +162,18 @@ class AcceleratorConfig:
         return hidden_format(self.activation_bits)
 
     @property
+    def column_bits(self) -> int:
+        """Width of an entry of the column table: the offset of the column's first word, and its count of words."""
+        return (self.weight_depth - 1).bit_length() + self.row_bits + 1
+
+    @property
     def memory_bits(self) -> dict[str, int]:
         """Capacity of each kind of memory, in bits."""
         return {
             "weight": self.lanes * self.weight_depth * WEIGHT_BITS,
             "index": self.lanes * self.index_depth * self.index_bits,
-            "accumulator": self.lanes * self.accumulator_rows * ACCUMULATOR.bits,
+            "column": self.column_depth * self.column_bits,
+            "accumulator": 2 * self.lanes * self.accumulator_rows * ACCUMULATOR.bits,
             "activation": self.activation_depth * self.activation_bits,
             "bias": self.bias_depth * self.drain_lanes * ACCUMULATOR.bits,
             "state": self.state_depth * self.cell_lanes * STATE.bits,

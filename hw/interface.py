@@ -17,6 +17,8 @@ class Region(enum.IntEnum):
     """lane field: lane; offset: entry; data: `index_bits` bits."""
     BIAS = 3
     """lane field: position in the group; offset: group; data: 32 bits."""
+    COLUMN = 4
+    """lane field: 0 for the offset of the column's words, 1 for their count; offset: entry of the column table."""
 
 
 LOAD_ADDRESS = data.StructLayout({"offset": 16, "lane": 12, "region": 4})
@@ -25,24 +27,29 @@ LOAD_ADDRESS = data.StructLayout({"offset": 16, "lane": 12, "region": 4})
 LOAD = data.StructLayout({"data": 32, "address": LOAD_ADDRESS})
 """Payload of the load bus: one memory word per transfer."""
 
-JOB = data.StructLayout({"steps": 16, "fresh": 1})
+JOB = data.StructLayout({"steps": 30, "fresh": 1, "skip": 1})
 """A sequence to run: its number of steps, at least 1. `fresh` starts from zero state; otherwise the state
-is carried over from the job before."""
+is carried over from the job before. `skip` passes over zero activations in broadcast orientation."""
+
+
+def element(activation_bits: int) -> data.StructLayout:
+    """Payload of the input stream: an element of x; `last` marks the final element of the sequence."""
+    return data.StructLayout({"data": signed(activation_bits), "last": 1})
+
 
 RESULT = data.StructLayout({"data": signed(32), "last": 1})
 """Payload of the output stream; `last` marks the final element of a vector."""
 
-COUNTERS = data.StructLayout(
-    {
-        "cycles": 32,
-        "matrix": 32,
-        "drain": 32,
-        "input_wait": 32,
-        "output_wait": 32,
-    }
-)
-"""Cycles of the latest job: from its start to the end of its last op; with the matrix engine multiplying in
-every lane; with the drain unit at work; waiting for the input stream; with an output waiting to be taken."""
+CYCLE_COUNTERS = ("cycles", "matrix", "drain", "chain_wait", "interlock", "input_wait", "output_wait")
+"""Cycles of the latest job: from its start to the end of its last op; with the lanes multiplying; with the drain unit
+at work; with the matrix engine waiting for a vector that is still being produced; with the sequencer holding back an
+op, whose unit is ready, because of a hazard; waiting for the input stream; with an output waiting to be taken."""
+
+EVENT_COUNTERS = ("skipped", "inputs", "zero_inputs")
+"""Events of the latest job: column steps skipped as zero; elements of x taken; of these, zeros."""
+
+COUNTERS = data.StructLayout(dict.fromkeys(CYCLE_COUNTERS + EVENT_COUNTERS, 32))
+"""The performance counters."""
 
 
 class ErrorCode(enum.IntEnum):
@@ -59,6 +66,8 @@ class ErrorCode(enum.IntEnum):
     """A load outside the memories."""
     LOAD_BUSY = 5
     """A load while a job was running; it was not carried out."""
+    LENGTH = 6
+    """The sequence's last element came before the job had all it needs, or was still to come when it had."""
 
 
 def load_address(region: Region, lane: int, offset: int) -> int:

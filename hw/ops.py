@@ -1,9 +1,13 @@
 """The program of the accelerator: ops, their encoding, and nothing else.
 
-A program runs once per time step, in order. Every op names a unit; it is issued as soon as that
-unit can take it and every unit in its `wait` set is idle, so what runs at the same time is the
-compiler's choice. The tables below are the only definition of the encoding: the compiler encodes
-by them, the golden model decodes by them and the RTL takes its layouts from them.
+A program runs once per time step, in order. Every op names a unit and is issued as soon as that unit can take it and no
+hazard stands against it, so that ops of different units overlap but the results are those of one op after
+another. Hazards are seen through the names of what an op reads and writes: the first word of a vector, and the
+accumulator buffer. So a vector must always be named by the same first word, and vectors with different first words
+must not overlap.
+
+The tables below are the only definition of the encoding: the compiler encodes by them, the golden model decodes by
+them and the RTL takes its layouts from them.
 """
 
 import enum
@@ -17,36 +21,23 @@ OP_BITS = 128
 """Width of an op, four words of the load bus."""
 
 
-class Unit(enum.IntFlag):
-    """The units that ops run on; also the bits of an op's `wait` set."""
-
-    INPUT = 1
-    MATRIX = 2
-    DRAIN = 4
-    OUTPUT = 8
-
-
-NO_UNITS = Unit(0)
-"""The empty set of units."""
-
-
 class Opcode(enum.IntEnum):
-    """What an op does."""
+    """What an op does, and on which unit."""
 
     INPUT = 1
-    """Take `count` elements from the input stream to activations [`destination` ...]."""
+    """Input unit: take `count` elements from the input stream to the vector at `destination`."""
 
     MATVEC = 2
-    """accumulators += W · activations[`source` : `source + columns`] << `shift` (see `Matvec`)."""
+    """Matrix engine: accumulators += W · (vector at `source`) << `shift`."""
 
     CELL = 3
-    """Drain gate accumulators through the cell unit into states and activations."""
+    """Drain unit: gate accumulators through the cell unit into states and the vector at `destination`."""
 
-    LOGITS = 4
-    """Drain accumulators with their bias to the output stream, 32 bits each."""
+    REDUCE = 4
+    """Drain unit: plain accumulators to the vector at `destination`, or unrounded to the output stream."""
 
     OUTPUT = 5
-    """Send `count` activations from `source` to the output stream."""
+    """Output unit: send the first `count` elements of the vector at `source` to the output stream."""
 
 
 class When(enum.IntEnum):
@@ -55,44 +46,79 @@ class When(enum.IntEnum):
     ALWAYS = 0
     CARRIED = 1
     """Not in the first step of a fresh sequence, whose state is zero."""
-    LAST = 2
+    FIRST = 2
+    """In the first step of the job only, fresh or not."""
+    LAST = 3
     """In the last step only."""
+    NOT_LAST = 4
+    """In all steps but the last."""
 
 
-UNIT_OF = {
-    Opcode.INPUT: Unit.INPUT,
-    Opcode.MATVEC: Unit.MATRIX,
-    Opcode.CELL: Unit.DRAIN,
-    Opcode.LOGITS: Unit.DRAIN,
-    Opcode.OUTPUT: Unit.OUTPUT,
-}
-
-HEADER = {"opcode": 4, "when": 2, "end": 1, "wait": 4}
+HEADER = {"opcode": 3, "when": 3, "end": 1}
 """Fields of every op, from bit 0 up, in bits. `end` marks the last op of the program."""
 
+_ACCUMULATORS = {"buffer": 1, "alternate": 1, "row": 10}
+
 ARGUMENTS = {
-    Opcode.INPUT: {"destination": 16, "count": 16},
+    Opcode.INPUT: {"destination": 12, "count": 16},
     Opcode.MATVEC: {
-        "source": 16,
+        "source": 12,
         "columns": 16,
-        "entries": 16,
+        "words": 12,
         "weight_base": 16,
         "index_base": 16,
-        "shift": 5,
+        "table_base": 16,
+        "shift": 4,
+        "split": 2,
         "sparse": 1,
+        "table": 1,
+        "private": 1,
+        **_ACCUMULATORS,
     },
-    Opcode.CELL: {"groups": 16, "bias_base": 16, "state_base": 16, "destination": 16, "shift": 5},
-    Opcode.LOGITS: {"count": 16, "bias_base": 16},
-    Opcode.OUTPUT: {"source": 16, "count": 16},
+    Opcode.CELL: {
+        "groups": 16,
+        "bias_base": 16,
+        "state_base": 16,
+        "destination": 12,
+        "shift": 5,
+        **_ACCUMULATORS,
+    },
+    Opcode.REDUCE: {
+        "count": 16,
+        "bias_base": 16,
+        "destination": 12,
+        "shift": 5,
+        "private": 1,
+        "biased": 1,
+        "send": 1,
+        **_ACCUMULATORS,
+    },
+    Opcode.OUTPUT: {"source": 12, "count": 16},
 }
 """Fields behind the header, in order, in bits.
 
-MATVEC: for each column, `entries` weights in each lane, at consecutive words from `weight_base`.
-Dense: entry k belongs to accumulator row k. Sparse: to the row in the index memory, consecutive from
-`index_base`. CELL: `groups` groups of `drain_lanes` accumulators, i.e. `cell_lanes` units; `shift` is
-the right shift to `STATE`. Group n is at row n // (quads / cell_lanes) of the lanes
-[drain_lanes * (n mod (quads / cell_lanes)) ...]. LOGITS: `count` accumulators in the same order of groups and
-lanes. Draining adds the bias (one group of the bias memory per group) and clears the accumulator.
+Vectors: `source` and `destination` are words of the activation memory, `lanes` elements each.
+
+Accumulators: the buffer is ``buffer ^ (alternate & s)`` with s = number of the step in the job modulo 2. The region
+begins at row `row`, a multiple of its size rounded up to a power of two and of `banks`, so that ``row | k`` is its k-th
+row. Accumulators are zero before their first product and again once drained.
+
+MATVEC in broadcast orientation (`private` = 0): in column step k, the lanes of group g multiply with element
+``groups * k + g``. In private orientation, lane l multiplies with element ``lanes * k + l``, and `shift` is 0. There
+are `columns` steps. A weight word holds 1, 2 or 4 weights (`split` = 0, 1, 2; S = 1 << `split`); slot s is at bit
+``8 / S * s``. Each step takes `words` words in each lane, at ``weight_base + words * k``; with `table`, entry
+``table_base + k`` of the column table has the offset from `weight_base` and the count, which may be zero, instead.
+Dense: slot s of the step's word n belongs to row ``S * n + s``. Sparse: to row ``S * i + s`` with i from slot s of the
+index word, which is as far from `index_base` as the weight word is from `weight_base`. Rows count within the region.
+
+CELL: `groups` groups of `cell_lanes` units; group n is in row ``n // q`` of the lanes ``drain_lanes * (n % q)`` and up
+of every group of lanes, with q = quads / cell_lanes; partial sums of the groups of lanes are added. The bias holds the
+rounding constant of `shift`, the right shift to `STATE`.
+
+REDUCE: `count` values. Broadcast: value n is in row ``n // group_lanes`` of lane ``n % group_lanes`` of every group of
+lanes, whose partial sums are added. Private: value n is the sum of row n over all lanes. With `biased`, value n gets
+bias ``n % drain_lanes`` of group ``bias_base + n // drain_lanes``. With `send` the sums go to the output stream; else
+they are rounded half up by `shift`, saturated and written to the vector.
 """
 
 HEADER_LAYOUT = data.StructLayout(dict(HEADER))
@@ -113,8 +139,6 @@ class Op:
     arguments : dict of int
         Exactly the fields of `ARGUMENTS[opcode]`, each within its width.
     when : When
-    wait : Unit
-        Units that must be idle before the op is issued.
     end : bool
         Last op of the program.
 
@@ -127,7 +151,6 @@ class Op:
     opcode: Opcode
     arguments: dict[str, int] = field(default_factory=dict)
     when: When = When.ALWAYS
-    wait: Unit = NO_UNITS
     end: bool = False
 
     def __post_init__(self):
@@ -143,7 +166,7 @@ class Op:
 
     def encode(self) -> int:
         """Give the op as an integer of `OP_BITS` bits."""
-        header = {"opcode": self.opcode, "when": self.when, "end": int(self.end), "wait": self.wait}
+        header = {"opcode": self.opcode, "when": self.when, "end": int(self.end)}
         word, position = 0, 0
         for values, widths in ((header, HEADER), (self.arguments, ARGUMENTS[self.opcode])):
             for name, width in widths.items():
@@ -166,7 +189,7 @@ class Op:
         except ValueError as error:
             raise BundleError(f"malformed op {word:#034x}: {error}") from error
         arguments = _unpack(word >> sum(HEADER.values()), ARGUMENTS[opcode])
-        return cls(opcode, arguments, when, Unit(header["wait"]), bool(header["end"]))
+        return cls(opcode, arguments, when, bool(header["end"]))
 
 
 def _unpack(word: int, widths: dict[str, int]) -> dict[str, int]:

@@ -5,22 +5,13 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
+from gatewright.reports.counters import ACTIVITY
 from gatewright.reports.run import Compression, Key, Simulation, Training
-from gatewright.reports.style import DENSE, INK, MUTED, PARTS, REST, SPARSE, SURFACE, new_figure
+from gatewright.reports.style import DENSE, INK, MUTED, OTHER, PARTS, SPARSE, SURFACE, new_figure
 
 _MODE_COLOURS = {"dense": DENSE, "sparse": SPARSE}
 _BAR = 0.62
-
-COUNTER_NAMES = {
-    "matrix": "matrix engine",
-    "drain": "drain and cell unit",
-    "input_wait": "waiting for input",
-    "output_wait": "waiting for output",
-}
-"""Words for the accelerator's performance counters; others go by their own name."""
-
-REST_NAME = "none of these"
-"""Name of the cycles that no counter claims."""
+_THIN = 0.18
 
 
 def percent(share: float) -> str:
@@ -81,7 +72,7 @@ def cycles_figure(simulation: Simulation) -> Figure:
     longest = max(execution.cycles_per_step for execution in executions.values())
     for place, ((_, mode), execution) in enumerate(executions.items()):
         cycles = execution.cycles_per_step
-        axes.barh(place, cycles, _BAR, color=_MODE_COLOURS.get(mode, REST))
+        axes.barh(place, cycles, _BAR, color=_MODE_COLOURS.get(mode, OTHER))
         label = f"{cycles:,.1f}"
         if execution.ideal is not None:
             axes.plot([execution.ideal] * 2, [place - 0.42, place + 0.42], color=INK, linewidth=2)
@@ -93,68 +84,110 @@ def cycles_figure(simulation: Simulation) -> Figure:
     return figure
 
 
-def breakdown(simulation: Simulation) -> dict[Key, dict[str, float]]:
-    """Split the cycles of a step by performance counter; the rest is what no counter claims."""
-    bars = {}
-    for key, execution in simulation.executions.items():
-        if execution.total is not None:
-            parts = {COUNTER_NAMES.get(name, name): cycles for name, cycles in execution.counters.items()}
-            # Units may work at the same time; then their cycles add up to more than the total.
-            bars[key] = parts | {REST_NAME: max(execution.total - sum(parts.values()), 0)}
-    return bars
-
-
-def breakdown_figure(bars: dict[Key, dict[str, float]]) -> Figure:
-    """Where the cycles of a step go, as `breakdown` gives them."""
-    return _stacked(bars, "clock cycles per time step", "{:,.1f}")
+def activity_figure(simulation: Simulation) -> Figure:
+    """Cycles per step as pale bars; inside each, thin bars of the cycles in which the units work."""
+    executions = simulation.executions
+    figure = new_figure(1.5 + 0.46 * len(executions))
+    axes = figure.add_subplot()
+    for place, ((_, mode), execution) in enumerate(executions.items()):
+        cycles = execution.cycles_per_step
+        axes.barh(place, cycles, _BAR, color=_MODE_COLOURS.get(mode, OTHER), alpha=0.22)
+        _note(axes, cycles, place, f"{cycles:,.1f}", (7, 0), va="center", color=INK)
+    for index, (counter, name) in enumerate(ACTIVITY.items()):
+        middle = (index - (len(ACTIVITY) - 1) / 2) * 1.5 * _THIN
+        places = [place + middle for place in range(len(executions))]
+        widths = [execution.counters.get(counter, 0) for execution in executions.values()]
+        axes.barh(places, widths, _THIN, color=PARTS[index], label=name)
+    _name_bars(axes, executions)
+    longest = max(execution.cycles_per_step for execution in executions.values())
+    axes.set_xlim(0, longest * 1.14 or 1)
+    axes.set_xlabel("clock cycles per time step (pale); those in which a unit works (thin)")
+    _legend_above(figure, len(ACTIVITY))
+    return figure
 
 
 def storage_figure(storage: dict[Key, dict[str, float]]) -> Figure:
-    """Bits that each compiled model stores, by memory."""
-    bars = {key: {name: bits / 1000 for name, bits in parts.items()} for key, parts in storage.items()}
-    return _stacked(bars, "stored bits, thousands (indices, biases, program and padding included)", "{:,.1f}")
-
-
-def _stacked(bars: dict[Key, dict[str, float]], unit: str, form: str) -> Figure:
-    """Draw one stacked bar for each key; parts keep their colour in all bars and are named above."""
-    figure = new_figure(1.5 + 0.42 * len(bars))
+    """Bits that each compiled model stores, stacked by memory."""
+    figure = new_figure(1.5 + 0.42 * len(storage))
     axes = figure.add_subplot()
-    names = list(dict.fromkeys(name for parts in bars.values() for name in parts))
-    longest = max((sum(parts.values()) for parts in bars.values()), default=1)
+    names = list(dict.fromkeys(name for parts in storage.values() for name in parts))
+    totals = [sum(parts.values()) / 1000 for parts in storage.values()]
+    lefts = [0.0] * len(storage)
     for index, name in enumerate(names):
-        colour = REST if name == REST_NAME else PARTS[index % len(PARTS)]
-        lefts = [sum(parts.get(before, 0) for before in names[:index]) for parts in bars.values()]
-        widths = [parts.get(name, 0) for parts in bars.values()]
+        widths = [parts.get(name, 0) / 1000 for parts in storage.values()]
+        colour = PARTS[index % len(PARTS)]
         axes.barh(
-            range(len(bars)), widths, _BAR, lefts, color=colour, label=name, edgecolor=SURFACE, linewidth=1.2
+            range(len(storage)),
+            widths,
+            _BAR,
+            lefts,
+            color=colour,
+            label=name,
+            edgecolor=SURFACE,
+            linewidth=1.2,
         )
         for place, (left, width) in enumerate(zip(lefts, widths, strict=True)):
-            if width > 0.09 * longest:
-                axes.text(
+            if width > 0.09 * max(totals):
+                _note(
+                    axes,
                     left + width / 2,
                     place,
-                    form.format(width),
+                    f"{width:,.1f}",
+                    (0, 0),
                     ha="center",
                     va="center",
                     color=SURFACE,
                     size=9,
                 )
-    for place, parts in enumerate(bars.values()):
-        total = sum(parts.values())
-        _note(axes, total, place, form.format(total), (7, 0), va="center", color=INK)
-    _name_bars(axes, bars)
-    axes.set_xlim(0, longest * 1.14 or 1)
-    axes.set_xlabel(unit)
+        lefts = [left + width for left, width in zip(lefts, widths, strict=True)]
+    for place, total in enumerate(totals):
+        _note(axes, total, place, f"{total:,.1f}", (7, 0), va="center", color=INK)
+    _name_bars(axes, storage)
+    axes.set_xlim(0, max(totals) * 1.14 or 1)
+    axes.set_xlabel("stored bits, thousands (indices, biases, program and padding included)")
+    _legend_above(figure, len(names))
+    return figure
+
+
+def busy_figure(shares: dict[str, dict[str, float]]) -> Figure:
+    """Share of lanes busy on true non-zeros.
+
+    Parameters
+    ----------
+    shares : dict
+        Percent of the multiply-accumulates that the lanes could have done, by model and by mode.
+    """
+    modes = list(dict.fromkeys(mode for each in shares.values() for mode in each))
+    figure = new_figure(1.5 + 0.5 * len(shares))
+    axes = figure.add_subplot()
+    thickness = 0.76 / len(modes)
+    for index, mode in enumerate(modes):
+        middle = (index - (len(modes) - 1) / 2) * thickness
+        found = {place + middle: each[mode] for place, each in enumerate(shares.values()) if mode in each}
+        colour = _MODE_COLOURS.get(mode, OTHER)
+        axes.barh(list(found), list(found.values()), 0.9 * thickness, color=colour, label=mode)
+        for place, share in found.items():
+            _note(axes, share, place, f"{share:.1f}", (5, 0), va="center", color=INK, size=9)
+    axes.set_yticks(range(len(shares)), list(shares), color=INK)
+    axes.set_ylim(len(shares) - 0.45, -0.55)
+    axes.grid(axis="y", visible=False)
+    axes.set_xlim(0, 108)
+    axes.set_xticks(range(0, 101, 20))
+    axes.set_xlabel("percent of all lanes and cycles that multiply by a true non-zero weight")
+    _legend_above(figure, len(modes))
+    return figure
+
+
+def _legend_above(figure: Figure, count: int) -> None:
     figure.legend(
         loc="outside upper left",
-        ncols=min(len(names), 5),
+        ncols=min(count, 5),
         frameon=False,
         handlelength=1,
         handleheight=1,
         columnspacing=1.4,
         labelcolor=INK,
     )
-    return figure
 
 
 def _name_bars(axes: Axes, keys) -> None:

@@ -11,12 +11,13 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from gatewright.reports import figures
+from gatewright.reports.counters import cycle_words, event_words
 from gatewright.reports.run import PAIRS, Run, read_run
 from gatewright.reports.style import inline_svg, style, theme_css, to_png, to_svg
 from gatewright.run import RunFolder
 from gatewright.storage import whole_file
 
-FIGURES = ("accuracy", "training", "cycles", "breakdown", "storage")
+FIGURES = ("accuracy", "training", "cycles", "activity", "storage")
 """Names of all figures that a complete report holds."""
 
 
@@ -71,8 +72,8 @@ def _draw(run: Run) -> dict[str, Figure]:
         drawn["training"] = figures.training_figure(run.training)
     if run.simulation and run.simulation.executions:
         drawn["cycles"] = figures.cycles_figure(run.simulation)
-        if bars := figures.breakdown(run.simulation):
-            drawn["breakdown"] = figures.breakdown_figure(bars)
+        if _counters(run):
+            drawn["activity"] = figures.activity_figure(run.simulation)
     if run.storage:
         drawn["storage"] = figures.storage_figure(run.storage)
     return drawn
@@ -91,13 +92,20 @@ def _page(run: Run, svgs: dict[str, Markup]) -> str:
     return environment.get_template("report.html").render(
         run=run,
         pairs=PAIRS,
-        breakdown=figures.breakdown(run.simulation) if run.simulation else {},
+        cycle_counters=cycle_words(_counters(run)),
+        event_counters=event_words(_counters(run)),
         figures=svgs,
         ratios=_ratios(run),
         theme=Markup(theme_css()),
         versions=_distinct(row.versions for rows in run.rows.values() for row in rows),
         commits=sorted({str(row.commit) for rows in run.rows.values() for row in rows}),
     )
+
+
+def _counters(run: Run) -> list[str]:
+    """Give the names of all performance counters that are recorded, each once."""
+    executions = run.simulation.executions.values() if run.simulation else ()
+    return list(dict.fromkeys(name for execution in executions for name in execution.counters))
 
 
 def _ratios(run: Run) -> list[tuple[float, float, float, float]]:

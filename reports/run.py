@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import TypeVar
 
 from gatewright.errors import RunFolderError
@@ -18,6 +19,9 @@ STEPS = ("train", "compress", "compile", "cosim", "synth")
 
 PAIRS = ("pytorch = golden", "golden = RTL", "dense = sparse")
 """What the proof of equality compares; all three make it complete."""
+
+RESOURCES = ("multipliers", "block_ram", "luts", "flip_flops")
+"""Resources of an FPGA that rows count."""
 
 Key = tuple[float, str]
 """Density (share of weights kept) and mode of one compiled model."""
@@ -61,9 +65,7 @@ class Execution:
     busy : float or None
         Useful multiply-accumulates of all that the lanes could have done, in percent.
     counters : dict of float
-        Cycles per step by performance counter, the total left out.
-    total : float or None
-        Cycles per step by the counter of all cycles.
+        Per step, by performance counter; that of all cycles is left out.
     steps, recordings : float or None
         How much was simulated.
     """
@@ -71,7 +73,6 @@ class Execution:
     cycles_per_step: float
     busy: float | None
     counters: dict[str, float]
-    total: float | None
     steps: float | None
     recordings: float | None
 
@@ -121,11 +122,37 @@ class Simulation:
 
 
 @dataclass(frozen=True)
+class Placement:
+    """The design placed and routed on one device, once for each seed.
+
+    Parameters
+    ----------
+    device : str
+        Device, package and speed grade.
+    megahertz : list of float
+        Clock frequency of each seed.
+    used, available : dict of float
+        Resources by name: the median over the seeds, and those of the device.
+    """
+
+    device: str
+    megahertz: list[float]
+    used: dict[str, float]
+    available: dict[str, float]
+
+    @property
+    def median(self) -> float:
+        """Median clock frequency in MHz."""
+        return median(self.megahertz)
+
+
+@dataclass(frozen=True)
 class Synthesis:
-    """Estimated resources: sums by name, and cells by type."""
+    """Estimated resources: sums by name, cells by type, and placements."""
 
     sums: dict[str, float]
     cells: dict[str, float]
+    placements: list[Placement]
 
 
 @dataclass(frozen=True)
@@ -223,12 +250,11 @@ def _simulation(table: Table) -> Simulation:
         per_step = {
             name: value / steps
             for value, name, *place in table.figures("counter", "counter", "density", "mode")
-            if steps and place == [density, mode]
+            if steps and name != "cycles" and place == [density, mode]
         }
         executions[density, mode] = Execution(
             cycles_per_step=cycles,
             busy=table.figure("busy_on_nonzeros", **key),
-            total=per_step.pop("cycles", None),
             counters=per_step,
             steps=steps,
             recordings=table.figure("recordings", **key),
@@ -251,10 +277,33 @@ def _comparisons(table: Table) -> list[Comparison]:
 
 
 def _synthesis(table: Table) -> Synthesis:
-    names = ("multipliers", "block_ram", "luts", "flip_flops")
-    sums = {name: table.figure(name) for name in names}
+    sums = {name: table.figure(name) for name in RESOURCES}
     cells = {kind: count for count, kind in table.figures("cells", "type")}
-    return Synthesis({name: value for name, value in sums.items() if value is not None}, cells)
+    return Synthesis(
+        {name: value for name, value in sums.items() if value is not None}, cells, _placements(table)
+    )
+
+
+def _placements(table: Table) -> list[Placement]:
+    where = ("device", "package", "speed")
+    megahertz: dict[tuple, list[float]] = {}
+    for value, *place in table.figures("placed_frequency", *where):
+        megahertz.setdefault(tuple(place), []).append(value)
+    found = []
+    for device, frequencies in megahertz.items():
+        used, available = {}, {}
+        for name in RESOURCES:
+            entries = [
+                (value, most)
+                for value, most, *place in table.figures(f"placed_{name}", "available", *where)
+                if tuple(place) == device
+            ]
+            if entries:
+                used[name] = median(value for value, _ in entries)
+                available[name] = entries[0][1]
+        name, package, speed = device
+        found.append(Placement(f"{name}, {package}, speed {speed}", frequencies, used, available))
+    return found
 
 
 def _ordered(by_key: dict[Key, Part]) -> dict[Key, Part]:

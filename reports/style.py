@@ -16,7 +16,8 @@ DENSE, SPARSE = "#2a6fbb", "#c8590a"
 PARTS = ("#0b7a75", "#7a4fb5", "#c79a00", "#b5476b", "#5f8a1f")
 """Colours of parts of a whole, in order; distinguishable with any colour vision, and always labelled."""
 
-REST = "#a4acb6"
+OTHER = "#a4acb6"
+"""Colour of a mode without one of its own."""
 
 _DARK = {
     INK: "#e6eaef",
@@ -30,7 +31,7 @@ _DARK = {
     PARTS[2]: "#e0b93c",
     PARTS[3]: "#e57f9f",
     PARTS[4]: "#9cc653",
-    REST: "#6b7480",
+    OTHER: "#6b7480",
 }
 
 _RC = {

@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 from gatewright.errors import RunFolderError
 from gatewright.results import read_rows
 
-_NUMERIC = ("density", "epoch")
+_NUMERIC = ("density", "epoch", "available")
 
 
 class Table:

@@ -1,11 +1,12 @@
 """The integer-exact forward in PyTorch: ``docs/numerics.md``, batched, equal to the reference on every element.
 
 Training runs through it, and every accuracy of a quantised model comes from it. Matrix products run in floating
-point, where sums of integers are exact as long as they stay within the mantissa; `_Product` proves that they do.
+point, where sums of integers are exact as long as they stay within the mantissa; `_Stage` proves that they do.
 """
 
 from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from torch import Tensor
 from gatewright.errors import DataError
 from gatewright.progress import Progress, silent
 from gatewright.sw.batching import by_length, pad
-from gatewright.sw.bundle import Bundle, Head, LstmLayer, Matrix
+from gatewright.sw.bundle import Bundle, Head, LstmLayer, Product, Stage
 from gatewright.sw.determinism import one_thread
 from gatewright.sw.models import last_steps
 from gatewright.sw.numbers import GATE, STATE, Fixed, round_shift, sigmoid, tanh
@@ -39,12 +40,15 @@ class Trace(NamedTuple):
         tanh(c), in LSB of `GATE`.
     hidden : [steps, batch, hidden]
         h, in LSB of the layer's hidden format.
+    output : [steps, batch, outputs]
+        y, in LSB of the layer's output format; h itself without a projection.
     """
 
     gates: Tensor
     cell: Tensor
     cell_tanh: Tensor
     hidden: Tensor
+    output: Tensor
 
 
 def run_layer(layer: LstmLayer, x: Tensor) -> Trace:
@@ -57,15 +61,23 @@ def run_layer(layer: LstmLayer, x: Tensor) -> Trace:
 
     sums = matvec(layer.input, layer.input_format, x) << layer.input_shift
     sums += torch.from_numpy(layer.bias)
-    trace = Trace(
-        torch.empty(steps, batch, 4, size, dtype=torch.int32),
-        *(torch.empty(steps, batch, size, dtype=torch.int32) for _ in range(3)),
+
+    def store(*shape: int) -> Tensor:
+        return torch.empty(steps, batch, *shape, dtype=torch.int32)
+
+    hidden = store(size)
+    project = (
+        None
+        if layer.projection is None
+        else _Rounded(Stage(layer.projection.matrix, hidden_format), layer.output_format)
     )
-    recurrent = _Product(layer.recurrent, hidden_format)
-    h = torch.zeros(batch, size, dtype=torch.int32)
+    output = hidden if project is None else store(layer.output_size)
+    trace = Trace(store(4, size), store(size), store(size), hidden, output)
+    recurrent = _Product(layer.recurrent, layer.output_format)
+    y = torch.zeros(batch, layer.output_size, dtype=torch.int32)
     c = torch.zeros(batch, size, dtype=torch.int32)
     for t in range(steps):
-        accumulator = sums[t] + (recurrent(h) << layer.recurrent_shift)
+        accumulator = sums[t] + (recurrent(y) << layer.recurrent_shift)
         pre = round_shift(accumulator, layer.requantise_shift).clamp_(STATE.min, STATE.max)
         gates = _look_up(curves, pre.view(batch, 4, size) + origin)
         i, f, g, o = gates.unbind(dim=1)
@@ -74,25 +86,51 @@ def run_layer(layer: LstmLayer, x: Tensor) -> Trace:
         cell_tanh = _look_up(tanh_curve, c - STATE.min)
         h = round_shift(o * cell_tanh, 2 * GATE.frac - hidden_format.frac)
         h = h.clamp_(hidden_format.min, hidden_format.max)
-        for store, values in zip(trace, (gates, c, cell_tanh, h), strict=True):
-            store[t] = values
+        y = h if project is None else project(h)
+        for stored, values in zip(trace, (gates, c, cell_tanh, h, y), strict=True):
+            stored[t] = values
     return trace
 
 
-def run_head(head: Head, hidden: Tensor) -> Tensor:
-    """Give the logits [..., classes] (int32, in LSB of ``2**-head.logit_frac``) of hidden vectors [..., hidden]."""
-    return matvec(head.matrix, head.input_format, hidden) + torch.from_numpy(head.bias)
+def run_head(head: Head, outputs: Tensor) -> Tensor:
+    """Give the logits [..., classes] (int32, in LSB of ``2**-head.logit_frac``) of layer outputs [..., outputs]."""
+    return matvec(head.matrix, head.input_format, outputs) + torch.from_numpy(head.bias)
 
 
-def matvec(matrix: Matrix, source: Fixed, vectors: Tensor) -> Tensor:
-    """Multiply exactly: accumulators [..., rows] (int32) of integer vectors [..., columns] in format `source`."""
-    return _Product(matrix, source)(vectors)
+def matvec(product: Product, source: Fixed, vectors: Tensor) -> Tensor:
+    """Multiply: accumulators [..., rows] (int32) of integer vectors [..., columns] in format `source`."""
+    return _Product(product, source)(vectors)
 
 
 class _Product:
-    """An integer matrix, ready to be multiplied by many vectors."""
+    """A product, ready to be applied to many vectors."""
 
-    def __init__(self, matrix: Matrix, source: Fixed):
+    def __init__(self, product: Product, source: Fixed):
+        stages = product.stages(source)
+        self._rounded = [_Rounded(stage, after.source) for stage, after in pairwise(stages)]
+        self._last = _Stage(stages[-1])
+
+    def __call__(self, vectors: Tensor) -> Tensor:
+        for rounded in self._rounded:
+            vectors = rounded(vectors)
+        return self._last(vectors)
+
+
+class _Rounded:
+    """An integer matrix whose products are rounded and saturated to a format."""
+
+    def __init__(self, stage: Stage, target: Fixed):
+        self._stage, self._shift, self._target = _Stage(stage), stage.shift(target), target
+
+    def __call__(self, vectors: Tensor) -> Tensor:
+        return round_shift(self._stage(vectors), self._shift).clamp_(self._target.min, self._target.max)
+
+
+class _Stage:
+    """An integer matrix whose products are exact."""
+
+    def __init__(self, stage: Stage):
+        matrix, source = stage
         # Any partial sum is bounded by Σ|w| · |x|max. The bundle has proven it below 2^31, which float64 holds.
         bound = int(np.abs(matrix.values.astype(np.int64)).sum(axis=1).max()) * -source.min
         exact = torch.float32 if bound <= 1 << 24 else torch.float64
@@ -117,10 +155,11 @@ def run_integer(
 
     Returns
     -------
-    hidden : list of int32 arrays [steps, hidden]
-        Hidden vectors of the last layer, in LSB of its hidden format.
+    hidden : list of int32 arrays [steps, outputs]
+        Outputs of the last layer, y or h, in LSB of its output format.
     logits : int32 array [sequences, classes]
-        In LSB of ``2**-bundle.head.logit_frac``.
+        Of the last steps, in LSB of ``2**-bundle.head.logit_frac``; no classes without a head. `run_head` gives
+        those of other steps from `hidden`.
 
     Raises
     ------
@@ -137,10 +176,11 @@ def run_integer(
     for indices in by_length(lengths, size):
         vectors = pad(inputs, indices)
         for layer in bundle.layers:
-            vectors = run_layer(layer, vectors).hidden
+            vectors = run_layer(layer, vectors).output
         for column, k in enumerate(indices.tolist()):
             hidden[k] = vectors[: lengths[k], column].numpy().copy()
-        logits[indices] = run_head(bundle.head, last_steps(vectors, lengths[indices])).numpy()
+        if bundle.head is not None:
+            logits[indices] = run_head(bundle.head, last_steps(vectors, lengths[indices])).numpy()
         done += len(indices)
         progress("integer model", done, len(inputs), "")
     return hidden, logits

@@ -11,7 +11,7 @@ import gatewright
 
 ROOT = Path(gatewright.__file__).parent
 COMMON = ("__version__", "errors", "progress", "results", "run", "storage")
-BUNDLE = ("sw.bundle", "sw.rows", "sw.numbers")
+BUNDLE = ("sw.bundle", "sw.mode", "sw.rows", "sw.numbers")
 ALLOWED = {
     "sw/numbers": ("sw.numbers",),
     "sw": ("sw",),

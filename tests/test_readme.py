@@ -4,23 +4,65 @@ import importlib.util
 import re
 from pathlib import Path
 
+import pytest
+from typer.main import get_command
+
 from gatewright.cli import app
+from gatewright.errors import RunFolderError
+from gatewright.steps import BENCHES
 
 ROOT = Path(__file__).parents[1]
 
 
-def test_figures_are_those_of_the_rows():
+@pytest.fixture(scope="module")
+def figures():
+    """The script that writes the README's figures, as a module."""
     spec = importlib.util.spec_from_file_location("figures", ROOT / "docs" / "figures.py")
-    figures = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(figures)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_figures_are_those_of_the_rows(figures):
     text = (ROOT / "README.md").read_text()
     assert text.partition(figures.BEGIN)[2].partition(figures.END)[0].strip() == figures.block()
+
+
+def test_every_file_of_results_is_needed(figures, monkeypatch, tmp_path):
+    files = sorted((ROOT / "docs" / "results").iterdir())
+    assert files
+    monkeypatch.setattr(figures, "RESULTS", tmp_path)
+    for missing in files:
+        for path in files:
+            (tmp_path / path.name).unlink(missing_ok=True)
+            if path != missing:
+                (tmp_path / path.name).write_bytes(path.read_bytes())
+        with pytest.raises((OSError, RunFolderError), match=missing.name):
+            figures.block()
 
 
 def test_every_command_is_named():
     text = (ROOT / "README.md").read_text()
     named = set(re.findall(r"`gatewright (\w+)", text))
     assert named == {command.callback.__name__ for command in app.registered_commands}
+
+
+def test_every_benchmark_is_named():
+    (line,) = [
+        line for line in (ROOT / "README.md").read_text().splitlines() if "`gatewright bench NAME`" in line
+    ]
+    named = set(re.findall(r"`([\w-]+)`", line))
+    assert named == {"cycles", *BENCHES}
+
+
+def test_every_option_exists():
+    lines = re.findall(r"^gatewright (\w+) (.*?)(?: +#.*)?$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert len(lines) >= 5
+    for name, options in lines:
+        known = get_command(app).commands[name].params
+        assert set(re.findall(r"--[\w-]+", options)) <= {option for each in known for option in each.opts}, (
+            name
+        )
 
 
 def test_links_lead_somewhere():

@@ -35,7 +35,7 @@ def finish(run, step):
     for path in {
         "train": [run.float_model],
         "compress": [run.bundle(density) for density in (0.0625, 1.0, 0.25)],
-        "verilog": [run.verilog],
+        "verilog": [run.flows / "README.md"],
     }.get(step, []):
         path.write_text("made")
     if step != "verilog":
@@ -61,6 +61,9 @@ def test_a_repeated_step_removes_what_was_made_of_it_and_nothing_else(tmp_path):
     for step in ("train", "compress", "compile", "verilog", "synth", "cosim", "report"):
         finish(run, step)
     run.start("verilog", overwrite=True)
+    assert not list(run.flows.iterdir())
+    run.need("train", "compress", "compile", "synth", "cosim", "report")
+    run.start("synth", overwrite=True)
     run.need("train", "compress", "compile", "cosim")
     for step in ("synth", "report"):
         with pytest.raises(RunFolderError, match=f"gatewright {step}"):

@@ -68,11 +68,13 @@ class Checker:
         return "\n  ".join([head, *self._lines, *more])
 
     def _place(self, index: int, steps: int) -> str:
-        hidden = self.compiled.hidden_results * steps * self.compiled.hidden_size
-        if index >= hidden:
-            return f"step {steps - 1}, logit {index - hidden}"
-        step, unit = divmod(index, self.compiled.hidden_size)
-        return f"step {step}, hidden unit {unit}"
+        places = np.arange(self.compiled.result_count(steps))
+        for what, vectors in zip(
+            ("output", "logit"), self.compiled.split_results(places, steps), strict=True
+        ):
+            for vector, position in np.argwhere(vectors == index).tolist():
+                return f"step {steps - len(vectors) + vector}, {what} {position}"
+        return "behind the last step"
 
 
 def _number(values: np.ndarray, index: int) -> str:

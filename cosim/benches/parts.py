@@ -73,7 +73,6 @@ class Model:
         """Run one sequence, int array [steps, inputs]."""
         results = self._golden.run(x, fresh)
         last = np.zeros(len(results), dtype=bool)
-        hidden, _ = self.compiled.split_results(last, len(x))
-        hidden[:, -1] = True
-        last[-1] = True
+        for vectors in self.compiled.split_results(np.arange(len(results)), len(x)):
+            last[vectors[:, -1:]] = True
         return Expected(results, last)

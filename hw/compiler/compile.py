@@ -1,23 +1,25 @@
 """Compile a bundle for a configuration, or find the configuration that a bundle needs."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gatewright.errors import CapacityError, ConfigError
-from gatewright.hw.compiler.image import Compiled, Image
-from gatewright.hw.compiler.pack import Mode, pack
-from gatewright.hw.compiler.schedule import Builder
+from gatewright.hw.compiler.contents import Contents
+from gatewright.hw.compiler.image import Compiled, Image, Results
+from gatewright.hw.compiler.lower import lower
+from gatewright.hw.compiler.pack import Mode
+from gatewright.hw.compiler.schedule import schedule
 from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.ops import When
 from gatewright.sw.bundle import Bundle
-from gatewright.sw.rows import gate_rows, plain_rows
+from gatewright.sw.mode import ModePolicy
 
 _UNIT = {
     "weight_depth": "words per lane",
-    "index_depth": "entries per lane",
-    "accumulator_rows": "accumulators per lane",
+    "index_depth": "words per lane",
+    "column_depth": "columns",
+    "accumulator_rows": "accumulators per lane and buffer",
     "activation_depth": "elements",
     "bias_depth": "groups",
     "state_depth": "groups",
@@ -29,9 +31,9 @@ def compile_bundle(
     bundle: Bundle,
     config: AcceleratorConfig,
     *,
-    mode: Mode,
-    hidden_results: bool = False,
-    logit_results: bool = True,
+    mode: Mode | ModePolicy,
+    hidden_results: Results = "none",
+    logit_results: Results = "last",
 ) -> Compiled:
     """Turn a bundle into an image and a program.
 
@@ -41,17 +43,19 @@ def compile_bundle(
         The integer model.
     config : AcceleratorConfig
         The hardware.
-    mode : "dense" or "sparse"
-        How the LSTM matrices are stored and computed; the head is dense. Results do not depend on it.
-    hidden_results : bool
-        Send the last layer's hidden vector to the output in every step.
-    logit_results : bool
-        Send the logits behind the last step.
+    mode : "dense", "sparse" or ModePolicy
+        How matrices are stored: all dense; all but the head sparse; or each by its own sparsity. Results do
+        not depend on it.
+    hidden_results : "none", "last" or "all"
+        In which steps the last layer's output vector is sent.
+    logit_results : "none", "last" or "all"
+        In which steps the head runs and its logits are sent. A bundle without head has none.
 
     Raises
     ------
     ConfigError
-        The configuration computes with another activation width, or nothing is to be sent.
+        The configuration computes with another activation width or cannot store sparse matrices, or nothing is to be
+        sent.
     CapacityError
         The model does not fit a memory; the text says by how much.
     """
@@ -60,38 +64,42 @@ def compile_bundle(
             f"the bundle's activations have {bundle.input_format.bits} bits, the accelerator's "
             f"{config.activation_bits}; set activation_bits or quantise the model again"
         )
-    if mode not in ("dense", "sparse"):
-        raise ConfigError(f"mode must be 'dense' or 'sparse', not {mode!r}")
-    if not (hidden_results or logit_results):
-        raise ConfigError("at least one of hidden_results and logit_results must be set")
-    image, demands = _build(bundle, config, mode, hidden_results, logit_results)
-    _check_capacity(demands, config)
-    last = bundle.layers[-1]
+    if not isinstance(mode, ModePolicy) and mode not in ("dense", "sparse"):
+        raise ConfigError(f"mode must be 'dense', 'sparse' or a ModePolicy, not {mode!r}")
+    for name, results in (("hidden_results", hidden_results), ("logit_results", logit_results)):
+        if results not in ("none", "last", "all"):
+            raise ConfigError(f"{name} must be 'none', 'last' or 'all', not {results!r}")
+    if bundle.head is None:
+        logit_results = "none"
+    if hidden_results == logit_results == "none":
+        raise ConfigError(
+            "nothing would be sent: set hidden_results, or logit_results where the bundle has a head"
+        )
+    built = _build(bundle, config, mode, hidden_results, logit_results)
+    _check_capacity(built.demands, config)
     return Compiled(
         config=config,
-        image=image,
+        image=built.image,
         input_size=bundle.input_size,
-        hidden_size=last.hidden_size,
-        classes=bundle.head.matrix.rows,
+        output_size=bundle.layers[-1].output_size,
+        classes=len(bundle.labels),
         input_format=bundle.input_format,
         hidden_results=hidden_results,
         logit_results=logit_results,
-        input_macs=sum(int(np.count_nonzero(layer.input.values)) for layer in bundle.layers),
-        recurrent_macs=sum(int(np.count_nonzero(layer.recurrent.values)) for layer in bundle.layers),
+        macs=_macs(bundle),
     )
 
 
-def smallest_config(
-    models: Sequence[tuple[Bundle, Mode]], *, lanes: int, cell_lanes: int
-) -> AcceleratorConfig:
+def smallest_config(models: Sequence[tuple[Bundle, Mode | ModePolicy]], **fixed: int) -> AcceleratorConfig:
     """Give the configuration with the smallest power-of-two memories that hold each of some models.
 
     Parameters
     ----------
-    models : sequence of (Bundle, "dense" or "sparse")
-        What must fit, one at a time; all with the same activation width.
-    lanes, cell_lanes : int
-        As in `AcceleratorConfig`.
+    models : sequence of (Bundle, mode)
+        What must fit, one at a time; all with the same activation width. Modes are those of `compile_bundle`.
+    **fixed : int
+        Values of `AcceleratorConfig` that are given: `lanes`, `cell_lanes`, ... Unless given, the narrowest weight is
+        that of the models.
 
     Raises
     ------
@@ -101,61 +109,73 @@ def smallest_config(
     widths = {bundle.input_format.bits for bundle, _ in models}
     if len(widths) != 1:
         raise ConfigError(f"the models must share one activation width, not {sorted(widths)}")
-    config = AcceleratorConfig(lanes=lanes, cell_lanes=cell_lanes, activation_bits=widths.pop())
-    needs = [_build(bundle, config, mode, True, True)[1] for bundle, mode in models]
+    narrowest = min(matrix.format.bits for bundle, _ in models for matrix, _ in bundle.matrices.values())
+    given = {"activation_bits": widths.pop(), "narrowest_weight": narrowest} | fixed
+    config = AcceleratorConfig(**_roomy(given))
+    needs = [
+        _build(bundle, config, mode, "all", "all" if bundle.head else "none").demands
+        for bundle, mode in models
+    ]
     smallest = {}
     for name in _UNIT:
-        need = max(16 if name.endswith("depth") else 2, *(demands[name] for demands in needs))
-        smallest[name] = 1 << (need - 1).bit_length()
-    return replace(config, **smallest)
+        need = max(demands[name] for demands in needs)
+        if name in ("index_depth", "column_depth") and not need:
+            smallest[name] = 0
+            continue
+        least = {"accumulator_rows": 4, "activation_depth": max(16, config.lanes)}.get(name, 16)
+        smallest[name] = 1 << (max(least, need) - 1).bit_length()
+    return replace(config, **(smallest | fixed))
+
+
+def _roomy(given: dict[str, int]) -> dict[str, int]:
+    """Add an activation memory that is legal for any number of lanes."""
+    lanes = given.get("lanes", AcceleratorConfig.lanes)
+    return {"activation_depth": max(AcceleratorConfig.activation_depth, lanes)} | given
+
+
+@dataclass(frozen=True)
+class _Built:
+    image: Image
+    demands: dict[str, int]
 
 
 def _build(
-    bundle: Bundle, config: AcceleratorConfig, mode: Mode, hidden_results: bool, logit_results: bool
-) -> tuple[Image, dict[str, int]]:
+    bundle: Bundle,
+    config: AcceleratorConfig,
+    mode: Mode | ModePolicy,
+    hidden_results: Results,
+    logit_results: Results,
+) -> _Built:
     """Place and schedule one time step; also gives how much of each memory it needs."""
+    contents = Contents(config)
+    step = lower(bundle, contents, mode, hidden_results, logit_results)
     try:
-        return _schedule(bundle, config, mode, hidden_results, logit_results)
+        program, rows = schedule(step)
     except ConfigError as error:
         raise CapacityError(
             f"the model is too large for any accelerator of {config.lanes} lanes: {error}"
         ) from error
-
-
-def _schedule(
-    bundle: Bundle, config: AcceleratorConfig, mode: Mode, hidden_results: bool, logit_results: bool
-) -> tuple[Image, dict[str, int]]:
-    builder = Builder(config)
-    rows = [0]
-    source = builder.input(bundle.input_size)
-    for layer in bundle.layers:
-        placement = gate_rows(layer.hidden_size, config.lanes)
-        hidden = builder.vector(layer.hidden_size)
-        builder.matvec(pack(layer.input, placement, config.lanes, mode), source, layer.input_shift)
-        builder.matvec(
-            pack(layer.recurrent, placement, config.lanes, mode), hidden, layer.recurrent_shift, When.CARRIED
-        )
-        builder.cell(layer.bias, layer.hidden_size, hidden, layer.requantise_shift)
-        rows.append(int(placement[1].max()) + 1)
-        source = hidden
-    if hidden_results:
-        builder.output(source, bundle.layers[-1].hidden_size)
-    if logit_results:
-        placement = plain_rows(bundle.head.matrix.rows, config.lanes)
-        builder.matvec(pack(bundle.head.matrix, placement, config.lanes, "dense"), source, 0, When.LAST)
-        builder.logits(bundle.head.bias)
-        rows.append(int(placement[1].max()) + 1)
-    image = builder.image()
+    image = contents.image(program)
     demands = {
         "weight_depth": image.weights.shape[1],
         "index_depth": image.indices.shape[1],
-        "accumulator_rows": max(rows),
-        "activation_depth": builder.activations,
+        "column_depth": len(image.columns),
+        "accumulator_rows": rows,
+        "activation_depth": contents.vectors * config.lanes,
         "bias_depth": len(image.biases),
-        "state_depth": builder.states,
-        "program_depth": len(image.program),
+        "state_depth": contents.states,
+        "program_depth": len(program),
     }
-    return image, demands
+    return _Built(image, demands)
+
+
+def _macs(bundle: Bundle) -> dict[str, int]:
+    """Count the non-zero weights of a bundle by when they are used."""
+    macs = {"input": 0, "recurrent": 0, "head": 0}
+    for name, (matrix, _) in bundle.matrices.items():
+        use = next((use for use in ("head", "recurrent") if use in name.split(".")), "input")
+        macs[use] += int(np.count_nonzero(matrix.values))
+    return macs
 
 
 def _check_capacity(demands: dict[str, int], config: AcceleratorConfig) -> None:

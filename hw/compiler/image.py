@@ -1,7 +1,9 @@
 """The contents of the accelerator's memories, and how they travel and are counted."""
 
+import operator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -12,7 +14,12 @@ from gatewright.hw.ops import OP_BITS, Op
 from gatewright.storage import read_npz, write_npz
 from gatewright.sw.numbers import ACCUMULATOR, Fixed
 
-_VERSION = 1
+Results = Literal["none", "last", "all"]
+"""The steps of a sequence in which a kind of result is sent."""
+
+_MACS = ("input", "recurrent", "head")
+
+_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -23,8 +30,10 @@ class Image:
     ----------
     weights : uint8 array [lanes, words]
         Packed words of the weight memories.
-    indices : uint16 array [lanes, entries]
-        Accumulator rows of the sparse matrices' weights.
+    indices : uint32 array [lanes, words]
+        Words of the index memories: accumulator rows of the sparse matrices' weights.
+    columns : int64 array [entries, 2]
+        The column table: offset and count of the words of a column step.
     biases : int32 array [groups, drain_lanes]
         One group for every group of accumulators that is drained.
     program : tuple of Op
@@ -33,6 +42,7 @@ class Image:
 
     weights: np.ndarray
     indices: np.ndarray
+    columns: np.ndarray
     biases: np.ndarray
     program: tuple[Op, ...]
 
@@ -42,6 +52,7 @@ class Image:
         for region, values in (
             (Region.WEIGHT, self.weights),
             (Region.INDEX, self.indices),
+            (Region.COLUMN, self.columns.T),
             (Region.BIAS, self.biases.T),
             (Region.PROGRAM, self._program_words().T),
         ):
@@ -63,6 +74,7 @@ class Image:
         return {
             "weight": self.weights.size * WEIGHT_BITS,
             "index": self.indices.size * config.index_bits,
+            "column": len(self.columns) * config.column_bits,
             "bias": self.biases.size * ACCUMULATOR.bits,
             "program": len(self.program) * OP_BITS,
         }
@@ -78,42 +90,89 @@ class Compiled:
         The hardware that the image is for.
     image : Image
         Memory contents.
-    input_size, hidden_size, classes : int
-        Elements of x, of the last layer's h, and of the logits.
+    input_size, output_size, classes : int
+        Elements of x, of the last layer's output, and of the logits (0 for a model without a head).
     input_format : Fixed
         Format of x.
-    hidden_results, logit_results : bool
-        Whether results hold the hidden vector of every step, and the logits behind the last one.
-    input_macs, recurrent_macs : int
-        Multiply-accumulates with true non-zero weights in one step, by the part of the layers; the head is left out.
+    hidden_results, logit_results : "none", "last" or "all"
+        The steps that send the last layer's output vector, and the logits. In a step, the vector comes first.
+    macs : dict
+        Multiply-accumulates with true non-zero weights in one step: of the ``input`` part of the layers, of their
+        ``recurrent`` part, and of the ``head``.
+
+    Raises
+    ------
+    BundleError
+        The image does not fit the configuration's memories, or a value is outside its range.
     """
 
     config: AcceleratorConfig
     image: Image
     input_size: int
-    hidden_size: int
+    output_size: int
     classes: int
     input_format: Fixed
-    hidden_results: bool
-    logit_results: bool
-    input_macs: int
-    recurrent_macs: int
+    hidden_results: Results
+    logit_results: Results
+    macs: dict[str, int]
+
+    def __post_init__(self):
+        _check_image(self.image, self.config)
+        for name, low in (("input_size", 1), ("output_size", 1), ("classes", 0)):
+            value = operator.index(getattr(self, name))
+            if value < low:
+                raise BundleError(f"{name} must be at least {low}, not {value}")
+            object.__setattr__(self, name, value)
+        for name in ("hidden_results", "logit_results"):
+            if getattr(self, name) not in get_args(Results):
+                raise BundleError(f"{name} must be one of {get_args(Results)}, not {getattr(self, name)!r}")
+        if self.logit_results != "none" and not self.classes:
+            raise BundleError("a model without a head has no logits to send")
+        if (
+            not isinstance(self.macs, dict)
+            or set(self.macs) != set(_MACS)
+            or any(operator.index(count) < 0 for count in self.macs.values())
+        ):
+            raise BundleError(f"macs must be a count for each of {_MACS}, not {self.macs!r}")
 
     def result_count(self, steps: int) -> int:
         """Give the number of transfers on the output stream for a sequence of `steps` steps."""
-        return self.hidden_results * steps * self.hidden_size + self.logit_results * self.classes
+        return (
+            _times(self.hidden_results, steps) * self.output_size
+            + _times(self.logit_results, steps) * self.classes
+        )
 
-    def useful_macs(self, steps: int) -> int:
-        """Give the multiply-accumulates with true non-zero weights of a fresh sequence, the head left out.
+    def useful_macs(self, steps: int, fresh: bool = True) -> int:
+        """Give the multiply-accumulates with true non-zero weights of one sequence.
 
-        The recurrent product of the first step, whose state is zero, is not done and does not count.
+        The recurrent products of the first step of a fresh sequence, whose state is zero, are left out.
         """
-        return steps * self.input_macs + (steps - 1) * self.recurrent_macs
+        return (
+            steps * self.macs["input"]
+            + (steps - fresh) * self.macs["recurrent"]
+            + _times(self.logit_results, steps) * self.macs["head"]
+        )
 
     def split_results(self, results: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
-        """Split a sequence's results into hidden [steps, hidden_size] (or [0, ...]) and logits [classes] (or [0])."""
-        cut = self.hidden_results * steps * self.hidden_size
-        return results[:cut].reshape(-1, self.hidden_size), results[cut:]
+        """Split a sequence's results by kind.
+
+        Returns
+        -------
+        hidden : array [n, output_size]
+            n = 0, 1 or `steps` by `hidden_results`.
+        logits : array [m, classes]
+            m = 0, 1 or `steps` by `logit_results`.
+        """
+        sizes = np.zeros((steps, 2), dtype=np.int64)
+        for kind, (sent, size) in enumerate(
+            ((self.hidden_results, self.output_size), (self.logit_results, self.classes))
+        ):
+            sizes[steps - _times(sent, steps) :, kind] = size
+        is_logit = np.repeat(np.tile([False, True], steps), sizes.ravel())
+        return (
+            results[~is_logit].reshape(_times(self.hidden_results, steps), self.output_size),
+            results[is_logit].reshape(_times(self.logit_results, steps), self.classes),
+        )
 
     def save(self, path: Path) -> None:
         """Write the compiled model as one ``.npz`` file."""
@@ -121,17 +180,22 @@ class Compiled:
             "version": _VERSION,
             "config": self.config.to_json(),
             "input_size": self.input_size,
-            "hidden_size": self.hidden_size,
+            "output_size": self.output_size,
             "classes": self.classes,
             "input_format": {"bits": self.input_format.bits, "frac": self.input_format.frac},
             "hidden_results": self.hidden_results,
             "logit_results": self.logit_results,
-            "input_macs": self.input_macs,
-            "recurrent_macs": self.recurrent_macs,
+            "macs": self.macs,
             "program": [f"{op.encode():#034x}" for op in self.image.program],
         }
         image = self.image
-        write_npz(path, meta, {"weights": image.weights, "indices": image.indices, "biases": image.biases})
+        arrays = {
+            "weights": image.weights,
+            "indices": image.indices,
+            "columns": image.columns,
+            "biases": image.biases,
+        }
+        write_npz(path, meta, arrays)
 
     @classmethod
     def load(cls, path: Path) -> "Compiled":
@@ -140,7 +204,7 @@ class Compiled:
         Raises
         ------
         BundleError
-            The file is missing, foreign or truncated.
+            The file is missing, foreign, truncated or inconsistent.
         """
         meta, arrays = read_npz(path, "compiled model", _VERSION)
         del meta["version"]
@@ -151,9 +215,42 @@ class Compiled:
             return cls(
                 config=config, image=Image(program=program, **arrays), input_format=input_format, **meta
             )
-        except GatewrightError:
-            raise
+        except GatewrightError as error:
+            raise BundleError(f"{path}: not a sound compiled model ({error})") from error
         except (KeyError, TypeError, ValueError) as error:
             raise BundleError(
                 f"{path}: not a complete compiled model (missing or wrong entry {error})"
             ) from error
+
+
+def _times(results: Results, steps: int) -> int:
+    """In how many of `steps` steps a result is sent."""
+    return {"none": 0, "last": 1, "all": steps}[results]
+
+
+def _check_image(image: Image, config: AcceleratorConfig) -> None:
+    """Refuse memory contents that the configuration's memories cannot hold."""
+    for name, dtype, lanes, depth, lane_axis in (
+        ("weights", np.uint8, config.lanes, config.weight_depth, 0),
+        ("indices", np.uint32, config.lanes, config.index_depth, 0),
+        ("columns", np.int64, 2, config.column_depth, 1),
+        ("biases", np.int32, config.drain_lanes, config.bias_depth, 1),
+    ):
+        values = getattr(image, name)
+        if values.dtype != dtype:
+            raise BundleError(f"the image's {name} must be {np.dtype(dtype)}, not {values.dtype}")
+        if values.ndim != 2 or values.shape[lane_axis] != lanes or values.shape[1 - lane_axis] > depth:
+            raise BundleError(
+                f"the image's {name} must be at most {depth} words of {lanes} lanes, not of shape {values.shape}"
+            )
+    if image.indices.size and image.indices.max() >> config.index_bits:
+        raise BundleError(
+            f"the image's indices must fit {config.index_bits} bits, but one is {image.indices.max()}"
+        )
+    top = config.weight_depth - 1, config.accumulator_rows
+    if image.columns.size and ((image.columns < 0) | (image.columns > top)).any():
+        raise BundleError(
+            f"the image's columns must have offsets from 0 to {top[0]} and counts from 0 to {top[1]}"
+        )
+    if not 1 <= len(image.program) <= config.program_depth:
+        raise BundleError(f"the program must have 1 to {config.program_depth} ops, not {len(image.program)}")

@@ -88,23 +88,27 @@ def synthesise(
     ToolError
         Yosys is missing, failed, or ran out of time.
     """
-    # Without -noiopad each bit of the ports would be counted as a pad, which no package has.
-    stages = [f"synth_ecp5 -top {top} -noiopad -run {stage}:{stage}" for stage in _STAGES]
-    # $scopeinfo remembers flattened modules; it is no cell.
-    commands = [
-        "read_verilog -sv source",
-        *stages,
-        "delete */t:$scopeinfo",
-        "tee -q -o result stat -json",
-    ]
-
-    def report(count: int) -> None:
-        progress("synthesis", count, len(commands), _STAGES[count - 1] if count <= len(_STAGES) else "")
-
-    statistics = run_yosys(verilog, commands, seconds=seconds, done=report)
+    statistics = _synthesise(verilog, "tee -q -o result stat -json", progress, top, seconds)
     try:
         return Resources(dict(sorted(json.loads(statistics)["design"]["num_cells_by_type"].items())))
     except (ValueError, KeyError, AttributeError) as error:
         raise ToolError(
             f"Yosys gave no readable statistics ({error!r}); pyosys 0.60 or newer is needed"
         ) from error
+
+
+def netlist(verilog: str, progress: Progress = silent, *, top: str = TOP, seconds: float = 3600) -> str:
+    """Do what `synthesise` does, and give the netlist as JSON for nextpnr instead."""
+    return _synthesise(verilog, "write_json result", progress, top, seconds)
+
+
+def _synthesise(verilog: str, result: str, progress: Progress, top: str, seconds: float) -> str:
+    # Without -noiopad each bit of the ports would be counted as a pad, which no package has.
+    stages = [f"synth_ecp5 -top {top} -noiopad -run {stage}:{stage}" for stage in _STAGES]
+    # $scopeinfo remembers flattened modules; it is no cell.
+    commands = ["read_verilog -sv source", *stages, "delete */t:$scopeinfo", result]
+
+    def report(count: int) -> None:
+        progress("synthesis", count, len(commands), _STAGES[count - 1] if count <= len(_STAGES) else "")
+
+    return run_yosys(verilog, commands, seconds=seconds, done=report)

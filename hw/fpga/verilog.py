@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from importlib import metadata
 
@@ -12,11 +13,17 @@ from amaranth.lib import data, wiring
 from gatewright import __version__
 from gatewright.hw import interface, ops
 from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.fpga.merge import merge_modules
 from gatewright.hw.fpga.yosys import run_yosys
 from gatewright.hw.rtl.accelerator import Accelerator
+from gatewright.hw.rtl.axi import AxiTop
+from gatewright.hw.rtl.axi_registers import REGISTERS
 
 TOP = "gatewright_accelerator"
 """Name of the top module."""
+
+AXI_TOP = "gatewright_axi"
+"""Name of the top module with AXI ports."""
 
 _LINT_OFF = {
     "DECLFILENAME": "modules of one design stay in one file",
@@ -24,6 +31,7 @@ _LINT_OFF = {
     "WIDTHEXPAND": "constants are written at their own width",
     "WIDTHTRUNC": "! is used on several bits, and the bits behind a selecting shift are dropped",
     "CASEINCOMPLETE": "defaults are assigned before the case",
+    "CMPCONST": "comparisons are kept where a configuration makes them constant",
     "PROCASSINIT": "registers have a value at power-up",
 }
 """Warnings of Verilator's lint that speak of how Yosys writes Verilog; all others stay on."""
@@ -32,7 +40,7 @@ _SECONDS = 300
 
 
 @lru_cache(maxsize=8)
-def emit(config: AcceleratorConfig) -> str:
+def emit(config: AcceleratorConfig, *, merged: bool = True) -> str:
     """Give the accelerator as SystemVerilog (the subset that Verilator, Yosys, Icarus and Vivado read).
 
     Takes seconds; a process that asks again for the same configuration gets the same text at once.
@@ -44,6 +52,8 @@ def emit(config: AcceleratorConfig) -> str:
     ----------
     config : AcceleratorConfig
         The hardware to emit.
+    merged : bool
+        Write equal modules once. Without it every lane is a module of its own, whose memories can begin with contents.
 
     Returns
     -------
@@ -57,11 +67,20 @@ def emit(config: AcceleratorConfig) -> str:
         Yosys is missing or failed.
     """
     accelerator = Accelerator(config)
-    return _header(config, accelerator) + emit_component(accelerator, TOP)
+    return _header(config, accelerator, TOP) + emit_component(accelerator, TOP, merged=merged)
 
 
-def emit_component(component: wiring.Component, name: str) -> str:
-    """Give any component as SystemVerilog whose top module has the given name.
+@lru_cache(maxsize=8)
+def emit_axi(config: AcceleratorConfig, *, merged: bool = True) -> str:
+    """Do what `emit` does for the accelerator behind AXI ports, with the top module `AXI_TOP`."""
+    component = AxiTop(config)
+    return _header(config, component, AXI_TOP, _registers()) + emit_component(
+        component, AXI_TOP, merged=merged
+    )
+
+
+def emit_component(component: wiring.Component, name: str, *, merged: bool = True) -> str:
+    """Give any component as SystemVerilog whose top module has the given name; `merged` as for `emit`.
 
     Amaranth's own `verilog.convert` writes ``always @*``, which Icarus does not run at time 0 under
     ``-g2012``; ``write_verilog -sv`` writes ``always_comb`` instead. Yosys comes from `pyosys`,
@@ -72,16 +91,19 @@ def emit_component(component: wiring.Component, name: str) -> str:
     ToolError
         Yosys is missing or failed.
     """
+    design = rtlil.convert(component, name=name, emit_src=False)
     text = run_yosys(
-        rtlil.convert(component, name=name, emit_src=False),
+        merge_modules(design) if merged else design,
         [
             "read_rtlil source",
             "proc -nomux -norom",
             "memory_collect",
-            "write_verilog -sv -norename -noattr result",
+            "write_verilog -sv -norename result",
         ],
         seconds=_SECONDS,
     )
+    # Of all attributes, only those that place memories mean anything to the reader.
+    text = re.sub(r"^ *\(\* (?!ram_style).*\*\)\n", "", text, flags=re.MULTILINE)
     # The first line names the compiler that built this Yosys, which differs between machines.
     _, _, text = text.partition("\n")
     # A signal of no bits is written as [-1:0], which Verilog reads as two; nothing refers to it.
@@ -111,8 +133,8 @@ def _fold_memories(text: str) -> str:
         return (
             "`ifndef SYNTHESIS\n"
             f"  initial begin : fill{blocks}\n"
-            "    integer k;\n"
-            f"    for (k = 0; k < {len(entries)}; k = k + 1) {name}[k] = {zero};\n"
+            "    integer entry;\n"
+            f"    for (entry = 0; entry < {len(entries)}; entry = entry + 1) {name}[entry] = {zero};\n"
             "  end\n"
             "`endif\n"
         )
@@ -120,23 +142,27 @@ def _fold_memories(text: str) -> str:
     return _INITIAL.sub(fold, text)
 
 
-def _header(config: AcceleratorConfig, component: wiring.Component) -> str:
+def _header(
+    config: AcceleratorConfig, component: wiring.Component, top: str, more: Iterable[str] = ()
+) -> str:
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("amaranth", "pyosys"))
+    clock = "" if "aclk" in component.signature.members else "besides clk and rst (synchronous, active high)"
     lines = [
-        f"{TOP}, emitted by Gatewright {__version__} ({versions}).",
+        f"{top}, emitted by Gatewright {__version__} ({versions}).",
         "",
         f"Configuration: {json.dumps(config.to_json())}",
         "",
-        "Ports besides clk and rst (synchronous, active high); fields of packed payloads below them:",
+        " ".join(f"Ports {clock}".split()) + "; fields of packed payloads below them:",
     ]
     for path, member, _ in component.signature.flatten(component):
         direction = "input " if member.flow == wiring.In else "output"
         lines.append(f"  {direction} {_bits(0, Shape.cast(member.shape))} {'__'.join(map(str, path))}")
         if isinstance(member.shape, data.Layout):
             lines += _fields(member.shape)
+    lines += more
     lines += ["", "Values of the field region: which memory a load goes to"]
     lines += _values(interface.Region)
-    lines += ["", "Values of the port error"]
+    lines += ["", "Error codes"]
     lines += _values(interface.ErrorCode)
     lines += ["", f"Ops ({ops.OP_BITS} bits in the program memory): fields of all, then those of each opcode"]
     lines += _fields(ops.HEADER_LAYOUT)
@@ -146,6 +172,14 @@ def _header(config: AcceleratorConfig, component: wiring.Component) -> str:
     header = "".join(f"// {line}".rstrip() + "\n" for line in lines)
     pragmas = "".join(f"/* verilator lint_off {name} */ // {why}\n" for name, why in _LINT_OFF.items())
     return f"{header}\n{pragmas}\n"
+
+
+def _registers() -> list[str]:
+    lines = ["", "Registers of the AXI4-Lite port: offset, access, name; fields below them"]
+    for register in REGISTERS.values():
+        lines.append(f"  0x{register.offset:03x} {register.access.value} {register.name}")
+        lines += _fields(register.fields) if register.fields else []
+    return lines
 
 
 def _fields(layout: data.Layout, low: int = 0, indent: str = "    ") -> list[str]:

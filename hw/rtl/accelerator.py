@@ -1,11 +1,11 @@
 """The whole accelerator: units, memories, ports."""
 
-from amaranth.hdl import Cat, Module, signed
+from amaranth.hdl import Cat, Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, flipped
 
 from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.interface import COUNTERS, JOB, LOAD, RESULT, ErrorCode
+from gatewright.hw.interface import COUNTERS, JOB, LOAD, RESULT, ErrorCode, element
 from gatewright.hw.rtl.activations import ActivationMemory
 from gatewright.hw.rtl.drain import DrainUnit
 from gatewright.hw.rtl.io import InputUnit, OutputUnit
@@ -28,8 +28,8 @@ class Accelerator(wiring.Component):
         Memory words, one per cycle, between jobs.
     job : In(stream of JOB)
         Runs one sequence. The first is taken once all accumulators are zero, `accumulator_rows` cycles after reset.
-    i : In(stream of signed(activation_bits))
-        Elements of x.
+    i : In(stream of element(activation_bits))
+        Sequences: one for each job.
     o : Out(stream of RESULT)
     busy : Out(1)
         A job is running.
@@ -50,7 +50,7 @@ class Accelerator(wiring.Component):
             {
                 "load": In(stream.Signature(LOAD)),
                 "job": In(stream.Signature(JOB)),
-                "i": In(stream.Signature(signed(config.activation_bits))),
+                "i": In(stream.Signature(element(config.activation_bits))),
                 "o": Out(stream.Signature(RESULT)),
                 "busy": Out(1),
                 "error": Out(ErrorCode),
@@ -79,7 +79,7 @@ class Accelerator(wiring.Component):
             (sequencer.drain, drain.ops),
             (sequencer.output, output_unit.ops),
             (input_unit.elements, activations.element),
-            (drain.logits, results.first),
+            (drain.results, results.first),
             (output_unit.o, results.second),
             (results.o, flipped(self.o)),
         ):
@@ -88,34 +88,52 @@ class Accelerator(wiring.Component):
             (loader.program, sequencer.program),
             (loader.weight, matrix.weights),
             (loader.index, matrix.indices),
+            (loader.column, matrix.columns),
             (loader.bias, drain.biases),
-            (matrix.activations, activations.matrix),
+            (matrix.scan, activations.scan),
+            (matrix.scan_next, activations.scan_next),
+            (matrix.values, activations.values),
             (output_unit.activations, activations.output),
             (drain.hidden, activations.word),
             (drain.accumulators, matrix.drain),
         ):
             wiring.connect(m, one, other)
+        # What one unit tells several others.
+        for told in (sequencer.taken, matrix.input, output_unit.input):
+            m.d.comb += told.eq(input_unit.producer)
+        for told in (sequencer.drained, matrix.drained, output_unit.drained):
+            m.d.comb += told.eq(drain.producer)
 
         m.d.comb += [
-            # In the bit order of `Unit`.
-            sequencer.idle.eq(Cat(input_unit.idle, matrix.idle, drain.idle, output_unit.idle)),
+            sequencer.slots.eq(matrix.slots),
+            sequencer.emptied.eq(drain.reading),
+            sequencer.sent.eq(output_unit.reading),
+            sequencer.idle.eq(Cat(input_unit.idle, matrix.idle, drain.idle, output_unit.idle).all()),
             sequencer.load_error.eq(loader.error),
+            sequencer.length_error.eq(input_unit.length_error),
+            input_unit.start.eq(sequencer.start),
+            input_unit.finish.eq(sequencer.finish),
             input_unit.abort.eq(sequencer.abort),
             drain.clear.eq(sequencer.clear),
             loader.busy.eq(sequencer.busy),
             self.busy.eq(sequencer.busy),
             self.error.eq(sequencer.error),
         ]
-        for name, counted in {
-            "cycles": sequencer.busy,
+        for name, step in {
+            "cycles": 1,
             "matrix": matrix.multiplying,
             "drain": ~drain.idle,
+            "chain_wait": matrix.starved,
+            "interlock": sequencer.interlock,
             "input_wait": input_unit.waiting,
             "output_wait": self.o.valid & ~self.o.ready,
+            "skipped": matrix.skipped,
+            "inputs": input_unit.taken,
+            "zero_inputs": input_unit.zero,
         }.items():
             counter = self.counters[name]
             with m.If(sequencer.start):
                 m.d.sync += counter.eq(0)
-            with m.Elif(sequencer.busy & counted):
-                m.d.sync += counter.eq(counter + 1)
+            with m.Elif(sequencer.busy):
+                m.d.sync += counter.eq(counter + step)
         return m

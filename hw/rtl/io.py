@@ -1,13 +1,30 @@
 """The input and the output unit: between streams and the activation memory."""
 
-from amaranth.hdl import Module, Signal, signed
-from amaranth.lib import stream, wiring
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
 
 from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.interface import RESULT
+from gatewright.hw.interface import RESULT, element
 from gatewright.hw.ops import Opcode, argument_layout
-from gatewright.hw.rtl.activations import element_layout, read_port
+from gatewright.hw.rtl.activations import (
+    element_layout,
+    producer_port,
+    progress,
+    read_port,
+    vector_bits,
+    writing,
+)
+from gatewright.hw.rtl.pipeline import delay
+
+_BUFFER = 4
+"""Elements between the activation memory and the output stream: enough for one per cycle."""
+
+
+def output_reading(config: AcceleratorConfig) -> data.StructLayout:
+    """The vector that the output unit still reads from, if `active`."""
+    return data.StructLayout({"active": 1, "vector": vector_bits(config)})
 
 
 class InputUnit(wiring.Component):
@@ -16,6 +33,10 @@ class InputUnit(wiring.Component):
     One element per cycle, the first in cycle 1: with no waits, idle again in cycle ``count + 1``. An op of no
     elements does nothing.
 
+    The elements that the ops of one job take are a sequence, whose final element, and no other, has `last`. If a
+    job wants more, `length_error` stays until `abort`; if it has taken some but not all, `length_error` comes with
+    `finish`, and the unit takes the rest of the sequence and drops it.
+
     Parameters
     ----------
     config : AcceleratorConfig
@@ -23,12 +44,19 @@ class InputUnit(wiring.Component):
     Members
     -------
     ops : In(stream of argument_layout(Opcode.INPUT))
+    start, finish : In(1)
+        A job begins; it has ended.
     abort : In(1)
         Give up the op under way.
     idle : Out(1)
     waiting : Out(1)
         An element is wanted and the stream has none.
-    i : In(stream of signed(activation_bits))
+    length_error : Out(1)
+    taken, zero : Out(1)
+        An op takes an element in this cycle; it is zero.
+    producer : Out(producer_port(config))
+        Announces what is written, and no more.
+    i : In(stream of element(activation_bits))
     elements : Out(stream of element_layout(config))
         To the activation memory.
     """
@@ -42,10 +70,16 @@ class InputUnit(wiring.Component):
         super().__init__(
             {
                 "ops": In(stream.Signature(argument_layout(Opcode.INPUT))),
+                "start": In(1),
+                "finish": In(1),
                 "abort": In(1),
                 "idle": Out(1),
                 "waiting": Out(1),
-                "i": In(stream.Signature(signed(config.activation_bits))),
+                "length_error": Out(1),
+                "taken": Out(1),
+                "zero": Out(1),
+                "producer": Out(producer_port(config)),
+                "i": In(stream.Signature(element(config.activation_bits))),
                 "elements": Out(stream.Signature(element_layout(config))),
             }
         )
@@ -53,32 +87,61 @@ class InputUnit(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         layout = argument_layout(Opcode.INPUT)
-        address = Signal(layout["destination"].shape)
-        left = Signal(layout["count"].shape)
+        vector = Signal(self.producer.vector.shape())
+        left, written = Signal(layout["count"].shape), Signal(layout["count"].shape)
+        # Of the job's sequence: elements were taken; the last one was.
+        begun, ended, discarding = Signal(), Signal(), Signal()
+        active, wanted, broken = Signal(), Signal(), Signal()
+        new = self.i.payload
 
         m.d.comb += [
-            self.idle.eq(left == 0),
+            wanted.eq(active & ~ended),
+            broken.eq(self.finish & begun & ~ended),
+            self.idle.eq(~active & ~discarding),
             self.ops.ready.eq(self.idle),
-            self.waiting.eq(~self.idle & ~self.i.valid),
-            self.elements.valid.eq(~self.idle & self.i.valid),
-            self.elements.payload.address.eq(address),
-            self.elements.payload.data.eq(self.i.payload),
-            self.i.ready.eq(~self.idle & self.elements.ready),
+            self.waiting.eq(wanted & ~self.i.valid),
+            self.length_error.eq((active & ended) | broken),
+            self.elements.valid.eq(wanted & self.i.valid),
+            self.elements.payload.address.eq(vector * self.config.lanes + written),
+            self.elements.payload.data.eq(new.data),
+            self.i.ready.eq((wanted & self.elements.ready) | discarding),
+            self.taken.eq(self.elements.valid & self.elements.ready),
+            self.zero.eq(self.taken & (new.data == 0)),
+            self.producer.active.eq(active),
+            self.producer.vector.eq(vector),
+            self.producer.announced.eq(written),
+            self.producer.written.eq(written),
         ]
+        with m.If(self.start):
+            m.d.sync += [begun.eq(0), ended.eq(0)]
+        with m.Elif(self.taken):
+            m.d.sync += [begun.eq(1), ended.eq(new.last)]
+        with m.If(broken):
+            m.d.sync += discarding.eq(1)
+        with m.Elif(self.i.valid & new.last):
+            m.d.sync += discarding.eq(0)
+
         with m.If(self.ops.valid & self.ops.ready):
-            m.d.sync += [address.eq(self.ops.payload.destination), left.eq(self.ops.payload.count)]
+            op = self.ops.payload
+            m.d.sync += [
+                vector.eq(op.destination),
+                left.eq(op.count),
+                active.eq(op.count != 0),
+                written.eq(0),
+            ]
         with m.Elif(self.abort):
-            m.d.sync += left.eq(0)
-        with m.Elif(self.i.valid & self.i.ready):
-            m.d.sync += [address.eq(address + 1), left.eq(left - 1)]
+            m.d.sync += active.eq(0)
+        with m.Elif(self.taken):
+            m.d.sync += [active.eq(left != 1), left.eq(left - 1), written.eq(written + 1)]
         return m
 
 
 class OutputUnit(wiring.Component):
     """Run `Opcode.OUTPUT`: send activations to the output stream.
 
-    One element per cycle, the first in cycle 2: with no stalls, idle again in cycle ``count + 2``. An op of no elements
-    does nothing.
+    One element per cycle: element n is read in cycle ``n + 2`` and offered two cycles later. An element that was not
+    written two or more cycles earlier, or a stall, delays it. With no waits, idle again in cycle ``count + 4``. An op
+    of no elements does nothing.
 
     Parameters
     ----------
@@ -88,6 +151,9 @@ class OutputUnit(wiring.Component):
     -------
     ops : In(stream of argument_layout(Opcode.OUTPUT))
     idle : Out(1)
+    reading : Out(output_reading(config))
+        Through the cycle in which the last element is read.
+    input, drained : In(producer_port(config))
     activations : Out(read_port(config))
     o : Out(stream of RESULT)
     """
@@ -101,6 +167,9 @@ class OutputUnit(wiring.Component):
             {
                 "ops": In(stream.Signature(argument_layout(Opcode.OUTPUT))),
                 "idle": Out(1),
+                "reading": Out(output_reading(config)),
+                "input": In(producer_port(config)),
+                "drained": In(producer_port(config)),
                 "activations": Out(read_port(config)),
                 "o": Out(stream.Signature(RESULT)),
             }
@@ -109,24 +178,43 @@ class OutputUnit(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         layout = argument_layout(Opcode.OUTPUT)
-        address = Signal(layout["source"].shape)
-        left = Signal(layout["count"].shape)
-        reading, last = Signal(), Signal()
+        vector = Signal(self.reading.vector.shape())
+        left, number = Signal(layout["count"].shape), Signal(layout["count"].shape)
+        active, read = Signal(), Signal()
+        producers = (self.input, self.drained)
+        _, written = progress(producers, writing(producers, vector))
+        # As it was a cycle ago, for the sake of the clock. It is never less than `number`.
+        there = Signal.like(written)
 
-        # The memory's own output register is the stream's payload: it holds while the stream stalls.
+        # An element is read only when there is room for it in the buffer, so that stalls end there.
+        m.submodules.buffer = buffer = SyncFIFO(width=self.config.activation_bits + 1, depth=_BUFFER)
+        room = Signal(range(_BUFFER + 1), init=_BUFFER)
+        m.d.sync += room.eq(room + (self.o.valid & self.o.ready) - read)
         m.d.comb += [
-            reading.eq(left != 0),
-            self.ops.ready.eq(~reading),
-            self.idle.eq(~reading & ~self.o.valid),
-            self.activations.address.eq(address),
-            self.activations.enable.eq(~self.o.valid | self.o.ready),
-            self.o.payload.data.eq(self.activations.data),
-            self.o.payload.last.eq(last),
+            self.reading.active.eq(active),
+            self.reading.vector.eq(vector),
+            read.eq(active & (there != number) & (room != 0)),
+            self.ops.ready.eq(~active),
+            self.idle.eq(~active & (room == _BUFFER)),
+            self.activations.address.eq(vector * self.config.lanes + number),
+            self.activations.enable.eq(read),
+            buffer.w_en.eq(delay(m, read, 1, reset_less=False)),
+            buffer.w_data.eq(Cat(self.activations.data, delay(m, left == 1, 1))),
+            buffer.r_en.eq(self.o.ready),
+            self.o.valid.eq(buffer.r_rdy),
+            self.o.payload.data.eq(buffer.r_data[:-1].as_signed()),
+            self.o.payload.last.eq(buffer.r_data[-1]),
         ]
-        with m.If(self.activations.enable):
-            m.d.sync += [self.o.valid.eq(reading), last.eq(left == 1)]
-            with m.If(reading):
-                m.d.sync += [address.eq(address + 1), left.eq(left - 1)]
+        m.d.sync += there.eq(written)
         with m.If(self.ops.valid & self.ops.ready):
-            m.d.sync += [address.eq(self.ops.payload.source), left.eq(self.ops.payload.count)]
+            op = self.ops.payload
+            m.d.sync += [
+                vector.eq(op.source),
+                left.eq(op.count),
+                active.eq(op.count != 0),
+                number.eq(0),
+                there.eq(0),
+            ]
+        with m.Elif(read):
+            m.d.sync += [number.eq(number + 1), left.eq(left - 1), active.eq(left != 1)]
         return m

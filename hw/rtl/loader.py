@@ -39,6 +39,8 @@ class Loader(wiring.Component):
         One enable for each 32-bit quarter of an op.
     weight, index : Out(load_port(lanes))
     bias : Out(load_port(drain_lanes))
+    column : Out(load_port(2))
+        One enable for the offset and one for the count of a column.
     error : Out(ErrorCode)
         What is wrong with the word of this cycle.
     """
@@ -55,6 +57,7 @@ class Loader(wiring.Component):
                 "weight": Out(load_port(config.lanes)),
                 "index": Out(load_port(config.lanes)),
                 "bias": Out(load_port(config.drain_lanes)),
+                "column": Out(load_port(2)),
                 "error": Out(ErrorCode),
             }
         )
@@ -71,6 +74,7 @@ class Loader(wiring.Component):
             (Region.WEIGHT, self.weight, config.weight_depth),
             (Region.INDEX, self.index, config.index_depth),
             (Region.BIAS, self.bias, config.bias_depth),
+            (Region.COLUMN, self.column, config.column_depth),
         ):
             m.d.comb += [port.offset.eq(word.address.offset), port.data.eq(word.data)]
             inside = (word.address.lane < len(port.enable)) & (word.address.offset < depth)

@@ -1,32 +1,50 @@
-"""The matrix engine: lanes, and the loop nest that feeds them."""
+"""The matrix engine: the lanes, and what feeds and empties them."""
 
-from amaranth.hdl import Cat, Module, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, flipped
 from amaranth.utils import exact_log2
 
 from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.ops import Opcode, argument_layout
-from gatewright.hw.rtl.activations import read_port
+from gatewright.hw.rtl.activations import producer_port, scan_port, values_port, vector_bits
+from gatewright.hw.rtl.columns import CREDITS, MATRIX_OP, SLOTS, ColumnFrontEnd
 from gatewright.hw.rtl.lane import Lane
 from gatewright.hw.rtl.loader import load_port
 from gatewright.hw.rtl.pipeline import delay
 from gatewright.sw.numbers import ACCUMULATOR
 
+_RETIRE = 1
+"""Stage of a column's last word in which its op may be counted out: a drain op that is issued two cycles later
+reads the accumulators after this word has been added."""
+
+ADD_LATENCY = 11
+"""Cycles from the acceptance of a matrix op to its first addition to an accumulator, at least."""
+
+
+def matrix_slots(config: AcceleratorConfig) -> data.ArrayLayout:
+    """What the matrix ops under way use: the vector that they read and the buffer that they add to."""
+    return data.ArrayLayout(
+        data.StructLayout({"active": 1, "vector": vector_bits(config), "buffer": 1}), SLOTS
+    )
+
 
 def drain_port(config: AcceleratorConfig) -> wiring.Signature:
     """Signature of reading and clearing accumulators.
 
-    With `enable`, the accumulators of row `row` in lane group `group` (lanes ``drain_lanes * group`` and up) are
-    `values` two cycles later and are zero from then on. With `clear`, row `row` of every lane becomes zero.
+    With `enable`, row `row` of buffer `buffer` of all lanes is `values` two cycles later; the row is cleared in the
+    lanes l with ``(((l % group_lanes) ^ lane) & mask) == 0``. With `clear_all`, row `row` of both buffers of every
+    lane is cleared. The lanes read and clear in the next cycle.
     """
+    lane_bits = exact_log2(config.group_lanes)
     return wiring.Signature(
         {
             "enable": Out(1),
-            "clear": Out(1),
-            "row": Out(config.index_bits),
-            "group": Out(exact_log2(config.lanes // config.drain_lanes)),
-            "values": In(data.ArrayLayout(signed(ACCUMULATOR.bits), config.drain_lanes)),
+            "clear_all": Out(1),
+            "buffer": Out(1),
+            "row": Out(config.row_bits),
+            "lane": Out(lane_bits),
+            "mask": Out(lane_bits),
+            "values": In(data.ArrayLayout(signed(ACCUMULATOR.bits), config.lanes)),
         }
     )
 
@@ -34,9 +52,17 @@ def drain_port(config: AcceleratorConfig) -> wiring.Signature:
 class MatrixEngine(wiring.Component):
     """Run `Opcode.MATVEC`, and hold the accumulators.
 
-    One entry per lane and cycle, with no gap between columns: an op of ``n = columns * entries`` reads its
-    weights in cycles 1 to n, can be followed by the next op in cycle n (so products stream from op to op), and
-    has written its last accumulator when the engine is idle in cycle ``n + 5``. An op with n = 0 does nothing.
+    `ColumnFrontEnd` says in which cycles columns are selected. The lanes take a column's words one per cycle, with no
+    gap between columns: the first word's address is on the lanes in the cycle after the column was taken from
+    the front end, that is in cycle s + 4 at the earliest for a column selected in cycle s. It is taken in the cycle of
+    the last word of the column before, or at once when there is none. With an empty engine, an op accepted in cycle c
+    whose vector is complete has its first word in cycle c + 7.
+
+    A word with its address in cycle 0 is multiplied in cycle 2 and added in cycle 4. An op holds a slot from the cycle
+    after it was accepted until stage 0 is done with it (free two cycles later) and the last word of each of its
+    columns is past cycle 1 (free from cycle 2, counted from that word), whichever is later. For a dropped column it is
+    the cycle after. A drain op accepted later than the first cycle in which the slot is free finds the sums complete.
+    `ops` is ready when no op waits in the front end and, in the cycle before, a slot was free.
 
     Parameters
     ----------
@@ -44,15 +70,24 @@ class MatrixEngine(wiring.Component):
 
     Members
     -------
-    ops : In(stream of argument_layout(Opcode.MATVEC))
+    ops : In(stream of MATRIX_OP)
+    slots : Out(matrix_slots(config))
     idle : Out(1)
-        No op is running and every product is in its accumulator.
+        No op is under way and every product is in its accumulator.
     multiplying : Out(1)
         The multipliers hold valid operands.
-    activations : Out(read_port(config))
+    starved : Out(1)
+        The lanes have no column, nor is one on its way, because the next one waits for its producer.
+    skipped : Out
+        Column steps that were passed over as zero, two cycles before.
+    input, drained : In(producer_port(config))
+    scan, scan_next : Out(scan_port(config))
+    values : Out(values_port(config))
     drain : In(drain_port(config))
-        Not to be used before the engine is idle: a drained row loses the entry of its cycle.
+        Only for accumulators that are complete, and that no op adds to until they are cleared.
     weights, indices : In(load_port(lanes))
+    columns : In(load_port(2))
+        The column table: offset, count.
     """
 
     ops: stream.Interface
@@ -61,83 +96,93 @@ class MatrixEngine(wiring.Component):
         self.config = config
         super().__init__(
             {
-                "ops": In(stream.Signature(argument_layout(Opcode.MATVEC))),
+                "ops": In(stream.Signature(MATRIX_OP)),
+                "slots": Out(matrix_slots(config)),
                 "idle": Out(1),
                 "multiplying": Out(1),
-                "activations": Out(read_port(config)),
+                "starved": Out(1),
+                "skipped": Out(range(config.group_lanes + 1)),
+                "input": In(producer_port(config)),
+                "drained": In(producer_port(config)),
+                "scan": Out(scan_port(config)),
+                "scan_next": Out(scan_port(config)),
+                "values": Out(values_port(config)),
                 "drain": In(drain_port(config)),
                 "weights": In(load_port(config.lanes)),
                 "indices": In(load_port(config.lanes)),
+                "columns": In(load_port(2)),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config = self.config
-        lanes = [Lane(config) for _ in range(config.lanes)]
-        for index, lane in enumerate(lanes):
-            m.submodules[f"lane{index}"] = lane
+        m.submodules.front = front = ColumnFrontEnd(config)
+        wiring.connect(m, front.scan, flipped(self.scan))
+        wiring.connect(m, front.scan_next, flipped(self.scan_next))
+        wiring.connect(m, flipped(self.columns), front.table)
 
-        # Cycle 0 of the lanes: one entry of the loop nest, columns outside, entries inside.
-        op = Signal(argument_layout(Opcode.MATVEC), reset_less=True)
-        active = Signal()
-        entry = Signal(config.index_bits, reset_less=True)
-        entries_left = Signal(op.entries.shape(), reset_less=True)
-        last_entry, last = Signal(), Signal()
-        m.d.comb += [
-            last_entry.eq(entries_left == 1),
-            last.eq(last_entry & (op.columns == 1)),
-            self.ops.ready.eq(~active | last),
-            self.activations.enable.eq(1),
-            self.activations.address.eq(op.source),
-        ]
-        with m.If(self.ops.ready):
-            new = self.ops.payload
+        # Cycle 0 of the lanes: one word of a column.
+        column = Signal(front.o.payload.shape(), reset_less=True)
+        number = Signal(config.row_bits, reset_less=True)
+        valid, last = Signal(), Signal()
+        m.d.comb += front.o.ready.eq(~valid | last)
+        with m.If(front.o.ready):
             m.d.sync += [
-                op.eq(new),
-                entry.eq(0),
-                entries_left.eq(new.entries),
-                active.eq(self.ops.valid & (new.columns != 0) & (new.entries != 0)),
+                column.eq(front.o.payload),
+                last.eq(front.o.payload.words == 1),
+                number.eq(0),
+                valid.eq(front.o.valid),
             ]
         with m.Else():
             m.d.sync += [
-                op.weight_base.eq(op.weight_base + 1),
-                op.index_base.eq(op.index_base + 1),
-                entry.eq(entry + 1),
-                entries_left.eq(entries_left - 1),
+                column.weight.eq(column.weight + 1),
+                column.index.eq(column.index + 1),
+                column.words.eq(column.words - 1),
+                last.eq(column.words == 2),
+                number.eq(number + 1),
             ]
-            with m.If(last_entry):
-                m.d.sync += [
-                    entry.eq(0),
-                    entries_left.eq(op.entries),
-                    op.source.eq(op.source + 1),
-                    op.columns.eq(op.columns - 1),
-                ]
 
-        # What the later cycles need travels along, so that the next op may begin at once.
-        valid = [active]
+        valids = [valid]
         for _ in range(4):
-            valid.append(delay(m, valid[-1], 1, reset_less=False))
-        sparse = delay(m, op.sparse, 1)
-        row = delay(m, entry, 1)
-        activation = delay(m, self.activations.data, 1)
-        shift = delay(m, op.shift, 3)
-        for lane in lanes:
-            m.d.comb += [
-                lane.weight_address.eq(op.weight_base),
-                lane.index_address.eq(op.index_base),
-                lane.sparse.eq(sparse),
-                lane.row.eq(row),
-                lane.activation.eq(activation),
-                lane.shift.eq(shift),
-                lane.accumulate.eq(valid[3]),
-            ]
-        m.d.comb += [self.multiplying.eq(valid[2]), self.idle.eq(~Cat(valid).any())]
+            valids.append(delay(m, valids[-1], 1, reset_less=False))
+        retired = delay(m, valid & last, _RETIRE, reset_less=False)
+        self._keep_slots(m, front, retired, delay(m, column.slot, _RETIRE))
+        m.d.comb += [
+            front.input.eq(self.input),
+            front.drained.eq(self.drained),
+            self.skipped.eq(front.skipped),
+            self.starved.eq(front.waiting & ~valid),
+            self.multiplying.eq(valids[2]),
+            self.idle.eq(~Cat(valids[2:], (slot.active for slot in self.slots)).any()),
+        ]
 
-        self._connect_drain(m, lanes)
-        for port, name in ((self.weights, "weights"), (self.indices, "indices")):
-            for index, lane in enumerate(lanes):
-                inner = getattr(lane, name)
+        operands = self._operands(m, column)
+        rows = delay(m, self._dense_rows(m, column.split, number), 1)
+        weight_split, sparse = delay(m, column.split, 1), delay(m, column.sparse, 1)
+        split, base = delay(m, column.split, 3), delay(m, column.row, 3)
+        buffer = delay(m, column.buffer, 4)
+        drain = self._drain(m)
+        for index, operand in enumerate(operands):
+            m.submodules[f"lane{index}"] = lane = Lane(config)
+            m.d.comb += [
+                lane.weight_address.eq(column.weight),
+                lane.index_address.eq(column.index),
+                lane.weight_split.eq(weight_split),
+                lane.sparse.eq(sparse),
+                lane.rows.eq(rows),
+                lane.operand.eq(operand),
+                lane.accumulate.eq(valids[3]),
+                lane.split.eq(split),
+                lane.base.eq(base[exact_log2(config.banks) :]),
+                lane.buffer.eq(buffer),
+                lane.drain.eq(drain["buffers"]),
+                lane.clear.eq(drain["clear"][index % config.group_lanes]),
+                lane.drain_row.eq(drain["row"]),
+                lane.drain_buffer.eq(drain["buffer"]),
+                self.drain.values[index].eq(lane.value),
+            ]
+            for port, inner in ((self.weights, lane.weights), (self.indices, lane.indices)):
                 m.d.comb += [
                     inner.enable.eq(port.enable[index]),
                     inner.offset.eq(port.offset),
@@ -145,16 +190,86 @@ class MatrixEngine(wiring.Component):
                 ]
         return m
 
-    def _connect_drain(self, m: Module, lanes: list[Lane]) -> None:
-        width = self.config.drain_lanes
-        for index, lane in enumerate(lanes):
-            chosen = self.drain.enable & (self.drain.group == index // width)
-            m.d.comb += [lane.drain.eq(self.drain.clear | chosen), lane.drain_row.eq(self.drain.row)]
+    def _keep_slots(self, m: Module, front: ColumnFrontEnd, retired: Value, retired_slot: Value) -> None:
+        """Hand out slots, and free each when its op has left the front end and its last column has retired."""
+        # A free slot, of the cycle before: an op that was accepted in it makes the front end wait.
+        room = Signal()
+        m.d.sync += room.eq(~Cat(slot.active for slot in self.slots).all())
+        for name in reversed(range(SLOTS)):
+            with m.If(~self.slots[name].active):
+                m.d.sync += front.slot.eq(name)
+        accepted = self.ops.valid & self.ops.ready
+        m.d.comb += [
+            front.ops.payload.eq(self.ops.payload),
+            front.ops.valid.eq(self.ops.valid & room),
+            self.ops.ready.eq(front.ops.ready & room),
+        ]
+        new = self.ops.payload.arguments
+        # What stage 0 does counts a cycle later, for the sake of the clock.
+        selected = delay(m, front.selected, 1, reset_less=False)
+        finished = delay(m, front.finished, 1, reset_less=False)
+        selected_slot = delay(m, front.selected_slot, 1)
+        for name, slot in enumerate(self.slots):
+            # Selected columns that have not retired: `CREDITS` before the lanes, and one in each cycle to `_RETIRE`.
+            columns = Signal(range(CREDITS + _RETIRE + 2), name=f"columns{name}")
+            held = Signal(name=f"held{name}")
+            vector = Signal(slot.vector.shape(), name=f"vector{name}", reset_less=True)
+            buffer = Signal(name=f"buffer{name}", reset_less=True)
+            added = selected & (selected_slot == name)
+            dropped = front.dropped & (front.dropped_slot == name)
+            m.d.sync += columns.eq(columns + added - dropped - (retired & (retired_slot == name)))
+            with m.If(finished & (selected_slot == name)):
+                m.d.sync += held.eq(0)
+            with m.If(accepted & (new.columns != 0) & (front.slot == name)):
+                m.d.sync += [held.eq(1), vector.eq(new.source), buffer.eq(new.buffer)]
+            m.d.comb += [
+                slot.active.eq(held | columns.any()),
+                slot.vector.eq(vector),
+                slot.buffer.eq(buffer),
+            ]
 
-        values = Signal(data.ArrayLayout(signed(ACCUMULATOR.bits), width), reset_less=True)
-        with m.Switch(delay(m, self.drain.group, 1)):
-            for group in range(len(lanes) // width):
-                with m.Case(group):
-                    for position in range(width):
-                        m.d.sync += values[position].eq(lanes[width * group + position].accumulator)
-        m.d.comb += self.drain.values.eq(values)
+    def _operands(self, m: Module, column) -> list[Value]:
+        """Read the activations of the column in cycle 0; give the operand of each lane in cycle 2."""
+        config = self.config
+        values = self.values.values
+        m.d.comb += self.values.word.eq(column.word)
+        shift, private = delay(m, column.shift, 1), delay(m, column.private, 1)
+        own = delay(m, values, 1)
+        operands = []
+        for group in range(config.groups):
+            steps = Cat(values[config.groups * step + group] for step in range(config.group_lanes))
+            shared = delay(m, steps.word_select(column.step, config.activation_bits).as_signed(), 1)
+            aligned = shared << shift
+            for position in range(config.group_lanes):
+                lane = config.group_lanes * group + position
+                operand = Signal(signed(config.operand_bits), name=f"operand{lane}", reset_less=True)
+                m.d.sync += operand.eq(Mux(private, own[lane], aligned))
+                operands.append(operand)
+        return operands
+
+    def _dense_rows(self, m: Module, split: Value, number: Signal) -> Signal:
+        """Give the rows of the column's word `number`, in the form of an index word."""
+        config = self.config
+        rows = Signal(config.index_bits)
+        with m.Switch(split):
+            for value in range(exact_log2(config.banks) + 1):
+                with m.Case(value):
+                    slots = 1 << value
+                    m.d.comb += rows.eq(number[: config.slot_index_bits(slots)].replicate(slots))
+        return rows
+
+    def _drain(self, m: Module) -> dict[str, Value]:
+        """Give what the lanes need of the drain port, some of it a cycle later."""
+        config, port = self.config, self.drain
+        wanted = Cat(port.enable & ~port.buffer, port.enable & port.buffer)
+        everywhere = port.clear_all.replicate(2)
+        clear = []
+        for lane in range(config.group_lanes):
+            chosen = ((port.lane ^ lane) & port.mask) == 0
+            clear.append(delay(m, (wanted & chosen.replicate(2)) | everywhere, 1, reset_less=False))
+        return {
+            "buffers": wanted | everywhere,
+            "clear": clear,
+            "row": port.row,
+            "buffer": delay(m, port.buffer, 1),
+        }

@@ -4,8 +4,9 @@ import functools
 import shlex
 import sys
 from collections.abc import Callable
+from json import dumps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -15,6 +16,8 @@ from gatewright.errors import GatewrightError
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.reports.markdown import markdown
 from gatewright.results import read_rows
+from gatewright.run import RunFolder
+from gatewright.sw.mode import POLICY, ModePolicy, Policy
 from gatewright.sw.settings import CompressSettings, TrainSettings
 
 app = typer.Typer(
@@ -39,8 +42,11 @@ QuantiseEpochs = Annotated[int, typer.Option("--quantise-epochs", help="Epochs o
 Densities = Annotated[
     list[float], typer.Option("--density", help="Share of weights to keep, above 0 to 1; repeat for several.")
 ]
-Lanes = Annotated[int, typer.Option("--lanes", help="Lanes of the accelerator: a power of two, 4 to 512.")]
+Lanes = Annotated[int, typer.Option("--lanes", help="Lanes of the accelerator: a power of two, 4 to 1024.")]
 CellLanes = Annotated[int, typer.Option("--cell-lanes", help="LSTM units finished per cycle.")]
+ModeName = Annotated[
+    Literal["dense", "sparse"], typer.Option("--mode", help="How the model's matrices are stored.")
+]
 Recordings = Annotated[
     int,
     typer.Option(
@@ -125,28 +131,76 @@ def compile(
 
 
 @command
-def verilog(run: Run = RUN, overwrite: Overwrite = False) -> None:
-    """Emit the accelerator as Verilog and lint it with Verilator."""
+def verilog(
+    run: Run = RUN,
+    bake: Annotated[
+        float | None,
+        typer.Option("--bake", help="Density of the model that the memories begin with; default: none."),
+    ] = None,
+    mode: ModeName = "sparse",
+    megahertz: Annotated[
+        float, typer.Option("--mhz", help="Clock frequency that the constraints ask for.")
+    ] = 100.0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write the accelerator as Verilog, linted, with scripts for every FPGA that it fits."""
     from gatewright import steps
 
-    path = steps.verilog(run, overwrite=overwrite)
-    console.print(f"wrote {path}", highlight=False)
+    flows = steps.verilog(run, bake=bake, mode=mode, megahertz=megahertz, overwrite=overwrite)
+    console.print(f"wrote {RunFolder(run).flows} for {', '.join(flows)}", highlight=False)
 
 
 @command
-def synth(run: Run = RUN, overwrite: Overwrite = False) -> None:
-    """Synthesise the Verilog for ECP5 with Yosys: cells, multipliers, block RAM (estimates)."""
+def synth(
+    run: Run = RUN,
+    place: Annotated[
+        str | None,
+        typer.Option("--place", help="Also place and route on this ECP5: ecp5-25k, ecp5-45k or ecp5-85k."),
+    ] = None,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Seeds to place with.")] = 3,
+    overwrite: Overwrite = False,
+) -> None:
+    """Synthesise for ECP5 with Yosys, and place with nextpnr: cells, multipliers, block RAM, MHz (all estimates)."""
     from gatewright import steps
 
     with TerminalProgress() as progress:
-        rows = steps.synth(run, overwrite=overwrite, progress=progress)
+        rows = steps.synth(
+            run, place_on=place, seeds=range(1, seeds + 1), overwrite=overwrite, progress=progress
+        )
     show_rows(rows)
+
+
+@command
+def estimate(
+    bundle: Annotated[Path, typer.Argument(help="Integer model (.npz), as `compress` makes it.")],
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", help="Accelerator configuration (JSON); default: the smallest that fits."),
+    ] = None,
+    mode: ModeName = "dense",
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Steps of the sequence.")] = 50,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Predict the cycles of every op and of the whole sequence, and the resources, as high-level synthesis does."""
+    from gatewright import steps as run_steps
+
+    found = run_steps.estimate(bundle, config, mode=mode, steps=steps)
+    typer.echo(dumps(found.to_json(), indent=1) if json else found.text())
 
 
 @command
 def cosim(
     run: Run = RUN,
     recordings: Recordings = 20,
+    policy: Annotated[
+        Policy, typer.Option("--policy", help="Which sparsities must reach their thresholds for sparse mode.")
+    ] = POLICY.policy,
+    weight_threshold: Annotated[
+        float, typer.Option("--weight-threshold", help="Share of zeros among the weights, 0 to 1.")
+    ] = POLICY.weight_threshold,
+    input_threshold: Annotated[
+        float, typer.Option("--input-threshold", help="Share of zeros in a sequence, 0 to 1.")
+    ] = POLICY.input_threshold,
     stalls: Annotated[
         bool, typer.Option("--stalls", help="Add random gaps and stalls on the streams.")
     ] = False,
@@ -158,7 +212,13 @@ def cosim(
 
     with TerminalProgress() as progress:
         rows = steps.cosim(
-            run, recordings=recordings, stalls=stalls, seed=seed, overwrite=overwrite, progress=progress
+            run,
+            recordings=recordings,
+            policy=ModePolicy(weight_threshold, input_threshold, policy),
+            stalls=stalls,
+            seed=seed,
+            overwrite=overwrite,
+            progress=progress,
         )
     show_rows(rows)
     if any(row.name == "mismatches" and row.value for row in rows):
@@ -216,14 +276,16 @@ def demo(
 
 @command
 def bench(
-    name: Annotated[str, typer.Argument(help="sim, golden or train.")],
+    name: Annotated[str, typer.Argument(help="hw, hw-large, hw-wide, cycles, place, sim, golden or train.")],
     json: Annotated[Path | None, typer.Option("--json", help="Also write the rows to this file.")] = None,
+    n: Annotated[int, typer.Option("--n", min=1, help="Random cases of `cycles`.")] = 500,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the cases of `cycles`.")] = 0,
 ) -> None:
     """Measure a part and print rows: name, value, unit, parameters, seed."""
     from gatewright import steps
 
     with TerminalProgress() as progress:
-        rows = steps.bench(name, path=json, progress=progress)
+        rows = steps.bench(name, path=json, cases=n, seed=seed, progress=progress)
     show_rows(rows)
 
 

@@ -25,8 +25,8 @@ _OUTPUTS = {
 _NEXT = {
     "train": ("compress",),
     "compress": ("compile",),
-    "compile": ("verilog", "cosim"),
-    "verilog": ("synth",),
+    "compile": ("verilog", "synth", "cosim"),
+    "verilog": (),
     "synth": ("report",),
     "cosim": ("report",),
     "report": (),
@@ -101,9 +101,9 @@ class RunFolder:
         return self.root / "config.json"
 
     @property
-    def verilog(self) -> Path:
-        """The emitted Verilog."""
-        return self.root / "verilog" / "gatewright_accelerator.v"
+    def flows(self) -> Path:
+        """The folder with the Verilog, and a folder for each FPGA flow."""
+        return self.root / "verilog"
 
     @property
     def mismatches(self) -> Path:

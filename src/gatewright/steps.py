@@ -9,14 +9,27 @@ from pathlib import Path
 import numpy as np
 
 from gatewright.cosim import toolchain
-from gatewright.cosim.bench import bench_golden, bench_sim
+from gatewright.cosim.bench import (
+    bench_golden,
+    bench_hw,
+    bench_hw_large,
+    bench_hw_wide,
+    bench_sim,
+)
+from gatewright.cosim.cycles_bench import bench_cycles
 from gatewright.cosim.golden import Golden
 from gatewright.cosim.verify import Verification, verify
 from gatewright.errors import ConfigError, ToolError
 from gatewright.hw.compiler import Compiled, Mode, compile_bundle, smallest_config
 from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.estimate import Estimate
+from gatewright.hw.estimate import estimate as estimate_model
+from gatewright.hw.fpga.bench import bench_place, place_accelerator
+from gatewright.hw.fpga.devices import device
+from gatewright.hw.fpga.flows import write_flows
 from gatewright.hw.fpga.synthesis import synthesise
-from gatewright.hw.fpga.verilog import TOP, emit
+from gatewright.hw.fpga.verilog import AXI_TOP, TOP, emit, emit_axi
+from gatewright.hw.interface import CYCLE_COUNTERS, EVENT_COUNTERS
 from gatewright.progress import Progress, within
 from gatewright.reports.report import write_report
 from gatewright.results import Row, read_rows, write_rows
@@ -28,13 +41,22 @@ from gatewright.sw.compress import CompressSettings
 from gatewright.sw.compress import compress as compress_model
 from gatewright.sw.compress.pattern import kept_per_lane
 from gatewright.sw.integer import run_integer
+from gatewright.sw.mode import POLICY, ModePolicy, sparsity
+from gatewright.sw.rows import word_slots
 from gatewright.sw.tasks import Task, baseline_accuracy, load_task
 from gatewright.sw.training import FloatModel, TrainSettings, train_float
+
+MEGAHERTZ = 100.0
+"""Clock frequency that constraints ask for unless told otherwise."""
 
 HEADLINE_DENSITY = 0.125
 """Density whose cycles stand in the summary, where the run has it; else the sparsest."""
 
 BENCHES: dict[str, Callable[[Progress], list[Row]]] = {
+    "hw": bench_hw,
+    "hw-large": bench_hw_large,
+    "hw-wide": bench_hw_wide,
+    "place": bench_place,
     "sim": bench_sim,
     "golden": bench_golden,
     "train": bench_train,
@@ -97,10 +119,17 @@ def compress(
             for name in ("validation", "test")
         ]
         layer = bundle.layers[0]
-        kept = kept_per_lane(layer.hidden_size, chosen.lanes, chosen.density)
+        slots = word_slots(chosen.weight_bits)
+        kept = kept_per_lane(layer.hidden_size, chosen.lanes, chosen.density, slots)
         rows += [
-            Row("weight_density", "share", matrix.density, {**at, "matrix": name}, chosen.seed)
-            for name, matrix in (("W_ih", layer.input), ("W_hh", layer.recurrent))
+            Row(
+                "weight_density",
+                "share",
+                bundle.matrices[place].matrix.density,
+                {**at, "matrix": name},
+                chosen.seed,
+            )
+            for name, place in (("W_ih", "layer0.input"), ("W_hh", "layer0.recurrent"))
         ]
         rows += [
             Row("balance", "weights", kept, {**at, "matrix": name, "lanes": chosen.lanes}, chosen.seed)
@@ -127,7 +156,7 @@ def compile(root: Path, *, config: Path | None, cell_lanes: int, overwrite: bool
     )
     made = {
         run.compiled(density, mode, results): compile_bundle(
-            bundle, chosen, mode=mode, hidden_results=results == "hidden"
+            bundle, chosen, mode=mode, hidden_results="all" if results == "hidden" else "none"
         )
         for density, bundle in bundles.items()
         for mode, results in product(modes(density), ("logits", "hidden"))
@@ -151,37 +180,70 @@ def modes(density: float) -> tuple[Mode, ...]:
     return ("dense",) if density == 1 else ("dense", "sparse")
 
 
-def verilog(root: Path, *, overwrite: bool) -> Path:
-    """Emit and lint the Verilog of the run's configuration."""
+def verilog(root: Path, *, bake: float | None, mode: Mode, megahertz: float, overwrite: bool) -> list[str]:
+    """Write the run's accelerator as Verilog, linted, with a folder for each FPGA flow; gives the flows' names.
+
+    Parameters
+    ----------
+    root : Path
+    bake : float, optional
+        Density of the model that the memories begin with, stored in `mode`; else they are loaded at run time.
+    mode : "dense" or "sparse"
+    megahertz : float
+        Clock frequency that the constraints ask for.
+    overwrite : bool
+    """
     run = RunFolder.open(root)
     run.need("compile")
     config = AcceleratorConfig.load(run.config)
+    compiled = None if bake is None else Compiled.load(run.compiled(bake, mode, "logits"))
     run.start("verilog", overwrite=overwrite)
-    text = emit(config)
-    warnings = toolchain.lint(text, TOP)
-    if warnings:
-        raise ToolError("Verilator's lint complains of the emitted Verilog:\n" + "\n".join(warnings))
-    run.verilog.write_text(text)
-    return run.verilog
+    for text, top in ((emit(config), TOP), (emit_axi(config), AXI_TOP)):
+        warnings = toolchain.lint(text, top)
+        if warnings:
+            raise ToolError(f"Verilator's lint complains of {top}:\n" + "\n".join(warnings))
+    return write_flows(run.flows, config, compiled, megahertz=megahertz)
 
 
-def synth(root: Path, *, overwrite: bool, progress: Progress) -> list[Row]:
-    """Synthesise the run's Verilog for ECP5."""
+def synth(
+    root: Path, *, place_on: str | None, seeds: Sequence[int], overwrite: bool, progress: Progress
+) -> list[Row]:
+    """Synthesise the run's accelerator for ECP5; with the name of a device, also place and route it for each seed."""
     run = RunFolder.open(root)
-    run.need("verilog")
-    text = run.verilog.read_text()
+    run.need("compile")
+    config = AcceleratorConfig.load(run.config)
+    target = device(place_on) if place_on else None
     run.start("synth", overwrite=overwrite)
-    rows = synthesise(text, progress).rows()
+    rows = synthesise(emit(config), progress).rows()
+    if target:
+        placements = place_accelerator(config, target, seeds, progress)
+        rows += [row for placement in placements for row in placement.rows()]
     write_rows(run.rows("synth"), rows)
     return rows
 
 
+def estimate(path: Path, config: Path | None, *, mode: Mode, steps: int) -> Estimate:
+    """Predict cycles and resources of one bundle on a configuration, or on the smallest that holds it."""
+    bundle = Bundle.load(path)
+    chosen = AcceleratorConfig.load(config) if config else smallest_config([(bundle, mode)])
+    compiled = compile_bundle(bundle, chosen, mode=mode, hidden_results="none" if bundle.head else "last")
+    return estimate_model(compiled, steps)
+
+
 def cosim(
-    root: Path, *, recordings: int, stalls: bool, seed: int, overwrite: bool, progress: Progress
+    root: Path,
+    *,
+    recordings: int,
+    policy: ModePolicy,
+    stalls: bool,
+    seed: int,
+    overwrite: bool,
+    progress: Progress,
 ) -> list[Row]:
     """Prove PyTorch = golden model on the whole test split and golden model = RTL on some of its recordings.
 
-    Programs that send every hidden vector carry the proof; those that send the logits alone are the ones measured.
+    Programs that send every hidden vector carry the proof; those that send the logits alone are the ones measured. Of
+    the models that are stored sparse, the policy decides for each recording whether zero activations are skipped.
     """
     run = RunFolder.open(root)
     run.need("compile")
@@ -198,6 +260,8 @@ def cosim(
         bundle = Bundle.load(run.bundle(density))
         sequences = [bundle.quantise_input(raw) for raw in test.sequences]
         simulated = [sequences[k] for k in chosen]
+        weights = sparsity(*(stage.matrix.values for stage in bundle.matrices.values()))
+        skips = [policy.sequence_sparse(weights, sparsity(x)) for x in simulated]
         expected = run_integer(bundle, sequences)
         results = {}
         for mode in modes(density):
@@ -208,7 +272,14 @@ def cosim(
             )
             rows += _equality("pytorch = golden", at, *_compare_golden(proof, sequences, expected, told))
             proven, measured = (
-                verify(compiled, simulated, stalls=stalls, seed=seed, progress=told)
+                verify(
+                    compiled,
+                    simulated,
+                    skip=skips if mode == "sparse" else False,
+                    stalls=stalls,
+                    seed=seed,
+                    progress=told,
+                )
                 for compiled in (proof, fast)
             )
             both = (proven, measured)
@@ -217,6 +288,8 @@ def cosim(
             )
             complaints += [v.report for v in both if v.mismatches]
             rows += _measurements(at, fast, measured)
+            if mode == "sparse":
+                rows.append(Row("skipping_recordings", "recordings", sum(skips), at))
             cycles += sum(v.simulated_cycles for v in both)
             seconds += sum(v.wall_seconds for v in both)
             results[mode] = np.concatenate(proven.results)
@@ -277,9 +350,17 @@ def demo(
     train(root, task, train_settings, command=command, overwrite=overwrite, progress=progress)
     compress(root, densities, compress_settings, overwrite=False, progress=progress)
     compile(root, config=None, cell_lanes=cell_lanes, overwrite=False)
-    verilog(root, overwrite=False)
-    synth(root, overwrite=False, progress=progress)
-    cosim(root, recordings=recordings, stalls=False, seed=0, overwrite=False, progress=progress)
+    verilog(root, bake=None, mode="dense", megahertz=MEGAHERTZ, overwrite=False)
+    synth(root, place_on=None, seeds=(), overwrite=False, progress=progress)
+    cosim(
+        root,
+        recordings=recordings,
+        policy=POLICY,
+        stalls=False,
+        seed=0,
+        overwrite=False,
+        progress=progress,
+    )
     return report(root, seconds=round(time.perf_counter() - begin, 1))
 
 
@@ -323,11 +404,14 @@ def _summarise(run: RunFolder, seconds: float | None) -> dict:
     return {name: entry for name, entry in summary.items() if entry is not None and entry != {}}
 
 
-def bench(name: str, *, path: Path | None, progress: Progress) -> list[Row]:
-    """Run one benchmark; with a path, write its rows there."""
-    if name not in BENCHES:
-        raise ConfigError(f"no benchmark named {name!r}; known are {', '.join(BENCHES)}")
-    rows = BENCHES[name](progress)
+def bench(name: str, *, path: Path | None, cases: int, seed: int, progress: Progress) -> list[Row]:
+    """Run one benchmark; with a path, write its rows there. Only that of the cycle model takes `cases` and `seed`."""
+    if name == "cycles":
+        rows = bench_cycles(cases, seed, progress)
+    elif name in BENCHES:
+        rows = BENCHES[name](progress)
+    else:
+        raise ConfigError(f"no benchmark named {name!r}; known are cycles, {', '.join(BENCHES)}")
     if path:
         write_rows(path, rows)
     return rows
@@ -374,7 +458,8 @@ def _measurements(at: dict, compiled: Compiled, measured: Verification) -> list[
         Row("recordings", "recordings", len(measured.steps), at),
         Row("steps", "steps", sum(measured.steps), at),
         *(
-            Row("counter", "cycles", sum(values), {"counter": name, **at})
-            for name, values in measured.counters.items()
+            Row("counter", unit, sum(measured.counters[name]), {"counter": name, **at})
+            for unit, names in (("cycles", CYCLE_COUNTERS), ("count", EVENT_COUNTERS))
+            for name in names
         ),
     ]

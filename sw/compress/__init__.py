@@ -11,6 +11,7 @@ from gatewright.sw.compress.quantise import quantise
 from gatewright.sw.determinism import seeded
 from gatewright.sw.integer import evaluate
 from gatewright.sw.models import FloatModel
+from gatewright.sw.rows import word_slots
 from gatewright.sw.settings import CompressSettings
 from gatewright.sw.tasks import Task
 
@@ -52,7 +53,9 @@ def compress(
             f"the task {task.name} has the classes {', '.join(task.labels)}, but the model was trained on "
             f"{', '.join(float_model.labels)}: train on this task first"
         )
-    density = actual_density(float_model.settings.hidden, settings.lanes, settings.density)
+    density = actual_density(
+        float_model.settings.hidden, settings.lanes, settings.density, word_slots(settings.weight_bits)
+    )
     with seeded(settings.seed):
         network = float_model.network if density == 1 else prune(task, float_model, settings, progress)
         bundle = quantise(task, float_model, network, settings, progress)

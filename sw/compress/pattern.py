@@ -1,67 +1,83 @@
-"""Balanced patterns: in every column each lane keeps the same number of weights, so no lane waits for another."""
+"""Balanced patterns: in every column each lane keeps the same number of weights, so no lane waits for another.
+
+Where a word of a weight memory has several slots for narrow weights, each slot of each lane keeps the same number, so
+that words are full.
+"""
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from gatewright.errors import ConfigError
-from gatewright.sw.rows import gate_rows
+from gatewright.sw.rows import gate_rows, slot_rows
 
 
-def kept_per_lane(hidden: int, lanes: int, density: float) -> int:
-    """Give how many weights a lane keeps of its rows in each column: ``round(density * rows)``, at least 1.
+def kept_per_lane(hidden: int, lanes: int, density: float, slots: int = 1) -> int:
+    """Give how many weights each slot of a lane keeps in each column: ``round(density * rows)``, at least 1.
 
-    Where the units do not fill the lanes evenly, the rows are those of the fullest lane, and no more are
-    kept than the emptiest lane has, unless all are.
+    It is the number of words that the lane reads. The rows are those of the fullest slot; others in use have at most
+    one less, so that all slots in use keep the same number unless they keep all.
+
+    Parameters
+    ----------
+    hidden : int
+        Units of the gate matrix.
+    lanes : int
+        Lanes of one group.
+    density : float
+        Share to keep.
+    slots : int
+        Weights in each word of a weight memory: 1, 2 or 4.
 
     Raises
     ------
     ConfigError
         A lane has no rows at all.
     """
-    rows = _rows_of_lanes(hidden, lanes)
-    if rows.min() == 0:
+    empty = lanes - len(np.unique(gate_rows(hidden, lanes)[0]))
+    if empty:
         raise ConfigError(
-            f"lanes must be at most {4 * hidden} for {hidden} hidden units, not {lanes}: {(rows == 0).sum()} "
+            f"lanes must be at most {4 * hidden} for {hidden} hidden units, not {lanes}: {empty} "
             "lanes would hold no weights"
         )
-    fullest, emptiest = int(rows.max()), int(rows.min())
-    kept = max(1, round(density * fullest))
-    return fullest if kept == fullest else min(kept, emptiest)
+    return max(1, round(density * int(_rows_of_slots(hidden, lanes, slots).max())))
 
 
-def actual_density(hidden: int, lanes: int, density: float) -> float:
+def actual_density(hidden: int, lanes: int, density: float, slots: int = 1) -> float:
     """Give the density that `kept_per_lane` really leaves."""
-    rows = _rows_of_lanes(hidden, lanes)
-    return float(np.minimum(rows, kept_per_lane(hidden, lanes, density)).sum() / rows.sum())
+    rows = _rows_of_slots(hidden, lanes, slots)
+    return float(np.minimum(rows, kept_per_lane(hidden, lanes, density, slots)).sum() / rows.sum())
 
 
-def balanced_mask(weights: Tensor, lanes: int, density: float) -> Tensor:
-    """Choose the largest magnitudes of every lane in every column.
+def balanced_mask(weights: Tensor, lanes: int, density: float, slots: int = 1) -> Tensor:
+    """Choose the largest magnitudes of every slot of every lane in every column.
 
     Parameters
     ----------
     weights : float tensor [4*hidden, columns]
         A gate matrix, gate blocks in the order i f g o.
     lanes : int
-        A power of two from 4 to 4 * hidden.
+        Lanes of one group: a power of two from 4 to 4 * hidden.
     density : float
         Share to keep.
+    slots : int
+        Weights in each word of a weight memory: 1, 2 or 4.
 
     Returns
     -------
     bool tensor [4*hidden, columns]
-        True for what is kept: `kept_per_lane` of each lane and column.
+        True for what is kept: `kept_per_lane` of each slot and column.
     """
     hidden, columns = weights.shape[0] // 4, weights.shape[1]
-    kept = kept_per_lane(hidden, lanes, density)
-    lane, row = (torch.from_numpy(place) for place in gate_rows(hidden, lanes))
+    kept = kept_per_lane(hidden, lanes, density, slots)
+    slot, index = (torch.from_numpy(place) for place in slot_rows(gate_rows(hidden, lanes), slots))
     # Places that hold no row rank behind every weight.
-    magnitude = torch.full((lanes, int(row.max()) + 1, columns), -1.0)
-    magnitude[lane, row] = weights.detach().abs()
+    magnitude = torch.full((slots * lanes, int(index.max()) + 1, columns), -1.0)
+    magnitude[slot, index] = weights.detach().abs()
     largest = magnitude.topk(kept, dim=1).indices
-    return torch.zeros_like(magnitude, dtype=torch.bool).scatter_(1, largest, True)[lane, row]
+    return torch.zeros_like(magnitude, dtype=torch.bool).scatter_(1, largest, True)[slot, index]
 
 
-def _rows_of_lanes(hidden: int, lanes: int) -> np.ndarray:
-    return np.bincount(gate_rows(hidden, lanes)[0], minlength=lanes)
+def _rows_of_slots(hidden: int, lanes: int, slots: int) -> np.ndarray:
+    """Count the rows of every slot that has any."""
+    return np.unique(slot_rows(gate_rows(hidden, lanes), slots)[0], return_counts=True)[1]

@@ -9,6 +9,7 @@ from gatewright.progress import Progress, silent
 from gatewright.sw.compress.distillation import Distillation
 from gatewright.sw.compress.pattern import balanced_mask
 from gatewright.sw.models import FloatModel, LstmClassifier
+from gatewright.sw.rows import word_slots
 from gatewright.sw.settings import CompressSettings
 from gatewright.sw.tasks import Task
 from gatewright.sw.training import fit
@@ -35,6 +36,7 @@ def prune(
     network = copy.deepcopy(dense.network)
     distillation = Distillation(dense, settings)
     matrices = network.gate_matrices
+    slots = word_slots(settings.weight_bits)
     masks = [torch.ones_like(matrix, dtype=torch.bool) for matrix in matrices]
 
     @torch.no_grad()
@@ -44,7 +46,7 @@ def prune(
             matrix.mul_(kept)
             if before < PRUNING_SHARE:
                 density = scheduled_density(settings.density, done)
-                matrix.mul_(kept.copy_(balanced_mask(matrix, settings.lanes, density)))
+                matrix.mul_(kept.copy_(balanced_mask(matrix, settings.lanes, density, slots)))
 
     fit(
         dense,

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from gatewright.progress import Progress, silent
-from gatewright.sw.bundle import Bundle, Head, LstmLayer, Matrix
+from gatewright.sw.bundle import Bundle, Head, LstmLayer, Matrix, Product
 from gatewright.sw.compress.distillation import Distillation
 from gatewright.sw.integer import evaluate, run_head, run_layer
 from gatewright.sw.models import FloatModel, LstmClassifier, last_steps
-from gatewright.sw.numbers import ACCUMULATOR, GATE, STATE, Fixed, hidden_format
+from gatewright.sw.numbers import ACCUMULATOR, GATE, MAX_ALIGNMENT, STATE, Fixed, hidden_format
 from gatewright.sw.settings import CompressSettings
 from gatewright.sw.tasks import Task
 from gatewright.sw.training import fit
@@ -35,6 +35,23 @@ def best_format(values: np.ndarray, bits: int) -> Fixed:
     widest = int(np.floor(np.log2(((1 << (bits - 1)) - 1) / largest)))
     formats = [Fixed(bits, min(_FINEST, widest + finer)) for finer in range(_CANDIDATES)]
     return min(formats, key=lambda f: float(np.square(f.real(f.quantise(values)) - values).sum()))
+
+
+def alignable_formats(*parts: tuple[Fixed, Fixed]) -> list[Fixed]:
+    """Make weight formats coarser where their products are too fine to be aligned with the coarsest ones.
+
+    Parameters
+    ----------
+    *parts : pair of Fixed
+        Format of a matrix, and of the vectors that it takes.
+
+    Returns
+    -------
+    list of Fixed
+        The format of each matrix, with as many bits.
+    """
+    finest = MAX_ALIGNMENT + min(weights.frac + source.frac for weights, source in parts)
+    return [Fixed(weights.bits, min(weights.frac, finest - source.frac)) for weights, source in parts]
 
 
 class QuantisedLstm(nn.Module):
@@ -63,6 +80,10 @@ class QuantisedLstm(nn.Module):
         self.masters = nn.ParameterDict({k: nn.Parameter(v.detach().clone()) for k, v in masters.items()})
         self.input_format = input_format
         self.formats = {name: best_format(self._array(name), weight_bits[name]) for name in MATRICES}
+        self.formats["input"], self.formats["recurrent"] = alignable_formats(
+            (self.formats["input"], input_format),
+            (self.formats["recurrent"], hidden_format(input_format.bits)),
+        )
         self._kept = {name: self.masters[name].detach() != 0 for name in ("input", "recurrent")}
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
@@ -201,5 +222,5 @@ class _Linear(torch.autograd.Function):
         return None, grad @ _real(ctx.head.matrix), grad.T @ hidden, grad.sum(dim=0)
 
 
-def _real(matrix: Matrix) -> Tensor:
-    return torch.from_numpy(matrix.values) * matrix.format.lsb
+def _real(product: Product) -> Tensor:
+    return torch.from_numpy(product.real()).float()

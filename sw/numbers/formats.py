@@ -78,6 +78,9 @@ STATE = Fixed(16, 11)
 GATE = Fixed(16, 15)
 """Gate outputs σ and tanh: a range of ±1."""
 
+MAX_ALIGNMENT = 10
+"""Largest left shift that brings the products of one matrix to the scale of an accumulator, in bits."""
+
 
 def hidden_format(activation_bits: int) -> Fixed:
     """Format of the hidden vector, which lies in (-1, 1) by construction: all bits but the sign are fractional."""

@@ -51,6 +51,7 @@ def test_help_lists_the_steps():
         "compile",
         "verilog",
         "synth",
+        "estimate",
         "cosim",
         "report",
         "demo",
@@ -116,7 +117,7 @@ def test_a_step_names_the_one_that_it_needs(tmp_path, recordings):
     invoke("train", "--run", folder, "--task", recordings, "--hidden", "8", "--epochs", "1")
     assert "gatewright compress" in invoke("compile", "--run", folder, status=2)
     assert "gatewright compile" in invoke("verilog", "--run", folder, status=2)
-    assert "gatewright verilog" in invoke("synth", "--run", folder, status=2)
+    assert "gatewright compile" in invoke("synth", "--run", folder, status=2)
     assert "gatewright compile" in invoke("cosim", "--run", folder, status=2)
     invoke("report", "--run", folder)
     summary = json.loads((folder / "summary.json").read_text())
@@ -135,7 +136,7 @@ def test_a_step_names_the_one_that_it_needs(tmp_path, recordings):
         (["compress", "--lanes", "24"], "lanes must be a power of two"),
         (["demo", "--cell-lanes", "64"], "cell_lanes must be a power of two from 1 to 8"),
         (["demo", "--density", "0"], "density must be from"),
-        (["bench", "nothing"], "known are sim, golden, train"),
+        (["bench", "nothing"], "known are cycles, hw, hw-large, hw-wide, place, sim, golden, train"),
     ],
 )
 def test_bad_values_are_refused_by_name(run, tmp_path, arguments, message):

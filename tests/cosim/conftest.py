@@ -19,8 +19,11 @@ def config():
         activation_bits=16,
         weight_depth=1024,
         index_depth=512,
-        accumulator_rows=8,
+        column_depth=64,
+        accumulator_rows=16,
         activation_depth=64,
+        bias_depth=16,
+        state_depth=16,
     )
 
 
@@ -40,5 +43,5 @@ def sequences(bundle):
 def compiled(bundle, config):
     """The model by mode, with every kind of result."""
     return {
-        mode: compile_bundle(bundle, config, mode=mode, hidden_results=True) for mode in ("dense", "sparse")
+        mode: compile_bundle(bundle, config, mode=mode, hidden_results="all") for mode in ("dense", "sparse")
     }

@@ -14,12 +14,12 @@ class Builder:
         self.builds = 0
         self.fails = False
 
-    def build(self, *, build_dir, log_file, **_):
+    def build(self, *, build_dir, log_file, hdl_toplevel, **_):
         self.builds += 1
         log_file.write_text("first line\nlast words\n")
         if self.fails:
             raise RuntimeError("command failed")
-        (build_dir / simulator.TOP).write_text("program")
+        (build_dir / hdl_toplevel).write_text("program")
 
 
 @pytest.fixture
@@ -52,7 +52,8 @@ def test_everything_that_matters_is_in_the_key(builder, monkeypatch, tmp_path):
     harness.write_text("module gatewright_harness; endmodule")
     monkeypatch.setattr(simulator, "HARNESS", harness)
     entries.add(simulator.build_verilog("module a; endmodule", PARAMETERS))
-    assert len(entries) == builder.builds == 6
+    entries.add(simulator.build_verilog("module a; endmodule", PARAMETERS, top="a"))
+    assert len(entries) == builder.builds == 7
 
 
 def test_failed_build_shows_the_log_and_is_not_cached(builder):

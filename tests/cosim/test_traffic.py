@@ -1,9 +1,16 @@
 import numpy as np
 import pytest
 
-from gatewright.cosim.traffic import JobFile, cycle_limit, harness_parameters, load_payloads, read_log
+from gatewright.cosim.traffic import (
+    JobFile,
+    cycle_limit,
+    harness_parameters,
+    input_payloads,
+    load_payloads,
+    read_log,
+)
 from gatewright.errors import DataError, ToolError
-from gatewright.hw.interface import COUNTERS, JOB, LOAD, RESULT, ErrorCode
+from gatewright.hw.interface import COUNTERS, JOB, LOAD, RESULT, ErrorCode, element
 
 INPUT, RESULT_KIND, COUNTERS_KIND, DONE = 1, 2, 3, 4
 
@@ -17,26 +24,37 @@ def counter_entries(values):
     return [(COUNTERS_KIND, packed >> 32 * k & 0xFFFFFFFF) for k in range(COUNTERS.size // 32)]
 
 
-def test_job_file(tmp_path):
-    job = JobFile(gaps=0.5, stalls=0.25)
+def test_job_file(tmp_path, config):
+    job = JobFile(config, gaps=0.5, stalls=0.25)
     job.load(np.array([[0x10020003, 0xFF]], dtype=np.uint32), limit=9)
-    job.run(np.array([[1, -1], [2, -128]]), limit=1 << 40, fresh=False)
+    job.run(np.array([[1, -1], [2, -32768]]), limit=1 << 40, fresh=False, skip=True)
+    job.run(np.array([[7]]), limit=8)
     job.write(tmp_path / "0.job")
     words = np.fromfile(tmp_path / "0.job", dtype=">u8").tolist()
-    head, load, payload, run, start, *elements, end = words
+    head, *words = words
     assert (head >> 32, bool(head & 0xFFFFFFFF)) == (64 << 8 | 128, True)
-    assert load == 1 << 56 | 1 << 32 | 9
-    assert payload == LOAD.const({"data": 0xFF, "address": {"offset": 3, "lane": 2, "region": 1}}).as_bits()
-    assert run == 2 << 56 | 4 << 32 | 0xFFFFFFFF
-    assert start == JOB.const({"steps": 2, "fresh": 0}).as_bits()
-    assert [word & 0xFF for word in elements] == [1, 255, 2, 128]
-    assert end == 0
+    payload = LOAD.const({"data": 0xFF, "address": {"offset": 3, "lane": 2, "region": 1}}).as_bits()
+    assert words[:3] == [1 << 56 | 1, 9, payload]
+    job = JOB.const({"steps": 2, "fresh": 0, "skip": 1}).as_bits()
+    assert words[3:6] == [2 << 56 | 4, 0xFFFFFFFF, job]
+    assert words[6:10] == [1, 0xFFFF, 2, 1 << 16 | 0x8000]
+    job = JOB.const({"steps": 1, "fresh": 1, "skip": 0}).as_bits()
+    assert words[10:] == [2 << 56 | 1, 8, job, 1 << 16 | 7, 0]
+
+
+def test_input_payloads_mark_the_end_of_the_sequence():
+    views = [
+        element(8).from_bits(int(payload)) for payload in input_payloads(np.array([[1, -2], [3, -4]]), 8)
+    ]
+    assert [view["data"] for view in views] == [1, -2, 3, -4]
+    assert [view["last"] for view in views] == [0, 0, 0, 1]
+    assert len(input_payloads(np.zeros((0, 2), dtype=int), 8)) == 0
 
 
 @pytest.mark.parametrize("rates", [{"gaps": 1.0}, {"stalls": -0.1}])
-def test_job_file_refuses_rates(rates):
+def test_job_file_refuses_rates(rates, config):
     with pytest.raises(DataError, match="must be from 0 to below 1"):
-        JobFile(**rates)
+        JobFile(config, **rates)
 
 
 def test_load_payloads_cover_the_image(compiled):
@@ -47,12 +65,12 @@ def test_load_payloads_cover_the_image(compiled):
 
 
 def test_log_file(tmp_path, config):
-    counters = {"cycles": 1 << 31, "matrix": 2, "drain": 3, "input_wait": 4, "output_wait": 5}
+    counters = {name: number << 27 for number, (name, _) in enumerate(COUNTERS, 1)}
     words = log_words(
         (DONE, 44),
-        (INPUT, 0x8000),
+        (INPUT, element(16).const({"data": -32768, "last": 0}).as_bits()),
         (RESULT_KIND, RESULT.const({"data": -5, "last": 0}).as_bits()),
-        (INPUT, 0x7FFF),
+        (INPUT, element(16).const({"data": 32767, "last": 1}).as_bits()),
         (RESULT_KIND, RESULT.const({"data": 1 << 30, "last": 1}).as_bits()),
         *counter_entries(counters),
         (DONE, 1 << 48 | int(ErrorCode.STEPS) << 32 | 77),
@@ -74,14 +92,15 @@ def test_incomplete_log_file(tmp_path, config, entries):
         read_log(tmp_path / "0.seen", config)
 
 
-def test_limit_is_beyond_any_working_accelerator(compiled):
+@pytest.mark.parametrize("mode", ["dense", "sparse"])
+def test_limit_is_beyond_any_working_accelerator(compiled, mode):
     # One multiply-accumulate per lane and cycle, twice over for stalls, is the least that must be allowed.
-    entries = compiled["dense"].image.weights.shape[1]
-    assert cycle_limit(compiled["dense"], 10) > 2 * 10 * entries
+    words = compiled[mode].image.weights.shape[1]
+    assert cycle_limit(compiled[mode], 10) > 2 * 10 * words
 
 
 def test_harness_parameters(config):
     parameters = harness_parameters(config)
-    assert parameters["INPUT_BITS"] == config.activation_bits
+    assert parameters["INPUT_BITS"] == config.activation_bits + 1
     assert parameters["RESULT_BITS"] == RESULT.size
     assert 1 << parameters["ERROR_BITS"] > max(ErrorCode)

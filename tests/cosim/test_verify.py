@@ -3,11 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gatewright.cosim import verify as module
 from gatewright.cosim.golden import Golden
-from gatewright.cosim.verify import verify
-from gatewright.errors import DataError
+from gatewright.cosim.verify import Measurement, measure, verify
+from gatewright.cosim.workloads import random_inputs
+from gatewright.errors import ConfigError, DataError, ToolError
 from gatewright.hw.interface import COUNTERS
-from gatewright.hw.ops import Opcode
+from gatewright.hw.ops import Opcode, When
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +25,13 @@ def verified(compiled, sequences, told):
         "dense": verify(compiled["dense"], sequences, progress=lambda *what: told.append(what)),
         "sparse": verify(compiled["sparse"], sequences, stalls=True, seed=3),
     }
+
+
+def corrupted(compiled):
+    """The model with one wrong weight."""
+    weights = compiled.image.weights.copy()
+    weights[2, 4] ^= 0x40
+    return replace(compiled, image=replace(compiled.image, weights=weights))
 
 
 @pytest.mark.parametrize("mode", ["dense", "sparse"])
@@ -44,6 +53,8 @@ def test_counters(verified, sequences):
     assert found.counters.keys() == {name for name, _ in COUNTERS}
     assert all(len(values) == len(sequences) for values in found.counters.values())
     assert found.steps == [1, 7, 2]
+    assert found.counters["inputs"] == [x.size for x in sequences]
+    assert found.counters["zero_inputs"] == [np.count_nonzero(x == 0) for x in sequences]
     assert found.cycles_per_step == sum(found.counters["cycles"]) / 10
     assert found.simulated_cycles > sum(found.counters["cycles"])
     assert found.simulated_cycles_per_second == found.simulated_cycles / found.wall_seconds
@@ -55,26 +66,79 @@ def test_full_rate_multiplies_in_every_cycle_of_the_matrix_engine(verified, comp
     assert verified["dense"].counters["matrix"] == [count // config.lanes for count in macs]
 
 
+def test_pieces_of_a_stream_equal_the_whole(compiled, bundle):
+    x = random_inputs(4, bundle, 9)
+    whole = verify(compiled["dense"], [x])
+    pieces = verify(compiled["dense"], [x[:4], x[4:5], x[5:]], fresh=False, skip=True)
+    assert (whole.mismatches, pieces.mismatches) == (0, 0)
+    hidden = [
+        compiled["dense"].split_results(results, steps)[0]
+        for found in (whole, pieces)
+        for results, steps in zip(found.results, found.steps, strict=True)
+    ]
+    assert np.array_equal(hidden[0], np.concatenate(hidden[1:]))
+
+
+def test_models_share_one_simulation(compiled, bundle, config, verified, sequences, monkeypatch):
+    runs = []
+    simulate = module.simulator.simulate
+    monkeypatch.setattr(module.simulator, "simulate", lambda *a, **k: runs.append(a) or simulate(*a, **k))
+    x = random_inputs(6, bundle, 5, zeros=0.8)
+    wanted = [
+        Measurement(compiled["dense"], sequences),
+        Measurement(compiled["sparse"], [x]),
+        Measurement(compiled["sparse"], [x], skip=True),
+    ]
+    plain, sparse, skipping = measure(config, wanted)
+    assert len(runs) == 1
+    assert plain.counters == verified["dense"].counters
+    assert np.array_equal(sparse.results[0], skipping.results[0])
+    assert skipping.counters["skipped"] > sparse.counters["skipped"] == [0]
+    assert skipping.counters["matrix"] < sparse.counters["matrix"]
+    assert plain.simulated_cycles == skipping.simulated_cycles
+
+
+def test_measuring_refuses_models_of_other_configurations(compiled, config, sequences):
+    other = replace(config, program_depth=64)
+    with pytest.raises(ConfigError, match="model 0 is compiled for another"):
+        measure(other, [Measurement(compiled["dense"], sequences)])
+    with pytest.raises(DataError, match="at least one model"):
+        measure(config, [])
+
+
+def test_measuring_a_wrong_accelerator_is_an_error(compiled, config, sequences, monkeypatch):
+    save = module.Recordings.save
+    monkeypatch.setattr(
+        module.Recordings,
+        "save",
+        lambda self, folder: save(replace(self, loaded=corrupted(self.loaded)), folder),
+    )
+    with pytest.raises(ToolError, match="disagree on model 0"):
+        measure(config, [Measurement(compiled["dense"], sequences[1:2])])
+
+
 def test_corrupted_weight_is_found(compiled, sequences):
-    image = compiled["dense"].image
-    weights = image.weights.copy()
-    weights[2, 4] ^= 0x40
-    corrupted = replace(compiled["dense"], image=replace(image, weights=weights))
-    found = verify(corrupted, sequences[:2], model=compiled["dense"])
+    found = verify(corrupted(compiled["dense"]), sequences[1:], model=compiled["dense"])
     assert 0 < found.mismatches <= found.integers_compared
-    assert "sequence 0, step 0, hidden unit" in found.report
+    assert "sequence 0, step 1, output" in found.report
     assert "(0x" in found.report
 
 
-def test_hang_ends_and_is_reported(compiled, sequences):
+def test_endless_job_ends_and_the_next_is_right(compiled, sequences):
     image = compiled["dense"].image
-    program = list(image.program)
-    assert program[0].opcode == Opcode.INPUT
-    program[0] = replace(program[0], arguments={**program[0].arguments, "count": 6})
-    hungry = replace(compiled["dense"], image=replace(image, program=tuple(program)))
-    found = verify(hungry, sequences[:1], model=compiled["dense"])
+    # In all steps but the last, a product of far too many columns.
+    program = [
+        replace(op, arguments={**op.arguments, "columns": 0xFFFF})
+        if op.opcode == Opcode.MATVEC and op.when == When.NOT_LAST
+        else op
+        for op in image.program
+    ]
+    endless = replace(compiled["dense"], image=replace(image, program=tuple(program)))
+    found = verify(endless, [sequences[2], sequences[0]], model=compiled["dense"])
     assert found.mismatches > 0
-    assert "no end within" in found.report
+    assert "sequence 0: no end within" in found.report
+    assert "sequence 1" not in found.report
+    assert np.array_equal(found.results[1], Golden(compiled["dense"]).run(sequences[0]))
 
 
 def test_progress_counts_sequences(verified, told):

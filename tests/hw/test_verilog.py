@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from gatewright.cosim.toolchain import lint
 from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.fpga.verilog import TOP, emit, emit_component
+from gatewright.hw.fpga.verilog import AXI_TOP, TOP, emit, emit_axi, emit_component
 from gatewright.hw.fpga.yosys import run_yosys
 from gatewright.hw.interface import COUNTERS, LOAD_ADDRESS, ErrorCode
 from gatewright.hw.ops import ARGUMENTS, HEADER_LAYOUT, Opcode
@@ -64,11 +64,12 @@ class Store(wiring.Component):
 def test_memories_of_zeros_are_loops_left_out_of_synthesis():
     text = emit_component(Store([1, 2, 3, 4, 5, 6, 7, 0]), "store")
     loops = re.findall(
-        r"`ifndef SYNTHESIS\n  initial begin : fill\d+\n    integer k;\n    for .* \w+\[k\] = 4'h0;\n  end\n`endif",
+        r"`ifndef SYNTHESIS\n  initial begin : fill\d+\n    integer entry;\n"
+        r"    for .* \w+\[entry\] = 4'h0;\n  end\n`endif",
         text,
     )
     assert len(loops) == 1
-    assert "k < 8;" in loops[0]
+    assert "entry < 8;" in loops[0]
     assert "= 4'h7;" in text
 
 
@@ -114,7 +115,7 @@ def test_header_gives_configuration_and_layouts(verilog):
     header = verilog.partition("/* verilator")[0]
     configuration = re.search(r"Configuration: (.*)", header)[1]
     assert AcceleratorConfig.from_json(json.loads(configuration)) == CONFIG
-    assert re.search(r"input  \[7:0\] +signed +i__payload", header)
+    assert re.search(r"input  \[8:0\] +unsigned +i__payload\n//     \[7:0\] +signed +data\n", header)
     assert re.search(rf"output \[{COUNTERS.size - 1}:0\] +unsigned counters", header)
     lane = LOAD_ADDRESS["lane"]
     low = 32 + lane.offset
@@ -140,3 +141,27 @@ def test_yosys_reads_it(verilog):
 
 def test_verilator_has_no_complaint(verilog):
     assert lint(verilog, TOP) == []
+
+
+def test_axi_top_has_the_names_that_tools_look_for():
+    text = emit_axi(CONFIG)
+    ports = re.search(rf"^module {AXI_TOP}\(([^)]*)\);", text, re.MULTILINE)[1].replace("\n", "").split(", ")
+    lite = {
+        "aw": ("addr", "prot", "valid", "ready"),
+        "w": ("data", "strb", "valid", "ready"),
+        "b": ("resp", "valid", "ready"),
+        "ar": ("addr", "prot", "valid", "ready"),
+        "r": ("data", "resp", "valid", "ready"),
+    }
+    expected = ["aclk", "aresetn"]
+    expected += [f"s_axi_{channel}{name}" for channel, names in lite.items() for name in names]
+    expected += [f"{side}_axis_t{name}" for side in "sm" for name in ("data", "valid", "ready", "last")]
+    assert sorted(ports) == sorted(expected)
+    assert lint(text, AXI_TOP) == []
+    header = text.partition("/* verilator")[0]
+    assert re.search(r"0x00c ro STATUS\n//     \[0:0\] +unsigned busy\n", header)
+    assert "besides clk" not in header
+
+
+def test_the_style_of_memories_is_the_only_attribute(verilog):
+    assert set(re.findall(r"\(\* (\w+)", verilog)) == {"ram_style"}

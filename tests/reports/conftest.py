@@ -36,7 +36,13 @@ def compile_rows():
     return [
         row("stored_bits", "bits", bits, density=0.25, mode=mode, memory=memory)
         for mode in MODES
-        for memory, bits in (("weight", 8000), ("index", 4000), ("bias", 512), ("program", 640))
+        for memory, bits in (
+            ("weight", 8000),
+            ("index", 4000),
+            ("column", 200),
+            ("bias", 512),
+            ("program", 640),
+        )
     ]
 
 
@@ -59,7 +65,9 @@ def cosim_rows(mismatches=0):
             row("mismatches", "integers", mismatches, pair="golden = RTL", **place),
             row("counter", "cycles", 10 * cycles, counter="cycles", **place),
             row("counter", "cycles", 800, counter="matrix", **place),
-            row("counter", "cycles", 100, counter="drain", **place),
+            row("counter", "cycles", 550, counter="drain", **place),
+            row("counter", "cycles", 123, counter="chain_wait", **place),
+            row("counter", "cycles", 130, counter="inputs", **place),
         ]
     return rows
 
@@ -72,6 +80,24 @@ def synthesis_rows():
         row("luts", "count", 3456),
         row("flip_flops", "count", 789),
     ]
+
+
+def placement_rows():
+    """Three seeds on one device, one on another."""
+    rows = []
+    for device, megahertz, luts in (
+        ("ecp5-85k", 118.0, 5000),
+        ("ecp5-85k", 112.5, 5010),
+        ("ecp5-85k", 90.0, 5100),
+        ("ecp5-25k", 101.0, 4900),
+    ):
+        where = {"device": device, "package": "CABGA381", "speed": "6"}
+        rows += [
+            row("placed_frequency", "MHz", megahertz, **where),
+            row("placed_multipliers", "count", 24, available=156, **where),
+            row("placed_luts", "count", luts, available=83640, **where),
+        ]
+    return rows
 
 
 SUMMARY = {
@@ -94,7 +120,7 @@ def make_run(tmp_path):
             "compress": compress_rows(),
             "compile": compile_rows(),
             "cosim": cosim_rows(),
-            "synth": synthesis_rows(),
+            "synth": synthesis_rows() + placement_rows(),
             "summary": SUMMARY,
         }
         for name, content in (files | replaced).items():

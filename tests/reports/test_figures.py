@@ -5,8 +5,8 @@ from gatewright.reports.run import Compression, Execution, Simulation, Training
 from gatewright.reports.style import style, to_svg
 
 
-def execution(cycles, busy=50.0, counters=None, total=None):
-    return Execution(cycles, busy, counters or {}, total, 10, 1)
+def execution(cycles, busy=50.0, counters=None):
+    return Execution(cycles, busy, counters or {}, 10, 1)
 
 
 def texts(figure):
@@ -44,22 +44,34 @@ def test_cycles_and_ideal():
     assert "100.0" in drawn
 
 
-def test_breakdown_accounts_for_every_cycle():
+def bars(figure, label):
+    """The bars of one label, as (bottom, top, width)."""
+    (container,) = [each for each in figure.axes[0].containers if each.get_label() == label]
+    return [(bar.get_y(), bar.get_y() + bar.get_height(), bar.get_width()) for bar in container]
+
+
+def test_activity_lies_inside_the_cycles_of_its_model():
     executions = {
-        (1.0, "dense"): execution(100, counters={"matrix": 70, "drain": 20, "new": 4}, total=100),
-        (1.0, "sparse"): execution(100, counters={"matrix": 70, "drain": 50}, total=100),
-        (0.5, "sparse"): execution(100),
+        (1.0, "dense"): execution(100, counters={"matrix": 70, "drain": 50, "chain_wait": 9}),
+        (0.5, "sparse"): execution(40, counters={"matrix": 39}),
     }
-    assert figures.breakdown(Simulation(executions, [])) == {
-        (1.0, "dense"): {"matrix engine": 70, "drain and cell unit": 20, "new": 4, figures.REST_NAME: 6},
-        (1.0, "sparse"): {"matrix engine": 70, "drain and cell unit": 50, figures.REST_NAME: 0},
-    }
+    with style():
+        figure = figures.activity_figure(Simulation(executions, []))
+        drawn = texts(figure)
+    assert {"100.0", "40.0", "matrix engine", "drain and cell unit"} <= set(drawn)
+    whole = [bar for container in figure.axes[0].containers[:2] for bar in container]
+    assert [bar.get_width() for bar in whole] == [100, 40]
+    matrix, drain = bars(figure, "matrix engine"), bars(figure, "drain and cell unit")
+    assert [[width for *_, width in unit] for unit in (matrix, drain)] == [[70, 39], [50, 0]]
+    for bar, upper, lower in zip(whole, matrix, drain, strict=True):
+        assert bar.get_y() < upper[0] < upper[1] < lower[0] < lower[1] < bar.get_y() + bar.get_height()
 
 
 def test_stacked_bars_end_at_their_total():
-    bars = {(1.0, "dense"): {"a": 3.0, "b": 4.0}, (0.5, "sparse"): {"b": 2.0}}
     with style():
-        figure = figures.breakdown_figure(bars)
+        figure = figures.storage_figure(
+            {(1.0, "dense"): {"a": 3000, "b": 4000}, (0.5, "sparse"): {"b": 2000}}
+        )
         drawn = texts(figure)
     ends = sorted(patch.get_x() + patch.get_width() for patch in figure.axes[0].patches)
     assert ends == [0.0, 2.0, 3.0, 7.0]
@@ -75,7 +87,19 @@ def test_storage_in_thousands():
 @pytest.mark.parametrize("name", ["$x^2", "a_b", "<script>", "--"])
 def test_names_are_drawn_as_they_are(name):
     with style():
-        figure = figures.breakdown_figure({(1.0, "dense"): {name: 1.0}})
+        figure = figures.storage_figure({(1.0, "dense"): {name: 1.0}})
         svg = to_svg(figure)
     assert name in texts(figure)
     assert "<script>" not in svg
+
+
+def test_busy_shares_of_both_modes():
+    shares = {"large": {"sparse": 95.25}, "small": {"dense": 60.5, "sparse": 30.0}}
+    with style():
+        figure = figures.busy_figure(shares)
+        drawn = texts(figure)
+    assert {"95.2", "60.5", "30.0", "large", "small", "dense", "sparse"} <= set(drawn)
+    (large, small), (dense,) = bars(figure, "sparse"), bars(figure, "dense")
+    assert [width for *_, width in (large, small, dense)] == [95.25, 30.0, 60.5]
+    assert large[1] < 0.5 < min(small[0], dense[0])
+    assert small[1] <= dense[0] or dense[1] <= small[0]

@@ -84,6 +84,41 @@ def test_page_is_self_contained(make_run):
     assert not {"script", "img", "iframe", "link"} & set(page.tags)
 
 
+def test_counters_are_in_tables_of_cycles_and_of_events(make_run, cosim):
+    place = {"density": 0.25, "mode": "sparse"}
+    rows = [*cosim(make_run), Row("counter", "cycles", 70, {"counter": "brand_new", **place})]
+    text = read(write_report(make_run(cosim=rows))).text
+    cycles, _, events = text.partition("Events, per step:")
+    assert (
+        "density mode cycles per step matrix engine drain and cell unit waiting for a vector brand_new"
+        in cycles
+    )
+    assert "25 % dense 400.0 80.0 55.0 12.3 –" in cycles
+    assert "25 % sparse 100.0 80.0 55.0 12.3 7.0" in cycles
+    assert "density mode elements of x" in events
+    assert "25 % sparse 13.0" in events
+
+
+def test_counters_may_be_missing(make_run, cosim):
+    rows = [row for row in cosim(make_run) if row.name != "counter"]
+    folder = make_run(cosim=rows)
+    assert "No performance counters are recorded." in read(write_report(folder)).text
+    assert not (folder / "figures" / "activity.png").exists()
+
+
+def test_placements_are_called_estimates(make_run):
+    text = read(write_report(make_run())).text
+    assert "on ecp5-85k, CABGA381, speed 6: 112.5 MHz, the median of 3 seeds. An estimate" in text
+    assert "used (estimate) available" in text
+    assert "look-up tables, 4 inputs 5,010 83,640" in text
+
+
+def test_placements_may_be_missing(make_run):
+    page = read(write_report(make_run(synth=[Row("luts", "count", 3456)])))
+    assert "3,456" in page.text
+    assert "MHz" not in page.text
+
+
 def test_same_rows_same_bytes(make_run):
     folder = make_run()
     write_report(folder)

@@ -14,7 +14,13 @@ def test_typed_figures(make_run):
     assert run.training.progress == [(1.0, 91), (2.0, 92), (3.0, 93)]
     assert list(run.compression.accuracy.items()) == [(1.0, 98.0), (0.25, 97.25), (0.125, 97.125)]
     assert [(p.density, p.kept, p.per_lane) for p in run.compression.patterns][1] == (0.25, 0.25, 4.0)
-    assert run.storage[0.25, "sparse"] == {"weight": 8000, "index": 4000, "bias": 512, "program": 640}
+    assert run.storage[0.25, "sparse"] == {
+        "weight": 8000,
+        "index": 4000,
+        "column": 200,
+        "bias": 512,
+        "program": 640,
+    }
     assert run.synthesis.sums == {"multipliers": 6, "block_ram": 12, "luts": 3456, "flip_flops": 789}
     assert run.synthesis.cells == {"MULT18X18D": 6}
     assert run.summary["task"] == "spoken digits"
@@ -24,10 +30,19 @@ def test_executions(make_run):
     executions = read_run(make_run()).simulation.executions
     assert list(executions) == [(0.25, "dense"), (0.25, "sparse")]
     sparse = executions[0.25, "sparse"]
-    assert (sparse.cycles_per_step, sparse.total, sparse.steps, sparse.recordings) == (100, 100, 10, 2)
-    assert sparse.counters == {"matrix": 80, "drain": 10}
+    assert (sparse.cycles_per_step, sparse.steps, sparse.recordings) == (100, 10, 2)
+    assert sparse.counters == {"matrix": 80, "drain": 55, "chain_wait": 12.3, "inputs": 13}
     assert sparse.ideal == pytest.approx(80)
     assert executions[0.25, "dense"].ideal == pytest.approx(80)
+
+
+def test_placements_are_grouped_by_device(make_run):
+    large, small = read_run(make_run()).synthesis.placements
+    assert (large.device, small.device) == ("ecp5-85k, CABGA381, speed 6", "ecp5-25k, CABGA381, speed 6")
+    assert large.megahertz == [118, 112.5, 90]
+    assert (large.median, small.median) == (112.5, 101)
+    assert large.used == {"multipliers": 24, "luts": 5010}
+    assert large.available == {"multipliers": 156, "luts": 83640}
 
 
 def test_steps_that_have_not_been_run_are_none(make_run):
@@ -87,6 +102,11 @@ def test_verdict_of_rows(make_run, tmp_path):
         ("cosim", Row("mismatches", "integers", 1, {"pair": "a", "density": "x"}), "number, not 'x'"),
         ("cosim", Row("mismatches", "integers", 0.5, {"pair": "a"}), "whole number, not 0.5"),
         ("cosim", Row("mismatches", "integers", True, {"pair": "a"}), "finite number, at least 0, not True"),
+        (
+            "synth",
+            Row("placed_frequency", "MHz", 99.0, {"device": "a", "package": "b"}),
+            "parameter 'speed' is missing",
+        ),
         ("synth", Row("cells", "count", 3, []), "must be objects"),  # type: ignore[arg-type]
         ("synth", Row(["cells"], "count", 3, {"type": "x"}), "must be strings"),  # type: ignore[arg-type]
     ],

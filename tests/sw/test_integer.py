@@ -8,8 +8,8 @@ from gatewright.cosim.workloads import random_bundle, random_inputs
 from gatewright.errors import DataError
 from gatewright.sw import integer
 from gatewright.sw.bundle import Matrix
-from gatewright.sw.integer import evaluate, matvec, run_integer, run_layer
-from gatewright.sw.numbers import STATE, Fixed, reference
+from gatewright.sw.integer import evaluate, matvec, run_head, run_integer, run_layer
+from gatewright.sw.numbers import STATE, Fixed, reference, round_shift
 from gatewright.sw.tasks import Split
 
 
@@ -24,6 +24,13 @@ from gatewright.sw.tasks import Split
         {"frac": 9},
         {"frac": 3},
         {"hidden": 1, "lanes": 4, "inputs": 1},
+        {"weight_bits": 2},
+        {"weight_bits": (4, 2, 8), "rank": 3},
+        {"rank": 1, "activation_bits": 16},
+        {"projection": 7, "weight_bits": 4},
+        {"projection": 7, "rank": 4, "layers": 3},
+        {"projection": 7, "rank": 4, "layers": 2, "activation_bits": 16},
+        {"classes": 0, "unbalanced": 0.8},
     ],
 )
 def test_every_integer_equals_the_reference(options):
@@ -35,6 +42,36 @@ def test_every_integer_equals_the_reference(options):
             expected = reference.run(bundle, x.tolist())
             assert hidden[k].tolist() == expected.hidden, f"sequence {k}, seed {seed}"
             assert logits[k].tolist() == expected.logits, f"sequence {k}, seed {seed}"
+
+
+def test_a_low_rank_head_equals_the_reference():
+    bundle = random_bundle(4, rank=4)
+    product = bundle.layers[0].recurrent
+    second = Matrix(product.second.values[:3], product.second.format)
+    head = dataclasses.replace(bundle.head, matrix=dataclasses.replace(product, second=second))
+    bundle = dataclasses.replace(bundle, head=head)
+    x = random_inputs(4, bundle, 5)
+    assert run_integer(bundle, [x])[1][0].tolist() == reference.run(bundle, x.tolist()).logits
+
+
+def test_logits_of_every_step():
+    bundle = random_bundle(4, projection=5)
+    x = random_inputs(4, bundle, 5)
+    logits = run_head(bundle.head, torch.from_numpy(run_integer(bundle, [x])[0][0]))
+    assert logits.tolist() == reference.run(bundle, x.tolist(), every_step=True).logits
+
+
+def test_the_trace_holds_h_and_y():
+    bundle = random_bundle(4, projection=5)
+    layer = bundle.layers[0]
+    x = torch.from_numpy(random_inputs(4, bundle, 3))[:, None].int()
+    trace = run_layer(layer, x)
+    assert (trace.hidden.shape, trace.output.shape) == ((3, 1, 12), (3, 1, 5))
+    sums = matvec(layer.projection.matrix, layer.hidden_format, trace.hidden)
+    y = layer.output_format.saturate(round_shift(sums.numpy(), layer.projection_shift))
+    assert trace.output.numpy().tolist() == y.tolist()
+    plain = run_layer(random_bundle(4).layers[0], x)
+    assert plain.output is plain.hidden
 
 
 def test_the_cell_state_saturates_like_the_reference():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gatewright.sw.rows import gate_rows, plain_rows
+from gatewright.sw.rows import gate_rows, plain_rows, slot_rows, word_slots
 
 
 def test_the_gates_of_a_unit_sit_in_one_quad():
@@ -25,3 +25,20 @@ def test_plain_rows_go_round_the_lanes():
     assert lane.tolist() == [0, 1, 2, 3, 0, 1, 2, 3, 0, 1]
     assert row.tolist() == [0] * 4 + [1] * 4 + [2] * 2
     assert np.array_equal(row * 4 + lane, np.arange(10))
+
+
+def test_rows_go_round_the_slots_of_their_lane():
+    slot, index = slot_rows(plain_rows(10, 2), 4)
+    # Lane 1 holds the odd rows: 1, 3, 5, 7 in its four slots, then 9 in the first again.
+    assert slot[1::2].tolist() == [4, 5, 6, 7, 4]
+    assert index[1::2].tolist() == [0, 0, 0, 0, 1]
+    assert slot[::2].tolist() == [0, 1, 2, 3, 0]
+
+
+def test_one_slot_is_the_lane():
+    for found, expected in zip(slot_rows(gate_rows(6, 8), 1), gate_rows(6, 8), strict=True):
+        assert np.array_equal(found, expected)
+
+
+def test_slots_of_a_word():
+    assert [word_slots(bits) for bits in (8, 4, 2)] == [1, 2, 4]

@@ -25,7 +25,7 @@ def test_nothing_compared_does_not_pass(checker):
 
 
 @pytest.mark.parametrize(
-    ("index", "place"), [(0, "step 0, hidden unit 0"), (14, "step 1, hidden unit 1"), (27, "step 1, logit 1")]
+    ("index", "place"), [(0, "step 0, output 0"), (14, "step 1, output 1"), (27, "step 1, logit 1")]
 )
 def test_names_the_place_of_a_difference(checker, results, index, place):
     got = results.copy()

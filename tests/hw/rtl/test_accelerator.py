@@ -17,17 +17,28 @@ CONFIG = AcceleratorConfig(
     cell_lanes=2,
     weight_depth=256,
     index_depth=256,
-    accumulator_rows=4,
+    accumulator_rows=16,
     activation_depth=64,
     bias_depth=16,
     state_depth=16,
-    program_depth=10,
+    program_depth=24,
 )
 
 
 def expected(compiled, bundle, x):
+    """Give what a fresh sequence sends, from the plain-Python reference."""
     hidden, logits = reference.run(bundle, x.tolist())
-    return [value for step in hidden for value in step] * compiled.hidden_results + logits
+    sent = [value for step in hidden for value in step] if compiled.hidden_results == "all" else []
+    return sent + logits
+
+
+def elements(*sequences):
+    """Give the payloads of the input stream."""
+    return [
+        {"data": value, "last": k == x.size - 1}
+        for x in sequences
+        for k, value in enumerate(x.ravel().tolist())
+    ]
 
 
 class Bench:
@@ -48,9 +59,9 @@ class Bench:
             await ctx.tick().until(dut.load.ready)
         ctx.set(dut.load.valid, 0)
 
-    async def job(self, ctx, steps, fresh=1):
+    async def job(self, ctx, steps, fresh=1, skip=0):
         dut = self.dut
-        ctx.set(dut.job.payload, {"steps": steps, "fresh": fresh})
+        ctx.set(dut.job.payload, {"steps": steps, "fresh": fresh, "skip": skip})
         ctx.set(dut.job.valid, 1)
         await ctx.tick().until(dut.job.ready)
         ctx.set(dut.job.valid, 0)
@@ -64,9 +75,7 @@ class Bench:
         return cycles
 
     def inputs(self, *sequences):
-        self.simulation.source(
-            self.dut.i, [value for x in sequences for value in x.ravel().tolist()], gaps=self.pace
-        )
+        self.simulation.source(self.dut.i, elements(*sequences), gaps=self.pace)
 
     def results(self, count):
         return self.simulation.sink(self.dut.o, count, stalls=self.pace)
@@ -81,26 +90,20 @@ def check(taken, wanted):
 
 
 @pytest.mark.parametrize(
-    ("mode", "cell_lanes", "activation_bits", "layers", "pace"),
+    ("model", "fixed", "mode", "skip", "pace"),
     [
-        ("dense", 1, 8, 1, 1),
-        ("dense", 2, 16, 2, None),
-        ("sparse", 1, 16, 2, None),
-        ("sparse", 2, 8, 1, 2),
+        ({"inputs": 5, "hidden": 7}, {"cell_lanes": 1}, "dense", 0, 1),
+        ({"inputs": 5, "hidden": 7, "layers": 2, "activation_bits": 16}, {}, "dense", 0, None),
+        ({"inputs": 5, "hidden": 7, "kept": 1, "rank": 3}, {}, "sparse", 1, 2),
+        ({"inputs": 9, "hidden": 6, "projection": 4, "weight_bits": (2, 4, 8)}, {}, "dense", 1, None),
+        ({"inputs": 9, "hidden": 6, "unbalanced": 0.7}, {"groups": 2, "cell_lanes": 1}, "sparse", 1, None),
     ],
 )
-def test_sequences_equal_the_reference(mode, cell_lanes, activation_bits, layers, pace):
-    bundle = random_bundle(
-        3,
-        inputs=5,
-        hidden=7,
-        kept=1 if mode == "sparse" else None,
-        activation_bits=activation_bits,
-        layers=layers,
-    )
-    config = replace(CONFIG, cell_lanes=cell_lanes, activation_bits=activation_bits)
-    compiled = compile_bundle(bundle, config, mode=mode, hidden_results=True)
-    sequences = [random_inputs(seed, bundle, steps) for seed, steps in enumerate((3, 1, 2))]
+def test_sequences_equal_the_reference(model, fixed, mode, skip, pace):
+    bundle = random_bundle(3, **model)
+    config = replace(CONFIG, activation_bits=model.get("activation_bits", 8), **fixed)
+    compiled = compile_bundle(bundle, config, mode=mode, hidden_results="all")
+    sequences = [random_inputs(seed, bundle, steps, zeros=0.5) for seed, steps in enumerate((3, 1, 2))]
     wanted = [value for x in sequences for value in expected(compiled, bundle, x)]
 
     bench = Bench(compiled.config, pace=pace)
@@ -108,7 +111,7 @@ def test_sequences_equal_the_reference(mode, cell_lanes, activation_bits, layers
     async def host(ctx):
         await bench.load(ctx, compiled.image.load_words().tolist())
         for x in sequences:
-            await bench.job(ctx, len(x))
+            await bench.job(ctx, len(x), skip=skip)
         await bench.wait(ctx)
         assert ctx.get(bench.dut.error) == ErrorCode.NONE
 
@@ -117,15 +120,16 @@ def test_sequences_equal_the_reference(mode, cell_lanes, activation_bits, layers
     taken = bench.results(len(wanted))
     bench.simulation.run()
     check(taken, wanted)
-    per_job = [len(x) * 7 + 3 for x in sequences]
-    ends = {sum(per_job[:k]) + 7 * (step + 1) for k, x in enumerate(sequences) for step in range(len(x))}
+    size = compiled.output_size
+    per_job = [len(x) * size + 3 for x in sequences]
+    ends = {sum(per_job[:k]) + size * (step + 1) for k, x in enumerate(sequences) for step in range(len(x))}
     ends |= {sum(per_job[: k + 1]) for k in range(len(sequences))}
     assert {k + 1 for k, result in enumerate(taken) if result.last} == ends
 
 
 def test_state_carries_over_from_job_to_job():
-    bundle = random_bundle(4, inputs=3, hidden=6)
-    compiled = compile_bundle(bundle, CONFIG, mode="dense", hidden_results=True, logit_results=False)
+    bundle = random_bundle(4, inputs=3, hidden=6, classes=0)
+    compiled = compile_bundle(bundle, CONFIG, mode="dense", hidden_results="all")
     x = random_inputs(5, bundle, 6)
     hidden, _ = reference.run(bundle, x.tolist())
     bench = Bench(compiled.config)
@@ -137,7 +141,7 @@ def test_state_carries_over_from_job_to_job():
         await bench.wait(ctx)
 
     bench.simulation.add(host)
-    bench.inputs(x, x)
+    bench.inputs(x[:1], x[1:4], x[4:], x)
     taken = bench.results(2 * x.shape[0] * 6)
     bench.simulation.run()
     check(taken, 2 * [value for step in hidden for value in step])
@@ -146,12 +150,15 @@ def test_state_carries_over_from_job_to_job():
 def test_counters():
     bundle = random_bundle(6, inputs=3, hidden=6)
     compiled = compile_bundle(bundle, CONFIG, mode="dense")
-    work = sum(
-        each.arguments["columns"] * each.arguments["entries"] * times
-        for each, times in zip(
-            [op for op in compiled.image.program if op.opcode is Opcode.MATVEC], (2, 1, 1), strict=True
-        )
-    )
+    x = random_inputs(1, bundle, 2)
+    x[0, 1] = 0
+    times = {"input": 2, "recurrent": 1, "head": 1}
+    matrices = {
+        op.arguments["weight_base"]: op.arguments["columns"] * op.arguments["words"]
+        for op in compiled.image.program
+        if op.opcode is Opcode.MATVEC
+    }
+    work = sum(words * n for words, n in zip(matrices.values(), times.values(), strict=True))
     bench = Bench(compiled.config)
     dut = bench.dut
 
@@ -163,8 +170,9 @@ def test_counters():
         assert ctx.get(dut.busy)
         waiting = ctx.get(dut.counters.input_wait)
         assert 90 < waiting <= 100
-        for value in random_inputs(1, bundle, 2).ravel().tolist():
-            ctx.set(dut.i.payload, value)
+        assert 85 < ctx.get(dut.counters.chain_wait) <= 100
+        for payload in elements(x):
+            ctx.set(dut.i.payload, payload)
             ctx.set(dut.i.valid, 1)
             await ctx.tick().until(dut.i.ready)
         ctx.set(dut.i.valid, 0)
@@ -180,6 +188,11 @@ def test_counters():
         assert counters.output_wait == 9
         assert counters.input_wait >= waiting
         assert counters.drain > 2 * 3
+        assert (counters.inputs, counters.zero_inputs, counters.skipped) == (
+            6,
+            int((x == 0).sum()),
+            0,
+        )
         await ctx.tick().repeat(5)
         assert ctx.get(dut.counters) == counters
 
@@ -188,7 +201,7 @@ def test_counters():
 
 
 MATVEC_ALONE = Op(
-    Opcode.MATVEC, dict.fromkeys(ARGUMENTS[Opcode.MATVEC], 0) | {"columns": 3, "entries": 4, "shift": 3}
+    Opcode.MATVEC, dict.fromkeys(ARGUMENTS[Opcode.MATVEC], 0) | {"columns": 3, "words": 4, "shift": 3}
 )
 INPUT_FOR_EVER = Op(Opcode.INPUT, {"destination": 0, "count": 65535})
 
@@ -201,24 +214,33 @@ def program_words(words):
     ]
 
 
-@pytest.mark.parametrize("how", ["opcode", "no end", "steps", "reset"])
+@pytest.mark.parametrize("how", ["opcode", "no end", "steps", "too short", "too long", "reset"])
 def test_next_job_is_right_after(how):
     """Leave accumulators that are not zero and an input that waits for ever; then run a sound job."""
     bundle = random_bundle(7, inputs=3, hidden=6)
-    compiled = compile_bundle(bundle, CONFIG, mode="dense", hidden_results=True)
+    compiled = compile_bundle(bundle, CONFIG, mode="dense", hidden_results="all")
     x = random_inputs(8, bundle, 3)
     wanted = expected(compiled, bundle, x)
     bench = Bench(compiled.config, limit=5000)
     dut = bench.dut
     taken = []
+    words = compiled.image.load_words().tolist()
+    wrong_length = {"too short": x[:1], "too long": x}.get(how)
 
     async def host(ctx):
-        await bench.load(ctx, compiled.image.load_words().tolist())
+        await bench.load(ctx, words)
         bad = [MATVEC_ALONE.encode(), INPUT_FOR_EVER.encode(), 0]
         if how == "no end":
             bad = [MATVEC_ALONE.encode()] * CONFIG.program_depth
-        await bench.load(ctx, program_words(bad))
+        if wrong_length is None:
+            await bench.load(ctx, program_words(bad))
         await bench.job(ctx, 0 if how == "steps" else 2)
+        ctx.set(dut.o.ready, wrong_length is not None)
+        for payload in elements(wrong_length) if wrong_length is not None else []:
+            ctx.set(dut.i.payload, payload)
+            ctx.set(dut.i.valid, 1)
+            await ctx.tick().until(dut.i.ready)
+        ctx.set(dut.i.valid, 0)
         if how == "reset":
             await ctx.tick().repeat(10)
             ctx.set(bench.reset, 1)
@@ -233,19 +255,21 @@ def test_next_job_is_right_after(how):
                     "opcode": ErrorCode.OPCODE,
                     "no end": ErrorCode.NO_END,
                     "steps": ErrorCode.STEPS,
+                    "too short": ErrorCode.LENGTH,
+                    "too long": ErrorCode.LENGTH,
                 }[how]
             )
-        await bench.load(ctx, compiled.image.load_words().tolist()[-4 * len(compiled.image.program) :])
+        await bench.load(ctx, [word for word in words if word[0] >> 28 == Region.PROGRAM])
         await bench.job(ctx, len(x))
         assert ctx.get(dut.error) == ErrorCode.NONE
         ctx.set(dut.o.ready, 1)
-        values = iter(x.ravel().tolist())
+        values = iter(elements(x))
         ctx.set(dut.i.payload, next(values))
         ctx.set(dut.i.valid, 1)
         while len(taken) < len(wanted):
             _, _, ready, valid, payload = await ctx.tick().sample(dut.i.ready, dut.o.valid, dut.o.payload)
             if ready:
-                ctx.set(dut.i.payload, next(values, 0))
+                ctx.set(dut.i.payload, next(values, {"data": 0, "last": 0}))
             if valid:
                 taken.append(payload)
 
@@ -276,8 +300,8 @@ def test_load_during_a_job_is_refused_and_harms_nothing():
 
     async def late_inputs(ctx):
         await ctx.tick().repeat(2 * len(compiled.image.load_words()) + 20)
-        for value in x.ravel().tolist():
-            ctx.set(dut.i.payload, value)
+        for payload in elements(x):
+            ctx.set(dut.i.payload, payload)
             ctx.set(dut.i.valid, 1)
             await ctx.tick().until(dut.i.ready)
         ctx.set(dut.i.valid, 0)

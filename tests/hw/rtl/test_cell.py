@@ -1,3 +1,4 @@
+import itertools
 import random
 
 import pytest
@@ -7,6 +8,11 @@ from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.rtl.cell import CellLane, CellUnit
 from gatewright.sw.numbers import ACCUMULATOR, GATE, STATE, hidden_format, round_shift, sigmoid, tanh
 from gatewright.sw.numbers.reference import PRODUCT_SHIFT, cell, requantise
+
+
+def rounding(shift):
+    """Give what the stored bias holds besides the bias."""
+    return (1 << shift) >> 1
 
 
 def expected(unit, hidden):
@@ -20,11 +26,12 @@ def random_units(seed, count):
 
     def accumulator(shift):
         kind = rng.random()
+        highest = ACCUMULATOR.max - rounding(shift)
         if kind < 0.1:
-            return rng.choice([ACCUMULATOR.min + (1 << 30), ACCUMULATOR.max - (1 << 30), 0, -1])
+            return rng.choice([ACCUMULATOR.min, highest, 0, -1])
         value = rng.randint(STATE.min - 100, STATE.max + 100)
-        low = (1 << shift) >> 1 if kind < 0.4 else rng.randrange(1 << shift)
-        return max(ACCUMULATOR.min, min(ACCUMULATOR.max, (value << shift) + low))
+        low = rounding(shift) if kind < 0.4 else rng.randrange(1 << shift)
+        return max(ACCUMULATOR.min, min(highest, (value << shift) + low))
 
     units = []
     for _ in range(count):
@@ -56,29 +63,42 @@ def decisive_units(seed, count):
     return units
 
 
+def extreme_units():
+    """Every combination of extreme pre-activations and states: the largest totals in both directions."""
+    ends = [ACCUMULATOR.min, ACCUMULATOR.max]
+    return [
+        (list(accumulators), 0, state)
+        for accumulators in itertools.product(ends, repeat=4)
+        for state in (STATE.min, STATE.max, 0)
+    ]
+
+
 @pytest.mark.parametrize("activation_bits", [8, 16])
 def test_lane_equals_reference_at_full_rate(activation_bits):
     hidden = hidden_format(activation_bits)
-    units = random_units(1, 1000) + small_units(2, 500) + decisive_units(3, 500)
+    units = random_units(1, 1000) + small_units(2, 500) + decisive_units(3, 500) + extreme_units()
     dut = CellLane(hidden)
     simulation = Simulation(dut)
-    got = []
+    got_h, got_c = [], []
 
     async def testbench(ctx):
         idle = ([0] * 4, 0, 0)
         stream = units + [idle] * CellLane.LATENCY
-        for (accumulators, shift, _), (_, _, state) in zip(stream, [idle] * 2 + stream, strict=False):
-            ctx.set(dut.accumulators, accumulators)
+        late = [idle] * CellLane.GATES_LATENCY + stream
+        for (accumulators, shift, _), (_, _, state) in zip(stream, late, strict=False):
+            ctx.set(dut.accumulators, [a + rounding(shift) for a in accumulators])
             ctx.set(dut.shift, shift)
             ctx.set(dut.state, state)
             _, _, h, c = await ctx.tick().sample(dut.h, dut.c)
-            got.append((h, c))
+            got_h.append(h)
+            got_c.append(c)
 
     simulation.add(testbench)
     simulation.run()
+    results = zip(got_h[CellLane.LATENCY :], got_c[CellLane.STATE_LATENCY :], strict=False)
     wrong = [
         f"{unit}: expected {tuple(expected(unit, hidden))}, got {result}"
-        for unit, result in zip(units, got[CellLane.LATENCY :], strict=True)
+        for unit, result in zip(units, results, strict=True)
         if expected(unit, hidden) != result
     ]
     assert not wrong, f"{len(wrong)} of {len(units)}: {wrong[:5]}"
@@ -89,37 +109,39 @@ def test_unit_keeps_states_from_op_to_op_and_forgets_them_when_fresh():
     rng = random.Random(3)
     dut = CellUnit(config)
     simulation = Simulation(dut)
-    written = {}
+    hidden, fed = [], []
 
     async def monitor(ctx):
-        async for _, _, enable, address, word in ctx.tick().sample(
-            dut.hidden.enable, dut.hidden.address, dut.hidden.data
-        ):
-            if enable:
-                written[address] = list(word)
+        async for _, _, word in ctx.tick().sample(dut.hidden):
+            hidden.append(list(word))
 
     async def testbench(ctx):
-        states = [0] * 6
+        async def tick():
+            fed.append(ctx.get(dut.valid))
+            await ctx.tick()
+
+        states, sent = [0] * 6, []
         for first in (1, 0, 0, 1):
             ctx.set(dut.op, {"groups": 3, "state_base": 4, "destination": 10, "shift": 2})
             ctx.set(dut.first, first)
             ctx.set(dut.start, 1)
-            await ctx.tick()
+            await tick()
             ctx.set(dut.start, 0)
             units = [([rng.randint(-8000, 8000) for _ in range(4)], 2, 0 if first else c) for c in states]
             for group in range(3):
                 one, other = units[2 * group : 2 * group + 2]
-                ctx.set(dut.accumulators, one[0] + other[0])
+                ctx.set(dut.accumulators, [a + rounding(2) for a in one[0] + other[0]])
                 ctx.set(dut.valid, 1)
-                await ctx.tick()
+                await tick()
                 ctx.set(dut.valid, 0)
                 if group == 1:
-                    await ctx.tick()
-            await ctx.tick().repeat(CellLane.LATENCY)
+                    await tick()
+            for _ in range(CellLane.LATENCY):
+                await tick()
             results = [expected(unit, config.hidden_format) for unit in units]
-            assert [h for word in (5, 6, 7) for h in written.pop(word)] == [result.h for result in results]
-            assert not written
+            sent += [[one.h, other.h] for one, other in zip(results[::2], results[1::2], strict=True)]
             states = [result.c for result in results]
+        assert [hidden[t + CellLane.LATENCY] for t, valid in enumerate(fed) if valid] == sent
 
     simulation.add(monitor, background=True)
     simulation.add(testbench)

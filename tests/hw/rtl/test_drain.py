@@ -1,174 +1,248 @@
-import random
-
 import pytest
-from simulation import Simulation
+from drain_bench import ROWS, Bench
 
-from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.rtl.cell import CellLane
-from gatewright.hw.rtl.drain import DrainUnit
-from gatewright.sw.numbers import STATE
+from gatewright.hw.rtl.matrix import ADD_LATENCY
+from gatewright.sw.numbers import ACCUMULATOR, STATE
 from gatewright.sw.numbers.reference import cell, requantise
 
-
-class Bench:
-    """A drain unit with stand-ins for the accumulators and the activation memory."""
-
-    def __init__(self, seed, cell_lanes, lanes=16):
-        self.config = AcceleratorConfig(
-            lanes=lanes,
-            cell_lanes=cell_lanes,
-            accumulator_rows=4,
-            activation_depth=64,
-            bias_depth=32,
-            state_depth=32,
-        )
-        rng = random.Random(seed)
-        rows, width = self.config.accumulator_rows, self.config.drain_lanes
-        self.sums = [[rng.randint(-40_000, 40_000) for _ in range(lanes)] for _ in range(rows)]
-        self.biases = [
-            [rng.randint(-(1 << 31), (1 << 31) - 1) >> 15 for _ in range(width)] for _ in range(32)
-        ]
-        self.hidden = {}
-        self.cleared = []
-        self.dut = DrainUnit(self.config)
-        self.simulation = Simulation(self.dut, limit=2000)
-        self.simulation.add(self._accumulators, background=True)
-        self.simulation.add(self._activations, background=True)
-
-    async def _accumulators(self, ctx):
-        port, width = self.dut.accumulators, self.config.drain_lanes
-        waiting = [0] * width
-        async for _, _, enable, clear, row, group in ctx.tick().sample(
-            port.enable, port.clear, port.row, port.group
-        ):
-            ctx.set(port.values, waiting)
-            if clear:
-                self.cleared.append(row)
-                self.sums[row] = [0] * self.config.lanes
-            if enable:
-                lanes = slice(width * group, width * (group + 1))
-                waiting = self.sums[row][lanes]
-                self.sums[row][lanes] = [0] * width
-
-    async def _activations(self, ctx):
-        port = self.dut.hidden
-        async for _, _, enable, address, word in ctx.tick().sample(port.enable, port.address, port.data):
-            if enable:
-                self.hidden[address] = list(word)
-
-    def ordered(self):
-        """Give the sums in drain order."""
-        return [value for row in self.sums for value in row]
-
-    async def load(self, ctx):
-        port = self.dut.biases
-        for offset, group in enumerate(self.biases):
-            for position, value in enumerate(group):
-                ctx.set(port.enable, 1 << position)
-                ctx.set(port.offset, offset)
-                ctx.set(port.data, value & 0xFFFFFFFF)
-                await ctx.tick()
-        ctx.set(port.enable, 0)
-
-    async def wait_idle(self, ctx):
-        cycles = 0
-        while not ctx.get(self.dut.idle):
-            cycles += 1
-            await ctx.tick()
-        return cycles
-
-    async def issue(self, ctx, kind, first=0, **arguments):
-        """Hand an op over; give the cycles that it takes."""
-        ctx.set(self.dut.ops.payload.logits, kind == "logits")
-        ctx.set(self.dut.ops.payload.first, first)
-        ctx.set(self.dut.ops.payload.arguments[kind], arguments)
-        ctx.set(self.dut.ops.valid, 1)
-        await ctx.tick().until(self.dut.ops.ready)
-        ctx.set(self.dut.ops.valid, 0)
-        return await self.wait_idle(ctx)
+SHAPES = [
+    {"lanes": 4, "groups": 1, "cell_lanes": 1},
+    {"lanes": 8, "groups": 1, "cell_lanes": 2},
+    {"lanes": 16, "groups": 1, "cell_lanes": 1},
+    {"lanes": 16, "groups": 2, "cell_lanes": 1, "activation_bits": 16},
+    {"lanes": 16, "groups": 2, "cell_lanes": 2},
+]
 
 
-@pytest.mark.parametrize("cell_lanes", [1, 2, 4])
-@pytest.mark.parametrize("groups", [1, 3, 4])
-def test_cell_drains_groups_in_order(cell_lanes, groups):
-    bench = Bench(1, cell_lanes)
+def log2(value):
+    return value.bit_length() - 1
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("groups", [1, 5])
+def test_cell_drains_groups_in_order(shape, groups):
+    bench = Bench(1, **shape)
     config = bench.config
-    before = bench.ordered()
+    width, buffer = config.drain_lanes, 1
+    row = 4 if groups * width <= 4 * config.group_lanes else 0
+    starts = range(width * 5, width * (5 + groups), width)
 
     async def testbench(ctx):
-        await bench.load(ctx)
-        await bench.wait_idle(ctx)
-        bench.sums = [before[16 * row : 16 * (row + 1)] for row in range(4)]
-        arguments = {"groups": groups, "bias_base": 5, "state_base": 9, "shift": 3}
-        cycles = await bench.issue(ctx, "cell", 1, destination=4 * cell_lanes, **arguments)
-        assert cycles == groups + 3 + CellLane.LATENCY
+        await bench.prepare(ctx)
+        arguments = {"groups": groups, "bias_base": 5, "state_base": 9, "shift": 3, "row": row}
+        begin = len(bench.log)
+        cycles = await bench.issue(ctx, "cell", 1, destination=1, buffer=buffer, **arguments)
+        assert cycles == groups + 3 + log2(config.lanes // width) + CellLane.LATENCY
+        assert bench.reading_cycles(bench.log[begin + 1 :], buffer) == max(0, groups - ADD_LATENCY)
         # The accumulators are zero now, so the second step shows biases and states alone.
-        await bench.issue(ctx, "cell", 0, destination=12 * cell_lanes, **arguments)
+        await bench.issue(ctx, "cell", 0, destination=8, buffer=buffer, **arguments)
 
     bench.simulation.add(testbench)
     bench.simulation.run()
 
-    drained = groups * config.drain_lanes
-    assert bench.ordered() == [0] * drained + before[drained:]
-    biases = [value for group in bench.biases[5:] for value in group]
-    for unit in range(groups * cell_lanes):
+    places = [divmod(n, config.group_lanes) for n in range(groups * width)]
+    bench.check_drained(buffer, [(row | r, lane) for r, lane in places])
+    sums = [bench.column(buffer, row | r, lane) for r, lane in places]
+    biases = [bias for start in starts for bias in bench.biases[start : start + width]]
+    for unit in range(groups * config.cell_lanes):
         gates = range(4 * unit, 4 * unit + 4)
-        one = cell(*(requantise(before[k] + biases[k], 3, STATE) for k in gates), 0, config.hidden_format)
-        two = cell(*(requantise(biases[k], 3, STATE) for k in gates), one.c, config.hidden_format)
-        word, element = divmod(unit, cell_lanes)
-        assert bench.hidden[4 + word][element] == one.h
-        assert bench.hidden[12 + word][element] == two.h
-    assert len(bench.hidden) == 2 * groups
+        # Rounded by the bias alone, so without rounding here.
+        one = cell(*(STATE.saturate((sums[k] + biases[k]) >> 3) for k in gates), 0, config.hidden_format)
+        two = cell(*(STATE.saturate(biases[k] >> 3) for k in gates), one.c, config.hidden_format)
+        assert bench.activations[config.lanes + unit] == one.h
+        assert bench.activations[8 * config.lanes + unit] == two.h
+    assert len(bench.activations) == 2 * groups * config.cell_lanes
 
 
-@pytest.mark.parametrize("stalls", [None, 2])
-@pytest.mark.parametrize(("cell_lanes", "count"), [(1, 1), (1, 4), (1, 11), (2, 8), (4, 18)])
-def test_logits_come_in_order(cell_lanes, count, stalls):
-    bench = Bench(2, cell_lanes)
-    before = bench.ordered()
-    taken = bench.simulation.sink(bench.dut.logits, count, stalls=stalls)
+def reduced(bench, count, row, private, biased, bias_base, buffer):
+    """Give the exact values of a REDUCE, and the accumulators it reads as (row, lane of the group)."""
+    config = bench.config
+    if private:
+        sums = [sum(bench.before[buffer][row | n]) for n in range(count)]
+        drained = [(row | n, lane) for n in range(count) for lane in range(config.group_lanes)]
+    else:
+        drained = [(row | n // config.group_lanes, n % config.group_lanes) for n in range(count)]
+        sums = [bench.column(buffer, *place) for place in drained]
+    biases = bench.biases[config.drain_lanes * bias_base :]
+    return [total + biased * bias for total, bias in zip(sums, biases, strict=False)], drained
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_reduce_rounds_values_into_a_vector(shape):
+    bench = Bench(2, **shape)
+    config = bench.config
 
     async def testbench(ctx):
-        await bench.load(ctx)
-        await bench.wait_idle(ctx)
-        bench.sums = [before[16 * row : 16 * (row + 1)] for row in range(4)]
-        cycles = await bench.issue(ctx, "logits", count=count, bias_base=7)
-        if stalls is None:
-            assert cycles == count + 3 * -(-count // bench.config.drain_lanes)
+        await bench.prepare(ctx)
+        for count, row, shift, private, biased in [
+            (1, 4, 9, 0, 1),
+            (4, 4, 0, 0, 0),
+            (15, 0, 4, 0, 1),
+            (1, 4, 9, 1, 1),
+            (4, 4, 0, 1, 0),
+            (7, 0, 4, 1, 1),
+        ]:
+            values, drained = reduced(bench, count, row, private, biased, 7, buffer=0)
+            begin = len(bench.log)
+            cycles = await bench.issue(
+                ctx,
+                "reduce",
+                count=count,
+                bias_base=7,
+                destination=2,
+                shift=shift,
+                private=private,
+                biased=biased,
+                row=row,
+            )
+            assert cycles == count + 5 + log2(config.lanes)
+            assert bench.reading_cycles(bench.log[begin + 1 :], 0) == max(0, count - ADD_LATENCY)
+            bench.check_drained(0, drained)
+            assert bench.activations == {
+                2 * config.lanes + n: requantise(value, shift, config.hidden_format)
+                for n, value in enumerate(values)
+            }
+            bench.refill()
+            bench.activations.clear()
 
     bench.simulation.add(testbench)
     bench.simulation.run()
-    biases = [value for group in bench.biases[7:] for value in group]
-    assert [(result.data, result.last) for result in taken] == [
-        (before[k] + biases[k], k == count - 1) for k in range(count)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("stalls", [None, 2])
+def test_reduce_sends_exact_sums(shape, stalls):
+    bench = Bench(3, **shape)
+    cases = [(1, 0), (30, 0), (7, 1)]
+    taken = bench.simulation.sink(bench.dut.results, sum(count for count, _ in cases), stalls=stalls)
+
+    async def testbench(ctx):
+        await bench.prepare(ctx)
+        for count, private in cases:
+            values, drained = reduced(bench, count, 0, private, 1, 7, buffer=1)
+            cycles = await bench.issue(
+                ctx, "reduce", count=count, bias_base=7, buffer=1, private=private, biased=1, send=1
+            )
+            assert stalls is not None or cycles == count + 4 + log2(bench.config.lanes)
+            assert [(result.data, result.last) for result in taken[-count:]] == [
+                (value, n == count - 1) for n, value in enumerate(values)
+            ]
+            bench.check_drained(1, drained)
+            bench.refill()
+
+    bench.simulation.add(testbench)
+    bench.simulation.run()
+    assert not bench.activations
+
+
+def test_reads_no_more_than_a_stalled_stream_leaves_room_for():
+    bench = Bench(4, **SHAPES[0])
+    count = 32
+
+    async def testbench(ctx):
+        await bench.prepare(ctx)
+        ctx.set(bench.dut.ops.payload.reduce, 1)
+        ctx.set(bench.dut.ops.payload.arguments.reduce, {"count": count, "send": 1})
+        ctx.set(bench.dut.ops.valid, 1)
+        await ctx.tick()
+        ctx.set(bench.dut.ops.valid, 0)
+        await ctx.tick().repeat(2 * count)
+        assert not ctx.get(bench.dut.idle)
+        assert ctx.get(bench.dut.reading.active)
+        ctx.set(bench.dut.results.ready, 1)
+        for n in range(count):
+            assert ctx.get(bench.dut.results.valid), "a gap behind a stall"
+            assert ctx.get(bench.dut.results.payload.data) == bench.before[0][n // 4][n % 4]
+            await ctx.tick()
+        assert ctx.get(bench.dut.idle)
+
+    bench.simulation.add(testbench)
+    bench.simulation.run()
+
+
+def test_reduce_rounds_every_scale_and_both_extremes():
+    """One lane holds the value: every shift, at ties and where rounding needs a bit more than the accumulator has."""
+    bench = Bench(5, **SHAPES[0])
+    config = bench.config
+    cases = [
+        (shift, value)
+        for shift in range(32)
+        for value in (
+            ACCUMULATOR.min,
+            ACCUMULATOR.max,
+            *((256 * half - 255 << shift) // 2 + delta for half in (0, 1) for delta in (-1, 0)),
+            (127 << shift) + (1 << shift) // 2 - 1,
+            (127 << shift) + (1 << shift) // 2,
+        )
+        if ACCUMULATOR.min <= value <= ACCUMULATOR.max
     ]
-    assert not bench.hidden
-    drained = -(-count // bench.config.drain_lanes) * bench.config.drain_lanes
-    assert bench.ordered() == [0] * drained + before[drained:]
+
+    async def testbench(ctx):
+        await bench.prepare(ctx)
+        for shift, value in cases:
+            bench.accumulators[0][0][:] = [value, 1, 1, 1]
+            await bench.issue(ctx, "reduce", count=1, destination=3, shift=shift)
+            expected = requantise(value, shift, config.hidden_format)
+            assert bench.activations[3 * config.lanes] == expected, (shift, value)
+
+    bench.simulation.add(testbench)
+    bench.simulation.run()
+
+
+def test_ops_follow_each_other():
+    """CELL, then both kinds of REDUCE, and CELL again, each as soon as the unit takes it."""
+    bench = Bench(6, **SHAPES[3])
+    config = bench.config
+    taken = bench.simulation.sink(bench.dut.results, 2, stalls=1)
+
+    async def testbench(ctx):
+        await bench.prepare(ctx)
+        await bench.issue(ctx, "cell", 1, groups=2, destination=1)
+        await bench.issue(ctx, "reduce", count=3, row=4, destination=2, shift=9, private=1)
+        await bench.issue(ctx, "reduce", count=2, row=1, send=1)
+        await bench.issue(ctx, "cell", 1, groups=1, row=1, buffer=1, destination=3)
+
+    bench.simulation.add(testbench)
+    bench.simulation.run()
+    assert [result.data for result in taken] == [bench.column(0, 1, lane) for lane in range(2)]
+    lanes = config.lanes
+    assert [bench.activations[2 * lanes + n] for n in range(3)] == [
+        requantise(sum(bench.before[0][4 + n]), 9, config.hidden_format) for n in range(3)
+    ]
+    pre = [STATE.saturate(bench.column(1, 1, k) + bench.biases[k]) for k in range(4)]
+    assert bench.activations[3 * lanes] == cell(*pre, 0, config.hidden_format).h
+    assert sorted(bench.activations) == [lanes, lanes + 1, 2 * lanes, 2 * lanes + 1, 2 * lanes + 2, 3 * lanes]
 
 
 def test_clears_all_rows_after_reset_and_when_told():
-    bench = Bench(3, 1)
+    bench = Bench(7, **SHAPES[2])
 
     async def testbench(ctx):
-        assert await bench.wait_idle(ctx) == bench.config.accumulator_rows
+        assert await bench.wait_idle(ctx) == ROWS
+        await bench.issue(ctx, "cell", groups=2, row=3, destination=1)
+        bench.refill()
+        bench.cleared.clear()
         ctx.set(bench.dut.clear, 1)
         await ctx.tick()
         ctx.set(bench.dut.clear, 0)
-        assert await bench.wait_idle(ctx) == bench.config.accumulator_rows
+        assert await bench.wait_idle(ctx) == ROWS
+        await ctx.tick().repeat(2)
+        assert bench.cleared == list(range(ROWS))
 
     bench.simulation.add(testbench)
     bench.simulation.run()
-    assert bench.cleared == 2 * list(range(bench.config.accumulator_rows))
 
 
 def test_empty_ops_do_nothing():
-    bench = Bench(4, 1)
+    bench = Bench(8, **SHAPES[0])
 
     async def testbench(ctx):
-        await bench.wait_idle(ctx)
+        await bench.prepare(ctx)
         assert await bench.issue(ctx, "cell", groups=0) == 0
-        assert await bench.issue(ctx, "logits", count=0) == 0
+        assert await bench.issue(ctx, "reduce", count=0) == 0
+        assert await bench.issue(ctx, "reduce", count=0, send=1) == 0
 
     bench.simulation.add(testbench)
     bench.simulation.run()
+    assert bench.accumulators == bench.before

@@ -1,56 +1,139 @@
+import itertools
+
+import pytest
 from simulation import Simulation
 
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.rtl.lane import Lane
 
-CONFIG = AcceleratorConfig(lanes=8, cell_lanes=1, activation_bits=16, accumulator_rows=4)
+
+def config(narrowest_weight, activation_bits):
+    return AcceleratorConfig(
+        lanes=8,
+        cell_lanes=1,
+        narrowest_weight=narrowest_weight,
+        activation_bits=activation_bits,
+        weight_depth=256,
+        accumulator_rows=8,
+    )
 
 
-def test_stages_and_drain():
-    """Every signal is present in its own cycle only, so a stage at the wrong place shows."""
-    dut = Lane(CONFIG)
-    simulation = Simulation(dut, limit=100)
-
-    async def load(ctx, port, offset, data):
+async def load(ctx, port, words):
+    ctx.set(port.enable, 1)
+    for offset, word in enumerate(words):
         ctx.set(port.offset, offset)
-        ctx.set(port.data, data)
-        ctx.set(port.enable, 1)
+        ctx.set(port.data, word)
         await ctx.tick()
-        ctx.set(port.enable, 0)
+    ctx.set(port.enable, 0)
 
-    async def accumulate(ctx, weight, index, *, sparse, row, activation, shift):
-        stages = [
-            {"weight_address": weight, "index_address": index},
-            {"sparse": sparse, "row": row},
-            {"activation": activation},
-            {"shift": shift, "accumulate": 1},
-        ]
-        for stage in stages:
-            for name, value in stage.items():
-                ctx.set(getattr(dut, name), value)
-            await ctx.tick()
-            for name in stage:
-                ctx.set(getattr(dut, name), 0)
 
-    async def drain(ctx, row):
-        ctx.set(dut.drain_row, row)
-        ctx.set(dut.drain, 1)
-        await ctx.tick()
-        ctx.set(dut.drain, 0)
-        return ctx.get(dut.accumulator)
+async def drain(ctx, dut, row, *, buffer=0, clear=True):
+    """Read a row and clear it; the signals of one cycle are at odds with those of the other."""
+    ctx.set(dut.drain_row, row)
+    ctx.set(dut.drain_buffer, 1 - buffer)
+    ctx.set(dut.drain, 1 << buffer)
+    ctx.set(dut.clear, 0)
+    await ctx.tick()
+    ctx.set(dut.drain_row, row ^ 7)
+    ctx.set(dut.drain_buffer, buffer)
+    ctx.set(dut.drain, 0)
+    ctx.set(dut.clear, clear << buffer)
+    await ctx.tick()
+    ctx.set(dut.clear, 0)
+    ctx.set(dut.drain_buffer, 1 - buffer)
+    return ctx.get(dut.value)
+
+
+@pytest.mark.parametrize("activation_bits", [8, 16])
+@pytest.mark.parametrize(("narrowest_weight", "split"), [(8, 0), (4, 0), (4, 1), (2, 0), (2, 1), (2, 2)])
+def test_products_of_all_weights(narrowest_weight, split, activation_bits):
+    """All weight words with extremes of the operand: each slot's product in its own row."""
+    dut = Lane(config(narrowest_weight, activation_bits))
+    slots, width = 1 << split, 8 >> split
+    largest = (1 << (dut.config.operand_bits - 1)) - 1
+    words = [(word, operand) for word in range(256) for operand in (-largest - 1, largest, 1)][::2]
+    words += [(0x80, -largest - 1), (0x88, 1), (0x7F, largest)]
+    simulation = Simulation(dut, limit=8000)
 
     async def testbench(ctx):
-        await load(ctx, dut.weights, 9, 0x180)
-        await load(ctx, dut.weights, 10, 0x7F)
-        await load(ctx, dut.indices, 5, 2)
-        await accumulate(ctx, 9, 5, sparse=1, row=0, activation=-32768, shift=8)
-        await accumulate(ctx, 10, 0, sparse=0, row=2, activation=3, shift=0)
-        await accumulate(ctx, 10, 5, sparse=0, row=3, activation=-1, shift=24)
-        await ctx.tick()
-        assert await drain(ctx, 2) == (128 * 32768 << 8) + 127 * 3
-        assert await drain(ctx, 2) == 0
-        assert await drain(ctx, 3) == -(127 << 24)
-        assert await drain(ctx, 0) == 0
+        await load(ctx, dut.weights, range(256))
+        ctx.set(dut.split, split)
+        ctx.set(dut.weight_split, split)
+        # One word every four cycles; each is drained when it has been added.
+        for word, operand in words:
+            ctx.set(dut.weight_address, word)
+            ctx.set(dut.operand, operand)
+            await ctx.tick().repeat(3)
+            ctx.set(dut.accumulate, 1)
+            await ctx.tick()
+            ctx.set(dut.accumulate, 0)
+            await ctx.tick()
+            for slot in range(slots):
+                weight = word >> width * slot & ((1 << width) - 1)
+                weight -= weight >> (width - 1) << width
+                product = weight * operand
+                assert await drain(ctx, dut, slot) == (product + (1 << 31)) % (1 << 32) - (1 << 31)
+
+    simulation.add(testbench)
+    simulation.run()
+
+
+def test_stages_buffers_and_drain():
+    """Every signal is present in its own cycle only, so a stage at the wrong place shows."""
+    dut = Lane(config(2, 16))
+    simulation = Simulation(dut, limit=200)
+    idle = {
+        "weight_address": 3,
+        "index_address": 3,
+        "weight_split": 2,
+        "sparse": 0,
+        "rows": 0xFF,
+        "operand": -77,
+        "accumulate": 0,
+        "split": 2,
+        "base": 0,
+    }
+
+    async def accumulate(ctx, weight, index, *, split, sparse, rows, operand, base, buffer):
+        stages = [
+            {"weight_address": weight, "index_address": index},
+            {"weight_split": split, "sparse": sparse, "rows": rows},
+            {"operand": operand},
+            {"split": split, "base": base, "accumulate": 1},
+            {"buffer": buffer},
+        ]
+        for stage in stages:
+            for name, value in (idle | {"buffer": 1 - buffer} | stage).items():
+                ctx.set(getattr(dut, name), value)
+            await ctx.tick()
+        for name, value in idle.items():
+            ctx.set(getattr(dut, name), value)
+
+    async def testbench(ctx):
+        await load(ctx, dut.weights, [0x80, 0x7F, 0xD1, 0x21])
+        await load(ctx, dut.indices, [6, 0b10_01, 0b0_1_0_1])
+        # Sparse, one weight: row 6. Dense, one weight: row 5. Sparse, two weights: rows 2 * 1 and 2 * 2 + 1.
+        await accumulate(ctx, 0, 0, split=0, sparse=1, rows=1, operand=-1000, base=0, buffer=0)
+        await accumulate(ctx, 1, 0, split=0, sparse=0, rows=5, operand=3, base=0, buffer=0)
+        await accumulate(ctx, 2, 1, split=1, sparse=1, rows=7, operand=10, base=0, buffer=1)
+        # Four weights: slots 0 and 2 in the second row of their bank; then with the region at row 4.
+        await accumulate(ctx, 2, 2, split=2, sparse=1, rows=0, operand=100, base=0, buffer=0)
+        await accumulate(ctx, 2, 2, split=2, sparse=0, rows=0, operand=7, base=1, buffer=0)
+        # 0xD1 is 1 and -3 by halves, and 1, 0, 1, -1 by quarters.
+        expected = {
+            (0, 6): 128000 + 100 + 7,
+            (0, 5): 381,
+            (1, 2): 10,
+            (1, 5): -30,
+            (0, 4): 100 + 7,
+            (0, 3): -100,
+            (0, 7): -7,
+        }
+        for buffer, row in itertools.product(range(2), range(8)):
+            value = expected.get((buffer, row), 0)
+            assert await drain(ctx, dut, row, buffer=buffer, clear=False) == value, (buffer, row)
+            assert await drain(ctx, dut, row, buffer=buffer) == value
+            assert await drain(ctx, dut, row, buffer=buffer) == 0
 
     simulation.add(testbench)
     simulation.run()

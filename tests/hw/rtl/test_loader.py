@@ -6,13 +6,20 @@ from gatewright.hw.interface import ErrorCode, Region
 from gatewright.hw.rtl.loader import Loader
 
 CONFIG = AcceleratorConfig(
-    lanes=8, cell_lanes=2, weight_depth=48, index_depth=33, bias_depth=6, program_depth=5
+    lanes=8,
+    cell_lanes=2,
+    weight_depth=48,
+    index_depth=33,
+    bias_depth=6,
+    column_depth=9,
+    program_depth=5,
 )
 SIZES = {
     Region.PROGRAM: ("program", 4, 5),
     Region.WEIGHT: ("weight", 8, 48),
     Region.INDEX: ("index", 8, 33),
     Region.BIAS: ("bias", 8, 6),
+    Region.COLUMN: ("column", 2, 9),
 }
 
 
@@ -27,7 +34,7 @@ def test_enables_exactly_the_addressed_memory(busy):
             for region, (_, lanes, depth) in SIZES.items()
             for lane in (0, lanes - 1, lanes, 0xFFF)
             for offset in (0, depth - 1, depth, 0xFFFF)
-        ] + [(4, 0, 0), (15, 0, 0)]
+        ] + [(5, 0, 0), (15, 0, 0)]
         for region, lane, offset in cases:
             address = {"region": region, "lane": lane, "offset": offset}
             ctx.set(dut.load.payload, {"address": address, "data": 0x89ABCDEF})

@@ -1,164 +1,234 @@
+import itertools
+import random
+
 import numpy as np
 import pytest
-from simulation import Simulation
+from matrix_bench import MatrixBench, matvec, random_op
 
-from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.rtl.matrix import MatrixEngine
+from gatewright.hw.rtl.activations import LEAD
 
-CONFIG = AcceleratorConfig(
-    lanes=8, cell_lanes=1, weight_depth=128, index_depth=128, accumulator_rows=4, activation_depth=64
+FIRST_WORD = 7
+"""Cycles from an op's acceptance to its first word, in an empty engine."""
+
+
+@pytest.mark.parametrize(
+    ("seed", "changes"),
+    [
+        (1, {}),
+        (2, {"groups": 2}),
+        (3, {"narrowest_weight": 4, "activation_bits": 16}),
+        (4, {"narrowest_weight": 8, "groups": 2, "column_depth": 0}),
+        (5, {"index_depth": 0, "column_depth": 0}),
+        (6, {"activation_bits": 16, "lanes": 4, "accumulator_rows": 4}),
+    ],
 )
+def test_random_ops_leave_the_right_sums(seed, changes):
+    bench = MatrixBench(seed, **changes)
+    rng = random.Random(seed)
+    ops = [random_op(rng, bench.config) for _ in range(25)]
+
+    async def testbench(ctx):
+        for op in ops:
+            await bench.issue(ctx, op)
+            if rng.random() < 0.2:
+                await ctx.tick().repeat(rng.randrange(1, 30))
+        await bench.finish(ctx)
+        assert np.count_nonzero(bench.sums) > bench.sums.size / 4
+        await bench.drain_all(ctx)
+
+    bench.run(testbench)
 
 
-class Bench:
-    """A matrix engine with random memories, and the accumulators that its ops should leave."""
+@pytest.mark.parametrize(
+    ("groups", "seed", "skip", "lead"),
+    [(1, 1, 0, LEAD), (1, 2, 1, LEAD), (2, 3, 0, LEAD), (2, 4, 1, 1), (1, 5, 0, 1)],
+)
+def test_an_op_stays_behind_its_producer(groups, seed, skip, lead):
+    """The producer announces as early as it may; what the memory held before would show in the sums."""
+    bench = MatrixBench(seed, groups=groups)
+    rng = random.Random(seed)
+    count, cycles = 16, []
+    while len(cycles) < count:
+        cycles = [cycle for cycle in range(2, 60) if rng.random() < 0.5][:count]
+    producer = bench.engine.drained if seed % 2 else bench.engine.input
 
-    def __init__(self, seed, config=CONFIG):
-        self.config = config
-        rng = np.random.default_rng(seed)
-        low = -(1 << (config.activation_bits - 1))
-        self.weights = rng.choice([-128, 127, *range(-9, 9)], (config.lanes, config.weight_depth))
-        self.indices = rng.integers(0, config.accumulator_rows, (config.lanes, config.index_depth))
-        self.activations = rng.choice([low, -low - 1, *range(-9, 9)], config.activation_depth).tolist()
-        self.sums = np.zeros((config.lanes, config.accumulator_rows), dtype=np.int64)
-        self.dut = MatrixEngine(config)
-        self.simulation = Simulation(self.dut, limit=5000)
-        self.simulation.add(self._activation_memory, background=True)
+    async def testbench(ctx):
+        values = [rng.choice([0, 0, rng.randrange(-128, 128)]) for _ in range(count)]
+        old = bench.activations[8 : 8 + count]
+        bench.activations[8 : 8 + count] = values
+        ops = [matvec(source=source, columns=count // groups, skip=skip) for source in (3, 1, 1)]
+        ops.append(matvec(source=1, columns=2, private=1, skip=skip, split=1))
+        for op in ops:
+            bench.expect(op)
+        bench.activations[8 : 8 + count] = old
+        for cycle in range(cycles[-1] + 40):
+            state = {
+                "active": cycle <= cycles[-1],
+                "vector": 1,
+                "announced": sum(other < cycle + lead for other in cycles),
+                "written": sum(other < cycle for other in cycles),
+            }
+            ctx.set(producer, state)
+            ctx.set(bench.memory.element.valid, 0)
+            if cycle in cycles:
+                position = cycles.index(cycle)
+                bench.write(ctx, 8 + position, values[position])
+            ctx.set(bench.engine.ops.valid, bool(ops))
+            if ops:
+                ctx.set(bench.engine.ops.payload, ops[0])
+            _, _, taken = await ctx.tick().sample(bench.engine.ops.ready)
+            ops = ops[1:] if taken else ops
+        assert ctx.get(bench.engine.idle)
+        await bench.drain_all(ctx)
 
-    async def _activation_memory(self, ctx):
-        port = self.dut.activations
-        async for _, _, address in ctx.tick().sample(port.address):
-            ctx.set(port.data, self.activations[address % len(self.activations)])
+    bench.run(testbench)
 
-    async def load(self, ctx):
-        for port, memory in ((self.dut.weights, self.weights), (self.dut.indices, self.indices)):
-            for lane, words in enumerate(memory.tolist()):
-                ctx.set(port.enable, 1 << lane)
-                for offset, word in enumerate(words):
-                    ctx.set(port.offset, offset)
-                    ctx.set(port.data, word & 0xFFFFFFFF)
+
+def test_one_buffer_drains_while_the_other_accumulates():
+    bench = MatrixBench(7)
+
+    async def testbench(ctx):
+        for buffer in (0, 1, 0, 1):
+            op = matvec(columns=11, words=2, split=2, buffer=buffer, weight_base=3)
+            await bench.issue(ctx, op)
+            for row, lane in itertools.product(range(8), (0, 4)):
+                # Not before the op that used this buffer before has ended.
+                while any(ctx.get(slot.active & (slot.buffer != buffer)) for slot in bench.engine.slots):
                     await ctx.tick()
-            ctx.set(port.enable, 0)
+                await bench.drain(ctx, 1 - buffer, row, lane, mask=4)
+        await bench.finish(ctx)
+        await bench.drain_all(ctx)
 
-    def expect(self, op):
-        lanes = np.arange(self.config.lanes)
-        for column in range(op["columns"]):
-            for entry in range(op["entries"]):
-                word = column * op["entries"] + entry
-                row = self.indices[:, op["index_base"] + word] if op["sparse"] else entry
-                product = self.weights[:, op["weight_base"] + word] * self.activations[op["source"] + column]
-                self.sums[lanes, row] += product << op["shift"]
-
-    async def drain(self, ctx):
-        """Read and clear all accumulators, a group per cycle, in group order."""
-        port = self.dut.drain
-        groups = self.config.lanes // self.config.drain_lanes
-        got = []
-        for n in range(self.config.accumulator_rows * groups + 2):
-            ctx.set(port.enable, n < self.config.accumulator_rows * groups)
-            ctx.set(port.row, n // groups)
-            ctx.set(port.group, n % groups)
-            _, _, values = await ctx.tick().sample(port.values)
-            got += list(values)[:]
-        ctx.set(port.enable, 0)
-        return np.array(got[2 * self.config.drain_lanes :]).reshape(-1, self.config.lanes).T
+    bench.run(testbench)
 
 
-def op(columns, entries, *, sparse=0, shift=0, weight_base=0, index_base=0, source=0):
-    return {
-        "source": source,
-        "columns": columns,
-        "entries": entries,
-        "weight_base": weight_base,
-        "index_base": index_base,
-        "shift": shift,
-        "sparse": sparse,
-    }
-
-
-OPS = [
-    op(5, 4, weight_base=3, source=1, shift=7),
-    op(9, 1, weight_base=40, source=50, sparse=1, index_base=17),
-    op(0, 3),
-    op(1, 1, weight_base=127, source=63, shift=16),
-    op(4, 0),
-    op(6, 3, weight_base=77, source=8, sparse=1, index_base=99, shift=1),
-    op(7, 2, weight_base=10, source=2),
-]
-
-
-@pytest.mark.parametrize(("cell_lanes", "gaps"), [(1, None), (2, 5)])
-def test_accumulates_and_drains(cell_lanes, gaps):
-    bench = Bench(1, AcceleratorConfig(**CONFIG.to_json() | {"cell_lanes": cell_lanes}))
-    dut = bench.dut
+def test_clear_all_clears_one_row_of_both_buffers():
+    bench = MatrixBench(8)
 
     async def testbench(ctx):
-        await bench.load(ctx)
-        rng = np.random.default_rng(gaps)
-        for each in OPS:
-            ctx.set(dut.ops.payload, each)
-            ctx.set(dut.ops.valid, 1)
-            await ctx.tick().until(dut.ops.ready)
-            ctx.set(dut.ops.valid, 0)
-            bench.expect(each)
-            if gaps is not None:
-                await ctx.tick().repeat(int(rng.integers(1, 12)))
-        while not ctx.get(dut.idle):
-            await ctx.tick()
-        assert (await bench.drain(ctx) == bench.sums).all()
-        assert (await bench.drain(ctx) == 0).all()
-
-    bench.simulation.add(testbench)
-    bench.simulation.run()
-    assert np.count_nonzero(bench.sums) > 10
-
-
-def test_ops_stream_without_a_gap():
-    bench = Bench(2)
-    dut = bench.dut
-    work = sum(each["columns"] * each["entries"] for each in OPS)
-    multiplying = []
-
-    async def monitor(ctx):
-        async for _, _, active in ctx.tick().sample(dut.multiplying):
-            multiplying.append(active)
-
-    async def testbench(ctx):
-        ctx.set(dut.ops.payload, OPS[0])
-        ctx.set(dut.ops.valid, 1)
+        for buffer in range(2):
+            await bench.issue(ctx, matvec(columns=11, words=2, split=2, buffer=buffer))
+        await bench.finish(ctx)
+        assert bench.sums[:, :, 5].all(axis=0).any()
+        ctx.set(bench.engine.drain.row, 5)
+        ctx.set(bench.engine.drain.clear_all, 1)
         await ctx.tick()
-        for each in OPS[1:]:
-            ctx.set(dut.ops.payload, each)
-            await ctx.tick().until(dut.ops.ready)
-        ctx.set(dut.ops.valid, 0)
-        while not ctx.get(dut.idle):
-            await ctx.tick()
+        ctx.set(bench.engine.drain.row, 6)
+        ctx.set(bench.engine.drain.clear_all, 0)
+        bench.sums[:, :, 5] = 0
+        await bench.drain_all(ctx)
 
-    bench.simulation.add(monitor, background=True)
-    bench.simulation.add(testbench)
-    bench.simulation.run()
-    first = multiplying.index(1)
-    # An op without work takes the cycle in which it is handed over, and nothing more.
-    assert multiplying[first:].count(0) == 2 + 2
-    assert sum(multiplying) == work
+    bench.run(testbench)
 
 
-@pytest.mark.parametrize(("columns", "entries"), [(1, 1), (3, 2), (6, 1), (0, 1), (1, 0)])
-def test_latency_is_as_documented(columns, entries):
-    bench = Bench(3)
-    dut = bench.dut
+async def timeline(bench, ctx, ops):
+    """Offer ops without a gap; give `multiplying`, the count of active slots and `idle` of each cycle."""
+    engine, ops, seen = bench.engine, list(ops), []
+    while not seen or not seen[-1][2] or ops:
+        ctx.set(engine.ops.valid, bool(ops))
+        if ops:
+            ctx.set(engine.ops.payload, ops[0])
+        sampled = await ctx.tick().sample(
+            engine.multiplying, engine.slots, engine.idle, engine.ops.ready, engine.starved
+        )
+        _, _, multiplying, slots, idle, ready, starved = sampled
+        assert not starved
+        seen.append((multiplying, sum(slot.active for slot in slots), idle and bool(seen)))
+        if ops and ready:
+            bench.expect(ops.pop(0))
+    return list(zip(*seen, strict=True))
+
+
+@pytest.mark.parametrize(("columns", "words"), [(1, 1), (8, 1), (9, 2), (2, 4)])
+def test_an_op_takes_the_documented_cycles_and_its_slot_is_free_in_time_for_a_drain(columns, words):
+    bench = MatrixBench(9)
+    work = columns * words
 
     async def testbench(ctx):
-        ctx.set(dut.ops.payload, op(columns, entries))
-        ctx.set(dut.ops.valid, 1)
-        await ctx.tick()
-        ctx.set(dut.ops.valid, 0)
+        await bench.issue(ctx, matvec(columns=columns, words=words, row=0))
         cycle = 1
-        while not ctx.get(dut.idle):
-            assert ctx.get(dut.ops.ready) == (cycle >= columns * entries)
+        while ctx.get(bench.engine.slots)[0].active:
+            # The operands are there two cycles after the address.
+            assert ctx.get(bench.engine.multiplying) == (0 <= cycle - FIRST_WORD - 2 < work)
             cycle += 1
             await ctx.tick()
-        assert cycle == (columns * entries + 5 if columns * entries else 1)
+        assert cycle == FIRST_WORD + (work - 1) + 2
+        # A drain op accepted in the next cycle reads from the one after on.
+        await ctx.tick().repeat(2)
+        await bench.drain(ctx, 0, words - 1)
 
-    bench.simulation.add(testbench)
-    bench.simulation.run()
+    bench.run(testbench)
+
+
+def test_nothing_comes_between_columns_nor_between_ops_of_enough_words():
+    bench = MatrixBench(10)
+    ops = [
+        matvec(columns=9, words=1, source=1),
+        matvec(columns=5, words=2, source=1),
+        matvec(columns=3, words=2, split=1),
+        matvec(columns=0, words=1, source=2),
+        matvec(columns=2, words=3, private=1),
+        matvec(columns=9, words=2, shift=3),
+    ]
+
+    async def testbench(ctx):
+        multiplying, _, idle = await timeline(bench, ctx, ops)
+        work = sum(op["arguments"]["columns"] * op["arguments"]["words"] for op in ops)
+        # Behind columns of one word each, the front end's change of ops shows.
+        assert list(multiplying) == 9 * [0] + 9 * [1] + 2 * [0] + (work - 9) * [1] + 3 * [0]
+        assert list(idle) == (len(idle) - 1) * [False] + [True]
+        await bench.drain_all(ctx)
+
+    bench.run(testbench)
+
+
+def test_zeros_cost_nothing_behind_other_work():
+    bench = MatrixBench(11)
+    bench.activations[:] = [0] * 64
+    bench.activations[0:8] = range(1, 9)
+    bench.activations[39] = 3
+
+    async def testbench(ctx):
+        ops = [matvec(columns=8, words=2), matvec(columns=32, source=1, words=1, skip=1)]
+        multiplying, slots, _ = await timeline(bench, ctx, ops)
+        assert list(multiplying[9:]) == 17 * [1] + 3 * [0]
+        assert max(slots) == 2
+        await bench.drain_all(ctx)
+
+    bench.run(testbench)
+
+
+def test_an_op_that_skips_everything_frees_its_slot_at_once():
+    bench = MatrixBench(12)
+    bench.activations[:] = [0] * 64
+
+    async def testbench(ctx):
+        await bench.issue(ctx, matvec(columns=24, words=1, skip=1))
+        active = []
+        for _ in range(8):
+            active.append(ctx.get(bench.engine.slots)[0].active)
+            assert not ctx.get(bench.engine.multiplying)
+            await ctx.tick()
+        assert active == 6 * [1] + 2 * [0]
+
+    bench.run(testbench)
+
+
+def test_starved_while_the_producer_is_late_and_nothing_else_is_to_do():
+    bench = MatrixBench(13)
+
+    async def testbench(ctx):
+        ctx.set(bench.engine.input, {"active": 1, "vector": 3})
+        await bench.issue(ctx, matvec(source=2, columns=1, words=4))
+        await bench.issue(ctx, matvec(source=3, columns=1))
+        starved = []
+        for _ in range(12):
+            _, _, value = await ctx.tick().sample(bench.engine.starved)
+            starved.append(value)
+        # The first op's words are on the lanes in cycles 7 to 10; this began in cycle 3.
+        assert starved == 8 * [0] + 4 * [1]
+        ctx.set(bench.engine.input, {"active": 0})
+        await bench.finish(ctx)
+        await bench.drain_all(ctx)
+
+    bench.run(testbench)

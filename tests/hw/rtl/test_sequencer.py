@@ -1,96 +1,223 @@
 import random
+from collections import Counter
+from dataclasses import dataclass, field
 
 import pytest
 from simulation import Simulation
 
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.interface import ErrorCode
-from gatewright.hw.ops import ARGUMENTS, NO_UNITS, UNIT_OF, Op, Opcode, Unit, When
+from gatewright.hw.ops import ARGUMENTS, Op, Opcode, When
 from gatewright.hw.rtl.sequencer import Sequencer
 
-CONFIG = AcceleratorConfig(lanes=8, cell_lanes=1, program_depth=7)
-NAMES = {Unit.INPUT: "input", Unit.MATRIX: "matrix", Unit.DRAIN: "drain", Unit.OUTPUT: "output"}
+CONFIG = AcceleratorConfig(lanes=8, cell_lanes=1, activation_depth=64, program_depth=12)
+UNITS = {
+    Opcode.INPUT: "input",
+    Opcode.MATVEC: "matrix",
+    Opcode.CELL: "drain",
+    Opcode.REDUCE: "drain",
+    Opcode.OUTPUT: "output",
+}
 
 
-def op(opcode, number, when=When.ALWAYS, wait=NO_UNITS, end=False):
-    """Make an op that is recognised by its number."""
-    arguments = dict.fromkeys(ARGUMENTS[opcode], number)
-    if opcode is Opcode.MATVEC:
-        arguments["sparse"] = 1
-    return Op(opcode, arguments, when, wait, end)
+def op(opcode, when=When.ALWAYS, end=False, **arguments):
+    return Op(opcode, dict.fromkeys(ARGUMENTS[opcode], 0) | arguments, when, end)
 
 
+X, H, Z = 1, 2, 3
 PROGRAM = [
-    op(Opcode.INPUT, 1, wait=Unit.MATRIX),
-    op(Opcode.MATVEC, 2, When.CARRIED, Unit.DRAIN),
-    op(Opcode.MATVEC, 3, wait=Unit.INPUT | Unit.DRAIN),
-    op(Opcode.CELL, 4, wait=Unit.MATRIX),
-    op(Opcode.OUTPUT, 5, wait=Unit.DRAIN),
-    op(Opcode.LOGITS, 6, When.LAST, Unit.MATRIX | Unit.OUTPUT, end=True),
+    op(Opcode.INPUT, When.FIRST, destination=X, count=1),
+    op(Opcode.MATVEC, When.FIRST, source=X, alternate=1),
+    op(Opcode.MATVEC, When.CARRIED, source=H, alternate=1),
+    op(Opcode.INPUT, When.NOT_LAST, destination=X, count=2),
+    op(Opcode.MATVEC, When.NOT_LAST, source=X, buffer=1, alternate=1),
+    op(Opcode.CELL, destination=H, groups=1, alternate=1),
+    op(Opcode.OUTPUT, source=H, count=1),
+    op(Opcode.MATVEC, source=H, buffer=1),
+    op(Opcode.REDUCE, destination=Z, buffer=1, count=3),
+    op(Opcode.MATVEC, source=Z, buffer=0),
+    op(Opcode.REDUCE, When.LAST, destination=H, send=1, buffer=0, end=True),
 ]
 
 
-def expected(program, steps, fresh):
-    """Give what is issued, in order: (unit, number, first step of a fresh job)."""
-    return [
-        (UNIT_OF[each.opcode], next(iter(each.arguments.values())), bool(fresh and step == 0))
-        for step in range(steps)
-        for each in program
-        if each.when is When.ALWAYS
-        or (each.when is When.CARRIED and not (fresh and step == 0))
-        or (each.when is When.LAST and step == steps - 1)
-    ]
+def wanted(when, step, steps, fresh):
+    return {
+        When.ALWAYS: True,
+        When.CARRIED: not (fresh and step == 0),
+        When.FIRST: step == 0,
+        When.LAST: step == steps - 1,
+        When.NOT_LAST: step != steps - 1,
+    }[when]
+
+
+def unrolled(program, steps, fresh):
+    """Give (op, resolved buffer, first step of a fresh job) of everything that is issued, in order."""
+    issued = []
+    for step in range(steps):
+        for each in program:
+            if wanted(each.when, step, steps, fresh):
+                a = each.arguments
+                buffer = a.get("buffer", 0) ^ (a.get("alternate", 0) & step & 1)
+                issued.append((each, buffer, bool(fresh and step == 0)))
+    return issued
+
+
+@dataclass
+class Running:
+    """An op in a unit: reads and writes are vectors, or None."""
+
+    left: int
+    reads: int | None = None
+    writes: int | None = None
+    adds: int | None = None
+    drains: int | None = None
+
+
+def running(each, buffer, left):
+    a = each.arguments
+    match each.opcode:
+        case Opcode.INPUT:
+            return Running(left, writes=a["destination"])
+        case Opcode.MATVEC:
+            return Running(left, reads=a["source"], adds=buffer)
+        case Opcode.OUTPUT:
+            return Running(left, reads=a["source"])
+    return Running(left, writes=None if a.get("send") else a["destination"], drains=buffer)
+
+
+@dataclass
+class Units:
+    """Stand-ins for the units: each works for a random time on every op; the matrix engine on up to four at once."""
+
+    longest: int
+    rng: random.Random
+    busy: dict = field(default_factory=lambda: {name: [] for name in UNITS.values()})
+
+    def ready(self, name):
+        return len(self.busy[name]) < (4 if name == "matrix" else 1)
+
+    def blocked(self, new):
+        """Whether sequential order would be seen to break if this op began now."""
+        for name, ops in self.busy.items():
+            for old in ops:
+                if new.writes is not None and old.reads == new.writes:
+                    return True
+                if (
+                    new.writes is not None
+                    and old.writes == new.writes
+                    and name == ("input", "drain")[new.drains is None]
+                ):
+                    return True
+                if new.adds is not None and old.drains == new.adds:
+                    return True
+                if new.drains is not None and old.adds == new.drains:
+                    return True
+        return False
+
+    def tick(self):
+        for ops in self.busy.values():
+            for each in ops:
+                each.left -= 1
+            ops[:] = [each for each in ops if each.left > 0]
+
+    def show(self, ctx, dut):
+        for name in self.busy:
+            ctx.set(getattr(dut, name).ready, self.ready(name))
+        for port, name in ((dut.taken, "input"), (dut.drained, "drain")):
+            writing = [each for each in self.busy[name] if each.writes is not None]
+            ctx.set(port.active, bool(writing))
+            ctx.set(port.vector, writing[0].writes if writing else 0)
+        for slot, each in zip(dut.slots, [*self.busy["matrix"], *[None] * 4], strict=False):
+            ctx.set(slot.active, each is not None)
+            if each:
+                ctx.set(slot.vector, each.reads)
+                ctx.set(slot.buffer, each.adds)
+        for port, name in ((dut.emptied, "drain"), (dut.sent, "output")):
+            ctx.set(port.active, bool(self.busy[name]))
+        if self.busy["drain"]:
+            ctx.set(dut.emptied.buffer, self.busy["drain"][0].drains)
+        if self.busy["output"]:
+            ctx.set(dut.sent.vector, self.busy["output"][0].reads)
+        ctx.set(dut.idle, not any(self.busy.values()))
 
 
 class Bench:
-    """A sequencer with stand-ins for the units, each busy for a random time with every op.
+    """A sequencer with stand-ins for the units.
 
-    `issued` holds (cycle, unit, number, first, idle units) of every op that was taken.
+    It checks that an op is issued only in its turn, to a unit that is ready, and into no hazard. `lost` counts the
+    cycles in which one could have been issued but was not.
     """
 
     def __init__(self, longest, seed=1):
         self.dut = Sequencer(CONFIG)
-        self.simulation = Simulation(self.dut, limit=3000)
-        self.issued = []
-        self.cycle = 0
-        self.aborted = self.cleared = False
-        self._longest, self._rng = longest, random.Random(seed)
+        self.simulation = Simulation(self.dut, limit=5000)
+        self.units = Units(longest, random.Random(seed))
+        self.left = []
+        self.cycles = []
+        self.lost = 0
+        self.was_blocked = False
+        self.seen = Counter()
         self.simulation.add(self._units, background=True)
 
     async def _units(self, ctx):
-        dut = self.dut
-        left = dict.fromkeys(NAMES, 0)
-        ctx.set(dut.idle, 15)
+        dut, cycle = self.dut, 0
+        pulses = ("abort", "clear", "start", "finish", "interlock")
         while True:
-            for unit, name in NAMES.items():
-                ctx.set(getattr(dut, name).ready, left[unit] <= 1)
-            ports = [getattr(dut, name) for name in NAMES.values()]
-            _, _, abort, clear, *sampled = await ctx.tick().sample(
-                dut.abort, dut.clear, *(port.valid for port in ports), *(port.payload for port in ports)
+            self.units.show(ctx, dut)
+            ports = {name: getattr(dut, name) for name in self.units.busy}
+            _, _, *sampled = await ctx.tick().sample(
+                *(getattr(dut, name) for name in pulses),
+                *(port.valid for port in ports.values()),
+                *(port.payload for port in ports.values()),
             )
-            self.cycle += 1
-            self.aborted |= abort
-            self.cleared |= clear
-            idle = sum(unit for unit in NAMES if not left[unit])
-            taken = [
-                (unit, payload)
-                for unit, valid, payload in zip(NAMES, sampled[:4], sampled[4:], strict=True)
-                if valid and left[unit] <= 1
-            ]
-            left = {unit: max(0, cycles - 1) for unit, cycles in left.items()}
-            for unit, payload in taken:
-                self._record(unit, payload, idle)
-                left[unit] = self._rng.randint(0, self._longest)
-            ctx.set(dut.idle, sum(unit for unit in NAMES if not left[unit]))
+            cycle += 1
+            self.seen.update(name for name, high in zip(pulses, sampled, strict=False) if high)
+            valid = dict(zip(ports, sampled[5:9], strict=True))
+            payload = dict(zip(ports, sampled[9:], strict=True))
+            new = None
+            if self.left:
+                new = self._expect(valid, payload, cycle, bool(sampled[4]))
+            self.units.tick()
+            if new:
+                self.units.busy[new[0]].append(new[1])
 
-    def _record(self, unit, payload, idle):
-        first = None
-        if unit is Unit.DRAIN:
-            first = bool(payload.first)
-            payload = payload.arguments["logits" if payload.logits else "cell"]
-        values = [payload[name] for name, _ in payload.shape() if name != "sparse"]
-        assert len(set(values)) == 1
-        self.issued.append((self.cycle, unit, values[0], first, idle))
+    def _expect(self, valid, payload, cycle, interlock):
+        each, buffer, first = self.left[0]
+        name = UNITS[each.opcode]
+        begun = running(each, buffer, self.units.rng.randint(1, self.units.longest))
+        offered = [other for other, high in valid.items() if high]
+        assert offered in ([], [name])
+        blocked = self.units.blocked(begun)
+        if interlock:
+            assert self.was_blocked
+            assert self.units.ready(name)
+        self.was_blocked = blocked
+        if not offered:
+            self.lost += self.units.ready(name) and not blocked
+            return None
+        assert not blocked, f"{each} was issued into a hazard"
+        if not self.units.ready(name):
+            return None
+        self._check(each, buffer, first, payload[name])
+        self.left.pop(0)
+        self.was_blocked = False
+        self.cycles.append(cycle)
+        return name, begun
+
+    def _check(self, each, buffer, first, payload):
+        match each.opcode:
+            case Opcode.MATVEC:
+                fields = payload.arguments
+            case Opcode.CELL | Opcode.REDUCE:
+                assert payload.reduce == (each.opcode is Opcode.REDUCE)
+                assert payload.first == first
+                fields = payload.arguments["reduce" if payload.reduce else "cell"]
+            case _:
+                fields = payload
+        expected = each.arguments | ({"buffer": buffer} if "buffer" in each.arguments else {})
+        assert {name: fields[name] for name in expected if name != "alternate"} == {
+            name: value for name, value in expected.items() if name != "alternate"
+        }
 
     async def load(self, ctx, words):
         port = self.dut.program
@@ -102,9 +229,12 @@ class Bench:
                 await ctx.tick()
         ctx.set(port.enable, 0)
 
-    async def job(self, ctx, steps, fresh=1):
+    async def job(self, ctx, steps, fresh=1, program=()):
         dut = self.dut
-        ctx.set(dut.job.payload, {"steps": steps, "fresh": fresh})
+        self.left = unrolled(program, steps, fresh)
+        self.cycles.clear()
+        self.lost = 0
+        ctx.set(dut.job.payload, {"steps": steps, "fresh": fresh, "skip": 1})
         ctx.set(dut.job.valid, 1)
         await ctx.tick().until(dut.job.ready)
         ctx.set(dut.job.valid, 0)
@@ -112,111 +242,139 @@ class Bench:
         while ctx.get(dut.busy):
             await ctx.tick()
 
-    def check(self, program, steps, fresh):
-        wanted = expected(program, steps, fresh)
-        assert [(unit, number) for _, unit, number, _, _ in self.issued] == [each[:2] for each in wanted]
-        waits = {next(iter(each.arguments.values())): each.wait for each in program}
-        for (_, _, number, first, idle), (_, _, wanted_first) in zip(self.issued, wanted, strict=True):
-            assert first in (None, wanted_first)
-            assert waits[number] & ~idle == 0, f"op {number} did not wait"
-        self.issued.clear()
+
+def encoded(program):
+    return [each.encode() for each in program]
 
 
-@pytest.mark.parametrize("longest", [0, 1, 9])
-def test_issues_in_order_and_waits(longest):
-    bench = Bench(longest)
+@pytest.mark.parametrize("longest", [1, 4, 25])
+@pytest.mark.parametrize("seed", range(3))
+def test_issues_in_order_and_never_into_a_hazard(longest, seed):
+    bench = Bench(longest, seed)
 
     async def testbench(ctx):
-        await bench.load(ctx, [each.encode() for each in PROGRAM])
-        for steps, fresh in ((1, 1), (3, 1), (4, 0), (1, 0)):
-            await bench.job(ctx, steps, fresh)
-            bench.check(PROGRAM, steps, fresh)
+        await bench.load(ctx, encoded(PROGRAM))
+        for steps, fresh in ((1, 1), (5, 1), (4, 0), (1, 0)):
+            await bench.job(ctx, steps, fresh, PROGRAM)
+            assert not bench.left
+            # Three cycles before the first look, one for each look and for each op that is skipped.
+            assert bench.lost <= 3 + len(PROGRAM) * steps
             assert ctx.get(bench.dut.error) == ErrorCode.NONE
+        assert bench.seen["start"] == bench.seen["finish"] == 4
 
     bench.simulation.add(testbench)
     bench.simulation.run()
+    assert bench.seen["interlock"]
 
 
-def test_one_op_per_cycle_across_steps():
-    bench = Bench(0)
-    program = [*PROGRAM[:5], op(Opcode.LOGITS, 6, end=True)]
+def test_one_op_in_two_cycles_and_a_cycle_for_each_that_is_skipped():
+    bench = Bench(1)
+    program = [
+        op(Opcode.INPUT, destination=X),
+        op(Opcode.MATVEC, source=X),
+        op(Opcode.OUTPUT, source=X),
+        op(Opcode.CELL, When.FIRST, destination=H),
+        op(Opcode.MATVEC, source=Z, buffer=1),
+        op(Opcode.REDUCE, When.LAST, destination=H, end=True),
+    ]
 
     async def testbench(ctx):
-        await bench.load(ctx, [each.encode() for each in program])
-        start = bench.cycle
-        await bench.job(ctx, 3, 0)
-        assert [cycle - start for cycle, *_ in bench.issued] == list(range(4, 4 + 3 * len(program)))
+        await bench.load(ctx, encoded(program))
+        await bench.job(ctx, 3, 0, program)
+        gaps = [b - a for a, b in zip(bench.cycles, bench.cycles[1:], strict=False)]
+        assert gaps == [2, 2, 2, 2, 3, 2, 2, 3, 3, 2, 2, 3, 2]
 
     bench.simulation.add(testbench)
     bench.simulation.run()
 
 
-NEVER = op(Opcode.INPUT, 9)
+NEVER = op(Opcode.INPUT, destination=9)
 
 
 @pytest.mark.parametrize(
-    ("words", "issued", "code"),
+    ("words", "code"),
     [
-        ([PROGRAM[0].encode(), 0], 1, ErrorCode.OPCODE),
-        ([PROGRAM[0].encode(), (1 << 128) - 1], 1, ErrorCode.OPCODE),
-        ([PROGRAM[0].encode(), PROGRAM[2].encode() | 3 << 4], 1, ErrorCode.OPCODE),
-        ([NEVER.encode()] * 7, 7, ErrorCode.NO_END),
+        ([PROGRAM[0].encode(), 0], ErrorCode.OPCODE),
+        ([PROGRAM[0].encode(), (1 << 128) - 1], ErrorCode.OPCODE),
+        ([PROGRAM[0].encode(), PROGRAM[4].encode() | 7 << 3], ErrorCode.OPCODE),
+        ([NEVER.encode()] * 12, ErrorCode.NO_END),
     ],
 )
-def test_malformed_program_ends_the_job_and_spares_the_next(words, issued, code):
+def test_malformed_program_ends_the_job_and_spares_the_next(words, code):
     bench = Bench(3)
 
     async def testbench(ctx):
         await bench.load(ctx, words)
         await bench.job(ctx, 5)
         assert ctx.get(bench.dut.error) == code
-        assert bench.aborted
-        assert bench.cleared
-        assert len(bench.issued) == issued
-        bench.issued.clear()
-        await bench.load(ctx, [each.encode() for each in PROGRAM])
-        await bench.job(ctx, 2)
+        assert bench.seen["abort"]
+        assert bench.seen["clear"] == 1
+        await bench.load(ctx, encoded(PROGRAM))
+        await bench.job(ctx, 2, 1, PROGRAM)
         assert ctx.get(bench.dut.error) == ErrorCode.NONE
-        bench.check(PROGRAM, 2, 1)
+        assert not bench.left
 
     bench.simulation.add(testbench)
+    bench.simulation.run()
+
+
+@pytest.mark.parametrize("at", ["run", "finish"])
+def test_wrong_length_ends_the_job(at):
+    bench = Bench(3)
+    dut = bench.dut
+
+    async def trouble(ctx):
+        async for _, _, pulse in ctx.tick().sample(dut.start if at == "run" else dut.finish):
+            ctx.set(dut.length_error, pulse)
+
+    async def during(ctx):
+        while True:
+            ctx.set(dut.length_error, ctx.get(dut.finish))
+            await ctx.delay(1e-7)
+
+    async def testbench(ctx):
+        await bench.load(ctx, encoded(PROGRAM))
+        await bench.job(ctx, 2)
+        assert ctx.get(dut.error) == ErrorCode.LENGTH
+        assert bool(bench.seen["clear"]) == (at == "run")
+
+    bench.simulation.add(testbench)
+    bench.simulation.add(trouble if at == "run" else during, background=True)
     bench.simulation.run()
 
 
 def test_job_of_no_steps_is_an_error():
-    bench = Bench(0)
+    bench = Bench(1)
 
     async def testbench(ctx):
-        await bench.load(ctx, [each.encode() for each in PROGRAM])
+        await bench.load(ctx, encoded(PROGRAM))
         await bench.job(ctx, 0)
         assert ctx.get(bench.dut.error) == ErrorCode.STEPS
-        assert not bench.issued
 
     bench.simulation.add(testbench)
     bench.simulation.run()
 
 
-@pytest.mark.parametrize("unit", NAMES)
-def test_no_job_while_a_unit_works(unit):
+def test_no_job_while_a_unit_works():
     dut = Sequencer(CONFIG)
     simulation = Simulation(dut)
 
     async def testbench(ctx):
-        ctx.set(dut.idle, 15 & ~unit)
-        assert not ctx.get(dut.job.ready)
-        ctx.set(dut.idle, 15)
-        assert ctx.get(dut.job.ready)
+        for idle in (0, 1):
+            ctx.set(dut.idle, idle)
+            await ctx.tick()
+            assert ctx.get(dut.job.ready) == idle
 
     simulation.add(testbench)
     simulation.run()
 
 
 def test_first_load_error_stays_until_the_next_job():
-    bench = Bench(0)
+    bench = Bench(1)
     dut = bench.dut
 
     async def testbench(ctx):
-        await bench.load(ctx, [each.encode() for each in PROGRAM])
+        await bench.load(ctx, encoded(PROGRAM))
         for code in (ErrorCode.LOAD_ADDRESS, ErrorCode.NONE, ErrorCode.LOAD_BUSY):
             ctx.set(dut.load_error, code)
             await ctx.tick()

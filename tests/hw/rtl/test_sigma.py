@@ -4,14 +4,11 @@ import pytest
 from simulation import Simulation
 
 from gatewright.hw.rtl.sigma import Sigma
-from gatewright.sw.numbers import STATE, sigmoid, tanh
+from gatewright.sw.numbers import ACCUMULATOR, STATE, sigmoid, tanh
 
 
-@pytest.mark.parametrize("reference", [sigmoid, tanh])
-def test_equals_reference_on_every_input_at_full_rate(reference):
-    values = list(range(STATE.min, STATE.max + 1))
-    random.Random(1).shuffle(values)
-    dut = Sigma(tanh=reference is tanh)
+def check(width, reference, values):
+    dut = Sigma(width, tanh=reference is tanh)
     simulation = Simulation(dut, limit=2 * len(values))
     got = []
 
@@ -23,9 +20,33 @@ def test_equals_reference_on_every_input_at_full_rate(reference):
 
     simulation.add(testbench)
     simulation.run()
+    expected = [reference(STATE.saturate(value)) for value in values]
     wrong = [
-        f"{v}: expected {reference(v)}, got {o}"
-        for v, o in zip(values, got[Sigma.LATENCY :], strict=True)
-        if o != reference(v)
+        f"{v}: expected {e}, got {o}"
+        for v, e, o in zip(values, expected, got[Sigma.LATENCY :], strict=True)
+        if o != e
     ]
     assert not wrong, f"{len(wrong)} of {len(values)}: {wrong[:5]}"
+
+
+@pytest.mark.parametrize("reference", [sigmoid, tanh])
+def test_equals_reference_on_every_input_at_full_rate(reference):
+    values = list(range(STATE.min, STATE.max + 1))
+    random.Random(1).shuffle(values)
+    check(ACCUMULATOR.bits, reference, values)
+
+
+@pytest.mark.parametrize("reference", [sigmoid, tanh])
+@pytest.mark.parametrize("width", [STATE.bits, STATE.bits + 2, ACCUMULATOR.bits])
+def test_saturates_what_is_wider(width, reference):
+    rng = random.Random(2)
+    around = range(-300, 300)
+    powers = [sign << bit for bit in range(width - 1) for sign in (1, -1)]
+    extremes = [-(1 << (width - 1)), (1 << (width - 1)) - 1]
+    values = [
+        value
+        for centre in [0, *powers, *extremes]
+        for value in {centre + rng.choice(around), centre - 1, centre, centre + 1}
+        if extremes[0] <= value <= extremes[1]
+    ]
+    check(width, reference, values)

@@ -3,13 +3,17 @@ import torch
 
 from gatewright.errors import ConfigError
 from gatewright.sw.compress.pattern import actual_density, balanced_mask, kept_per_lane
-from gatewright.sw.rows import gate_rows
+from gatewright.sw.rows import gate_rows, slot_rows
 
 
-def counts(mask, hidden, lanes):
-    """Kept weights of each lane and column."""
-    lane = torch.from_numpy(gate_rows(hidden, lanes)[0])
-    return torch.zeros(lanes, mask.shape[1]).index_add_(0, lane, mask.float())
+def counts(mask, hidden, lanes, slots=1):
+    """Kept weights of each slot of each lane, and column."""
+    slot = torch.from_numpy(slot_rows(gate_rows(hidden, lanes), slots)[0])
+    return torch.zeros(slots * lanes, mask.shape[1]).index_add_(0, slot, mask.float())
+
+
+def random_weights(rows, columns, seed=0):
+    return torch.randn(rows, columns, generator=torch.Generator().manual_seed(seed))
 
 
 @pytest.mark.parametrize(
@@ -19,7 +23,7 @@ def counts(mask, hidden, lanes):
 def test_the_digits_model_on_32_lanes(density, kept):
     assert kept_per_lane(128, 32, density) == kept
     assert actual_density(128, 32, density) == kept / 16
-    mask = balanced_mask(torch.randn(512, 13, generator=torch.Generator().manual_seed(0)), 32, density)
+    mask = balanced_mask(random_weights(512, 13), 32, density)
     assert (counts(mask, 128, 32) == kept).all()
 
 
@@ -34,11 +38,38 @@ def test_the_largest_magnitudes_stay():
 
 def test_lanes_that_units_fill_unevenly_still_keep_the_same():
     # 5 units on 4 quads: quad 0 has two rows per lane, the others one.
-    weights = torch.randn(20, 7, generator=torch.Generator().manual_seed(1))
+    weights = random_weights(20, 7, seed=1)
     assert (counts(balanced_mask(weights, 16, 0.5), 5, 16) == 1).all()
     assert actual_density(5, 16, 0.5) == 16 / 20
     assert balanced_mask(weights, 16, 1.0).all()
     assert actual_density(5, 16, 1.0) == 1.0
+
+
+@pytest.mark.parametrize("slots", [2, 4])
+@pytest.mark.parametrize("density", [0.5, 0.25, 1.0])
+def test_every_slot_keeps_the_same(slots, density):
+    # 16 rows in each of 8 lanes.
+    mask = balanced_mask(random_weights(128, 9), 8, density, slots)
+    kept = kept_per_lane(32, 8, density, slots)
+    assert kept == density * 16 / slots
+    assert (counts(mask, 32, 8, slots) == kept).all()
+    assert actual_density(32, 8, density, slots) == mask.float().mean() == density
+
+
+def test_slots_that_rows_fill_unevenly_still_keep_the_same():
+    # 7 rows in each lane: slot 0 has 4 of them, slot 1 has 3.
+    mask = balanced_mask(random_weights(28, 5), 4, 0.9, 2)
+    assert kept_per_lane(7, 4, 0.9, 2) == 4
+    assert mask.all()
+    assert (counts(balanced_mask(random_weights(28, 5), 4, 0.8, 2), 7, 4, 2) == 3).all()
+    assert actual_density(7, 4, 0.8, 2) == 24 / 28
+
+
+def test_slots_without_rows_do_not_count():
+    # 2 rows in each lane use two of four slots.
+    mask = balanced_mask(random_weights(16, 5), 8, 0.5, 4)
+    assert mask.all()
+    assert actual_density(4, 8, 0.5, 4) == 1.0
 
 
 def test_lanes_without_rows_are_refused():

@@ -42,13 +42,14 @@ def test_the_task_is_still_solved_and_the_dense_model_untouched(pruned, float_mo
 def test_weights_that_were_dropped_never_come_back(task, float_model, monkeypatch):
     seen = []
 
-    def recorded(weights, lanes, density):
-        mask = balanced_mask(weights, lanes, density)
+    def recorded(weights, lanes, density, slots):
+        assert (lanes, slots) == (16, 2)
+        mask = balanced_mask(weights, lanes, density, slots)
         seen.append((tuple(weights.shape), mask))
         return mask
 
     monkeypatch.setattr("gatewright.sw.compress.pruning.balanced_mask", recorded)
-    prune(task, float_model, dataclasses.replace(SETTINGS, prune_epochs=3))
+    prune(task, float_model, dataclasses.replace(SETTINGS, prune_epochs=3, weight_bits=4))
     masks = [mask for shape, mask in seen if shape == (64, 16)]
     assert len(masks) > 3
     assert all((later <= earlier).all() for earlier, later in pairwise(masks))

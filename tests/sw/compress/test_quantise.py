@@ -4,7 +4,14 @@ import torch
 from torch.nn import functional
 
 from gatewright.sw.bundle import Bundle
-from gatewright.sw.compress.quantise import MATRICES, QuantisedLstm, _Lstm, best_format, quantise
+from gatewright.sw.compress.quantise import (
+    MATRICES,
+    QuantisedLstm,
+    _Lstm,
+    alignable_formats,
+    best_format,
+    quantise,
+)
 from gatewright.sw.determinism import seeded
 from gatewright.sw.integer import evaluate, run_integer
 from gatewright.sw.models import LstmClassifier, last_steps
@@ -36,6 +43,14 @@ def test_the_scale_with_the_smallest_error_is_found(values, bits, expected):
     assert found.bits == bits
     assert error(found) <= min(error(Fixed(bits, frac)) for frac in range(-8, 17)) + 1e-12
     assert error(found) == error(expected)
+
+
+def test_formats_too_far_apart_are_brought_together():
+    x, h = Fixed(8, 4), Fixed(8, 7)
+    # Products of 5 and 18 fractional bits: 10 can be aligned.
+    assert alignable_formats((Fixed(2, 1), x), (Fixed(8, 11), h)) == [Fixed(2, 1), Fixed(8, 8)]
+    assert alignable_formats((Fixed(8, 13), x), (Fixed(4, -1), h)) == [Fixed(8, 12), Fixed(4, -1)]
+    assert alignable_formats((Fixed(8, 5), x), (Fixed(8, 12), h)) == [Fixed(8, 5), Fixed(8, 12)]
 
 
 @pytest.fixture
@@ -137,6 +152,14 @@ def test_a_dense_model_survives_quantisation(task, float_model, weights, activat
     assert bundle.layers[0].input.format.bits == bundle.head.matrix.format.bits == weights
     assert bundle.input_format.bits == activations
     assert evaluate(bundle, task.test) >= float_model.accuracy(task.test) - 5
+
+
+def test_matrices_of_very_different_scales_are_quantised(network):
+    with torch.no_grad():
+        network.gate_matrices[0].mul_(100)
+        network.gate_matrices[1].mul_(1e-4)
+    layer = QuantisedLstm(network, Fixed(8, 5), BITS).layer()
+    assert (layer.input_shift, layer.recurrent_shift) == (10, 0)
 
 
 def test_each_matrix_may_have_its_own_width(network):

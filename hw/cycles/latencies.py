@@ -1,0 +1,77 @@
+"""Latencies of the units, as the RTL defines them."""
+
+from amaranth.utils import exact_log2
+
+from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.cycles.records import Timing
+from gatewright.hw.ops import Op, Opcode
+from gatewright.hw.rtl.activations import LEAD
+from gatewright.hw.rtl.cell import CellLane
+from gatewright.hw.rtl.columns import CREDITS, SLOTS
+from gatewright.hw.rtl.drain import _ROUNDING_LATENCY
+from gatewright.hw.rtl.io import _BUFFER
+from gatewright.hw.rtl.matrix import _RETIRE, ADD_LATENCY
+from gatewright.hw.rtl.reduction import _SUM_LATENCY, READ_LATENCY
+
+_START = 3
+_ARRIVAL = 3
+_ADD = 4
+_OUTPUT = 2
+
+
+def timing(config: AcceleratorConfig) -> Timing:
+    """Give the latencies of the sequencer and the matrix engine, and their sizes."""
+    return Timing(
+        start=_START,
+        arrival=_ARRIVAL,
+        first_add=ADD_LATENCY,
+        retire=_RETIRE,
+        add=_ADD,
+        lead=LEAD,
+        slots=SLOTS,
+        credits=CREDITS,
+        room=total_latency(config) + 2,
+        buffer=_BUFFER,
+        output=_OUTPUT,
+    )
+
+
+def depth(op: Op, config: AcceleratorConfig) -> int:
+    """Cycles from the issue of an op to its first result, if it waits for nothing: an element or a product that is
+    stored, or a result that is offered."""
+    match op.opcode:
+        case Opcode.INPUT:
+            return 1
+        case Opcode.MATVEC:
+            return ADD_LATENCY
+        case Opcode.CELL:
+            return 1 + cell_latency(config)
+        case Opcode.REDUCE:
+            return 1 + (send_latency(config) if op.arguments["send"] else reduce_latency(config))
+        case Opcode.OUTPUT:
+            return 2 + _OUTPUT
+
+
+def cell_latency(config: AcceleratorConfig) -> int:
+    """Cycles from a reading of accumulators to the write of the hidden values that `CELL` makes of it."""
+    return sum_latency(config) + CellLane.LATENCY
+
+
+def reduce_latency(config: AcceleratorConfig) -> int:
+    """Cycles from a reading of accumulators to the write of the value that `REDUCE` makes of it."""
+    return total_latency(config) + _ROUNDING_LATENCY
+
+
+def send_latency(config: AcceleratorConfig) -> int:
+    """Cycles from a reading of accumulators to the offer of the sum that `REDUCE` sends."""
+    return total_latency(config) + 1
+
+
+def sum_latency(config: AcceleratorConfig) -> int:
+    """Cycles from a reading of accumulators to `drain_lanes` sums."""
+    return READ_LATENCY + exact_log2(config.lanes // config.drain_lanes) + _SUM_LATENCY
+
+
+def total_latency(config: AcceleratorConfig) -> int:
+    """Cycles from a reading of accumulators to one sum."""
+    return sum_latency(config) + exact_log2(config.drain_lanes)

@@ -1,0 +1,118 @@
+"""What the compiled loop of `machine` works on: records of 64-bit integers."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+def _integers(*names):
+    return np.dtype([(name, np.int64) for name in names])
+
+
+OP = _integers(
+    "kind",
+    "count",
+    "vector",
+    "buffer",
+    "alternate",
+    "private",
+    "elements",
+    "word_steps",
+    "first_column",
+    "latency",
+)
+"""An op of the program. `kind`: as `machine` defines. `count`: column steps, readings of accumulators, or elements.
+`vector`: the one that it reads or writes. `elements`: of a column step, or written for a reading. `word_steps`:
+column steps in an activation word. `first_column`: place of its first column step in `words`. `latency`: from a
+reading to the write, or to the offer."""
+
+EVENT = _integers("step", "op", "issue", "first", "last")
+"""An op that was executed: cycles of its issue and of its first and last work, 0 if it has none."""
+
+COUNTS = _integers("cycles", "matrix", "drain", "chain_wait", "interlock", "skipped", "inputs")
+"""Counters, by their names in `gatewright.hw.interface.COUNTERS`."""
+
+
+class Timing(NamedTuple):
+    """Latencies of the units in cycles, and their sizes.
+
+    Parameters
+    ----------
+    start : int
+        From a job to its first op.
+    arrival : int
+        From the selection of a column to the queue before the lanes.
+    first_add : int
+        From the issue of a matrix op to its first addition, at least.
+    retire, add : int
+        From the last word of a column to the cycle in which it is counted out, and in which it is added.
+    lead : int
+        From an announcement to the first cycle that sees what was announced.
+    slots, credits : int
+        Matrix ops under way; columns between selection and lanes.
+    room, buffer : int
+        Readings of accumulators, and elements, under way to the output stream.
+    output : int
+        From the read of an element to its offer.
+    """
+
+    start: int
+    arrival: int
+    first_add: int
+    retire: int
+    add: int
+    lead: int
+    slots: int
+    credits: int
+    room: int
+    buffer: int
+    output: int
+
+
+SLOT = _integers("op", "held", "columns", "buffer", "event", "first_flag")
+"""A matrix op under way. `columns` of it are selected and not retired; while `held`, there are more."""
+
+COLUMN = _integers("time", "words", "slot")
+"""A column, and when it arrives at the queue; once it was taken, when it retires."""
+
+_SEQUENCER = _integers("step", "number", "action", "event", "first_flag")
+"""The op `number` of the time step, and what is done with it; the next executed op's place in the timeline, and of its
+flags."""
+
+RESULT = _integers("time", "last")
+"""An element for the output stream: when it is offered, and whether it is the last of its vector."""
+
+_FRONT = _integers(
+    "waiting", "preparing", "current", "finished", "room", "step", "word_end", "told", "known", "outstanding"
+)
+"""The front end. The slots of the ops before stage 0, on the way to it, in it, and just out of it; whether there is a
+free slot; the first column step that is neither selected nor known to be zero, and the end of those in its activation
+word; the elements of its vector that its producer tells of, and those that it knows of; columns between it and the
+lanes."""
+
+_LANES = _integers("selected", "arrived", "queued", "taken", "retired", "last_word")
+"""Numbers of columns that got so far; the cycle of the last word of those taken."""
+
+_INPUT = _integers("vector", "left", "written", "event")
+
+_DRAIN = _integers("op", "buffer", "begin", "unread", "unfinished", "event")
+"""`begin` is the cycle of the first reading; `unread` and `unfinished` count readings."""
+
+_OUTPUT = _integers("vector", "left", "number", "there", "read", "sent", "event")
+"""`there` are the elements that it knows of; `read` and `sent` count those of all ops."""
+
+_MERGE = _integers("held", "second")
+
+UNITS = np.dtype(
+    [
+        ("sequencer", _SEQUENCER),
+        ("front", _FRONT),
+        ("lanes", _LANES),
+        ("taker", _INPUT),
+        ("drain", _DRAIN),
+        ("giver", _OUTPUT),
+        ("merge", _MERGE),
+        ("counts", COUNTS),
+    ]
+)
+"""The registers of all units, those of the input and output unit as `taker` and `giver`, and the counters."""

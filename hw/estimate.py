@@ -1,0 +1,213 @@
+"""What a model takes on an accelerator, as a report in the style of high-level synthesis.
+
+Every op is a loop with initiation interval 1: trip counts, depth of the pipeline, latency, and how much of it other
+loops hide. Cycles come from the exact cycle model, resources from `gatewright.hw.resources`.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from gatewright.hw.compiler.image import Compiled
+from gatewright.hw.cycles.latencies import depth
+from gatewright.hw.cycles.model import OpTime, column_words, predict
+from gatewright.hw.ops import Op, Opcode
+from gatewright.hw.resources import ResourceEstimate, estimate_resources
+
+_UNITS = {
+    Opcode.INPUT: "input",
+    Opcode.MATVEC: "matrix",
+    Opcode.CELL: "drain",
+    Opcode.REDUCE: "drain",
+    Opcode.OUTPUT: "output",
+}
+
+_STEPS = 24
+"""Steps of the job whose middle stands for the steady state, in which buffers alternate from step to step."""
+
+_MIDDLE = _STEPS // 2
+
+INITIATION_INTERVAL = 1
+"""Cycles from one trip of a loop to the next."""
+
+
+@dataclass(frozen=True)
+class Loop:
+    """One op in the steady state, or in the step in which it runs.
+
+    Parameters
+    ----------
+    op : int
+        Its place in the program.
+    opcode, when, unit : str
+    trips : int
+        Iterations: elements; words of all column steps; groups; or values.
+    columns : int
+        Column steps of a ``MATVEC``; 0 for other ops.
+    depth : int
+        Pipeline latency: cycles from the issue to the first result, if the op waits for nothing.
+    start : int
+        Cycle of its issue, from the issue of its step's first op on.
+    latency : int
+        Cycles from the issue to the end of its work, waits included; 0 without work.
+    overlap : float
+        Share of the cycles from its first to its last work in which other units are at work, 0 to 1.
+    """
+
+    op: int
+    opcode: str
+    when: str
+    unit: str
+    trips: int
+    columns: int
+    depth: int
+    start: int
+    latency: int
+    overlap: float
+    interval: int = INITIATION_INTERVAL
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The report.
+
+    Parameters
+    ----------
+    loops : list of Loop
+        In program order, without ops that never run.
+    cycles_per_step : float
+        In the steady state: a multiple of one half.
+    first_overhead, last_overhead : float
+        Cycles that the job takes beyond `cycles_per_step` for each step, until its last step begins and from there on.
+    steps, cycles : int
+        A job of this many steps from a fresh state, and its cycles.
+    busy : float
+        Useful multiply-accumulates of that job, those with true non-zero weights, over lanes times cycles.
+    resources : ResourceEstimate
+    """
+
+    loops: list[Loop]
+    cycles_per_step: float
+    first_overhead: float
+    last_overhead: float
+    steps: int
+    cycles: int
+    busy: float
+    resources: ResourceEstimate
+
+    def to_json(self) -> dict:
+        """Give the report as plain JSON values."""
+        return dataclasses.asdict(self)
+
+    def text(self) -> str:
+        """Give the report as plain text."""
+        names = ("op", "opcode", "when", "trips", "columns", "II", "depth", "start", "latency", "overlap")
+        rows = [
+            (
+                loop.op,
+                loop.opcode,
+                loop.when,
+                loop.trips,
+                loop.columns or "-",
+                loop.interval,
+                loop.depth,
+                loop.start,
+                loop.latency,
+                f"{loop.overlap:.0%}",
+            )
+            for loop in self.loops
+        ]
+        lines = _table([names, *rows])
+        lines += [
+            "",
+            f"cycles per step (steady state)  {self.cycles_per_step:g}",
+            f"beyond that, first and last     {self.first_overhead:g}, {self.last_overhead:g}",
+            f"cycles of {self.steps} steps".ljust(32) + f"{self.cycles}",
+            f"busy on true non-zeros          {self.busy:.1%}",
+            "",
+            *(f"{name:<32}{value}" for name, value in self.resources.lines()),
+        ]
+        return "\n".join(lines)
+
+
+def estimate(compiled: Compiled, steps: int = 50) -> Estimate:
+    """Estimate a compiled model, for a job of a number of steps whose zeros are not skipped.
+
+    Raises
+    ------
+    DataError
+        There are no steps.
+    """
+    prediction = predict(compiled, _STEPS, timeline=True)
+    begins = [next(each.issue for each in prediction.timeline if each.step == step) for step in range(_STEPS)]
+    per_step = (begins[_MIDDLE + 2] - begins[_MIDDLE]) / 2
+    last = prediction.cycles - begins[-1] - per_step
+    cycles = predict(compiled, steps).cycles
+    return Estimate(
+        loops=_loops(compiled, prediction.timeline, begins),
+        cycles_per_step=per_step,
+        first_overhead=prediction.cycles - _STEPS * per_step - last,
+        last_overhead=last,
+        steps=steps,
+        cycles=cycles,
+        busy=compiled.useful_macs(steps) / (compiled.config.lanes * cycles),
+        resources=estimate_resources(compiled.config),
+    )
+
+
+def _loops(compiled: Compiled, timeline: Sequence[OpTime], begins: Sequence[int]) -> list[Loop]:
+    loops = []
+    for number, op in enumerate(compiled.image.program):
+        runs = [each for each in timeline if each.op == number]
+        if not runs:
+            continue
+        shown = min(runs, key=lambda each: abs(each.step - _MIDDLE))
+        unit = _UNITS[op.opcode]
+        others = [
+            (each.first, each.last)
+            for each in timeline
+            if each.first and _UNITS[compiled.image.program[each.op].opcode] != unit
+        ]
+        loops.append(
+            Loop(
+                op=number,
+                opcode=op.opcode.name,
+                when=op.when.name,
+                unit=unit,
+                trips=_trips(op, compiled),
+                columns=op.arguments.get("columns", 0),
+                depth=depth(op, compiled.config),
+                start=shown.issue - begins[shown.step],
+                latency=shown.last - shown.issue if shown.first else 0,
+                overlap=_overlap(shown, others),
+            )
+        )
+    return loops
+
+
+def _trips(op: Op, compiled: Compiled) -> int:
+    if op.opcode == Opcode.MATVEC:
+        return int(column_words(op.arguments, compiled.image).sum())
+    return op.arguments["groups" if op.opcode == Opcode.CELL else "count"]
+
+
+def _overlap(shown: OpTime, others: Iterable[tuple[int, int]]) -> float:
+    """Give the share of an op's cycles that lie in any of some spans."""
+    if not shown.first:
+        return 0.0
+    covered, end = 0, shown.first - 1
+    for first, last in sorted(others):
+        first, last = max(first, end + 1), min(last, shown.last)
+        if first <= last:
+            covered += last - first + 1
+            end = last
+    return covered / (shown.last - shown.first + 1)
+
+
+def _table(rows: Sequence[Sequence]) -> list[str]:
+    texts = [[str(value) for value in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    return [
+        "  ".join(value.rjust(width) for value, width in zip(row, widths, strict=True)).rstrip()
+        for row in texts
+    ]

@@ -1,0 +1,65 @@
+"""What an accelerator takes at least, and whether a device has it."""
+
+from dataclasses import dataclass
+
+from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.fpga.devices import Device
+from gatewright.hw.ops import OP_BITS
+from gatewright.sw.numbers import ACCUMULATOR
+
+_CELL_MULTIPLIERS = 8
+"""In each cell lane: f·c, i·g, o·tanh(c), and the interpolations of three σ and two tanh."""
+
+_COLUMN_MULTIPLIERS = 1
+"""For the first word of a column."""
+
+_NARROW_OPERAND_BITS = 18
+"""Widest operand that one multiplier takes."""
+
+_LUT_RAM_BITS = 64 / 6
+"""Bits of RAM for each look-up table, addresses and write ports included, on the ECP5."""
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What a design takes.
+
+    Parameters
+    ----------
+    luts : int
+        4-input look-up tables, those that are not RAM.
+    lut_ram_bits : int
+        Memories with asynchronous read.
+    block_ram_bits : int
+        Memories of block RAM.
+    multipliers : int
+    """
+
+    luts: int
+    lut_ram_bits: int
+    block_ram_bits: int
+    multipliers: int
+
+
+def demand(config: AcceleratorConfig) -> Demand:
+    """Give a lower bound that follows from the configuration alone: memories, multipliers and accumulating adders."""
+    bits = config.memory_bits
+    products = (1 if config.banks == 1 else 2) * (1 if config.operand_bits <= _NARROW_OPERAND_BITS else 2)
+    return Demand(
+        luts=config.lanes * config.banks * ACCUMULATOR.bits,
+        lut_ram_bits=bits["accumulator"] + bits["activation"],
+        block_ram_bits=sum(bits[name] for name in ("weight", "index", "column", "bias"))
+        + config.program_depth * OP_BITS,
+        multipliers=config.lanes * products + _CELL_MULTIPLIERS * config.cell_lanes + _COLUMN_MULTIPLIERS,
+    )
+
+
+def shortages(needs: Demand, device: Device) -> list[str]:
+    """Say what a device has too little of; nothing when the design may fit."""
+    luts = needs.luts + (round(needs.lut_ram_bits / _LUT_RAM_BITS) if device.lut_ram else needs.lut_ram_bits)
+    pairs = {
+        "look-up tables": (luts, device.luts),
+        "bits of block RAM": (needs.block_ram_bits, device.block_rams * device.block_ram_bits),
+        "multipliers": (needs.multipliers, device.multipliers),
+    }
+    return [f"needs {need} {name}, has {has}" for name, (need, has) in pairs.items() if need > has]

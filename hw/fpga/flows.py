@@ -1,0 +1,190 @@
+"""Folders that FPGA tools run in: Verilog, memory contents, constraints and a script for each flow."""
+
+from pathlib import Path
+
+from gatewright.errors import ConfigError
+from gatewright.hw.compiler.image import Compiled
+from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.fpga.baking import bake
+from gatewright.hw.fpga.demand import Demand, demand, shortages
+from gatewright.hw.fpga.devices import OPEN_DEVICES, VIVADO_DEVICE, Device
+from gatewright.hw.fpga.serial import SERIAL_TOP, SerialPorts
+from gatewright.hw.fpga.verilog import AXI_TOP, TOP, emit, emit_axi, emit_component
+from gatewright.hw.rtl.axi import AxiTop
+
+_GOWIN_PINS = {"clk": "H11", "rst": "T10", "serial_in": "T3", "capture": "T2", "serial_out": "L16"}
+"""Pins of the PBGA256 package: nextpnr chooses none for this family."""
+
+_README = """\
+# Gatewright for FPGAs
+
+`rtl/` has the accelerator with plain ports (`{plain}`), with AXI ports (`{axi}`), and the latter behind shift registers
+(`{serial}`): no package has pins for all its ports, so that is what nextpnr places, to tell area and clock frequency.
+{memories}
+
+| flow | device | state |
+|---|---|---|
+{flows}
+"""
+
+_BAKED = """\
+The weight, index, bias, column and program memories begin with a model's contents, which `$readmemh` takes from the
+`.mem` files beside the Verilog; a simulation runs in `rtl/` to find them."""
+
+_NOT_BAKED = "The memories are empty: a model is loaded at run time."
+
+_OPEN_README = """\
+# {device.family}, {device.name}
+
+`./run.sh` synthesises with Yosys and places with {device.placer} ({device.package}, speed {device.speed}); set
+`YOSYS` and `NEXTPNR` to use programs of other names, `SEED` for another placement. Result: `report.json`.
+"""
+
+_OPEN_SCRIPT = """\
+#!/bin/sh
+# Tools run in the folder above, with relative paths: WebAssembly builds see nothing else.
+set -eu
+cd "$(dirname "$0")/.."
+"${{YOSYS:-yosys}}" -p "read_verilog -sv rtl/{top}.sv; {device.synthesis} -top {top} -json {device.name}/netlist.json"
+"${{NEXTPNR:-{device.placer}}}" --json {device.name}/netlist.json --report {device.name}/report.json \\
+    --seed "${{SEED:-1}}" --timing-allow-fail {options}
+"""
+
+_VIVADO_README = """\
+# Vivado
+
+`vivado -mode batch -source run.tcl` makes a project with the AXI top, and synthesises and implements it out of context
+for `{part}` (change `part` in the script). Reports: `reports/`. Package the project as an IP for block designs.
+"""
+
+_VIVADO_SCRIPT = """\
+set part {part}
+set here [file dirname [file normalize [info script]]]
+set sources [file join $here .. rtl]
+
+create_project -force {top} [file join $here project] -part $part
+add_files [file join $sources {top}.sv]
+set contents [glob -nocomplain [file join $sources *.mem]]
+if {{[llength $contents] > 0}} {{
+    add_files $contents
+}}
+add_files -fileset constrs_1 [file join $here .. constraints gatewright.xdc]
+set_property top {top} [current_fileset]
+set_property -name {{STEPS.SYNTH_DESIGN.ARGS.MORE OPTIONS}} -value {{-mode out_of_context}} -objects [get_runs synth_1]
+
+launch_runs impl_1
+wait_on_run impl_1
+open_run impl_1
+file mkdir [file join $here reports]
+report_utilization -file [file join $here reports utilization.rpt]
+report_timing_summary -file [file join $here reports timing.rpt]
+"""
+
+
+def write_flows(
+    folder: Path,
+    config: AcceleratorConfig,
+    compiled: Compiled | None = None,
+    *,
+    megahertz: float = 100,
+    needs: Demand | None = None,
+) -> list[str]:
+    """Write a folder with all that FPGA tools need, and a script for each device that the accelerator fits.
+
+    Parameters
+    ----------
+    folder : Path
+        Is made; files of the same names are overwritten.
+    config : AcceleratorConfig
+    compiled : Compiled, optional
+        A model for `config` that the memories begin with; without it they are loaded at run time.
+    megahertz : float
+        Clock frequency that the constraints ask for.
+    needs : Demand, optional
+        What the design takes, where that is known; else the lower bound that follows from `config` decides what fits.
+
+    Returns
+    -------
+    list of str
+        The flows that were written; ``README.md`` says why others were not.
+
+    Raises
+    ------
+    ConfigError
+        `compiled` is for another configuration.
+    ToolError
+        Yosys is missing or failed.
+    """
+    folder = Path(folder)
+    if compiled is not None and compiled.config != config:
+        raise ConfigError("the model was compiled for another configuration")
+    _write_rtl(folder / "rtl", config, compiled)
+    _write_constraints(folder / "constraints", megahertz)
+    needs = needs or demand(config)
+    written, lines = [], []
+    for device in (*OPEN_DEVICES, VIVADO_DEVICE):
+        missing = shortages(needs, device)
+        if not missing:
+            written.append(device.name)
+            if device is VIVADO_DEVICE:
+                _write_vivado(folder / device.name, device)
+            else:
+                _write_open(folder / device.name, device, megahertz)
+        lines.append(f"| {device.name} | {device.family} | {'; '.join(missing) or 'written'} |")
+    text = _README.format(
+        plain=TOP,
+        axi=AXI_TOP,
+        serial=SERIAL_TOP,
+        memories=_NOT_BAKED if compiled is None else _BAKED,
+        flows="\n".join(lines),
+    )
+    (folder / "README.md").write_text(text)
+    return written
+
+
+def _write_rtl(folder: Path, config: AcceleratorConfig, compiled: Compiled | None) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    merged = compiled is None
+    texts = {
+        TOP: emit(config, merged=merged),
+        AXI_TOP: emit_axi(config, merged=merged),
+        SERIAL_TOP: emit_component(SerialPorts(AxiTop(config), clock="aclk"), SERIAL_TOP, merged=merged),
+    }
+    for top, text in texts.items():
+        if compiled is not None:
+            text, files = bake(text, compiled)
+            for name, contents in files.items():
+                (folder / name).write_text(contents)
+        (folder / f"{top}.sv").write_text(text)
+
+
+def _write_constraints(folder: Path, megahertz: float) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "gatewright.lpf").write_text(f'FREQUENCY PORT "clk" {megahertz:g} MHZ;\n')
+    pins = "".join(f'IO_LOC "{port}" {pin};\n' for port, pin in _GOWIN_PINS.items())
+    (folder / "gatewright.cst").write_text(pins)
+    period = 1000 / megahertz
+    (folder / "gatewright.xdc").write_text(f"create_clock -name aclk -period {period:.3f} [get_ports aclk]\n")
+
+
+def _write_open(folder: Path, device: Device, megahertz: float) -> None:
+    folder.mkdir(exist_ok=True)
+    # Only the LPF file says the clock frequency too.
+    frequency = ("--freq", f"{megahertz:g}")
+    constraints = {
+        "ECP5": ("--lpf", "constraints/gatewright.lpf", "--lpf-allow-unconstrained"),
+        "Gowin GW2A": ("--vopt", "cst=constraints/gatewright.cst", *frequency),
+    }.get(device.family, frequency)
+    (folder / "README.md").write_text(_OPEN_README.format(device=device))
+    script = folder / "run.sh"
+    script.write_text(
+        _OPEN_SCRIPT.format(device=device, top=SERIAL_TOP, options=" ".join((*device.options, *constraints)))
+    )
+    script.chmod(0o755)
+
+
+def _write_vivado(folder: Path, device: Device) -> None:
+    folder.mkdir(exist_ok=True)
+    (part,) = device.options
+    (folder / "README.md").write_text(_VIVADO_README.format(part=part))
+    (folder / "run.tcl").write_text(_VIVADO_SCRIPT.format(part=part, top=AXI_TOP))

@@ -1,0 +1,56 @@
+"""Few pins for a design with many: what timing runs place."""
+
+from amaranth.hdl import Cat, ClockSignal, Module, Shape, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+SERIAL_TOP = "gatewright_serial"
+"""Name of the top module around an accelerator."""
+
+
+class SerialPorts(wiring.Component):
+    """Drive a component's inputs from a shift register, and shift its outputs out of another.
+
+    No package has a pin for every port of an accelerator. Every path of the component then runs between registers, and
+    is timed as it would be inside a larger design.
+
+    Parameters
+    ----------
+    component : Component
+        Without interfaces of arrays.
+    clock : str, optional
+        Its input that is the clock; without one the component uses the domain ``sync``.
+
+    Members
+    -------
+    serial_in : In(1)
+        Next bit of the inputs.
+    capture : In(1)
+        Take the outputs; else the register that holds them is shifted.
+    serial_out : Out(1)
+    """
+
+    def __init__(self, component: wiring.Component, clock: str | None = None):
+        self.component = component
+        self.clock = clock
+        super().__init__({"serial_in": In(1), "capture": In(1), "serial_out": Out(1)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.component = component = self.component
+        inputs: list[Value] = []
+        outputs: list[Value] = []
+        for path, member, value in component.signature.flatten(component):
+            if path == (self.clock,):
+                m.d.comb += Value.cast(value).eq(ClockSignal())
+            else:
+                (inputs if member.flow is In else outputs).append(Value.cast(value))
+        into = Signal(sum(Shape.cast(value.shape()).width for value in inputs))
+        out = Signal(sum(Shape.cast(value.shape()).width for value in outputs))
+        m.d.sync += into.eq(Cat(self.serial_in, into))
+        m.d.comb += [Cat(*inputs).eq(into), self.serial_out.eq(out[-1])]
+        with m.If(self.capture):
+            m.d.sync += out.eq(Cat(*outputs))
+        with m.Else():
+            m.d.sync += out.eq(out << 1)
+        return m

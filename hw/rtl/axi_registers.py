@@ -1,0 +1,165 @@
+"""The registers behind the AXI4-Lite port: the one table that RTL, drivers and documentation read."""
+
+import dataclasses
+import enum
+from dataclasses import dataclass
+
+from amaranth.hdl import Shape
+from amaranth.lib import data
+
+from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.interface import COUNTERS, JOB, LOAD_ADDRESS, ErrorCode
+
+WORD_BITS = 32
+"""Width of a register and of the data bus."""
+
+WORD_BYTES = WORD_BITS // 8
+
+ADDRESS_BITS = 12
+"""Width of the address bus: 4 KiB, the least that an AXI interconnect hands out."""
+
+IDENTITY = int.from_bytes(b"GWRT", "big")
+"""Value of the register IDENTITY."""
+
+VERSION = 1
+"""Value of the register VERSION: counts changes of this table that a driver has to know of."""
+
+
+class Access(enum.Enum):
+    """What the bus may do with a register; the rest is answered with SLVERR."""
+
+    READ = "ro"
+    WRITE = "wo"
+    BOTH = "rw"
+
+
+class Response(enum.IntEnum):
+    """Answers of the AXI4-Lite port."""
+
+    OKAY = 0
+    SLVERR = 2
+    """The register does not do that, or not now; nothing has changed."""
+    DECERR = 3
+    """There is no register at this address, or the address is not a multiple of 4."""
+
+
+@dataclass(frozen=True)
+class Register:
+    """One register.
+
+    Parameters
+    ----------
+    name : str
+    offset : int
+        Byte address, a multiple of 4.
+    access : Access
+    meaning : str
+    fields : StructLayout, optional
+        Its fields, from bit 0 up; without them the register is one number.
+    """
+
+    name: str
+    offset: int
+    access: Access
+    meaning: str
+    fields: data.StructLayout | None = None
+
+
+CONTROL_FIELDS = data.StructLayout({"start": 1, "fresh": 1, "skip": 1, "discard": 1, "reset": 1})
+"""`start` runs STEPS steps, with `fresh` and `skip` as in `interface.JOB`. `discard` drops the input stream up to the
+next element with tlast, that one included. Both are refused unless the accelerator is idle. `reset` ends whatever the
+accelerator does, keeps what is loaded, and lets the other bits go unheeded; what had already left for the
+output stream still comes, and of a sequence that had begun, the rest must be discarded."""
+
+STATUS_FIELDS = data.StructLayout(
+    {"busy": 1, "idle": 1, "discarding": 1, "load_refused": 1, "error": Shape.cast(ErrorCode).width}
+)
+"""`busy`: a job is running. `idle`: a job would be accepted. `discarding`: the input stream is being dropped.
+`load_refused`: since the latest accepted job or reset, a word came to LOAD_DATA during a job. `error`: an
+`interface.ErrorCode`."""
+
+_FIRST = (
+    ("IDENTITY", Access.READ, 'The letters "GWRT".', None),
+    ("VERSION", Access.READ, "Version of this table.", None),
+    (
+        "CONTROL",
+        Access.WRITE,
+        "Commands; a job of no steps is refused with the error code STEPS.",
+        CONTROL_FIELDS,
+    ),
+    ("STATUS", Access.READ, "State of the accelerator.", STATUS_FIELDS),
+    ("STEPS", Access.BOTH, "Time steps of the next job.", data.StructLayout({"steps": JOB["steps"].width})),
+    ("LOAD_ADDRESS", Access.BOTH, "Where the next word of LOAD_DATA goes.", LOAD_ADDRESS),
+    (
+        "LOAD_DATA",
+        Access.WRITE,
+        "A word for a memory; the offset in LOAD_ADDRESS then counts up. Refused while a job is running.",
+        None,
+    ),
+)
+_COUNTERS_OFFSET = 0x40
+_CONFIG_OFFSET = 0x80
+
+
+def _consecutive(base: int, entries) -> tuple[Register, ...]:
+    return tuple(
+        Register(name, base + WORD_BYTES * k, access, meaning, fields)
+        for k, (name, access, meaning, fields) in enumerate(entries)
+    )
+
+
+COUNTER_REGISTERS = {
+    name: register
+    for (name, _), register in zip(
+        COUNTERS,
+        _consecutive(
+            _COUNTERS_OFFSET,
+            (
+                (f"COUNT_{name.upper()}", Access.READ, f"The counter `{name}` of the latest job.", None)
+                for name, _ in COUNTERS
+            ),
+        ),
+        strict=True,
+    )
+}
+"""The registers of `interface.COUNTERS`, by the names of the counters."""
+
+CONFIG_REGISTERS = {
+    field.name: register
+    for field, register in zip(
+        dataclasses.fields(AcceleratorConfig),
+        _consecutive(
+            _CONFIG_OFFSET,
+            (
+                (f"CONFIG_{field.name.upper()}", Access.READ, f"`{field.name}` of the configuration.", None)
+                for field in dataclasses.fields(AcceleratorConfig)
+            ),
+        ),
+        strict=True,
+    )
+}
+"""The registers of the configuration, by the names of its values."""
+
+REGISTERS = {
+    register.name: register
+    for register in (
+        *_consecutive(0, _FIRST),
+        *COUNTER_REGISTERS.values(),
+        *CONFIG_REGISTERS.values(),
+    )
+}
+"""All registers by name."""
+
+
+def markdown() -> str:
+    """Give the table of registers as Markdown, with the bits of every field."""
+    lines = ["| offset | name | access | fields | meaning |", "|---|---|---|---|---|"]
+    for register in REGISTERS.values():
+        fields = ", ".join(
+            f"{name} [{field.offset + field.width - 1}:{field.offset}]"
+            for name, field in (register.fields or data.StructLayout({}))
+        )
+        lines.append(
+            f"| 0x{register.offset:03x} | {register.name} | {register.access.value} | {fields} | {register.meaning} |"
+        )
+    return "\n".join(lines) + "\n"

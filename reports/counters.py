@@ -1,0 +1,37 @@
+"""Words for the accelerator's performance counters."""
+
+from collections.abc import Collection
+
+ACTIVITY = {"matrix": "matrix engine", "drain": "drain and cell unit"}
+"""Counters of the cycles in which a unit works. Units overlap, so these are no parts of the total."""
+
+WAITS = {
+    "chain_wait": "waiting for a vector",
+    "interlock": "held back by a hazard",
+    "input_wait": "waiting for input",
+    "output_wait": "waiting for output",
+}
+"""Counters of the cycles in which something waits."""
+
+EVENTS = {
+    "skipped": "column steps skipped as zero",
+    "inputs": "elements of x",
+    "zero_inputs": "elements of x that were zero",
+}
+"""Counters of events instead of cycles."""
+
+
+def cycle_words(names: Collection[str]) -> dict[str, str]:
+    """Give the words for counters of cycles, in the order of a table; unknown ones go last, by their own name."""
+    return _among(ACTIVITY | WAITS, names) | {
+        name: name for name in names if name not in ACTIVITY | WAITS | EVENTS
+    }
+
+
+def event_words(names: Collection[str]) -> dict[str, str]:
+    """Give the words for counters of events, in the order of a table."""
+    return _among(EVENTS, names)
+
+
+def _among(words: dict[str, str], names: Collection[str]) -> dict[str, str]:
+    return {name: word for name, word in words.items() if name in names}

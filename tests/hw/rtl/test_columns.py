@@ -1,0 +1,270 @@
+"""The front end against a model of its documented cycles."""
+
+import random
+from collections import deque
+
+import pytest
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory, MemoryData
+from simulation import Simulation
+
+from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.rtl.columns import CREDITS, ColumnFrontEnd
+
+CONFIG = AcceleratorConfig(
+    lanes=16, groups=2, cell_lanes=1, column_depth=32, accumulator_rows=16, activation_depth=128
+)
+ARGUMENTS = {
+    "source": 0,
+    "columns": 1,
+    "words": 1,
+    "weight_base": 0,
+    "index_base": 0,
+    "table_base": 0,
+    "shift": 0,
+    "split": 0,
+    "sparse": 0,
+    "table": 0,
+    "private": 0,
+    "buffer": 0,
+    "alternate": 0,
+    "row": 0,
+}
+
+
+def matrix_op(*, skip=0, **arguments):
+    assert set(arguments) <= set(ARGUMENTS)
+    return {"arguments": ARGUMENTS | arguments, "skip": skip}
+
+
+class Bench(wiring.Component):
+    """The front end, with constant activations and a loaded column table."""
+
+    def __init__(self, flags, table, config=CONFIG):
+        self.config, self.table = config, table
+        self.front = ColumnFrontEnd(config)
+        self._flags = MemoryData(shape=config.lanes, depth=config.vectors, init=flags)
+        super().__init__({})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.front = self.front
+        m.submodules.flags = flags = Memory(self._flags)
+        for port in (self.front.scan, self.front.scan_next):
+            read = flags.read_port(domain="comb")
+            m.d.comb += [read.addr.eq(port.word), port.nonzero.eq(read.data)]
+        return m
+
+    async def load(self, ctx):
+        port = self.front.table
+        for entry, pair in enumerate(self.table):
+            for bit, value in enumerate(pair):
+                ctx.set(port.enable, 1 << bit)
+                ctx.set(port.offset, entry)
+                ctx.set(port.data, value)
+                await ctx.tick()
+        ctx.set(port.enable, 0)
+
+
+class Model:
+    """The documented behaviour, cycle by cycle."""
+
+    def __init__(self, flags, table, config=CONFIG):
+        self.config, self.flags, self.table = config, flags, table
+        self.waiting, self.current, self.begin = None, None, 0
+        self.told, self.skipped = deque([{}, {}]), deque([0, 0])
+        self.moving, self.queue = deque(), deque()
+        self.selections, self.gone = 0, 0
+
+    def step(self, cycle, op, ready, progress):
+        """Run one cycle; give what the outputs show in it."""
+        offered = self.waiting is None
+        entering = op if offered and op is not None and op["arguments"]["columns"] else None
+        selected, finished = None, False
+        skipped = self.skipped.popleft()
+        self.skipped.append(0)
+        self.told.append(progress)
+        told = self.told.popleft()
+        outstanding = self.selections - self.gone
+        if self.current is not None and cycle >= self.begin:
+            limits = told.get(self.current["arguments"]["source"], (1 << 16, 1 << 16))
+            selected, finished = self._stage0(*limits, outstanding < CREDITS)
+        dropped = False
+        if self.moving and self.moving[0][0] + 3 == cycle:
+            column = self.moving.popleft()[1]
+            dropped = column["words"] == 0
+            self.gone += dropped
+            if not dropped:
+                self.queue.append(column)
+        offer = self.queue[0] if self.queue else None
+        if offer is not None and ready:
+            self.queue.popleft()
+            self.gone += 1
+        if selected is not None:
+            self.selections += 1
+            self.moving.append((cycle, self._column(self.current["arguments"], selected)))
+        if finished:
+            self.current = None
+        elif self.current is None and self.waiting is not None:
+            self.current, self.waiting, self.begin, self.done = self.waiting, None, cycle + 2, 0
+        self.waiting = self.waiting or entering
+        return {
+            "ready": offered,
+            "selected": selected is not None,
+            "finished": finished,
+            "dropped": dropped,
+            "skipped": skipped,
+            "column": offer,
+        }
+
+    def _stage0(self, announced, written, room):
+        """Give the step that is selected, or None, and whether the op is finished; `self.done` steps are behind us."""
+        op = self.current["arguments"]
+        groups, lanes = self.config.groups, self.config.lanes
+        skip = self.current["skip"] and not op["private"]
+        elements = lanes if op["private"] else groups
+        word_steps = lanes // elements
+        end = min(op["columns"], (self.done // word_steps + 1) * word_steps)
+        for step in range(self.done, end):
+            if (step + 1) * elements > (written if skip else announced):
+                return None, False
+            if not skip or self._nonzero(op["source"], step):
+                if not room:
+                    return None, False
+                self.skipped[-1] = step - self.done
+                self.done = step + 1
+                return step, self.done == op["columns"]
+        self.skipped[-1] = end - self.done
+        self.done = end
+        return None, end == op["columns"]
+
+    def _nonzero(self, source, step):
+        element = step * self.config.groups
+        flags = self.flags[source + element // self.config.lanes] >> element % self.config.lanes
+        return flags & ((1 << self.config.groups) - 1) != 0
+
+    def _column(self, op, step):
+        offset, words = step * op["words"], op["words"]
+        if op["table"]:
+            offset, words = self.table[op["table_base"] + step]
+        word_steps = 1 if op["private"] else self.config.group_lanes
+        return {
+            "weight": (op["weight_base"] + offset) % self.config.weight_depth,
+            "index": (op["index_base"] + offset) % self.config.index_depth,
+            "words": words,
+            "word": op["source"] + step // word_steps,
+            "step": step % word_steps,
+        }
+
+
+def random_op(rng):
+    private = rng.random() < 0.25
+    table = rng.random() < 0.3
+    return matrix_op(
+        skip=rng.random() < 0.6,
+        source=rng.randrange(4),
+        columns=rng.choice(
+            [0, 1, 2, rng.randrange(1, 5)] if private else [0, 1, 7, 8, 9, 16, rng.randrange(30)]
+        ),
+        words=rng.choice([0, 1, 1, 2, 5]),
+        weight_base=rng.randrange(4096),
+        index_base=rng.randrange(1024),
+        table=table,
+        table_base=rng.randrange(3),
+        private=private,
+    )
+
+
+def check(seed, ops, *, flags=None, stalls=0.0, gaps=0.0, pace=None, cycles=300):
+    """Hold the front end against the model.
+
+    `pace` is the chance that a producer's vector grows by an element in a cycle.
+    Gives what was seen in each cycle.
+    """
+    rng = random.Random(seed)
+    flags = flags or [rng.choice([0, 0xFFFF, rng.getrandbits(16) & rng.getrandbits(16)]) for _ in range(8)]
+    table = [(rng.randrange(4096), rng.choice([0, 0, 1, 2, 3])) for _ in range(32)]
+    bench, model = Bench(flags, table), Model(flags, table)
+    simulation, front = Simulation(bench, limit=1000), bench.front
+    history = []
+
+    async def testbench(ctx):
+        await bench.load(ctx)
+        todo, elements = deque(ops), 0
+        vector = ops[0]["arguments"]["source"]
+        for cycle in range(cycles):
+            offer = todo[0] if todo and rng.random() >= gaps else None
+            ready = rng.random() >= stalls
+            ctx.set(front.ops.valid, offer is not None)
+            if offer is not None:
+                ctx.set(front.ops.payload, offer)
+            ctx.set(front.o.ready, ready)
+            chained = pace is not None and elements < 40
+            if chained:
+                elements += rng.random() < pace
+                written = max(0, elements - 2)
+                state = {"active": 1, "vector": vector, "announced": elements, "written": written}
+                ctx.set(front.input if seed % 2 else front.drained, state)
+            else:
+                ctx.set(front.input if seed % 2 else front.drained, {"active": 0})
+                written = 0
+
+            limits = {vector: (elements, written)} if chained else {}
+            expected = model.step(cycle, offer, ready, limits)
+            *_, taken, selected, finished, dropped, skipped, valid, column = await ctx.tick().sample(
+                front.ops.ready,
+                front.selected,
+                front.finished,
+                front.dropped,
+                front.skipped,
+                front.o.valid,
+                front.o.payload,
+            )
+            got = {
+                "ready": bool(taken),
+                "selected": bool(selected),
+                "finished": bool(finished),
+                "dropped": bool(dropped),
+                "skipped": skipped,
+                "column": {name: getattr(column, name) for name in expected["column"] or ()}
+                if valid
+                else None,
+            }
+            assert got == expected, f"cycle {cycle}"
+            history.append(got)
+            if offer is not None and taken:
+                todo.popleft()
+        assert not todo
+
+    simulation.add(testbench)
+    simulation.run()
+    return history
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "conditions",
+    [{}, {"stalls": 0.6}, {"gaps": 0.8}, {"pace": 0.4}, {"pace": 0.9, "stalls": 0.3, "gaps": 0.3}],
+)
+def test_every_cycle_is_as_documented(seed, conditions):
+    rng = random.Random(seed)
+    history = check(seed, [random_op(rng) for _ in range(10)], cycles=400, **conditions)
+    assert sum(cycle["selected"] for cycle in history) > 10
+
+
+def test_a_column_takes_three_cycles_and_columns_follow_without_a_gap():
+    ops = [matrix_op(columns=columns) for columns in (5, 1, 1, 3)]
+    history = check(0, ops, cycles=22)
+    selections = [3, 4, 5, 6, 7, 10, 13, 16, 17, 18]
+    assert [cycle for cycle, seen in enumerate(history) if seen["selected"]] == selections
+    offers = [cycle for cycle, seen in enumerate(history) if seen["column"] is not None]
+    assert offers == [cycle + 3 for cycle in selections]
+
+
+def test_zero_steps_go_by_a_word_per_cycle():
+    zero_words = matrix_op(columns=40, skip=1)
+    history = check(0, [zero_words], flags=[0, 0, 0, 0, 1 << 15, 0, 0, 0], cycles=12)
+    assert [cycle["skipped"] for cycle in history] == [0, 0, 0, 0, 0, 8, 8, 8, 8, 7, 0, 0]
+    assert [cycle["selected"] for cycle in history].index(True) == 7
+    assert [cycle["finished"] for cycle in history].index(True) == 7

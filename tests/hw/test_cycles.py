@@ -1,0 +1,250 @@
+"""Against Amaranth's simulator; `gatewright bench cycles` does the same for hundreds of models in Verilator."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from amaranth.hdl import Fragment
+from simulation import Simulation
+
+from gatewright.cosim.golden import Golden
+from gatewright.cosim.workloads import random_bundle, random_inputs
+from gatewright.errors import DataError
+from gatewright.hw.compiler import compile_bundle, smallest_config
+from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.cycles import latencies
+from gatewright.hw.cycles.model import predict
+from gatewright.hw.interface import LOAD_ADDRESS
+from gatewright.hw.ops import ARGUMENTS, Op, Opcode, When
+from gatewright.hw.rtl.accelerator import Accelerator
+from gatewright.hw.rtl.matrix import ADD_LATENCY
+from gatewright.hw.rtl.reduction import Reduction
+
+CONFIG = AcceleratorConfig(lanes=4, cell_lanes=1)
+
+
+def measure(compiled, sequences, skip=False):
+    """Run jobs on the RTL, the first of them fresh; gives the counters of each."""
+    dut = Accelerator(compiled.config)
+    sim = Simulation(dut)
+    counters = []
+
+    async def host(ctx):
+        ctx.set(dut.load.valid, 1)
+        for address, word in compiled.image.load_words().tolist():
+            ctx.set(dut.load.payload, {"address": LOAD_ADDRESS.from_bits(address), "data": word})
+            await ctx.tick().until(dut.load.ready)
+        ctx.set(dut.load.valid, 0)
+        for number, x in enumerate(sequences):
+            ctx.set(dut.job.payload, {"steps": len(x), "fresh": number == 0, "skip": skip})
+            ctx.set(dut.job.valid, 1)
+            await ctx.tick().until(dut.job.ready)
+            ctx.set(dut.job.valid, 0)
+            await ctx.tick().until(~dut.busy)
+            found = ctx.get(dut.counters)
+            counters.append({name: found[name] for name, _ in found.shape()})
+
+    sim.add(host)
+    elements = [
+        {"data": value, "last": number == x.size - 1}
+        for x in sequences
+        for number, value in enumerate(x.ravel().tolist())
+    ]
+    sim.source(dut.i, elements)
+    sim.sink(dut.o, sum(compiled.result_count(len(x)) for x in sequences))
+    sim.run()
+    return counters
+
+
+def check(compiled, sequences, skip=False):
+    """Hold the prediction of each job against the RTL."""
+    golden = Golden(compiled)
+    measured = measure(compiled, sequences, skip)
+    for number, (x, counters) in enumerate(zip(sequences, measured, strict=True)):
+        _, trace = golden.run(x, number == 0, trace=True)
+        predicted = predict(compiled, len(x), number == 0, skip, trace).counters
+        assert predicted == {name: counters[name] for name in predicted}
+
+
+@pytest.mark.parametrize("skip", [False, True])
+def test_dense_with_all_results_and_a_carried_state(skip):
+    """The output unit and REDUCE compete for the output stream."""
+    bundle = random_bundle(1, inputs=5, hidden=6, classes=3)
+    config = smallest_config([(bundle, "dense")], lanes=4, cell_lanes=1)
+    compiled = compile_bundle(bundle, config, mode="dense", hidden_results="all", logit_results="all")
+    check(compiled, [random_inputs(k, bundle, steps, zeros=0.5) for k, steps in enumerate((3, 1))], skip)
+
+
+@pytest.mark.parametrize("skip", [False, True])
+def test_columns_of_different_lengths_in_groups(skip):
+    bundle = random_bundle(2, inputs=8, hidden=8, classes=0, unbalanced=0.8)
+    config = smallest_config([(bundle, "sparse")], lanes=8, groups=2, cell_lanes=1)
+    compiled = compile_bundle(bundle, config, mode="sparse", hidden_results="last")
+    assert any(op.arguments.get("table") for op in compiled.image.program)
+    check(compiled, [random_inputs(3, bundle, 4, zeros=0.7)], skip)
+
+
+def test_low_rank_projections_and_layers():
+    bundle = random_bundle(2, inputs=4, hidden=8, classes=0, rank=3, layers=2, projection=5)
+    config = smallest_config([(bundle, "dense")], lanes=8, cell_lanes=2)
+    check(compile_bundle(bundle, config, mode="dense", hidden_results="all"), [random_inputs(1, bundle, 3)])
+
+
+def op(opcode, when=When.ALWAYS, end=False, **given):
+    return Op(opcode, dict.fromkeys(ARGUMENTS[opcode], 0) | given, when, end)
+
+
+def by_hand(*ops):
+    """Give a compiled model with a program of its own; nothing else of it is used."""
+    bundle = random_bundle(1, inputs=2, hidden=4, classes=0)
+    config = smallest_config([(bundle, "dense")], lanes=4, cell_lanes=1)
+    compiled = compile_bundle(bundle, config, mode="dense", hidden_results="all")
+    return replace(compiled, image=replace(compiled.image, program=ops))
+
+
+def issues(*ops, steps=1):
+    return [each.issue for each in predict(by_hand(*ops), steps, timeline=True).timeline]
+
+
+def test_input_takes_an_element_a_cycle():
+    """Issued in cycle 4, at work in the next seven, idle in the one behind, which the sequencer sees in cycle 13."""
+    found = predict(by_hand(op(Opcode.INPUT, count=7, end=True)), 1, timeline=True)
+    assert found.timeline == [(0, 0, 4, 5, 11)]
+    assert (found.cycles, found.counters["inputs"]) == (13, 7)
+
+
+def test_two_cycles_for_an_op_and_one_for_a_skipped_one():
+    """The last op is skipped in the first two of three steps."""
+    program = op(Opcode.INPUT), op(Opcode.OUTPUT), op(Opcode.INPUT, When.LAST, end=True)
+    assert issues(*program, steps=3) == [4, 6, 9, 11, 14, 16, 18]
+
+
+def test_output_stays_behind_input():
+    """It is issued two cycles later, reads from two cycles later on, and sends an element two cycles behind."""
+    program = op(Opcode.INPUT, count=3), op(Opcode.OUTPUT, count=3, end=True)
+    found = predict(by_hand(*program), 1, timeline=True)
+    assert found.timeline == [(0, 0, 4, 5, 7), (0, 1, 6, 8, 10)]
+    assert found.cycles == 14
+
+
+def test_input_waits_until_its_vector_is_read():
+    """The last of ten elements is read in cycle 15; the sequencer sees it in the next and issues in the one behind."""
+    program = op(Opcode.OUTPUT, count=10), op(Opcode.INPUT, count=1, end=True)
+    assert issues(*program) == [4, 17]
+    other = op(Opcode.INPUT, destination=1, count=1, end=True)
+    assert issues(program[0], other) == [4, 6]
+
+
+def test_lanes_take_a_word_a_cycle():
+    """Without gaps between columns; the second op is issued while the first is at work."""
+    program = (
+        op(Opcode.MATVEC, columns=3, words=5),
+        op(Opcode.MATVEC, columns=9, words=1),
+        op(Opcode.MATVEC, columns=2, words=0, end=True),
+    )
+    found = predict(by_hand(*program), 1, timeline=True)
+    first, second, third = found.timeline
+    assert first.first == first.issue + 7
+    assert second.first == first.last + 1 == first.first + 15
+    assert second.last - second.first == 8
+    assert (third.first, third.last) == (0, 0)
+    assert found.counters["matrix"] == 24
+
+
+def test_a_drained_buffer_is_complete():
+    """REDUCE is issued in the second cycle in which the slot is free, MATVEC as soon as readings stay ahead of it."""
+    program = (
+        op(Opcode.MATVEC, columns=1, words=40),
+        op(Opcode.REDUCE, count=40, destination=1),
+        op(Opcode.MATVEC, columns=1, words=1, end=True),
+    )
+    matvec, reduce, after = predict(by_hand(*program), 1, timeline=True).timeline
+    assert reduce.issue == matvec.last + 3
+    assert reduce.first == reduce.issue + 1
+    assert reduce.last == reduce.first + 39 + latencies.reduce_latency(CONFIG)
+    last_reading, first_addition = reduce.first + 39, after.issue + ADD_LATENCY
+    assert first_addition == last_reading + 2
+
+
+def test_a_vector_on_the_output_stream_is_whole():
+    """REDUCE has its first sum long before OUTPUT has sent the last of 40 elements, and waits for it."""
+    program = op(Opcode.OUTPUT, count=40), op(Opcode.REDUCE, count=2, send=1, end=True)
+    output, reduce = predict(by_hand(*program), 1, timeline=True).timeline
+    assert reduce.first + latencies.send_latency(CONFIG) < output.last
+    last_sent = output.last + 2
+    assert reduce.last == last_sent + 2
+
+
+def test_credits_hold_the_front_end_back():
+    """The sixth column is selected when the second goes to the lanes; only then the op behind leaves its place."""
+    behind = op(Opcode.MATVEC, columns=1, words=1), op(Opcode.MATVEC, columns=1, words=1, end=True)
+    five, six = (issues(op(Opcode.MATVEC, columns=columns, words=100), *behind) for columns in (5, 6))
+    assert five[2] < 30
+    assert 100 < six[2] < 130
+
+
+def test_ops_run_in_their_steps():
+    program = (
+        op(Opcode.INPUT, When.FIRST, count=1),
+        op(Opcode.INPUT, When.CARRIED, count=1),
+        op(Opcode.INPUT, When.LAST, count=1),
+        op(Opcode.INPUT, When.NOT_LAST, count=1, end=True),
+    )
+    compiled = by_hand(*program)
+    fresh, carried = (
+        [(each.step, each.op) for each in predict(compiled, 3, fresh, timeline=True).timeline]
+        for fresh in (True, False)
+    )
+    assert fresh == [(0, 0), (0, 3), (1, 1), (1, 3), (2, 1), (2, 2)]
+    assert carried == [(0, 0), (0, 1), *fresh[1:]]
+
+
+def test_alternating_buffers():
+    """In every other step the op drains the buffer that the next one adds to, and only then that waits."""
+    program = (
+        op(Opcode.REDUCE, count=20, destination=1, alternate=1),
+        op(Opcode.MATVEC, columns=1, words=1, buffer=1, end=True),
+    )
+    found = issues(*program, steps=4)
+    waits = [after - before for before, after in zip(found[::2], found[1::2], strict=True)]
+    assert waits == [2, 22 - ADD_LATENCY, 2, 22 - ADD_LATENCY]
+
+
+def test_long_columns_take_as_long_as_they_are():
+    """However far the model goes at once: a word more in each of 20 columns is 20 cycles more."""
+    cycles = [
+        predict(by_hand(op(Opcode.MATVEC, columns=20, words=words, end=True)), 3).cycles
+        for words in (100, 101)
+    ]
+    assert cycles[1] - cycles[0] == 3 * 20
+
+
+@pytest.mark.parametrize(
+    "config", [CONFIG, AcceleratorConfig(lanes=64, groups=4, cell_lanes=2), AcceleratorConfig(cell_lanes=8)]
+)
+def test_latencies_are_those_of_the_rtl(config):
+    reduction = Reduction(config)
+    Fragment.get(reduction, None)
+    assert latencies.send_latency(config) == reduction.total_latency + 1
+    assert latencies.cell_latency(config) - latencies.cell_latency(CONFIG) == (
+        reduction.sum_latency - latencies.sum_latency(CONFIG)
+    )
+
+
+def test_a_timeline_only_if_asked_for():
+    compiled = by_hand(op(Opcode.INPUT, count=1, end=True))
+    assert predict(compiled, 5).timeline == []
+    assert len(predict(compiled, 5, timeline=True).timeline) == 5
+
+
+def test_refusals():
+    bundle = random_bundle(1, classes=0)
+    compiled = compile_bundle(bundle, CONFIG, mode="dense", hidden_results="all")
+    with pytest.raises(DataError, match="at least one step, not 0"):
+        predict(compiled, 0)
+    with pytest.raises(DataError, match="give the golden model's trace"):
+        predict(compiled, 2, skip=True)
+    _, trace = Golden(compiled).run(np.zeros((2, 5), dtype=int), trace=True)
+    predict(compiled, 2, skip=True, trace=trace)
+    with pytest.raises(DataError, match="it is another's"):
+        predict(compiled, 3, skip=True, trace=trace)
