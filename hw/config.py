@@ -103,7 +103,9 @@ class AcceleratorConfig:
                 raise ConfigError(f"{name} must be from {low} to {high}, not {value}")
         _check_power_of_two("accumulator_rows", self.accumulator_rows, *_RANGES["accumulator_rows"])
         if self.column_depth and not self.index_depth:
-            raise ConfigError("column_depth must be 0 where index_depth is 0: only sparse matrices use the table")
+            raise ConfigError(
+                "column_depth must be 0 where index_depth is 0: only sparse matrices use the table"
+            )
         if self.activation_depth % self.lanes:
             raise ConfigError(
                 f"activation_depth must be a multiple of lanes = {self.lanes}, not {self.activation_depth}"

@@ -77,7 +77,9 @@ class _Lowering:
             projection = []
             if layer.projection:
                 last = Region()
-                projection.append(self._project(layer.projection, hidden, output, last, layer.projection_shift))
+                projection.append(
+                    self._project(layer.projection, hidden, output, last, layer.projection_shift)
+                )
             source, source_format = output, layer.output_format
 
         ahead = len(parts)

@@ -159,7 +159,8 @@ def _conflicts(step: Step, order: Sequence[Task], *, alternate: bool) -> int:
     last = _last_products(step, order)
     wrapped = zip(order, [*order[1:], order[0]], [0] * (len(order) - 1) + [int(alternate)], strict=True)
     return sum(
-        task in last and task.accumulators.buffer == after.accumulators.buffer ^ flip for task, after, flip in wrapped
+        task in last and task.accumulators.buffer == after.accumulators.buffer ^ flip
+        for task, after, flip in wrapped
     )
 
 
