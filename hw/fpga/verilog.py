@@ -32,6 +32,7 @@ _LINT_OFF = {
     "WIDTHTRUNC": "! is used on several bits, and the bits behind a selecting shift are dropped",
     "CASEINCOMPLETE": "defaults are assigned before the case",
     "CMPCONST": "comparisons are kept where a configuration makes them constant",
+    "UNSIGNED": "the same of unsigned values and zero",
     "PROCASSINIT": "registers have a value at power-up",
 }
 """Warnings of Verilator's lint that speak of how Yosys writes Verilog; all others stay on."""
