@@ -133,7 +133,7 @@ class Sequencer(wiring.Component):
         offered, blocked = Signal(len(ports)), Signal(len(ports))
         m.d.comb += [self.matrix.payload.skip.eq(skip), self.drain.payload.first.eq(opening & fresh)]
         chosen, hazard = self._dispatch(m, op, decoded, odd)
-        looking = valid & ~taken
+        looking = running & valid & ~taken
         known = chosen.any() & known_when
         candidates = chosen & (looking & known_when & wanted).replicate(len(ports))
         m.d.sync += [

@@ -153,6 +153,7 @@ class Bench:
         self.simulation = Simulation(self.dut, limit=5000)
         self.units = Units(longest, random.Random(seed))
         self.left = []
+        self.sound = False
         self.cycles = []
         self.lost = 0
         self.was_blocked = False
@@ -175,6 +176,7 @@ class Bench:
             valid = dict(zip(ports, sampled[5:9], strict=True))
             payload = dict(zip(ports, sampled[9:], strict=True))
             new = None
+            assert self.left or not self.sound or not any(valid.values()), "issued behind the last op"
             if self.left:
                 new = self._expect(valid, payload, cycle, bool(sampled[4]))
             self.units.tick()
@@ -232,6 +234,7 @@ class Bench:
     async def job(self, ctx, steps, fresh=1, program=()):
         dut = self.dut
         self.left = unrolled(program, steps, fresh)
+        self.sound = bool(program)
         self.cycles.clear()
         self.lost = 0
         ctx.set(dut.job.payload, {"steps": steps, "fresh": fresh, "skip": 1})
