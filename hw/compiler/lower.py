@@ -95,7 +95,9 @@ class _Lowering:
         for task in first:
             opening.append(replace(task, when=When.FIRST))
             if task.region is not gates:
-                opening.extend(replace(drain, when=When.FIRST) for drain in self._drains[task.accumulators])
+                drains = self._drains[task.accumulators]
+                opening.extend(replace(drain, when=When.FIRST) for drain in drains)
+                self._drains[task.accumulators] = [replace(drain, when=When.NOT_LAST) for drain in drains]
         return Step(
             opening, replace(take, when=When.NOT_LAST), parts, ahead, self._drains, gates, gates_ahead
         )

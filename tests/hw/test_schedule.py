@@ -49,6 +49,7 @@ def test_first_factors_stand_before_the_product_that_hides_their_reduction():
     matrix = [op for op in ops if op.opcode is MATVEC]
     assert [op.arguments["private"] for op in matrix] == [1, 1, 0, 0]
     assert [op.when for op in matrix] == [When.CARRIED, When.NOT_LAST] * 2
+    assert [op.when for op in ops if op.opcode is REDUCE] == [When.CARRIED, When.NOT_LAST]
     buffers = [op.arguments["buffer"] for op in matrix]
     assert buffers == [buffers[0], 1 - buffers[0]] * 2
 
