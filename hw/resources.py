@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from gatewright.hw.config import WEIGHT_BITS, AcceleratorConfig
 from gatewright.hw.fpga.demand import demand
-from gatewright.hw.fpga.synthesis import _LUT_SITES
+from gatewright.hw.fpga.synthesis import LUT_SITES
 from gatewright.hw.interface import LOAD
 from gatewright.hw.ops import OP_BITS
 from gatewright.sw.numbers import ACCUMULATOR, STATE
@@ -154,7 +154,7 @@ def _accumulator_luts(config: AcceleratorConfig) -> int:
     """Give the look-up tables that the accumulators take as LUT RAM."""
     width, depth = _LUT_RAM
     cells = ACCUMULATOR.bits // width * -(-(config.accumulator_rows // config.banks) // depth)
-    return _LUT_SITES["TRELLIS_DPR16X4"] * cells * 2 * config.banks * config.lanes
+    return LUT_SITES["TRELLIS_DPR16X4"] * cells * 2 * config.banks * config.lanes
 
 
 def _sum(fit: tuple[float, ...], *terms: int) -> int:

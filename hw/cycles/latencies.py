@@ -8,15 +8,22 @@ from gatewright.hw.ops import Op, Opcode
 from gatewright.hw.rtl.activations import LEAD
 from gatewright.hw.rtl.cell import CellLane
 from gatewright.hw.rtl.columns import CREDITS, SLOTS
-from gatewright.hw.rtl.drain import _ROUNDING_LATENCY
-from gatewright.hw.rtl.io import _BUFFER
-from gatewright.hw.rtl.matrix import _RETIRE, ADD_LATENCY
-from gatewright.hw.rtl.reduction import _SUM_LATENCY, READ_LATENCY
+from gatewright.hw.rtl.drain import ROUNDING_LATENCY
+from gatewright.hw.rtl.io import BUFFER
+from gatewright.hw.rtl.matrix import ADD_LATENCY, RETIRE
+from gatewright.hw.rtl.reduction import READ_LATENCY, SUM_LATENCY
 
 _START = 3
+"""Cycles from the acceptance of a job to the sequencer's first look at an op."""
+
 _ARRIVAL = 3
+"""Cycles from the selection of a column to its arrival at the lanes' queue."""
+
 _ADD = 4
+"""Cycles from a word's address to its addition."""
+
 _OUTPUT = 2
+"""Cycles from the reading of an element to its offer."""
 
 
 def timing(config: AcceleratorConfig) -> Timing:
@@ -25,13 +32,13 @@ def timing(config: AcceleratorConfig) -> Timing:
         start=_START,
         arrival=_ARRIVAL,
         first_add=ADD_LATENCY,
-        retire=_RETIRE,
+        retire=RETIRE,
         add=_ADD,
         lead=LEAD,
         slots=SLOTS,
         credits=CREDITS,
         room=total_latency(config) + 2,
-        buffer=_BUFFER,
+        buffer=BUFFER,
         output=_OUTPUT,
     )
 
@@ -59,7 +66,7 @@ def cell_latency(config: AcceleratorConfig) -> int:
 
 def reduce_latency(config: AcceleratorConfig) -> int:
     """Cycles from a reading of accumulators to the write of the value that `REDUCE` makes of it."""
-    return total_latency(config) + _ROUNDING_LATENCY
+    return total_latency(config) + ROUNDING_LATENCY
 
 
 def send_latency(config: AcceleratorConfig) -> int:
@@ -69,7 +76,7 @@ def send_latency(config: AcceleratorConfig) -> int:
 
 def sum_latency(config: AcceleratorConfig) -> int:
     """Cycles from a reading of accumulators to `drain_lanes` sums."""
-    return READ_LATENCY + exact_log2(config.lanes // config.drain_lanes) + _SUM_LATENCY
+    return READ_LATENCY + exact_log2(config.lanes // config.drain_lanes) + SUM_LATENCY
 
 
 def total_latency(config: AcceleratorConfig) -> int:

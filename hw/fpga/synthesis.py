@@ -22,7 +22,7 @@ _STAGES = (
 )
 """Stages of ``synth_ecp5``, run one by one so that progress can be told."""
 
-_LUT_SITES = {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6}
+LUT_SITES = {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6}
 """4-input look-up tables that a cell takes: logic; a 2-bit adder; a 16x4 RAM (3 slices of 2 each)."""
 
 
@@ -51,7 +51,7 @@ class Resources:
     @property
     def luts(self) -> int:
         """4-input look-up tables, those of adders (CCU2C) and LUT RAM (TRELLIS_DPR16X4) included."""
-        return sum(sites * self.cells.get(name, 0) for name, sites in _LUT_SITES.items())
+        return sum(sites * self.cells.get(name, 0) for name, sites in LUT_SITES.items())
 
     @property
     def flip_flops(self) -> int:

@@ -36,7 +36,8 @@ before a matrix op that is accepted in the next cycle adds to it."""
 _TASK = data.StructLayout({"single": 1, **ARGUMENTS[Opcode.REDUCE]})
 """An op of either kind in the terms of REDUCE: `count` readings, each of a `single` value or of a group of units."""
 
-_ROUNDING_LATENCY = 2
+ROUNDING_LATENCY = 2
+"""Cycles from a total to the rounded value that is written."""
 
 
 class DrainUnit(wiring.Component):
@@ -204,7 +205,7 @@ class DrainUnit(wiring.Component):
         m.d.comb += announcing.eq(
             delay(m, reduction.summed & ~task.single, CellLane.LATENCY - LEAD, reset_less=False)
             | delay(
-                m, read & task.single, reduction.total_latency + _ROUNDING_LATENCY - LEAD, reset_less=False
+                m, read & task.single, reduction.total_latency + ROUNDING_LATENCY - LEAD, reset_less=False
             )
         )
         writing = delay(m, announcing, LEAD, reset_less=False)

@@ -18,7 +18,7 @@ from gatewright.hw.rtl.activations import (
 )
 from gatewright.hw.rtl.pipeline import delay
 
-_BUFFER = 4
+BUFFER = 4
 """Elements between the activation memory and the output stream: enough for one per cycle."""
 
 
@@ -187,15 +187,15 @@ class OutputUnit(wiring.Component):
         there = Signal.like(written)
 
         # An element is read only when there is room for it in the buffer, so that stalls end there.
-        m.submodules.buffer = buffer = SyncFIFO(width=self.config.activation_bits + 1, depth=_BUFFER)
-        room = Signal(range(_BUFFER + 1), init=_BUFFER)
+        m.submodules.buffer = buffer = SyncFIFO(width=self.config.activation_bits + 1, depth=BUFFER)
+        room = Signal(range(BUFFER + 1), init=BUFFER)
         m.d.sync += room.eq(room + (self.o.valid & self.o.ready) - read)
         m.d.comb += [
             self.reading.active.eq(active),
             self.reading.vector.eq(vector),
             read.eq(active & (there != number) & (room != 0)),
             self.ops.ready.eq(~active),
-            self.idle.eq(~active & (room == _BUFFER)),
+            self.idle.eq(~active & (room == BUFFER)),
             self.activations.address.eq(vector * self.config.lanes + number),
             self.activations.enable.eq(read),
             buffer.w_en.eq(delay(m, read, 1, reset_less=False)),

@@ -13,7 +13,7 @@ from gatewright.hw.rtl.loader import load_port
 from gatewright.hw.rtl.pipeline import delay
 from gatewright.sw.numbers import ACCUMULATOR
 
-_RETIRE = 1
+RETIRE = 1
 """Stage of a column's last word in which its op may be counted out: a drain op that is issued two cycles later
 reads the accumulators after this word has been added."""
 
@@ -146,8 +146,8 @@ class MatrixEngine(wiring.Component):
         valids = [valid]
         for _ in range(4):
             valids.append(delay(m, valids[-1], 1, reset_less=False))
-        retired = delay(m, valid & last, _RETIRE, reset_less=False)
-        self._keep_slots(m, front, retired, delay(m, column.slot, _RETIRE))
+        retired = delay(m, valid & last, RETIRE, reset_less=False)
+        self._keep_slots(m, front, retired, delay(m, column.slot, RETIRE))
         m.d.comb += [
             front.input.eq(self.input),
             front.drained.eq(self.drained),
@@ -210,8 +210,8 @@ class MatrixEngine(wiring.Component):
         finished = delay(m, front.finished, 1, reset_less=False)
         selected_slot = delay(m, front.selected_slot, 1)
         for name, slot in enumerate(self.slots):
-            # Selected columns that have not retired: `CREDITS` before the lanes, and one in each cycle to `_RETIRE`.
-            columns = Signal(range(CREDITS + _RETIRE + 2), name=f"columns{name}")
+            # Selected columns that have not retired: `CREDITS` before the lanes, and one in each cycle to `RETIRE`.
+            columns = Signal(range(CREDITS + RETIRE + 2), name=f"columns{name}")
             held = Signal(name=f"held{name}")
             vector = Signal(slot.vector.shape(), name=f"vector{name}", reset_less=True)
             buffer = Signal(name=f"buffer{name}", reset_less=True)

@@ -15,7 +15,8 @@ from gatewright.sw.numbers import ACCUMULATOR
 READ_LATENCY = 2
 """Cycles from an address to accumulators, and to biases."""
 
-_SUM_LATENCY = 1
+SUM_LATENCY = 1
+"""Cycles that the bias takes to be added."""
 
 
 def _accumulators(count: int) -> data.ArrayLayout:
@@ -113,7 +114,7 @@ class Reduction(wiring.Component):
         self.config = config
         self._spread = Fold(config.lanes, config.group_lanes, config.drain_lanes)
         self._fold = Fold(config.drain_lanes, config.drain_lanes, 1)
-        self.sum_latency = READ_LATENCY + self._spread.latency + _SUM_LATENCY
+        self.sum_latency = READ_LATENCY + self._spread.latency + SUM_LATENCY
         self.total_latency = self.sum_latency + self._fold.latency
         super().__init__(
             {
@@ -142,13 +143,13 @@ class Reduction(wiring.Component):
         # The read of biases sets off late, so that they arrive together with the values that they belong to.
         biasing = delay(m, self.read, spread.latency, reset_less=False)
         biases, within = self._read_biases(m, biasing)
-        summed = delay(m, biasing, READ_LATENCY + _SUM_LATENCY, reset_less=False)
+        summed = delay(m, biasing, READ_LATENCY + SUM_LATENCY, reset_less=False)
         m.d.comb += [
             spread.add.eq(private),
             spread.select.eq(delay(m, self.lane, READ_LATENCY)[len(within) :]),
             spread.values.eq(self.values),
             fold.add.eq(private),
-            fold.select.eq(delay(m, within, READ_LATENCY + _SUM_LATENCY)),
+            fold.select.eq(delay(m, within, READ_LATENCY + SUM_LATENCY)),
             fold.values.eq(self.sums),
             self.summed.eq(summed),
             self.folded.eq(delay(m, summed, fold.latency, reset_less=False)),
