@@ -30,7 +30,7 @@ class Device:
     speed : str
         Speed grade, as the tools write it.
     synthesis : str
-        Yosys's command for the family.
+        Yosys's commands for the family, if it is the tool, with the fields `top` (module) and `json` (file).
     placer : str
         Program that places and routes.
     options : tuple of str
@@ -51,6 +51,11 @@ class Device:
     options: tuple[str, ...]
 
 
+ECP5_LUTS = ("abc9 -W 1000", "clean")
+"""Yosys's commands for the stage ``map_luts`` of ``synth_ecp5``: what it does there, but with 1000 ps for a wire, as
+routing gives them, instead of 300. With these it saves look-up tables where levels of logic count."""
+
+
 def _ecp5(size: str, luts: int, block_rams: int, multipliers: int, package: str) -> Device:
     return Device(
         name=f"ecp5-{size}",
@@ -62,7 +67,13 @@ def _ecp5(size: str, luts: int, block_rams: int, multipliers: int, package: str)
         lut_ram=True,
         package=package,
         speed="6",
-        synthesis="synth_ecp5",
+        synthesis="; ".join(
+            (
+                "synth_ecp5 -top {top} -run begin:map_luts",
+                *ECP5_LUTS,
+                "synth_ecp5 -top {top} -run map_cells: -json {json}",
+            )
+        ),
         placer="nextpnr-ecp5",
         options=(f"--{size}", "--package", package, "--speed", "6"),
     )
@@ -79,7 +90,7 @@ def _ice40(size: str, luts: int, block_rams: int, multipliers: int, package: str
         lut_ram=False,
         package=package,
         speed=size[:2],
-        synthesis=synthesis,
+        synthesis=f"{synthesis} -top {{top}} -json {{json}}",
         placer="nextpnr-ice40",
         options=(f"--{size}", "--package", package),
     )
@@ -101,7 +112,7 @@ OPEN_DEVICES = (
         lut_ram=True,
         package="PBGA256",
         speed="C8/I7",
-        synthesis="synth_gowin",
+        synthesis="synth_gowin -top {top} -json {json}",
         placer="nextpnr-himbaechel",
         options=("--device", "GW2A-LV18PG256C8/I7", "--vopt", "family=GW2A-18"),
     ),
@@ -118,7 +129,7 @@ VIVADO_DEVICE = Device(
     lut_ram=True,
     package="csg324",
     speed="-1",
-    synthesis="synth_design",
+    synthesis="",
     placer="vivado",
     options=("xc7a100tcsg324-1",),
 )

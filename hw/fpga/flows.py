@@ -45,7 +45,7 @@ _OPEN_SCRIPT = """\
 # Tools run in the folder above, with relative paths: WebAssembly builds see nothing else.
 set -eu
 cd "$(dirname "$0")/.."
-"${{YOSYS:-yosys}}" -p "read_verilog -sv rtl/{top}.sv; {device.synthesis} -top {top} -json {device.name}/netlist.json"
+"${{YOSYS:-yosys}}" -p "read_verilog -sv rtl/{top}.sv; {synthesis}"
 "${{NEXTPNR:-{device.placer}}}" --json {device.name}/netlist.json --report {device.name}/report.json \\
     --seed "${{SEED:-1}}" --timing-allow-fail {options}
 """
@@ -177,8 +177,10 @@ def _write_open(folder: Path, device: Device, megahertz: float) -> None:
     }.get(device.family, frequency)
     (folder / "README.md").write_text(_OPEN_README.format(device=device))
     script = folder / "run.sh"
+    synthesis = device.synthesis.format(top=SERIAL_TOP, json=f"{device.name}/netlist.json")
+    options = " ".join((*device.options, *constraints))
     script.write_text(
-        _OPEN_SCRIPT.format(device=device, top=SERIAL_TOP, options=" ".join((*device.options, *constraints)))
+        _OPEN_SCRIPT.format(device=device, top=SERIAL_TOP, synthesis=synthesis, options=options)
     )
     script.chmod(0o755)
 

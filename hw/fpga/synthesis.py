@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 
 from gatewright.errors import ToolError
+from gatewright.hw.fpga.devices import ECP5_LUTS
 from gatewright.hw.fpga.verilog import TOP
 from gatewright.hw.fpga.yosys import run_yosys
 from gatewright.progress import Progress, silent
@@ -20,7 +21,7 @@ _STAGES = (
     "map_cells",
     "check",
 )
-"""Stages of ``synth_ecp5``, run one by one so that progress can be told."""
+"""Stages of ``synth_ecp5``, run one by one so that progress can be told; `ECP5_LUTS` stands for one of them."""
 
 LUT_SITES = {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6}
 """4-input look-up tables that a cell takes: logic; a 2-bit adder; a 16x4 RAM (3 slices of 2 each)."""
@@ -104,11 +105,18 @@ def netlist(verilog: str, progress: Progress = silent, *, top: str = TOP, second
 
 def _synthesise(verilog: str, result: str, progress: Progress, top: str, seconds: float) -> str:
     # Without -noiopad each bit of the ports would be counted as a pad, which no package has.
-    stages = [f"synth_ecp5 -top {top} -noiopad -run {stage}:{stage}" for stage in _STAGES]
+    by_stage = {stage: [f"synth_ecp5 -top {top} -noiopad -run {stage}:{stage}"] for stage in _STAGES}
+    by_stage["map_luts"] = [*ECP5_LUTS]
+    stages = [(stage, command) for stage, commands in by_stage.items() for command in commands]
     # $scopeinfo remembers flattened modules; it is no cell.
-    commands = ["read_verilog -sv source", *stages, "delete */t:$scopeinfo", result]
+    commands = [
+        "read_verilog -sv source",
+        *(command for _, command in stages),
+        "delete */t:$scopeinfo",
+        result,
+    ]
 
     def report(count: int) -> None:
-        progress("synthesis", count, len(commands), _STAGES[count - 1] if count <= len(_STAGES) else "")
+        progress("synthesis", count, len(commands), stages[count - 1][0] if count <= len(stages) else "")
 
     return run_yosys(verilog, commands, seconds=seconds, done=report)

@@ -11,6 +11,7 @@ from gatewright.hw.rtl.drain import DrainUnit
 from gatewright.hw.rtl.io import InputUnit, OutputUnit
 from gatewright.hw.rtl.loader import Loader
 from gatewright.hw.rtl.matrix import MatrixEngine
+from gatewright.hw.rtl.pipeline import delay
 from gatewright.hw.rtl.sequencer import Sequencer
 from gatewright.hw.rtl.stream import Merge, connect
 
@@ -109,6 +110,7 @@ class Accelerator(wiring.Component):
             sequencer.emptied.eq(drain.reading),
             sequencer.sent.eq(output_unit.reading),
             sequencer.idle.eq(Cat(input_unit.idle, matrix.idle, drain.idle, output_unit.idle).all()),
+            sequencer.loading.eq(self.load.valid),
             sequencer.load_error.eq(loader.error),
             sequencer.length_error.eq(input_unit.length_error),
             input_unit.start.eq(sequencer.start),
@@ -119,8 +121,9 @@ class Accelerator(wiring.Component):
             self.busy.eq(sequencer.busy),
             self.error.eq(sequencer.error),
         ]
-        for name, step in {
-            "cycles": 1,
+        # Events count a cycle later, as the counters lie far from what they count. The last of them is over before
+        # `busy` falls, and in the cycle of `start` there is none.
+        events = {
             "matrix": matrix.multiplying,
             "drain": ~drain.idle,
             "chain_wait": matrix.starved,
@@ -130,7 +133,9 @@ class Accelerator(wiring.Component):
             "skipped": matrix.skipped,
             "inputs": input_unit.taken,
             "zero_inputs": input_unit.zero,
-        }.items():
+        }
+        steps = {"cycles": 1} | {name: delay(m, event, 1) for name, event in events.items()}
+        for name, step in steps.items():
             counter = self.counters[name]
             with m.If(sequencer.start):
                 m.d.sync += counter.eq(0)

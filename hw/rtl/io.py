@@ -1,6 +1,6 @@
 """The input and the output unit: between streams and the activation memory."""
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
@@ -91,14 +91,15 @@ class InputUnit(wiring.Component):
         left, written = Signal(layout["count"].shape), Signal(layout["count"].shape)
         # Of the job's sequence: elements were taken; the last one was.
         begun, ended, discarding = Signal(), Signal(), Signal()
-        active, wanted, broken = Signal(), Signal(), Signal()
+        # Neither `active` nor `discarding` is `idle`, which has its own register as the sequencer is in a hurry.
+        idle, active, wanted, broken = Signal(init=1), Signal(), Signal(), Signal()
         new = self.i.payload
 
         m.d.comb += [
             wanted.eq(active & ~ended),
             broken.eq(self.finish & begun & ~ended),
-            self.idle.eq(~active & ~discarding),
-            self.ops.ready.eq(self.idle),
+            self.idle.eq(idle),
+            self.ops.ready.eq(idle),
             self.waiting.eq(wanted & ~self.i.valid),
             self.length_error.eq((active & ended) | broken),
             self.elements.valid.eq(wanted & self.i.valid),
@@ -117,9 +118,9 @@ class InputUnit(wiring.Component):
         with m.Elif(self.taken):
             m.d.sync += [begun.eq(1), ended.eq(new.last)]
         with m.If(broken):
-            m.d.sync += discarding.eq(1)
-        with m.Elif(self.i.valid & new.last):
-            m.d.sync += discarding.eq(0)
+            m.d.sync += [discarding.eq(1), idle.eq(0)]
+        with m.Elif(discarding & self.i.valid & new.last):
+            m.d.sync += [discarding.eq(0), idle.eq(1)]
 
         with m.If(self.ops.valid & self.ops.ready):
             op = self.ops.payload
@@ -127,12 +128,18 @@ class InputUnit(wiring.Component):
                 vector.eq(op.destination),
                 left.eq(op.count),
                 active.eq(op.count != 0),
+                idle.eq(op.count == 0),
                 written.eq(0),
             ]
-        with m.Elif(self.abort):
-            m.d.sync += active.eq(0)
+        with m.Elif(active & self.abort):
+            m.d.sync += [active.eq(0), idle.eq(1)]
         with m.Elif(self.taken):
-            m.d.sync += [active.eq(left != 1), left.eq(left - 1), written.eq(written + 1)]
+            m.d.sync += [
+                active.eq(left != 1),
+                idle.eq(left == 1),
+                left.eq(left - 1),
+                written.eq(written + 1),
+            ]
         return m
 
 
@@ -180,11 +187,16 @@ class OutputUnit(wiring.Component):
         layout = argument_layout(Opcode.OUTPUT)
         vector = Signal(self.reading.vector.shape())
         left, number = Signal(layout["count"].shape), Signal(layout["count"].shape)
-        active, read = Signal(), Signal()
+        active, accepted, read = Signal(), Signal(), Signal()
+        op = self.ops.payload
+        m.d.comb += accepted.eq(self.ops.valid & self.ops.ready)
+        # Whose vector it is, and whether more is written than is read, was found a cycle ago for the sake of the clock.
+        # What is written stays written, and no op that writes the vector is issued while this one reads it.
         producers = (self.input, self.drained)
-        _, written = progress(producers, writing(producers, vector))
-        # As it was a cycle ago, for the sake of the clock. It is never less than `number`.
-        there = Signal.like(written)
+        its, more = Signal(len(producers)), Signal()
+        m.d.sync += its.eq(writing(producers, Mux(active, vector, op.source)))
+        _, written = progress(producers, its)
+        m.d.sync += more.eq(active & Mux(read, written != number + 1, written != number))
 
         # An element is read only when there is room for it in the buffer, so that stalls end there.
         m.submodules.buffer = buffer = SyncFIFO(width=self.config.activation_bits + 1, depth=BUFFER)
@@ -193,7 +205,7 @@ class OutputUnit(wiring.Component):
         m.d.comb += [
             self.reading.active.eq(active),
             self.reading.vector.eq(vector),
-            read.eq(active & (there != number) & (room != 0)),
+            read.eq(active & more & (room != 0)),
             self.ops.ready.eq(~active),
             self.idle.eq(~active & (room == BUFFER)),
             self.activations.address.eq(vector * self.config.lanes + number),
@@ -205,15 +217,12 @@ class OutputUnit(wiring.Component):
             self.o.payload.data.eq(buffer.r_data[:-1].as_signed()),
             self.o.payload.last.eq(buffer.r_data[-1]),
         ]
-        m.d.sync += there.eq(written)
-        with m.If(self.ops.valid & self.ops.ready):
-            op = self.ops.payload
+        with m.If(accepted):
             m.d.sync += [
                 vector.eq(op.source),
                 left.eq(op.count),
                 active.eq(op.count != 0),
                 number.eq(0),
-                there.eq(0),
             ]
         with m.Elif(read):
             m.d.sync += [number.eq(number + 1), left.eq(left - 1), active.eq(left != 1)]

@@ -176,7 +176,6 @@ class Lane(wiring.Component):
         for bank, ((place, hit), addend) in enumerate(zip(places, addends, strict=True)):
             write = delay(m, hit & self.accumulate, 1, reset_less=False)
             addend = delay(m, addend, 1)
-            total = Signal(signed(ACCUMULATOR.bits), name=f"total{bank}")
             old = []
             for buffer in range(2):
                 m.submodules[f"accumulators{buffer}_{bank}"] = memory = Memory(
@@ -188,14 +187,16 @@ class Lane(wiring.Component):
                 reader, writer = memory.read_port(domain="comb"), memory.write_port()
                 clear = self.clear[buffer]
                 address = Mux(self.drain[buffer], self.drain_row[bank_bits:], place | self.base)
+                # An adder for each buffer takes no more than to choose between them, and less time.
+                total = Signal(signed(ACCUMULATOR.bits), name=f"total{buffer}_{bank}")
                 m.d.comb += [
                     reader.addr.eq(delay(m, address, 1)),
+                    total.eq(reader.data + addend),
                     writer.addr.eq(reader.addr),
                     writer.data.eq(Mux(clear, 0, total)),
                     writer.en.eq(Mux(clear, drained_bank == bank, write & (self.buffer == buffer))),
                 ]
                 old.append(reader.data)
-            m.d.comb += total.eq(Mux(self.buffer, old[1], old[0]) + addend)
             with m.If(drained & (drained_bank == bank)):
                 m.d.sync += self.value.eq(Mux(self.drain_buffer, old[1], old[0]))
 

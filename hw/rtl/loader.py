@@ -23,8 +23,9 @@ def load_port(count: int) -> wiring.Signature:
 class Loader(wiring.Component):
     """Write the words of the load bus to the memories that they address.
 
-    Takes one word per cycle and writes it in that cycle; never makes the bus wait. A word that arrives
-    while a job runs, or for an address outside the memories, is dropped and reported.
+    Takes one word per cycle and writes it in the next, from registers, as the enables of all memories start here;
+    never makes the bus wait. A word that arrives while a job runs, or for an address outside the memories, is
+    dropped and reported.
 
     Parameters
     ----------
@@ -76,12 +77,12 @@ class Loader(wiring.Component):
             (Region.BIAS, self.bias, config.bias_depth),
             (Region.COLUMN, self.column, config.column_depth),
         ):
-            m.d.comb += [port.offset.eq(word.address.offset), port.data.eq(word.data)]
+            m.d.sync += [port.offset.eq(word.address.offset), port.data.eq(word.data), port.enable.eq(0)]
             inside = (word.address.lane < len(port.enable)) & (word.address.offset < depth)
             with m.If((word.address.region == region) & inside):
                 m.d.comb += known.eq(1)
                 with m.If(self.load.valid & ~self.busy):
-                    m.d.comb += port.enable.bit_select(word.address.lane, 1).eq(1)
+                    m.d.sync += port.enable.bit_select(word.address.lane, 1).eq(1)
 
         with m.If(self.load.valid):
             with m.If(self.busy):

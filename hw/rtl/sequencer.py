@@ -39,9 +39,11 @@ class Sequencer(wiring.Component):
     Members
     -------
     job : In(stream of JOB)
-        Taken when no job runs and all units are idle.
+        Taken when no job runs, all units are idle and no word is on the load bus.
     program : In(load_port(4))
         Write access to the program memory, by 32-bit quarters.
+    loading : In(1)
+        A word is on the load bus; it is in its memory at the end of the next cycle.
     load_error : In(ErrorCode)
         What is wrong with the load bus in this cycle.
     length_error : In(1)
@@ -85,6 +87,7 @@ class Sequencer(wiring.Component):
             {
                 "job": In(stream.Signature(JOB)),
                 "program": In(load_port(OP_BITS // LOAD["data"].width)),
+                "loading": In(1),
                 "load_error": In(ErrorCode),
                 "length_error": In(1),
                 "idle": In(1),
@@ -115,7 +118,7 @@ class Sequencer(wiring.Component):
         steps_left, opening, closing, odd = Signal(JOB["steps"].shape), Signal(), Signal(), Signal()
         fresh, skip = Signal(), Signal()
 
-        known_when, wanted = Signal(), Signal()
+        wanted = Signal()
         with m.Switch(header.when):
             for when, condition in (
                 (When.ALWAYS, 1),
@@ -125,7 +128,7 @@ class Sequencer(wiring.Component):
                 (When.NOT_LAST, ~closing),
             ):
                 with m.Case(when):
-                    m.d.comb += [known_when.eq(1), wanted.eq(condition)]
+                    m.d.comb += wanted.eq(condition)
 
         # What was found out about the op a cycle ago. It stays true: ops in flight come only from here.
         ports = (self.input, self.matrix, self.drain, self.output)
@@ -134,10 +137,9 @@ class Sequencer(wiring.Component):
         m.d.comb += [self.matrix.payload.skip.eq(skip), self.drain.payload.first.eq(opening & fresh)]
         chosen, hazard = self._dispatch(m, op, decoded, odd)
         looking = running & valid & ~taken
-        known = chosen.any() & known_when
-        candidates = chosen & (looking & known_when & wanted).replicate(len(ports))
+        candidates = chosen & (looking & wanted).replicate(len(ports))
         m.d.sync += [
-            unknown.eq(looking & ~known),
+            unknown.eq(looking & ~decoded.known),
             offered.eq(Mux(hazard | self.length_error, 0, candidates)),
             blocked.eq(Mux(hazard & ~self.length_error, candidates, 0)),
         ]
@@ -145,7 +147,7 @@ class Sequencer(wiring.Component):
         m.d.comb += [
             *(port.valid.eq(offered[k]) for k, port in enumerate(ports)),
             self.interlock.eq((blocked & ready).any()),
-            taken.eq((valid & known & ~wanted) | (offered & ready).any()),
+            taken.eq((valid & decoded.known & ~wanted) | (offered & ready).any()),
         ]
 
         # All units were idle a cycle ago, and since then nothing has begun.
@@ -156,7 +158,10 @@ class Sequencer(wiring.Component):
         m.d.comb += found.eq(self.load_error)
         with m.FSM() as fsm:
             with m.State("IDLE"):
-                m.d.comb += [self.job.ready.eq(quiet), self.start.eq(self.job.valid & self.job.ready)]
+                m.d.comb += [
+                    self.job.ready.eq(quiet & ~self.loading),
+                    self.start.eq(self.job.valid & self.job.ready),
+                ]
                 with m.If(self.start):
                     m.next = "RUN"
                     with m.If(self.job.payload.steps == 0):
@@ -281,9 +286,14 @@ class Sequencer(wiring.Component):
 
 
 def _decoded_layout(config: AcceleratorConfig) -> data.StructLayout:
-    """What hazards need to know of an op: its opcode, one bit each; whether it `writes` the `vector`; its buffer."""
+    """What is found out about an op when it is fetched.
+
+    Whether its opcode and its condition are `known`; its opcode, one bit each; whether it `writes` the `vector`; its
+    buffer.
+    """
     return data.StructLayout(
         {
+            "known": 1,
             **{code.name: 1 for code in Opcode},
             "writes": 1,
             "vector": vector_bits(config),
@@ -294,10 +304,13 @@ def _decoded_layout(config: AcceleratorConfig) -> data.StructLayout:
 
 
 def _decode(m: Module, config: AcceleratorConfig, op: Value):
-    opcode = HEADER_LAYOUT(op[: HEADER_LAYOUT.size]).opcode
+    header = HEADER_LAYOUT(op[: HEADER_LAYOUT.size])
+    opcode = header.opcode
     decoded = Signal(_decoded_layout(config))
     for code in Opcode:
         m.d.comb += decoded[code.name].eq(opcode == code)
+    known_opcode = Cat(decoded[code.name] for code in Opcode).any()
+    m.d.comb += decoded.known.eq(known_opcode & Cat(header.when == when for when in When).any())
     m.d.comb += decoded.writes.eq(
         decoded.INPUT | decoded.CELL | (decoded.REDUCE & ~_arguments(op, Opcode.REDUCE).send)
     )

@@ -77,7 +77,7 @@ def test_scripts_call_the_tools_with_files_that_exist(flows, tmp_path):
         synthesis, placement = run.stdout.splitlines()
         assert synthesis.startswith(f"{folder.name}|")
         assert f"rtl/{SERIAL_TOP}.sv" in synthesis
-        assert f"{known.synthesis} -top {SERIAL_TOP}" in synthesis
+        assert known.synthesis.format(top=SERIAL_TOP, json=f"{name}/netlist.json") in synthesis
         assert "--seed 7" in placement
         assert " ".join(known.options) in placement
         for file in re.findall(r"constraints/\S+", placement):

@@ -44,16 +44,19 @@ def test_enables_exactly_the_addressed_memory(busy):
             code = ErrorCode.LOAD_BUSY if busy else ErrorCode.NONE if legal else ErrorCode.LOAD_ADDRESS
             assert ctx.get(dut.error) == code
             assert ctx.get(dut.load.ready)
+            await ctx.tick()
+            ctx.set(dut.load.valid, 0)
+            assert ctx.get(dut.error) == ErrorCode.NONE
             for other, (name, _, _) in SIZES.items():
                 port = getattr(dut, name)
                 enable = 1 << lane if legal and not busy and other == region else 0
                 assert ctx.get(port.enable) == enable, (region, lane, offset, name)
                 if enable:
                     assert (ctx.get(port.offset), ctx.get(port.data)) == (offset, 0x89ABCDEF)
-            ctx.set(dut.load.valid, 0)
-            assert ctx.get(dut.error) == ErrorCode.NONE
-            await ctx.delay(1e-6)
+            await ctx.tick()
+            assert not any(ctx.get(getattr(dut, name).enable) for name, _, _ in SIZES.values())
 
     simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
     simulator.add_testbench(testbench)
     simulator.run()
