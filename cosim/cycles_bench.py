@@ -147,25 +147,19 @@ def compare(
 
 
 def draw(config: AcceleratorConfig, seed: Sequence[int]) -> Measurement:
-    """Draw a model for a configuration, and what to run on it.
-
-    Where zeros are skipped, vectors fill their last column step: what lies behind them in the activation memory is
-    of the model before, and so unknown to the golden model.
-    """
+    """Draw a model for a configuration, and what to run on it."""
     rng = np.random.default_rng(seed)
     skip, fresh = (rng.random(2) < 0.5).tolist()
     while True:
         try:
-            compiled, sequences = _draw_model(config, rng, config.groups if skip else 1)
+            compiled, sequences = _draw_model(config, rng)
         except (BundleError, CapacityError):
             continue
         return Measurement(compiled, sequences, skip, fresh)
 
 
-def _draw_model(
-    config: AcceleratorConfig, rng: np.random.Generator, unit: int
-) -> tuple[Compiled, list[np.ndarray]]:
-    """Try one model, whose vectors have multiples of `unit` elements.
+def _draw_model(config: AcceleratorConfig, rng: np.random.Generator) -> tuple[Compiled, list[np.ndarray]]:
+    """Try one model.
 
     Raises
     ------
@@ -174,7 +168,7 @@ def _draw_model(
     """
 
     def size(most: int) -> int:
-        return unit * int(rng.integers(1, most // unit + 1))
+        return int(rng.integers(1, most + 1))
 
     pattern = rng.choice(["full", "balanced", "unbalanced"])
     bundle = random_bundle(

@@ -108,8 +108,10 @@ def _runs(when, step, steps, first):
 @njit(cache=True)
 def _trace(op, memory, machine, flags):
     vector = memory.activations[op.source * machine.lanes :]
+    groups = machine.groups
+    end = len(flags) * groups - (groups - op.tail if op.tail else 0)
     for step in range(len(flags)):
-        flags[step] = np.any(vector[step * machine.groups : (step + 1) * machine.groups])
+        flags[step] = np.any(vector[step * groups : min((step + 1) * groups, end)])
 
 
 @njit(cache=True)

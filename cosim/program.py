@@ -111,6 +111,10 @@ def _check_multiply(name: str, a: dict[str, int], config: AcceleratorConfig) -> 
         raise BundleError(
             f"{name} has {1 << a['split']} weights in a word, but a lane has {config.banks} banks"
         )
+    if a["tail"] >= config.groups:
+        raise BundleError(
+            f"{name} has a last column step of {a['tail']} elements, which must be less than the {config.groups} groups"
+        )
     top = 0 if a["private"] else MAX_ALIGNMENT
     if a["shift"] > top:
         raise BundleError(f"{name} shifts by {a['shift']}, but in its orientation the most is {top}")

@@ -73,6 +73,7 @@ ARGUMENTS = {
         "sparse": 1,
         "table": 1,
         "private": 1,
+        "tail": 8,
         **_ACCUMULATORS,
     },
     Opcode.CELL: {
@@ -105,7 +106,10 @@ row. Accumulators are zero before their first product and again once drained.
 
 MATVEC in broadcast orientation (`private` = 0): in column step k, the lanes of group g multiply with element
 ``groups * k + g``. In private orientation, lane l multiplies with element ``lanes * k + l``, and `shift` is 0. There
-are `columns` steps. A weight word holds 1, 2 or 4 weights (`split` = 0, 1, 2; S = 1 << `split`); slot s is at bit
+are `columns` steps. In broadcast orientation the last has `tail` elements of the vector, or `groups` if `tail` is 0: by
+these alone zeros are skipped, as behind them may lie anything, with zero weights.
+
+A weight word holds 1, 2 or 4 weights (`split` = 0, 1, 2; S = 1 << `split`); slot s is at bit
 ``8 / S * s``. Each step takes `words` words in each lane, at ``weight_base + words * k``; with `table`, entry
 ``table_base + k`` of the column table has the offset from `weight_base` and the count, which may be zero, instead.
 Dense: slot s of the step's word n belongs to row ``S * n + s``. Sparse: to row ``S * i + s`` with i from slot s of the

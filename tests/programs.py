@@ -31,7 +31,8 @@ class Builder:
             bases |= {"table": 1, "table_base": len(self.columns)}
             self.columns = np.concatenate([self.columns, packed.table])
         kind = {
-            name: int(getattr(packed, name)) for name in ("columns", "words", "split", "sparse", "private")
+            name: int(getattr(packed, name))
+            for name in ("columns", "tail", "words", "split", "sparse", "private")
         }
         self.op(Opcode.MATVEC, when, **kind, **bases, **arguments)
 
@@ -87,7 +88,7 @@ class Interpreter:
         self.results += self.activations[start : start + count]
 
     def matvec(self, *, source, columns, words, weight_base, index_base, table_base, shift, split, sparse, table,
-               private, buffer, alternate, row):  # fmt: skip
+               private, tail, buffer, alternate, row):  # fmt: skip
         config, slots = self.config, 1 << split
         parts = config.lanes if private else config.groups
         for k in range(columns):
@@ -95,7 +96,7 @@ class Interpreter:
             start = source * config.lanes + k * parts
             vector = self.activations[start : start + parts]
             if not private:
-                self.flags.append(any(vector))
+                self.flags.append(any(vector[:tail] if tail and k == columns - 1 else vector))
             for lane in range(config.lanes):
                 for n in range(count):
                     word = int(self.image.weights[lane, weight_base + offset + n])

@@ -36,6 +36,7 @@ class Contents:
         """Store a matrix; gives the arguments of `Opcode.MATVEC` that follow from it."""
         arguments = {
             "columns": packed.columns,
+            "tail": packed.tail,
             "words": packed.words,
             "weight_base": _length(self._weights),
             "index_base": _length(self._indices),

@@ -25,6 +25,8 @@ class Packed:
         The index word of each weight word.
     columns : int
         Column steps.
+    tail : int
+        Columns of the last step, 0 if it has as many as the others or if the orientation is private.
     words : int
         Words in each lane and step, padding included; 0 with a table.
     table : int64 array [columns, 2], or None
@@ -40,6 +42,7 @@ class Packed:
     weights: np.ndarray
     indices: np.ndarray
     columns: int
+    tail: int
     words: int
     table: np.ndarray | None
     split: int
@@ -100,6 +103,7 @@ def pack(matrix: Matrix, config: AcceleratorConfig, *, gates: bool, private: boo
         weights=_join(weights, WEIGHT_BITS // slots, np.uint8),
         indices=indices,
         columns=columns,
+        tail=0 if private else matrix.values.shape[1] % config.groups,
         words=words,
         table=table,
         split=slots.bit_length() - 1,

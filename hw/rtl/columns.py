@@ -160,13 +160,14 @@ class ColumnFrontEnd(wiring.Component):
         reach = self._reach(m, waiting.op, current.op, loaded)
         reached, reached_end = reach(number, final)
         next_reached, next_reached_end = reach(next_number, next_final)
-        next_nonzero = self._nonzero(self.scan_next.nonzero, current.op)
         # Behind the last word nothing is ready and all is complete, so that what follows need not ask for `active`.
         behind = final | ~loaded
         ready, next_ready = Signal(steps), Signal(steps)
         lower, next_lower = Signal(steps), Signal(steps)
         ends, next_ends = Signal(init=1), Signal(init=1)
-        can = reached & self._nonzero(self.scan.nonzero, current.op) & mask
+        nonzero = self._nonzero(self.scan.nonzero, current.op, final, tail)
+        next_nonzero = self._nonzero(self.scan_next.nonzero, current.op, next_final, tail)
+        can = reached & nonzero & mask
         next_can = next_reached & next_nonzero & next_mask & ~behind.replicate(steps)
         m.d.sync += [
             ready.eq(can),
@@ -180,8 +181,7 @@ class ColumnFrontEnd(wiring.Component):
 
         eligible, below, ahead = Signal(steps), Signal(steps), Signal(steps)
         found, more, advance = Signal(), Signal(), Signal()
-        outstanding = Signal(range(CREDITS + 1))
-        full = outstanding == CREDITS
+        outstanding, full = Signal(range(CREDITS + 1)), Signal()
         m.d.comb += [
             self.scan.word.eq(word),
             self.scan_next.word.eq(next_word),
@@ -235,7 +235,10 @@ class ColumnFrontEnd(wiring.Component):
         ]
         self._queue(m, valid & (column.words != 0), column)
         others = outstanding - self.dropped - (self.o.valid & self.o.ready)
-        m.d.sync += outstanding.eq(Mux(self.selected, others + 1, others))
+        m.d.sync += [
+            outstanding.eq(Mux(self.selected, others + 1, others)),
+            full.eq(Mux(self.selected, others == CREDITS - 1, others == CREDITS)),
+        ]
         return m
 
     def _reach(self, m: Module, waiting, current, loaded: Signal):
@@ -255,8 +258,11 @@ class ColumnFrontEnd(wiring.Component):
         ]
         announced, written = progress(producers, Mux(loaded, its, next_its))
         skips = Mux(loaded, _skips(current), _skips(waiting))
-        limit = Signal(announced.shape(), reset_less=True)
-        m.d.sync += limit.eq(Mux(skips, written, announced))
+        told = Mux(skips, written, announced)
+        # No vector has more elements than the memory; all ones stays more than any count.
+        bits = vector_bits(config) + exact_log2(config.lanes) + 1
+        limit = Signal(bits + 1, reset_less=True)
+        m.d.sync += limit.eq(Cat(told[:bits], told[-1]))
         lane_bits, group_bits = exact_log2(config.lanes), exact_log2(config.groups)
         words, rest = limit[lane_bits:], limit[group_bits:lane_bits]
         end = current.arguments.columns[: len(rest)]
@@ -271,10 +277,20 @@ class ColumnFrontEnd(wiring.Component):
 
         return reach
 
-    def _nonzero(self, flags: Value, op) -> Value:
-        """Give which steps of a word need not be skipped, from its elements' flags."""
+    def _nonzero(self, flags: Value, op, final: Value, tail: Value) -> Value:
+        """Give which steps of a word need not be skipped, from its elements' flags.
+
+        In the last step, that of the highest bit in `tail` in the `final` word, the op's own `tail` counts.
+        """
         groups = self.config.groups
-        return Cat(flags[k * groups :][:groups].any() | ~_skips(op) for k in range(self.config.group_lanes))
+        there = op.arguments.tail[: exact_log2(groups)]
+        missing = Cat(0, *((there != 0) & (there <= part) for part in range(1, groups)))
+        steps = []
+        for k in range(self.config.group_lanes):
+            last = final & tail[k] & ~tail[k + 1 : k + 2].any()
+            present = flags[k * groups :][:groups] & ~(missing & last.replicate(groups))
+            steps.append(present.any() | ~_skips(op))
+        return Cat(steps)
 
     def _tail(self, op) -> Value:
         """Give the steps of the op's last word."""

@@ -143,7 +143,7 @@ def test_trace_names_the_executed_ops():
     assert not np.diff(Golden(compiled).run(np.zeros((1, INPUTS), int), trace=True)[1].offsets).tolist()[2:]
 
 
-def test_trace_shows_stale_elements_behind_a_vector():
+def test_trace_leaves_out_what_lies_behind_a_vector():
     config = CONFIGS["many groups"]
     builder = Builder(config)
     matrix = random_matrix(np.random.default_rng(0), 4, 9, 8, 1.0)
@@ -153,7 +153,9 @@ def test_trace_shows_stale_elements_behind_a_vector():
     golden = Golden(builder.compiled())
     _, trace = golden.run(np.zeros((1, 25), dtype=int), trace=True)
     assert trace.flags.tolist() == [0, 0]
-    _, trace = golden.run(np.repeat([0, 1, 0], [15, 1, 9])[None], trace=True)
+    _, trace = golden.run(np.repeat([0, 1, 0], [9, 7, 9])[None], trace=True)
+    assert trace.flags.tolist() == [0, 0]
+    _, trace = golden.run(np.repeat([0, 1], [24, 1])[None], trace=True)
     assert trace.flags.tolist() == [0, 1]
 
 
@@ -191,6 +193,7 @@ def index_of(compiled, opcode):
         (Opcode.MATVEC, {"row": 4}, "accumulator row 4, which is not a multiple of 8"),
         (Opcode.MATVEC, {"row": 32}, "accumulator rows up to 38, but there are 32"),
         (Opcode.MATVEC, {"split": 3}, "8 weights in a word, but a lane has 4 banks"),
+        (Opcode.MATVEC, {"tail": 1}, "last column step of 1 elements, which must be less than the 1 groups"),
         (Opcode.MATVEC, {"shift": 11}, "shifts by 11, but in its orientation the most is 10"),
         (Opcode.MATVEC, {"private": 1}, "shifts by 5, but in its orientation the most is 0"),
         (Opcode.CELL, {"row": 2}, "accumulator row 2, which is not a multiple of 8"),

@@ -27,6 +27,7 @@ ARGUMENTS = {
     "sparse": 0,
     "table": 0,
     "private": 0,
+    "tail": 0,
     "buffer": 0,
     "alternate": 0,
     "row": 0,
@@ -129,7 +130,7 @@ class Model:
         for step in range(self.done, end):
             if (step + 1) * elements > (written if skip else announced):
                 return None, False
-            if not skip or self._nonzero(op["source"], step):
+            if not skip or self._nonzero(op, step):
                 if not room:
                     return None, False
                 self.skipped[-1] = step - self.done
@@ -139,10 +140,11 @@ class Model:
         self.done = end
         return None, end == op["columns"]
 
-    def _nonzero(self, source, step):
+    def _nonzero(self, op, step):
         element = step * self.config.groups
-        flags = self.flags[source + element // self.config.lanes] >> element % self.config.lanes
-        return flags & ((1 << self.config.groups) - 1) != 0
+        flags = self.flags[op["source"] + element // self.config.lanes] >> element % self.config.lanes
+        there = op["tail"] if op["tail"] and step == op["columns"] - 1 else self.config.groups
+        return flags & ((1 << there) - 1) != 0
 
     def _column(self, op, step):
         offset, words = step * op["words"], op["words"]
@@ -173,6 +175,7 @@ def random_op(rng):
         table=table,
         table_base=rng.randrange(3),
         private=private,
+        tail=rng.randrange(CONFIG.groups),
     )
 
 
