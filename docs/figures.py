@@ -1,7 +1,6 @@
 """Write the measured figures of the README: ``make results``, or this script alone after it.
 
-Reads ``docs/results/*.json``: the rows of the benchmarks, and the demo's summary and synthesis rows. What has not been
-measured on the present accelerator has no file, and no section in the README.
+Reads ``docs/results/*.json``: the rows of the benchmarks, and the demo's summary and synthesis rows.
 """
 
 import json
@@ -9,6 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from statistics import mean
 
+from gatewright.hw.fpga.bench import CONFIG as PLACED
+from gatewright.hw.resources import estimate_resources
 from gatewright.reports.figures import busy_figure
 from gatewright.reports.style import style, to_png
 from gatewright.results import Row, read_rows
@@ -216,9 +217,43 @@ def peers_table() -> str:
     return markdown(("peer", "published", "Gatewright"), body)
 
 
-def measured(*names: str) -> bool:
-    """Whether all of some result files are there."""
-    return all((RESULTS / f"{name}.json").exists() for name in names)
+def model_table() -> str:
+    """Give how far predicted cycles are from measured ones, and what a prediction takes."""
+    source = rows("cycles")
+    found = next(row for row in source if row.name == "jobs_equal")
+    at = found.parameters
+    table = (
+        (
+            f"jobs of {at['models']} random models on {at['configurations']} accelerators that match in every counter",
+            f"{found.value:,.0f} of {at['jobs']:,}",
+        ),
+        ("cycles that were compared", f"{value(source, 'cycles_compared'):,.0f}"),
+        ("a prediction, median", f"{value(source, 'prediction_median'):.2f} ms"),
+    )
+    return markdown(("figure", "value"), table)
+
+
+def placement_table() -> str:
+    """Give clock frequency and area of the placed accelerator, beside what is predicted without synthesis."""
+    source = rows("place")
+    predicted = estimate_resources(PLACED)
+    speeds = [row.value for row in source if row.name == "placed_frequency"]
+    body = [
+        (
+            f"clock frequency, median of {len(speeds)} seeds (all: {', '.join(f'{speed:.1f}' for speed in speeds)})",
+            f"{value(source, 'median_frequency'):.1f} MHz",
+            NONE,
+        )
+    ]
+    for name, what, expected in (
+        ("placed_multipliers", "18x18-bit multipliers", predicted.multipliers),
+        ("placed_block_ram", "18-kbit block RAMs", predicted.block_ram),
+        ("placed_luts", "look-up tables", predicted.luts),
+        ("placed_flip_flops", "flip-flops", predicted.flip_flops),
+    ):
+        placed = next(row for row in source if row.name == name)
+        body.append((f"{what}, of {placed.parameters['available']:,}", f"{placed.value:,}", f"{expected:,}"))
+    return markdown(("figure", "placed", "predicted"), body)
 
 
 def block() -> str:
@@ -227,26 +262,28 @@ def block() -> str:
         "Measured by `make results`, which keeps the rows in `docs/results/` and writes what follows. Spoken digits, "
         "13 inputs, 128 hidden units, 8 bits:",
         accuracy_table(),
+        "The same on 32 lanes, and the tools' speed:",
+        demo_table(),
+        "**Shapes** (`gatewright bench hw` and `hw-large`; random 8-bit models, some of published shapes, batch 1, "
+        "on the RTL in Verilator, every result equal to the golden model's). *Busy* is the share of all lanes and "
+        "cycles of a sequence that multiply by a true non-zero weight; padding is idle.",
+        shapes_table(),
+        f"![Share of lanes busy on true non-zero weights]({BUSY_PICTURE.relative_to(ROOT).as_posix()})",
+        "**Narrow weights and low rank**, against the same model dense, in 8 bits and full rank. Low rank has to "
+        "pay in cycles, not only in parameters.",
+        compression_table(),
+        "**Zero inputs** are skipped; the bound is the lanes' words of those column steps that are not zero.",
+        zeros_table(),
+        "**Peers.** Their figures are those that they published, not measured here, on their own models and chips; "
+        "only cycles × multipliers and busy shares can be set beside ours. Our multipliers are those of the "
+        "lanes, without the cell unit's.",
+        peers_table(),
+        "**Predicted cycles** are those of the RTL, not about those (`gatewright bench cycles --n 500`):",
+        model_table(),
+        f"**Clock frequency**: {PLACED.lanes} lanes placed and routed by nextpnr for a Lattice ECP5-85k, speed grade 6 "
+        "(`gatewright bench place`). These are the tools' estimates; no chip was measured.",
+        placement_table(),
     ]
-    if measured("demo", "sim", "golden", "synth"):
-        parts += ["The same on 32 lanes, and the tools' speed:", demo_table()]
-    if measured("hw", "hw-large"):
-        parts += [
-            "**Shapes** (`gatewright bench hw` and `hw-large`; random 8-bit models, some of published shapes, batch 1, "
-            "on the RTL in Verilator, every result equal to the golden model's). *Busy* is the share of all lanes and "
-            "cycles of a sequence that multiply by a true non-zero weight; padding is idle.",
-            shapes_table(),
-            f"![Share of lanes busy on true non-zero weights]({BUSY_PICTURE.relative_to(ROOT).as_posix()})",
-            "**Narrow weights and low rank**, against the same model dense, in 8 bits and full rank. Low rank has to "
-            "pay in cycles, not only in parameters.",
-            compression_table(),
-            "**Zero inputs** are skipped; the bound is the lanes' words of those column steps that are not zero.",
-            zeros_table(),
-            "**Peers.** Their figures are those that they published, not measured here, on their own models and chips; "
-            "only cycles × multipliers and busy shares can be set beside ours. Our multipliers are those of the "
-            "lanes, without the cell unit's.",
-            peers_table(),
-        ]
     return "\n\n".join(parts)
 
 
@@ -264,9 +301,8 @@ def main() -> None:
     before, _, rest = readme.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     readme.write_text(f"{before}{BEGIN}\n{block()}\n{END}{after}")
-    if measured("hw", "hw-large"):
-        with style():
-            BUSY_PICTURE.write_bytes(to_png(busy_figure(busy_shares())))
+    with style():
+        BUSY_PICTURE.write_bytes(to_png(busy_figure(busy_shares())))
 
 
 if __name__ == "__main__":

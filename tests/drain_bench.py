@@ -6,7 +6,7 @@ import random
 from simulation import Simulation
 
 from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.rtl.activations import LEAD
+from gatewright.hw.rtl.activations import LEAD, WRITE_LEAD
 from gatewright.hw.rtl.drain import DrainUnit
 
 ROWS = 8
@@ -116,7 +116,7 @@ class Bench:
     def check_reports(self, log, vector):
         """Hold what the producer port said in the cycles of an op against the writes that followed."""
         for cycle, (_, producer, _) in enumerate(log):
-            so_far = sum(count for _, _, count in log[:cycle])
+            so_far = sum(count for _, _, count in log[: cycle + WRITE_LEAD])
             soon = sum(count for _, _, count in log[: cycle + LEAD])
             assert producer.active == (vector is not None)
             if producer.active:

@@ -5,7 +5,7 @@ from amaranth.utils import exact_log2
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.cycles.records import Timing
 from gatewright.hw.ops import Op, Opcode
-from gatewright.hw.rtl.activations import LEAD
+from gatewright.hw.rtl.activations import LEAD, WRITE_LEAD
 from gatewright.hw.rtl.cell import CellLane
 from gatewright.hw.rtl.columns import CREDITS, SLOTS
 from gatewright.hw.rtl.drain import ROUNDING_LATENCY
@@ -35,6 +35,7 @@ def timing(config: AcceleratorConfig) -> Timing:
         retire=RETIRE,
         add=_ADD,
         lead=LEAD,
+        write_lead=WRITE_LEAD,
         slots=SLOTS,
         credits=CREDITS,
         room=total_latency(config) + 2,

@@ -222,7 +222,7 @@ def _accept(op, number, buffer, sequencer, slots, front, taker, drain, giver, cy
 
 @_inlined
 def _progress(program, vector, taker, drain, cycle, lead):
-    """Give the elements of a vector that are written, or those that the drain unit announces with `lead`."""
+    """Give the elements of a vector that are written, or those that the drain unit will have written by `lead`."""
     if taker.left and taker.vector == vector:
         return taker.written
     if drain.op != NONE:
@@ -252,7 +252,7 @@ def _send(program, taker, drain, giver, elements, timing, taken, cycle, timeline
         giver.number += 1
         giver.left -= 1
         _mark(timeline, giver.event, cycle)
-    giver.there = _progress(program, giver.vector, taker, drain, cycle, 0)
+    giver.there = _progress(program, giver.vector, taker, drain, cycle, timing.write_lead)
     giver.sent += taken
 
 
@@ -315,7 +315,7 @@ def _prepare(program, flags, slots, front, current, taker, drain, timing, cycle)
         return moved
     op = program[slots[target].op]
     skips = len(flags) > 0 and not op.private
-    told = _progress(program, op.vector, taker, drain, cycle, 0 if skips else timing.lead)
+    told = _progress(program, op.vector, taker, drain, cycle, timing.write_lead if skips else timing.lead)
     moved |= front.known != front.told or front.told != told
     front.known, front.told = front.told, told
     if current == NONE:

@@ -46,8 +46,8 @@ class Timing(NamedTuple):
         From the issue of a matrix op to its first addition, at least.
     retire, add : int
         From the last word of a column to the cycle in which it is counted out, and in which it is added.
-    lead : int
-        From an announcement to the first cycle that sees what was announced.
+    lead, write_lead : int
+        From an announcement, and from when an element counts as written, to the first cycle that sees it.
     slots, credits : int
         Matrix ops under way; columns between selection and lanes.
     room, buffer : int
@@ -62,6 +62,7 @@ class Timing(NamedTuple):
     retire: int
     add: int
     lead: int
+    write_lead: int
     slots: int
     credits: int
     room: int

@@ -56,6 +56,10 @@ ECP5_LUTS = ("abc9 -W 1000", "clean")
 routing gives them, instead of 300. With these it saves look-up tables where levels of logic count."""
 
 
+_TIMING_FIRST = ("--placer-heap-critexp", "4", "--placer-heap-timingweight", "25")
+"""The placer's options that weigh slow paths more than wire length; with them seeds differ less."""
+
+
 def _ecp5(size: str, luts: int, block_rams: int, multipliers: int, package: str) -> Device:
     return Device(
         name=f"ecp5-{size}",
@@ -75,7 +79,7 @@ def _ecp5(size: str, luts: int, block_rams: int, multipliers: int, package: str)
             )
         ),
         placer="nextpnr-ecp5",
-        options=(f"--{size}", "--package", package, "--speed", "6"),
+        options=(f"--{size}", "--package", package, "--speed", "6", *_TIMING_FIRST),
     )
 
 

@@ -13,6 +13,10 @@ LEAD = 6
 """Cycles by which a producer announces an element before asynchronous reads see it, at most: what the
 matrix engine takes from seeing the announcement to the reading of the column's element."""
 
+WRITE_LEAD = 1
+"""Cycles by which a producer counts an element as written before asynchronous reads see it, at most: what
+readers take at least from seeing the count to reading the element."""
+
 _COUNT_BITS = ARGUMENTS[Opcode.INPUT]["count"]
 
 
@@ -77,8 +81,8 @@ def producer_port(config: AcceleratorConfig) -> data.StructLayout:
     """What a unit that writes a vector tells those that read it.
 
     It is `active` from the cycle after its op was accepted through the cycle of the op's last write to `vector`.
-    `written` counts the elements that were written in earlier cycles, so that asynchronous reads see them now;
-    `announced` those that will be seen `LEAD` cycles from now. Neither count falls while `active`.
+    `written` counts the elements that asynchronous reads see `WRITE_LEAD` cycles from now at the latest, `announced`
+    those that they see `LEAD` cycles from now. Neither count falls while `active`.
     """
     return data.StructLayout(
         {"active": 1, "vector": vector_bits(config), "announced": _COUNT_BITS, "written": _COUNT_BITS}

@@ -9,7 +9,7 @@ from amaranth.utils import exact_log2
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.interface import RESULT
 from gatewright.hw.ops import ARGUMENTS, Opcode, argument_layout
-from gatewright.hw.rtl.activations import LEAD, producer_port, word_port
+from gatewright.hw.rtl.activations import LEAD, WRITE_LEAD, producer_port, word_port
 from gatewright.hw.rtl.cell import CellLane, CellUnit
 from gatewright.hw.rtl.loader import load_port
 from gatewright.hw.rtl.matrix import ADD_LATENCY, drain_port
@@ -208,7 +208,8 @@ class DrainUnit(wiring.Component):
                 m, read & task.single, reduction.total_latency + ROUNDING_LATENCY - LEAD, reset_less=False
             )
         )
-        writing = delay(m, announcing, LEAD, reset_less=False)
+        counted = delay(m, announcing, LEAD - WRITE_LEAD, reset_less=False)
+        writing = delay(m, counted, WRITE_LEAD, reset_less=False)
 
         within = Signal(exact_log2(config.cell_lanes))
         word = Signal(len(self.hidden.address))
@@ -224,8 +225,10 @@ class DrainUnit(wiring.Component):
         with m.Else():
             with m.If(announcing):
                 m.d.sync += announced.eq(announced + step)
+            with m.If(counted):
+                m.d.sync += written.eq(written + step)
             with m.If(writing):
-                m.d.sync += [position.eq(position + step), written.eq(written + step)]
+                m.d.sync += position.eq(position + step)
         m.d.comb += [
             self.producer.vector.eq(task.destination),
             self.producer.announced.eq(announced),

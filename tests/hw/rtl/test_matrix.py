@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from matrix_bench import MatrixBench, matvec, random_op
 
-from gatewright.hw.rtl.activations import LEAD
+from gatewright.hw.rtl.activations import LEAD, WRITE_LEAD
 
 FIRST_WORD = 7
 """Cycles from an op's acceptance to its first word, in an empty engine."""
@@ -66,7 +66,7 @@ def test_an_op_stays_behind_its_producer(groups, seed, skip, lead):
                 "active": cycle <= cycles[-1],
                 "vector": 1,
                 "announced": sum(other < cycle + lead for other in cycles),
-                "written": sum(other < cycle for other in cycles),
+                "written": sum(other < cycle + WRITE_LEAD for other in cycles),
             }
             ctx.set(producer, state)
             ctx.set(bench.memory.element.valid, 0)
