@@ -147,8 +147,8 @@ class OutputUnit(wiring.Component):
     """Run `Opcode.OUTPUT`: send activations to the output stream.
 
     One element per cycle: element n is read in cycle ``n + 2`` and offered two cycles later. An element that its
-    producer had not counted as written in the cycle before, or a stall, delays it. With no waits, idle again in cycle ``count + 4``. An op
-    of no elements does nothing.
+    producer had not counted as written in the cycle before, or a stall, delays it. With no waits, idle again in cycle
+    ``count + 4``. An op of no elements does nothing.
 
     Parameters
     ----------
