@@ -108,5 +108,6 @@ def test_golden(monkeypatch):
 def test_sim(rtl, monkeypatch):
     monkeypatch.setattr(bench, "_SEQUENCES", 2)
     rows = bench.bench_sim()
-    assert [row.value for row in rows] == [1500, 1500]
+    assert [row.value for row in rows] == [1500] * 4
+    assert [row.parameters["narrowest_weight"] for row in rows] == [8, 2, 8, 2]
     assert all(row.unit == "cycles/s" and row.seed == bench.SEED for row in rows)
