@@ -68,6 +68,47 @@ def accuracy_table() -> str:
     return markdown(("figure", "value", "command"), ((*line, "`gatewright bench train`") for line in table))
 
 
+def volume_table() -> str:
+    """Give how small the spoken digits' model becomes, and what that costs."""
+    source = rows("compress")
+    body = []
+    for row in source:
+        if row.name == "mean_compression":
+            target = row.parameters["target"]
+            lost = value(source, "mean_points_lost", target=target)
+            met = [r.value for r in source if fits(r, "requirement_met", {"target": target})]
+            seconds = [r.value for r in source if fits(r, "compression_seconds", {"target": target})]
+            body.append(
+                (
+                    f"{target} times",
+                    f"{row.value:.0f} times",
+                    f"{lost:.2f} points",
+                    f"{sum(met):.0f} of {len(met)}",
+                    f"{mean(seconds):.0f}",
+                )
+            )
+    header = ("asked for", "smaller than float32", "test accuracy lost", "seeds that met it", "seconds")
+    return markdown(header, body)
+
+
+def import_table() -> str:
+    """Give how many models of others are imported, and how far they are from their source."""
+    source = rows("import")
+    body = []
+    for name, what in (
+        ("import_node_tests", "node tests of the `onnx` package"),
+        ("import_graphs", "random ONNX graphs, against onnxruntime"),
+        ("import_modules", "random PyTorch modules"),
+    ):
+        counts = [
+            next((f"{row.value}" for row in source if row.name == f"{name}_{kind}"), "0")
+            for kind in ("right", "refused", "wrong")
+        ]
+        difference = next(float(row.value) for row in source if row.name == f"{name}_difference")
+        body.append((what, *counts, f"{difference:.1e}"))
+    return markdown(("models", "right", "refused by name", "wrong", "largest difference"), body)
+
+
 def demo_table() -> str:
     """Give the figures of the accelerator for the spoken digits, of the tools' speed, and of the estimates."""
     summary = json.loads((RESULTS / "demo.json").read_text())
@@ -266,7 +307,12 @@ def block() -> str:
         "Measured by `make results`, which keeps the rows in `docs/results/` and writes what follows. Spoken digits, "
         "13 inputs, 128 hidden units, 8 bits:",
         accuracy_table(),
-        "The same on 32 lanes, and the tools' speed:",
+        "Compressed to a volume (`gatewright bench compress`; hidden units dropped, then weights narrowed; bits of the "
+        "whole emitted image, program and biases included; means of 3 seeds):",
+        volume_table(),
+        "**Import** (`gatewright bench import`; every model beside its source, on random input):",
+        import_table(),
+        "**The accelerator** with the digits' models on 32 lanes, and the tools' speed:",
         demo_table(),
         "**Shapes** (`gatewright bench hw` and `hw-large`; random 8-bit models, some of published shapes, batch 1, "
         "on the RTL in Verilator, every result equal to the golden model's). *Busy* is the share of all lanes and "

@@ -38,12 +38,11 @@ class Training:
 
 @dataclass(frozen=True)
 class MatrixPattern:
-    """Pattern of one pruned matrix: share of weights kept, and how many per lane and column."""
+    """Share of weights that one matrix keeps."""
 
     density: float
     matrix: str
     kept: float
-    per_lane: float | None
 
 
 @dataclass(frozen=True)
@@ -229,7 +228,7 @@ def _compression(table: Table) -> Compression:
         if split == "test"
     }
     patterns = [
-        MatrixPattern(density, matrix, kept, table.figure("balance", density=density, matrix=matrix))
+        MatrixPattern(density, matrix, kept)
         for kept, density, matrix in table.figures("weight_density", "density", "matrix")
     ]
     return Compression(dict(sorted(accuracy.items(), reverse=True)), patterns)

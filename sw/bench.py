@@ -8,9 +8,9 @@ import numpy as np
 
 from gatewright.progress import Progress, silent
 from gatewright.results import Row
-from gatewright.sw.compress import CompressSettings, compress
+from gatewright.sw.compress import CompressionSpec, CompressSettings, ProductSpec, compress, uniform_spec
 from gatewright.sw.settings import TrainSettings
-from gatewright.sw.tasks import baseline_accuracy, load_task
+from gatewright.sw.tasks import baseline, load_task
 from gatewright.sw.training import train_float
 
 DENSITIES = (1.0, 0.25, 0.125, 0.0625)
@@ -45,6 +45,7 @@ def bench_train(
     task: str = "digits",
     train: TrainSettings = _TRAIN,
     shrink: CompressSettings = _SHRINK,
+    lanes: int = CompressionSpec.lanes,
 ) -> list[Row]:
     """Train and compress for every seed and density.
 
@@ -57,7 +58,9 @@ def bench_train(
     task : str
         Name or path, see `load_task`.
     train, shrink : TrainSettings, CompressSettings
-        All but seed and density; at least 2 epochs each, so that one can be timed.
+        All but the seed; at least 2 epochs each, so that one can be timed.
+    lanes : int
+        Lanes that patterns are balanced for.
 
     Returns
     -------
@@ -72,16 +75,16 @@ def bench_train(
         data = load_task(task, seed=seed)
         watch = _Stopwatch(progress)
         model = train_float(data, dataclasses.replace(train, seed=seed), watch)
-        floats.append(model.accuracy(data.test))
-        rows.append(Row("baseline_accuracy", "percent", baseline_accuracy(data), parameters, seed))
+        floats.append(model.score(data.test))
+        rows.append(Row("baseline_accuracy", "percent", baseline(data), parameters, seed))
         rows.append(Row("float_accuracy", "percent", floats[-1], parameters, seed))
         float_epoch = watch.seconds
         for density in densities:
-            chosen = dataclasses.replace(shrink, density=density, seed=seed)
-            bundle = compress(data, model, chosen, watch)
+            spec = uniform_spec(model.network, density, lanes=lanes)
+            bundle = compress(data, model, spec, dataclasses.replace(shrink, seed=seed), watch)
             integers.append(bundle.notes["test_accuracy"])
             epochs.append((float_epoch, watch.seconds))
-            at = {**parameters, "density": density, "bits": chosen.weight_bits}
+            at = {**parameters, "density": density, "bits": ProductSpec.bits}
             rows.append(Row("quantised_accuracy", "percent", integers[-1], at, seed))
     return rows + _summary(
         {**parameters, "seeds": list(seeds)},

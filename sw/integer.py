@@ -4,7 +4,7 @@ Training runs through it, and every accuracy of a quantised model comes from it.
 point, where sums of integers are exact as long as they stay within the mantissa; `_Stage` proves that they do.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
@@ -13,14 +13,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gatewright.errors import DataError
+from gatewright.errors import BundleError, DataError
 from gatewright.progress import Progress, silent
-from gatewright.sw.batching import by_length, pad
+from gatewright.sw.batching import by_length, pad, pad_labels
 from gatewright.sw.bundle import Bundle, Head, LstmLayer, Product, Stage
 from gatewright.sw.determinism import one_thread
-from gatewright.sw.models import last_steps
+from gatewright.sw.metrics import Metric
+from gatewright.sw.network import last_steps
 from gatewright.sw.numbers import GATE, STATE, Fixed, round_shift, sigmoid, tanh
 from gatewright.sw.numbers.reference import PRODUCT_SHIFT
+from gatewright.sw.scores import score
 from gatewright.sw.tasks import Split
 
 _BATCH_STEPS = 1 << 14
@@ -169,30 +171,55 @@ def run_integer(
     inputs = [_checked(bundle, k, x) for k, x in enumerate(sequences)]
     hidden: list[np.ndarray] = [np.empty(0)] * len(inputs)
     logits = np.empty((len(inputs), len(bundle.labels)), dtype=np.int32)
-    lengths = torch.tensor([len(x) for x in inputs], dtype=torch.int64)
     done = 0
+    for indices, lengths, outputs in _run_batches(bundle, inputs):
+        for column, k in enumerate(indices.tolist()):
+            hidden[k] = outputs[: lengths[column], column].numpy().copy()
+        if bundle.head is not None:
+            logits[indices] = run_head(bundle.head, last_steps(outputs, lengths)).numpy()
+        done += len(indices)
+        progress("integer model", done, len(inputs), "")
+    return hidden, logits
+
+
+def evaluate(bundle: Bundle, split: Split, metric: Metric = "accuracy") -> float:
+    """Give the metric of the integer model on a split's raw sequences.
+
+    Raises
+    ------
+    BundleError
+        The model has no head, so that no classes are predicted.
+    DataError
+        The features are not those of the model.
+    """
+    if bundle.head is None and metric != "snr":
+        raise BundleError("a model without a head predicts no classes: there is nothing to score")
+    with one_thread():
+        return score(_predict(bundle, split), metric)
+
+
+def _predict(bundle: Bundle, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
+    """Give logits, or outputs without a head, as reals, and labels of all batches of a split."""
+    inputs = [_checked(bundle, k, bundle.quantise_input(s)) for k, s in enumerate(split.sequences)]
+    for indices, lengths, outputs in _run_batches(bundle, inputs):
+        if not split.every_step:
+            outputs = last_steps(outputs, lengths)
+        lsb = bundle.layers[-1].output_format.lsb
+        if bundle.head is not None:
+            outputs, lsb = run_head(bundle.head, outputs), 2.0**-bundle.head.logit_frac
+        yield outputs.double() * lsb, pad_labels(split.labels, indices)
+
+
+def _run_batches(bundle: Bundle, inputs: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Give the sequences of each batch, their lengths and the padded outputs [steps, batch, outputs]."""
+    lengths = torch.tensor([len(x) for x in inputs], dtype=torch.int64)
     # Memory is for all steps of a batch, so long sequences go in small batches.
     size = max(1, _BATCH_STEPS // max(map(len, inputs), default=1))
     for indices in by_length(lengths, size):
         vectors = pad(inputs, indices)
         for layer in bundle.layers:
             vectors = run_layer(layer, vectors).output
-        for column, k in enumerate(indices.tolist()):
-            hidden[k] = vectors[: lengths[k], column].numpy().copy()
-        if bundle.head is not None:
-            logits[indices] = run_head(bundle.head, last_steps(vectors, lengths[indices])).numpy()
-        done += len(indices)
-        progress("integer model", done, len(inputs), "")
-    return hidden, logits
-
-
-def evaluate(bundle: Bundle, split: Split) -> float:
-    """Give the share of a split's raw sequences that the integer model classifies correctly, in percent.
-
-    Of equal logits the first counts, as in numpy's argmax.
-    """
-    _, logits = run_integer(bundle, [bundle.quantise_input(s) for s in split.sequences])
-    return 100.0 * float(np.mean(logits.argmax(axis=1) == split.labels))
+        yield indices, lengths[indices], vectors
 
 
 @cache

@@ -1,85 +1,47 @@
-"""The LSTM classifier in floating point, and its checkpoint on disk."""
+"""A float model: a network with the scaling of its raw inputs, and its checkpoint on disk."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from gatewright.errors import BundleError, DataError
 from gatewright.storage import whole_file
-from gatewright.sw.batching import by_length, pad
+from gatewright.sw.batching import Batch, by_length, pad, pad_labels
 from gatewright.sw.determinism import one_thread
+from gatewright.sw.metrics import Metric
+from gatewright.sw.network import LayerParameters, LstmNetwork, ProductParameters
+from gatewright.sw.scores import score
 from gatewright.sw.settings import TrainSettings
 from gatewright.sw.tasks import Split
 
-_VERSION = 1
+_VERSION = 2
 _EVALUATION_BATCH = 128
-
-
-class LstmClassifier(nn.Module):
-    """One LSTM layer and a linear head on the last hidden vector of each sequence.
-
-    Parameters
-    ----------
-    inputs, hidden, classes : int
-        Features per step, units, logits.
-    dropout : float
-        Share of the last hidden vector that is dropped in training.
-    """
-
-    def __init__(self, inputs: int, hidden: int, classes: int, dropout: float = 0.0):
-        super().__init__()
-        self.lstm = nn.LSTM(inputs, hidden)
-        self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(hidden, classes)
-        with torch.no_grad():
-            # A forget gate that starts open lets gradients through long sequences.
-            self.lstm.get_parameter("bias_ih_l0")[hidden : 2 * hidden] = 1.0
-
-    @property
-    def gate_matrices(self) -> tuple[nn.Parameter, nn.Parameter]:
-        """W_ih [4*hidden, inputs] and W_hh [4*hidden, hidden], gate blocks in the order i f g o."""
-        return self.lstm.get_parameter("weight_ih_l0"), self.lstm.get_parameter("weight_hh_l0")
-
-    @property
-    def gate_bias(self) -> Tensor:
-        """Sum of both biases [4*hidden]."""
-        return self.lstm.get_parameter("bias_ih_l0") + self.lstm.get_parameter("bias_hh_l0")
-
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """Give logits [batch, classes] of padded inputs [steps, batch, inputs]."""
-        hidden, _ = self.lstm(x)
-        return self.head(self.dropout(last_steps(hidden, lengths)))
-
-
-def last_steps(hidden: Tensor, lengths: Tensor) -> Tensor:
-    """Pick each sequence's own last step of [steps, batch, hidden]."""
-    return hidden[lengths - 1, torch.arange(len(lengths))]
 
 
 @dataclass(frozen=True)
 class FloatModel:
-    """A trained classifier with the scaling of its raw inputs.
+    """A network with the scaling of its raw inputs.
 
     Parameters
     ----------
-    network : LstmClassifier
+    network : LstmNetwork
         In evaluation mode; its inputs are ``(raw - mean) / deviation``.
     mean, deviation : float64 arrays [inputs]
-        Of the train split.
+        Of the train split; 0 and 1 for a model that takes raw inputs.
     labels : tuple of str
-        Class names, one per logit.
+        Class names, one per logit; none without a head.
     settings : TrainSettings
-        How it was trained.
+        How it was trained, and how it is trained further.
     history : tuple of float
-        Validation accuracy after each epoch, in percent.
+        Validation score after each epoch.
     """
 
-    network: LstmClassifier
+    network: LstmNetwork
     mean: np.ndarray
     deviation: np.ndarray
     labels: tuple[str, ...]
@@ -99,24 +61,33 @@ class FloatModel:
                 raise DataError(f"sequence {k} must be [steps, {len(self.mean)}], not of shape {s.shape}")
         return [torch.from_numpy(((s - self.mean) / self.deviation).astype(np.float32)) for s in sequences]
 
+    def score(self, split: Split, metric: Metric = "accuracy") -> float:
+        """Give the metric on a split."""
+        return score(self._predict(split), metric)
+
     @one_thread()
     @torch.no_grad()
-    def accuracy(self, split: Split) -> float:
-        """Give the share of a split that is classified correctly, in percent."""
+    def outputs(self, sequences: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Give the last layer's outputs [steps, outputs] for raw sequences, each from a fresh state: float32."""
         self.network.eval()
-        x, labels = self.standardise(split.sequences), torch.from_numpy(split.labels)
+        return [self.network(x[:, None])[:, 0].numpy() for x in self.standardise(sequences)]
+
+    def _predict(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
+        self.network.eval()
+        x = self.standardise(split.sequences)
         lengths = torch.tensor([len(s) for s in x])
-        correct = 0
         for indices in by_length(lengths, _EVALUATION_BATCH):
-            logits = self.network(pad(x, indices), lengths[indices])
-            correct += int((logits.argmax(dim=1) == labels[indices]).sum())
-        return 100.0 * correct / len(split)
+            batch = Batch(pad(x, indices), lengths[indices], pad_labels(split.labels, indices))
+            with one_thread(), torch.no_grad():
+                yield batch.logits(self.network), batch.labels
 
     def save(self, path: str | Path) -> None:
         """Write a checkpoint; the file appears whole or not at all."""
         stored = {
             "version": _VERSION,
-            "parameters": self.network.state_dict(),
+            "parameters": {name: [*product.factors] for name, product in self.network.products().items()},
+            "biases": [layer.bias for layer in self.network.layers],
+            "head_bias": self.network.head_bias,
             "mean": torch.from_numpy(self.mean),
             "deviation": torch.from_numpy(self.deviation),
             "labels": list(self.labels),
@@ -142,10 +113,22 @@ class FloatModel:
                     f"{path}: checkpoint version {stored['version']}; this release reads version {_VERSION}"
                 )
             settings = TrainSettings(**stored["settings"])
+            products = {name: ProductParameters(*factors) for name, factors in stored["parameters"].items()}
+            layers = [
+                LayerParameters(
+                    products[f"layer{k}.input"],
+                    products[f"layer{k}.recurrent"],
+                    bias,
+                    products.get(f"layer{k}.projection"),
+                )
+                for k, bias in enumerate(stored["biases"])
+            ]
+            network = LstmNetwork(layers, products.get("head"), stored["head_bias"], settings.dropout)
             mean, deviation = stored["mean"].numpy(), stored["deviation"].numpy()
             labels = tuple(stored["labels"])
-            network = LstmClassifier(len(mean), settings.hidden, len(labels), settings.dropout)
-            network.load_state_dict(stored["parameters"])
+            classes = 0 if network.head is None else network.head.rows
+            if mean.shape != deviation.shape or mean.shape != (network.input_size,) or len(labels) != classes:
+                raise ValueError("the scaling or the labels do not suit the network")
             return cls(network.eval(), mean, deviation, labels, settings, tuple(stored["history"]))
         except FileNotFoundError as error:
             raise BundleError(f"{path}: no such file") from error

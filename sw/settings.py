@@ -3,13 +3,25 @@
 import math
 import operator
 from dataclasses import dataclass, fields
+from typing import Literal, get_args
 
 from gatewright.errors import ConfigError
 
+Degree = Literal["weight", "response", "taylor"]
+"""What a part contributes: its weights' magnitude, that of its activations, or the loss that it saves."""
+
+Unit = Literal["hidden", "words"]
+"""What is dropped at once: a hidden unit, or a word of every lane in one column of a matrix."""
+
+Scheme = Literal["incremental", "descent"]
+"""How widths fall: all at once with the largest weights frozen first, or one product after the other."""
+
 
 def _check(settings, ranges: dict[str, tuple[float, float]]) -> None:
-    """Hold every field against its closed range; integer fields must be integers."""
+    """Hold every field that has one against its closed range; integer fields must be integers."""
     for entry in fields(settings):
+        if entry.name not in ranges:
+            continue
         value, (low, high) = getattr(settings, entry.name), ranges[entry.name]
         name = f"{type(settings).__name__}.{entry.name}"
         try:
@@ -86,29 +98,23 @@ class TrainSettings:
 
 @dataclass(frozen=True)
 class CompressSettings:
-    """How a float model becomes a bundle.
+    """How a compressed model is trained; what it becomes is a `CompressionSpec`.
 
     Parameters
     ----------
-    density : float
-        Share of weights that W_ih and W_hh keep, above 0 to 1; 1 prunes nothing. The nearest density that the
-        lanes allow is taken (`pattern.kept_per_lane`).
-    lanes : int
-        Lanes that the pattern is balanced for: a power of two from 4 to 512.
-    activation_bits : int
-        Width of inputs and hidden values, 8 or 16 bits.
-    weight_bits : int
-        Width of all weights, 2, 4 or 8 bits.
     prune_epochs : int
         Epochs of pruning and fine-tuning in float, 2 to 1000.
     quantise_epochs : int
-        Epochs of quantisation-aware training, 1 to 1000.
+        Epochs of quantisation-aware training, 0 to 1000; 0 leaves what calibration gives.
     prune_rate, quantise_rate : float
         Peak learning rates of the two, 1e-6 to 1.
     distillation : float
-        Weight of the dense model's soft targets in the loss, 0 to 1; the rest is cross-entropy.
+        Weight of the dense model's soft targets in the loss, 0 to 1; the rest is cross-entropy. With 1, labels are
+        not looked at.
     temperature : float
         At which soft targets are compared, 0.5 to 20.
+    learn_scales : bool
+        Whether the scales of quantised weights are trained with them, or stay as they were calibrated.
     seed : int
         Of order of batches and disturbances, 0 to 2**32 - 1.
 
@@ -118,28 +124,21 @@ class CompressSettings:
         A value is outside its range.
     """
 
-    density: float = 0.125
-    lanes: int = 32
-    activation_bits: int = 8
-    weight_bits: int = 8
     prune_epochs: int = 40
     quantise_epochs: int = 10
     prune_rate: float = 4e-3
     quantise_rate: float = 1e-3
     distillation: float = 0.7
     temperature: float = 2.0
+    learn_scales: bool = True
     seed: int = 0
 
     def __post_init__(self):
         _check(
             self,
             {
-                "density": (1e-6, 1.0),
-                "lanes": (4, 512),
-                "activation_bits": (8, 16),
-                "weight_bits": (2, 8),
                 "prune_epochs": (2, 1000),
-                "quantise_epochs": (1, 1000),
+                "quantise_epochs": (0, 1000),
                 "prune_rate": (1e-6, 1.0),
                 "quantise_rate": (1e-6, 1.0),
                 "distillation": (0.0, 1.0),
@@ -147,12 +146,75 @@ class CompressSettings:
                 "seed": (0, 2**32 - 1),
             },
         )
-        for name, legal in (("activation_bits", (8, 16)), ("weight_bits", (2, 4, 8))):
-            if getattr(self, name) not in legal:
-                raise ConfigError(
-                    f"CompressSettings.{name} must be one of {legal}, not {getattr(self, name)}"
-                )
+        if not isinstance(self.learn_scales, bool):
+            raise ConfigError(
+                f"CompressSettings.learn_scales must be True or False, not {self.learn_scales!r}"
+            )
+
+
+@dataclass(frozen=True)
+class SimplifySettings:
+    """How a model is simplified round by round, and then quantised round by round.
+
+    Parameters
+    ----------
+    degree : "weight", "response" or "taylor"
+        Measure of contribution.
+    units : tuple of "hidden" and "words"
+        What is dropped, one kind after the other: hidden units, or words of single columns.
+    share : float
+        Share that the first rounds drop of what is there, 0.001 to 0.9; halved whenever a round fails.
+    least_share : float
+        Below it no round is tried, 0.001 to 0.9.
+    round_epochs : int
+        Epochs of retraining before a round is judged, 1 to 1000.
+    scheme : "incremental" or "descent"
+        How widths fall.
+    lanes : int
+        Lanes of one group that patterns are balanced for: a power of two from 4 to 512.
+    pattern_bits : int
+        Narrowest weights that patterns of words are balanced for: 2, 4 or 8 bits. They are balanced for wider ones
+        too, but words of narrow weights are coarse units.
+
+    Raises
+    ------
+    ConfigError
+        A value is outside its range.
+    """
+
+    degree: Degree = "weight"
+    units: tuple[Unit, ...] = ("hidden", "words")
+    share: float = 0.25
+    least_share: float = 0.06
+    round_epochs: int = 5
+    scheme: Scheme = "descent"
+    lanes: int = 32
+    pattern_bits: int = 4
+
+    def __post_init__(self):
+        _check(
+            self,
+            {
+                "share": (0.001, 0.9),
+                "least_share": (0.001, 0.9),
+                "round_epochs": (1, 1000),
+                "lanes": (4, 512),
+                "pattern_bits": (2, 8),
+            },
+        )
         if self.lanes & (self.lanes - 1):
             raise ConfigError(
-                f"CompressSettings.lanes must be a power of two from 4 to 512, not {self.lanes}"
+                f"SimplifySettings.lanes must be a power of two from 4 to 512, not {self.lanes}"
             )
+        for name, legal in (
+            ("degree", get_args(Degree)),
+            ("scheme", get_args(Scheme)),
+            ("pattern_bits", (2, 4, 8)),
+        ):
+            if getattr(self, name) not in legal:
+                raise ConfigError(
+                    f"SimplifySettings.{name} must be one of {legal}, not {getattr(self, name)!r}"
+                )
+        object.__setattr__(self, "units", tuple(self.units))
+        if not set(self.units) <= set(get_args(Unit)):
+            raise ConfigError(f"SimplifySettings.units must be of {get_args(Unit)}, not {self.units!r}")

@@ -2,50 +2,46 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from gatewright.errors import DataError
 from gatewright.progress import Progress, silent
-from gatewright.sw.batching import by_length, pad
+from gatewright.sw.batching import Batch, by_length, pad, pad_labels
 from gatewright.sw.determinism import one_thread, seeded
-from gatewright.sw.models import FloatModel, LstmClassifier
+from gatewright.sw.metrics import IGNORED, UNITS
+from gatewright.sw.models import FloatModel
+from gatewright.sw.network import LstmNetwork
 from gatewright.sw.settings import TrainSettings
 from gatewright.sw.tasks import Task, scaling
 
 _JITTER = 4.0
 _WARM_UP = 0.2
+_SHORTEST_CYCLE = round(
+    2 / _WARM_UP
+)  # Updates: shorter ones have no warm-up, which the scheduler divides by.
 _GRADIENT_NORM = 1.0
 
 
-class Batch(NamedTuple):
-    """Disturbed inputs [steps, batch, inputs] (standardised, padded), steps of each sequence, classes."""
-
-    x: Tensor
-    lengths: Tensor
-    labels: Tensor
-
-
 def train_float(task: Task, settings: TrainSettings, progress: Progress = silent) -> FloatModel:
-    """Train an LSTM classifier on a task in float32.
+    """Train an LSTM with a linear head on a task in float32.
 
     Raises
     ------
     DataError
         Training diverged.
     """
-    mean, deviation = scaling(np.concatenate(task.train.sequences))
+    mean, deviation = scaling(task)
     with seeded(settings.seed):
-        network = LstmClassifier(task.input_size, settings.hidden, len(task.labels), settings.dropout)
+        network = LstmNetwork.initial(
+            task.input_size, settings.hidden, len(task.labels), dropout=settings.dropout
+        )
         model = FloatModel(network, mean, deviation, task.labels, settings)
 
         def loss(batch: Batch) -> Tensor:
-            logits = network(batch.x, batch.lengths)
-            return functional.cross_entropy(logits, batch.labels, label_smoothing=settings.smoothing)
+            return cross_entropy(batch.logits(network), batch.labels, settings.smoothing)
 
         history = fit(
             model,
@@ -54,7 +50,7 @@ def train_float(task: Task, settings: TrainSettings, progress: Progress = silent
             loss,
             epochs=settings.epochs,
             learning_rate=settings.learning_rate,
-            validate=lambda: model.accuracy(task.validation),
+            validate=lambda: model.score(task.validation, task.metric),
             what="train",
             progress=progress,
         )
@@ -90,7 +86,7 @@ def fit(
     learning_rate : float
         Peak of the cycle.
     validate : callable
-        Validation accuracy in percent, asked for after every epoch.
+        Validation score, asked for after every epoch.
     what : str
         Name of the work, for `progress`.
     after_update : callable
@@ -109,19 +105,19 @@ def fit(
     settings = model.settings
     sequences = model.standardise(task.train.sequences)
     lengths = torch.tensor([len(s) for s in sequences])
-    labels = torch.from_numpy(task.train.labels)
     parameters = [p for p in network.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=settings.weight_decay)
     updates = epochs * -(-len(sequences) // settings.batch)
     cycle = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, learning_rate, total_steps=max(updates, 2), pct_start=_WARM_UP
+        optimiser, learning_rate, total_steps=max(updates, _SHORTEST_CYCLE), pct_start=_WARM_UP
     )
     history: list[float] = []
     done = 0
     for epoch in range(epochs):
         network.train()
         for indices in by_length(lengths, settings.batch, _JITTER):
-            batch = Batch(disturb(pad(sequences, indices), settings), lengths[indices], labels[indices])
+            x = disturb(pad(sequences, indices), settings)
+            batch = Batch(x, lengths[indices], pad_labels(task.train.labels, indices))
             value = loss(batch)
             if not torch.isfinite(value):
                 raise DataError(
@@ -136,9 +132,16 @@ def fit(
             done += 1
             after_update((done - 1) / updates, done / updates)
         history.append(validate())
-        progress(what, epoch + 1, epochs, f"validation {history[-1]:.1f} %")
+        progress(what, epoch + 1, epochs, f"validation {history[-1]:.4g} {UNITS[task.metric]}")
     optimiser.zero_grad()
     return tuple(history)
+
+
+def cross_entropy(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
+    """Give the mean cross-entropy of logits [..., classes] over all labels [...] that count."""
+    return functional.cross_entropy(
+        logits.flatten(0, -2), labels.flatten(), ignore_index=IGNORED, label_smoothing=smoothing
+    )
 
 
 def disturb(x: Tensor, settings: TrainSettings) -> Tensor:

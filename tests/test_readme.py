@@ -44,7 +44,7 @@ def test_every_file_of_results_is_needed(figures, monkeypatch, tmp_path):
 def test_every_command_is_named():
     text = (ROOT / "README.md").read_text()
     named = set(re.findall(r"`gatewright (\w+)", text))
-    assert named == {command.callback.__name__ for command in app.registered_commands}
+    assert named == {command.name for command in app.registered_commands}
 
 
 def test_every_benchmark_is_named():

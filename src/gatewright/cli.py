@@ -18,7 +18,8 @@ from gatewright.reports.markdown import markdown
 from gatewright.results import read_rows
 from gatewright.run import RunFolder
 from gatewright.sw.mode import POLICY, ModePolicy, Policy
-from gatewright.sw.settings import CompressSettings, TrainSettings
+from gatewright.sw.settings import CompressSettings, Degree, Scheme, SimplifySettings, TrainSettings
+from gatewright.sw.spec import Columns, CompressionSpec, ProductSpec
 
 app = typer.Typer(
     help="A trained LSTM becomes a small FPGA accelerator, proven bit for bit.",
@@ -41,6 +42,20 @@ PruneEpochs = Annotated[
 QuantiseEpochs = Annotated[int, typer.Option("--quantise-epochs", help="Epochs of training in integers.")]
 Densities = Annotated[
     list[float], typer.Option("--density", help="Share of weights to keep, above 0 to 1; repeat for several.")
+]
+Bits = Annotated[int, typer.Option("--bits", help="Width of all weights: 2, 4 or 8.")]
+Rank = Annotated[
+    int | None,
+    typer.Option(
+        "--rank", help="Rank of the factors of W_ih and W_hh, where that saves weights; default: whole."
+    ),
+]
+ColumnCounts = Annotated[
+    Columns,
+    typer.Option("--columns", help="Weights of each column: equal, or more where they contribute more."),
+]
+ActivationBits = Annotated[
+    int, typer.Option("--activation-bits", help="Width of inputs and hidden values: 8 or 16.")
 ]
 Lanes = Annotated[int, typer.Option("--lanes", help="Lanes of the accelerator: a power of two, 4 to 1024.")]
 CellLanes = Annotated[int, typer.Option("--cell-lanes", help="LSTM units finished per cycle.")]
@@ -70,7 +85,7 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
             console.print(str(error), markup=False, highlight=False)
             raise typer.Exit(2) from None
 
-    return app.command()(guarded)
+    return app.command(function.__name__.rstrip("_"))(guarded)
 
 
 @command
@@ -97,21 +112,120 @@ def train(
 def compress(
     run: Run = RUN,
     density: Densities = DENSITIES,
-    lanes: Lanes = CompressSettings.lanes,
+    lanes: Lanes = CompressionSpec.lanes,
+    bits: Bits = ProductSpec.bits,
+    rank: Rank = None,
+    columns: ColumnCounts = CompressionSpec.columns,
+    activation_bits: ActivationBits = CompressionSpec.activation_bits,
     prune_epochs: PruneEpochs = CompressSettings.prune_epochs,
     quantise_epochs: QuantiseEpochs = CompressSettings.quantise_epochs,
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
-    """Prune the trained LSTM to each density and quantise it to 8 bits, in integer-exact training."""
+    """Factorise the trained LSTM, prune it to each density, and quantise it in integer-exact training."""
     from gatewright import steps
 
     with TerminalProgress() as progress:
-        settings = CompressSettings(
-            lanes=lanes, prune_epochs=prune_epochs, quantise_epochs=quantise_epochs, seed=seed
-        )
-        rows = steps.compress(run, density, settings, overwrite=overwrite, progress=progress)
+        settings = CompressSettings(prune_epochs=prune_epochs, quantise_epochs=quantise_epochs, seed=seed)
+        shape = _shape(lanes, bits, rank, columns, activation_bits)
+        rows = steps.compress(run, density, shape, settings, overwrite=overwrite, progress=progress)
     show_rows(rows)
+
+
+@command
+def simplify(
+    run: Run = RUN,
+    score: Annotated[
+        float,
+        typer.Option("--score", help="Validation accuracy that is needed, in percent; bits for a text."),
+    ] = 97.5,
+    volume: Annotated[int, typer.Option("--volume", help="Most bits of the emitted image.")] = 48_000,
+    degree: Annotated[
+        Degree, typer.Option("--degree", help="Measure of contribution.")
+    ] = SimplifySettings.degree,
+    scheme: Annotated[Scheme, typer.Option("--scheme", help="How widths fall.")] = SimplifySettings.scheme,
+    lanes: Lanes = SimplifySettings.lanes,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Drop what contributes least while the score allows, then narrow weights until the volume is met."""
+    from gatewright import model_steps
+
+    with TerminalProgress() as progress:
+        rows = model_steps.simplify(
+            run,
+            score,
+            volume,
+            CompressSettings(seed=seed),
+            SimplifySettings(degree=degree, scheme=scheme, lanes=lanes),
+            overwrite=overwrite,
+            progress=progress,
+        )
+    show_rows(rows)
+
+
+@command
+def import_(
+    file: Annotated[Path, typer.Argument(help="ONNX graph (.onnx) or PyTorch state dict (.pt, .pth, ...).")],
+    output: Annotated[Path, typer.Option("--output", help="Where the float model goes.")] = Path("model.pt"),
+    lstm: Annotated[
+        str | None, typer.Option("--lstm", help="Which LSTM, if there are several: node name, or key prefix.")
+    ] = None,
+    head: Annotated[
+        str | None, typer.Option("--head", help="The linear layer that follows: node name, or key prefix.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Take over a model that was trained elsewhere, and compare it with its source."""
+    from gatewright import model_steps
+
+    imported = model_steps.import_model(file, output, lstm=lstm, head=head, overwrite=overwrite)
+    for note in imported.notes:
+        console.print(note, highlight=False)
+    console.print(f"largest difference from the source: {imported.difference:.3g}", highlight=False)
+    console.print(f"wrote {output}", highlight=False)
+
+
+@command
+def quantise(
+    model: Annotated[Path, typer.Argument(help="Float model, as `import` makes it.")],
+    samples: Annotated[
+        Path, typer.Option("--samples", help="An .npz of sequences (X, lengths) as they occur in use.")
+    ],
+    output: Annotated[Path, typer.Option("--output", help="Where the integer model goes.")] = Path(
+        "model.npz"
+    ),
+    density: Annotated[
+        float, typer.Option("--density", help="Share of weights to keep, above 0 to 1.")
+    ] = 1.0,
+    lanes: Lanes = CompressionSpec.lanes,
+    bits: Bits = ProductSpec.bits,
+    rank: Rank = None,
+    columns: ColumnCounts = CompressionSpec.columns,
+    activation_bits: ActivationBits = CompressionSpec.activation_bits,
+    prune_epochs: PruneEpochs = CompressSettings.prune_epochs,
+    quantise_epochs: Annotated[
+        int, typer.Option("--quantise-epochs", help="Epochs of training in integers; 0 only calibrates.")
+    ] = 0,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Compress a model without its training data: formats from samples, and the float model as the teacher."""
+    from gatewright import model_steps
+
+    with TerminalProgress() as progress:
+        rows = model_steps.quantise(
+            model,
+            samples,
+            output,
+            density,
+            _shape(lanes, bits, rank, columns, activation_bits),
+            CompressSettings(prune_epochs=prune_epochs, quantise_epochs=quantise_epochs, seed=seed),
+            overwrite=overwrite,
+            progress=progress,
+        )
+    show_rows(rows)
+    console.print(f"wrote {output}", highlight=False)
 
 
 @command
@@ -243,7 +357,11 @@ def demo(
     epochs: Epochs = TrainSettings.epochs,
     seed: Seed = 0,
     density: Densities = DENSITIES,
-    lanes: Lanes = CompressSettings.lanes,
+    lanes: Lanes = CompressionSpec.lanes,
+    bits: Bits = ProductSpec.bits,
+    rank: Rank = None,
+    columns: ColumnCounts = CompressionSpec.columns,
+    activation_bits: ActivationBits = CompressionSpec.activation_bits,
     prune_epochs: PruneEpochs = CompressSettings.prune_epochs,
     quantise_epochs: QuantiseEpochs = CompressSettings.quantise_epochs,
     cell_lanes: CellLanes = AcceleratorConfig.cell_lanes,
@@ -258,10 +376,9 @@ def demo(
             run,
             task,
             TrainSettings(hidden=hidden, epochs=epochs, seed=seed),
-            CompressSettings(
-                lanes=lanes, prune_epochs=prune_epochs, quantise_epochs=quantise_epochs, seed=seed
-            ),
+            CompressSettings(prune_epochs=prune_epochs, quantise_epochs=quantise_epochs, seed=seed),
             density,
+            _shape(lanes, bits, rank, columns, activation_bits),
             cell_lanes=cell_lanes,
             recordings=recordings,
             command=_command_line(),
@@ -276,7 +393,10 @@ def demo(
 
 @command
 def bench(
-    name: Annotated[str, typer.Argument(help="hw, hw-large, hw-wide, cycles, place, sim, golden or train.")],
+    name: Annotated[
+        str,
+        typer.Argument(help="hw, hw-large, hw-wide, cycles, place, sim, golden, train, compress or import."),
+    ],
     json: Annotated[Path | None, typer.Option("--json", help="Also write the rows to this file.")] = None,
     n: Annotated[int, typer.Option("--n", min=1, help="Random cases of `cycles`.")] = 500,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the cases of `cycles`.")] = 0,
@@ -296,6 +416,16 @@ def table(
     """Print rows as a Markdown table."""
     rows = [row for path in files for row in read_rows(path)]
     typer.echo(markdown(rows), nl=False)
+
+
+def _shape(lanes: int, bits: int, rank: int | None, columns: Columns, activation_bits: int) -> dict[str, Any]:
+    return {
+        "lanes": lanes,
+        "bits": bits,
+        "rank": rank,
+        "columns": columns,
+        "activation_bits": activation_bits,
+    }
 
 
 def _command_line() -> str:

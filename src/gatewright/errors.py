@@ -29,6 +29,10 @@ class BundleError(GatewrightError):
     """A model bundle, image or checkpoint is malformed."""
 
 
+class ModelImportError(GatewrightError):
+    """A user's model file is malformed, or holds something that an import does not honour."""
+
+
 class RunFolderError(GatewrightError):
     """A run folder exists already, or lacks what a step needs."""
 

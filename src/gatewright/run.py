@@ -13,6 +13,7 @@ _MARKER = "run.json"
 
 _OUTPUTS = {
     "train": ("train.json", "float.pt"),
+    "simplify": ("simplify.json", "simplified.npz"),
     "compress": ("compress.json", "bundles"),
     "compile": ("compile.json", "compiled", "config.json"),
     "verilog": ("verilog",),
@@ -23,7 +24,8 @@ _OUTPUTS = {
 """What each step leaves. The first is written last, so that it marks a finished step."""
 
 _NEXT = {
-    "train": ("compress",),
+    "train": ("compress", "simplify"),
+    "simplify": (),
     "compress": ("compile",),
     "compile": ("verilog", "synth", "cosim"),
     "verilog": (),
@@ -94,6 +96,11 @@ class RunFolder:
     def float_model(self) -> Path:
         """The trained float model."""
         return self.root / "float.pt"
+
+    @property
+    def simplified(self) -> Path:
+        """The integer model that was compressed to a requirement."""
+        return self.root / "simplified.npz"
 
     @property
     def config(self) -> Path:

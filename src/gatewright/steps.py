@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from gatewright.compress_bench import bench_compress
 from gatewright.cosim import toolchain
 from gatewright.cosim.bench import (
     bench_golden,
@@ -37,14 +38,17 @@ from gatewright.run import RunFolder
 from gatewright.storage import write_json
 from gatewright.sw.bench import bench_train
 from gatewright.sw.bundle import Bundle
-from gatewright.sw.compress import CompressSettings
+from gatewright.sw.compress import CompressSettings, uniform_spec
 from gatewright.sw.compress import compress as compress_model
-from gatewright.sw.compress.pattern import kept_per_lane
+from gatewright.sw.importers.bench import bench_import
 from gatewright.sw.integer import run_integer
+from gatewright.sw.metrics import UNITS
 from gatewright.sw.mode import POLICY, ModePolicy, sparsity
-from gatewright.sw.rows import word_slots
-from gatewright.sw.tasks import Task, baseline_accuracy, load_task
-from gatewright.sw.training import FloatModel, TrainSettings, train_float
+from gatewright.sw.models import FloatModel
+from gatewright.sw.settings import TrainSettings
+from gatewright.sw.spec import CompressionSpec, ProductSpec
+from gatewright.sw.tasks import Task, baseline, load_task
+from gatewright.sw.training import train_float
 
 MEGAHERTZ = 100.0
 """Clock frequency that constraints ask for unless told otherwise."""
@@ -60,6 +64,8 @@ BENCHES: dict[str, Callable[[Progress], list[Row]]] = {
     "sim": bench_sim,
     "golden": bench_golden,
     "train": bench_train,
+    "compress": bench_compress,
+    "import": bench_import,
 }
 """Benchmarks by name."""
 
@@ -72,14 +78,15 @@ def train(
     data = load_task(task, seed=seed)
     run = RunFolder.create(root, {"task": task, "seed": seed, "command": command}, overwrite=overwrite)
     model = train_float(data, settings, progress)
+    unit = UNITS[data.metric]
     rows = [
-        Row("baseline_accuracy", "percent", baseline_accuracy(data), {"split": "test"}, seed),
+        Row(f"baseline_{data.metric}", unit, baseline(data), {"split": "test"}, seed),
         *(
-            Row("float_accuracy", "percent", model.accuracy(split), {"split": name}, seed)
+            Row(f"float_{data.metric}", unit, model.score(split, data.metric), {"split": name}, seed)
             for name, split in (("validation", data.validation), ("test", data.test))
         ),
         *(
-            Row("training_progress", "percent", value, {"epoch": epoch}, seed)
+            Row("training_progress", unit, value, {"epoch": epoch}, seed)
             for epoch, value in enumerate(model.history, 1)
         ),
     ]
@@ -91,49 +98,40 @@ def train(
 def compress(
     root: Path,
     densities: Sequence[float],
+    shape: dict[str, Any],
     settings: CompressSettings,
     *,
     overwrite: bool,
     progress: Progress,
 ) -> list[Row]:
-    """Make one bundle for each density; the density of `settings` is not used."""
+    """Make one bundle for each density; `shape` has the other arguments of `uniform_spec`."""
     run = RunFolder.open(root)
     run.need("train")
     task = _task(run)
     model = FloatModel.load(run.float_model)
-    each = _each_density(settings, densities)
+    specs = {
+        density: uniform_spec(model.network, density, **shape)
+        for density in sorted(set(densities), reverse=True)
+    }
     run.start("compress", overwrite=overwrite)
     rows = []
-    for chosen in each:
-        bundle = compress_model(task, model, chosen, progress)
-        bundle.save(run.bundle(chosen.density))
-        at = {"density": chosen.density}
+    for density, spec in specs.items():
+        bundle = compress_model(task, model, spec, settings, progress)
+        bundle.save(run.bundle(density))
+        at = {"density": density}
         rows += [
             Row(
-                "quantised_accuracy",
-                "percent",
-                bundle.notes[f"{name}_accuracy"],
+                f"quantised_{task.metric}",
+                UNITS[task.metric],
+                bundle.notes[f"{name}_{task.metric}"],
                 {**at, "split": name},
-                chosen.seed,
+                settings.seed,
             )
             for name in ("validation", "test")
         ]
-        layer = bundle.layers[0]
-        slots = word_slots(chosen.weight_bits)
-        kept = kept_per_lane(layer.hidden_size, chosen.lanes, chosen.density, slots)
         rows += [
-            Row(
-                "weight_density",
-                "share",
-                bundle.matrices[place].matrix.density,
-                {**at, "matrix": name},
-                chosen.seed,
-            )
-            for name, place in (("W_ih", "layer0.input"), ("W_hh", "layer0.recurrent"))
-        ]
-        rows += [
-            Row("balance", "weights", kept, {**at, "matrix": name, "lanes": chosen.lanes}, chosen.seed)
-            for name in ("W_ih", "W_hh")
+            Row("weight_density", "share", stage.matrix.density, {**at, "matrix": name}, settings.seed)
+            for name, stage in bundle.matrices.items()
         ]
     write_rows(run.rows("compress"), rows)
     return rows
@@ -144,7 +142,7 @@ def compile(root: Path, *, config: Path | None, cell_lanes: int, overwrite: bool
     run = RunFolder.open(root)
     run.need("compress")
     bundles = {density: Bundle.load(run.bundle(density)) for density in run.densities}
-    lanes = next(iter(bundles.values())).notes["settings"]["lanes"]
+    lanes = next(iter(bundles.values())).notes["spec"]["lanes"]
     chosen = (
         AcceleratorConfig.load(config)
         if config
@@ -334,6 +332,7 @@ def demo(
     train_settings: TrainSettings,
     compress_settings: CompressSettings,
     densities: Sequence[float],
+    shape: dict[str, Any],
     *,
     cell_lanes: int,
     recordings: int,
@@ -343,12 +342,14 @@ def demo(
 ) -> tuple[dict, Path]:
     """Do every step; gives the summary and the report's path."""
     # What would stop a later step should not first cost the time of the earlier ones.
-    AcceleratorConfig(lanes=compress_settings.lanes, cell_lanes=cell_lanes)
-    _each_density(compress_settings, densities)
+    AcceleratorConfig(lanes=shape["lanes"], cell_lanes=cell_lanes)
+    CompressionSpec({}, shape["activation_bits"], shape["lanes"], shape["columns"])
+    for density in densities:
+        ProductSpec(shape["rank"], shape["bits"], density)
     toolchain.compiler()
     begin = time.perf_counter()
     train(root, task, train_settings, command=command, overwrite=overwrite, progress=progress)
-    compress(root, densities, compress_settings, overwrite=False, progress=progress)
+    compress(root, densities, shape, compress_settings, overwrite=False, progress=progress)
     compile(root, config=None, cell_lanes=cell_lanes, overwrite=False)
     verilog(root, bake=None, mode="dense", megahertz=MEGAHERTZ, overwrite=False)
     synth(root, place_on=None, seeds=(), overwrite=False, progress=progress)
@@ -415,10 +416,6 @@ def bench(name: str, *, path: Path | None, cases: int, seed: int, progress: Prog
     if path:
         write_rows(path, rows)
     return rows
-
-
-def _each_density(settings: CompressSettings, densities: Sequence[float]) -> list[CompressSettings]:
-    return [replace(settings, density=density) for density in sorted(set(densities), reverse=True)]
 
 
 def _task(run: RunFolder) -> Task:

@@ -1,27 +1,51 @@
-"""Compression: a float model becomes a small integer one."""
+"""Compression: a float model becomes a small integer one, to a specification or to a requirement."""
 
+import copy
 import dataclasses
 
 from gatewright.errors import DataError
 from gatewright.progress import Progress, silent
 from gatewright.sw.bundle import Bundle
-from gatewright.sw.compress.pattern import actual_density
-from gatewright.sw.compress.pruning import prune
+from gatewright.sw.compress.factorise import factorise
+from gatewright.sw.compress.pruning import prune, retrain
 from gatewright.sw.compress.quantise import quantise
+from gatewright.sw.compress.rounds import Outcome, Requirement, Round
+from gatewright.sw.compress.simplify import simplify, weight_count
+from gatewright.sw.compress.volume import Volume, quantise_to
 from gatewright.sw.determinism import seeded
 from gatewright.sw.integer import evaluate
+from gatewright.sw.metrics import UNITS, quality
 from gatewright.sw.models import FloatModel
-from gatewright.sw.rows import word_slots
-from gatewright.sw.settings import CompressSettings
+from gatewright.sw.network import LstmNetwork
+from gatewright.sw.settings import CompressSettings, SimplifySettings
+from gatewright.sw.spec import CompressionSpec, ProductSpec, uniform_spec
 from gatewright.sw.tasks import Task
 
-__all__ = ["CompressSettings", "compress"]
+__all__ = [
+    "CompressSettings",
+    "CompressionSpec",
+    "Outcome",
+    "ProductSpec",
+    "Requirement",
+    "Round",
+    "SimplifySettings",
+    "Volume",
+    "compress",
+    "compress_to",
+    "uniform_spec",
+]
 
 
 def compress(
-    task: Task, float_model: FloatModel, settings: CompressSettings, progress: Progress = silent
+    task: Task,
+    float_model: FloatModel,
+    spec: CompressionSpec,
+    settings: CompressSettings,
+    progress: Progress = silent,
+    *,
+    start: LstmNetwork | None = None,
 ) -> Bundle:
-    """Prune a float model to balanced patterns, then train it in integers.
+    """Factorise and prune a float model, then train it in integers.
 
     Parameters
     ----------
@@ -29,15 +53,70 @@ def compress(
         Its train split trains; validation and test are measured only.
     float_model : FloatModel
         Start and teacher; left as it is.
+    spec : CompressionSpec
+        Rank, density and bits of every product.
     settings : CompressSettings
-        A density of 1 only quantises.
     progress : Progress
+    start : LstmNetwork, optional
+        Starts in place of the model's own network: a smaller one that the model is to teach. Left as it is.
 
     Returns
     -------
     Bundle
-        Its notes hold the task, the settings, the density that the pattern really has, and the accuracies of the
-        integer model in percent.
+        Its notes hold the task, the specification, the settings, the density that the layers' matrices really have,
+        and the scores of the integer model.
+
+    Raises
+    ------
+    ConfigError
+        The specification does not suit the model.
+    DataError
+        The task is not the one that the model was trained on.
+    AccumulatorOverflowError
+        Some input could overflow an accumulator.
+    """
+    _check_task(task, float_model)
+    network = copy.deepcopy(float_model.network if start is None else start)
+    with seeded(settings.seed):
+        network = factorise(network, spec)
+        if any(product.density < 1 or product.rank is not None for product in spec.products.values()):
+            prune(task, float_model, network, spec, settings, progress)
+        bundle = quantise(task, float_model, network, spec, settings, progress)
+    layers = [matrix for name, matrix in network.matrices().items() if name.startswith("layer")]
+    kept = sum(int(matrix.count_nonzero()) for matrix in layers)
+    notes = _notes(task, float_model, bundle, settings) | {
+        "spec": spec.to_json(),
+        "density": kept / sum(matrix.numel() for matrix in layers),
+    }
+    return dataclasses.replace(bundle, notes=notes)
+
+
+def compress_to(
+    task: Task,
+    float_model: FloatModel,
+    requirement: Requirement,
+    volume: Volume,
+    settings: CompressSettings,
+    how: SimplifySettings,
+    progress: Progress = silent,
+) -> Outcome:
+    """Compress a float model to a score and a volume: simplify, retrain, and quantise only as far as needed.
+
+    A requirement that cannot be met is no error: the outcome says so and why.
+
+    Parameters
+    ----------
+    task : Task
+        Its train split trains, its validation split judges every round; test is measured at the end only.
+    float_model : FloatModel
+        Start and teacher; left as it is.
+    requirement : Requirement
+    volume : callable
+        Measures the emitted image of a bundle.
+    settings : CompressSettings
+        `prune_epochs` retrain the simplified model, `quantise_epochs` train each round of quantising.
+    how : SimplifySettings
+    progress : Progress
 
     Raises
     ------
@@ -48,24 +127,50 @@ def compress(
     AccumulatorOverflowError
         Some input could overflow an accumulator.
     """
+    _check_task(task, float_model)
+    with seeded(settings.seed):
+        network, rounds = simplify(task, float_model, requirement.score, settings, how, progress)
+        retrained = copy.deepcopy(network)
+        before = dataclasses.replace(float_model, network=network).score(task.validation, task.metric)
+        after = retrain(task, float_model, retrained, settings, settings.prune_epochs, "retrain", progress)
+        better = quality(after, task.metric) >= quality(before, task.metric)
+        rounds.append(Round("retrain", "all weights", 0.0, 0, weight_count(retrained), after, None, better))
+        model, quantising, reason = quantise_to(
+            task, float_model, retrained if better else network, requirement, volume, settings, how, progress
+        )
+    rounds += quantising
+    if quality(model.score, task.metric) < quality(requirement.score, task.metric):
+        reason = f"the best score found is {model.score:.4g} {UNITS[task.metric]}"
+    notes = _notes(task, float_model, model.bundle, settings) | {
+        "spec": model.spec.to_json(),
+        "requirement": dataclasses.asdict(requirement),
+        "simplify_settings": dataclasses.asdict(how) | {"units": list(how.units)},
+        "volume": model.volume,
+        "rounds": [dataclasses.asdict(each) for each in rounds],
+        "reason": reason,
+    }
+    bundle = dataclasses.replace(model.bundle, notes=notes)
+    return Outcome(bundle, model.volume, tuple(rounds), not reason, reason)
+
+
+def _check_task(task: Task, float_model: FloatModel) -> None:
     if task.labels != float_model.labels:
         raise DataError(
             f"the task {task.name} has the classes {', '.join(task.labels)}, but the model was trained on "
             f"{', '.join(float_model.labels)}: train on this task first"
         )
-    density = actual_density(
-        float_model.settings.hidden, settings.lanes, settings.density, word_slots(settings.weight_bits)
-    )
-    with seeded(settings.seed):
-        network = float_model.network if density == 1 else prune(task, float_model, settings, progress)
-        bundle = quantise(task, float_model, network, settings, progress)
-    notes = {
+
+
+def _notes(task: Task, float_model: FloatModel, bundle: Bundle, settings: CompressSettings) -> dict:
+    """Tell where a bundle comes from, and how good it is: `validation_accuracy`, or `validation_bits`, and test."""
+    scores = {
+        f"{name}_{task.metric}": evaluate(bundle, split, task.metric)
+        for name, split in (("validation", task.validation), ("test", task.test))
+    }
+    return {
         "task": task.name,
         "seed": settings.seed,
-        "density": density,
-        "validation_accuracy": evaluate(bundle, task.validation),
-        "test_accuracy": evaluate(bundle, task.test),
+        "metric": task.metric,
         "settings": dataclasses.asdict(settings),
         "train_settings": dataclasses.asdict(float_model.settings),
-    }
-    return dataclasses.replace(bundle, notes=notes)
+    } | scores

@@ -1,16 +1,17 @@
-"""Gradual balanced pruning with fine-tuning, distilled from the dense model."""
+"""Gradual pruning to balanced patterns with fine-tuning, distilled from the dense model."""
 
-import copy
 import dataclasses
+from collections.abc import Callable
 
 import torch
 
 from gatewright.progress import Progress, silent
 from gatewright.sw.compress.distillation import Distillation
-from gatewright.sw.compress.pattern import balanced_mask
-from gatewright.sw.models import FloatModel, LstmClassifier
-from gatewright.sw.rows import word_slots
+from gatewright.sw.compress.pattern import balanced_mask, layout
+from gatewright.sw.models import FloatModel
+from gatewright.sw.network import LstmNetwork
 from gatewright.sw.settings import CompressSettings
+from gatewright.sw.spec import CompressionSpec
 from gatewright.sw.tasks import Task
 from gatewright.sw.training import fit
 
@@ -27,37 +28,89 @@ def scheduled_density(target: float, done: float) -> float:
 
 
 def prune(
-    task: Task, dense: FloatModel, settings: CompressSettings, progress: Progress = silent
-) -> LstmClassifier:
-    """Give a pruned, fine-tuned copy of a model's network; the model itself is left as it is.
+    task: Task,
+    dense: FloatModel,
+    network: LstmNetwork,
+    spec: CompressionSpec,
+    settings: CompressSettings,
+    progress: Progress = silent,
+) -> None:
+    """Bring every matrix of `network` to its density, and fine-tune it; `dense` teaches and is left as it is.
 
-    W_ih and W_hh end with exactly the pattern's share of weights; the others are zero.
+    The densities fall together, each to its own target. Weights that are zero stay zero, those of matrices with
+    density 1 too.
+
+    Raises
+    ------
+    ConfigError
+        The lanes do not suit the network.
     """
-    network = copy.deepcopy(dense.network)
+    matrices = network.matrices()
+    pruned = {
+        name: (matrix, layout(name, matrix, spec), spec.of(name).density)
+        for name, matrix in matrices.items()
+        if spec.of(name).density < 1
+    }
+
+    def narrow(before: float, done: float) -> None:
+        if before < PRUNING_SHARE:
+            for matrix, places, target in pruned.values():
+                mask = balanced_mask(matrix, places, scheduled_density(target, done), spec.columns)
+                matrix.mul_(mask)
+
+    densities = sorted({spec.of(name).density for name in matrices})
+    what = f"prune to {', '.join(f'{density:.4g}' for density in densities)}"
+    retrain(task, dense, network, settings, settings.prune_epochs, what, progress, narrow)
+
+
+def retrain(
+    task: Task,
+    dense: FloatModel,
+    network: LstmNetwork,
+    settings: CompressSettings,
+    epochs: int,
+    what: str,
+    progress: Progress = silent,
+    narrow: Callable[[float, float], None] = lambda before, done: None,
+) -> float:
+    """Train a network further in float, with its zeros frozen; gives its validation score at the end.
+
+    Parameters
+    ----------
+    task, dense, settings, progress
+        As `prune` has them.
+    network : LstmNetwork
+        Ends in evaluation mode.
+    epochs : int
+    what : str
+        Name of the work, for `progress`.
+    narrow : callable
+        May set more weights to zero: called after every update with the shares of all updates done before and after.
+    """
     distillation = Distillation(dense, settings)
-    matrices = network.gate_matrices
-    slots = word_slots(settings.weight_bits)
-    masks = [torch.ones_like(matrix, dtype=torch.bool) for matrix in matrices]
+    matrices = list(network.matrices().values())
+    kept = [matrix.detach() != 0 for matrix in matrices]
 
     @torch.no_grad()
-    def mask(before: float, done: float) -> None:
-        for matrix, kept in zip(matrices, masks, strict=True):
+    def freeze(before: float, done: float) -> None:
+        for matrix, mask in zip(matrices, kept, strict=True):
             # The update moved what was dropped before; without this it could be chosen again.
-            matrix.mul_(kept)
-            if before < PRUNING_SHARE:
-                density = scheduled_density(settings.density, done)
-                matrix.mul_(kept.copy_(balanced_mask(matrix, settings.lanes, density, slots)))
+            matrix.mul_(mask)
+        narrow(before, done)
+        for matrix, mask in zip(matrices, kept, strict=True):
+            mask.copy_(matrix != 0)
 
-    fit(
+    history = fit(
         dense,
         task,
         network,
-        lambda batch: distillation(network(batch.x, batch.lengths), batch),
-        epochs=settings.prune_epochs,
+        lambda batch: distillation(batch.logits(network), batch),
+        epochs=epochs,
         learning_rate=settings.prune_rate,
-        validate=lambda: dataclasses.replace(dense, network=network).accuracy(task.validation),
-        what=f"prune to {settings.density:.4g}",
+        validate=lambda: dataclasses.replace(dense, network=network).score(task.validation, task.metric),
+        what=what,
         progress=progress,
-        after_update=mask,
+        after_update=freeze,
     )
-    return network.eval()
+    network.eval()
+    return history[-1]

@@ -1,131 +1,262 @@
-"""Quantisation-aware training: forward in exactly the hardware's integers, backward straight through the rounding."""
+"""Integer-exact training: float master weights that are used through the hardware's integers only."""
 
+import copy
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gatewright.errors import AccumulatorOverflowError
 from gatewright.progress import Progress, silent
-from gatewright.sw.bundle import Bundle, Head, LstmLayer, Matrix, Product
+from gatewright.sw.bundle import Bundle, Head, LowRank, LstmLayer, Matrix, Product, Projection
+from gatewright.sw.compress.calibration import calibrated_formats
 from gatewright.sw.compress.distillation import Distillation
-from gatewright.sw.integer import evaluate, run_head, run_layer
-from gatewright.sw.models import FloatModel, LstmClassifier, last_steps
-from gatewright.sw.numbers import ACCUMULATOR, GATE, MAX_ALIGNMENT, STATE, Fixed, hidden_format
+from gatewright.sw.compress.formats import FINEST, FINEST_ACCUMULATOR, legal_formats
+from gatewright.sw.compress.integer_autograd import IntegerHead, IntegerLayer, QuantisedWeights, to_integers
+from gatewright.sw.integer import evaluate
+from gatewright.sw.models import FloatModel
+from gatewright.sw.network import LstmNetwork, ProductParameters
+from gatewright.sw.numbers import ACCUMULATOR, STATE, Fixed, hidden_format
 from gatewright.sw.settings import CompressSettings
+from gatewright.sw.spec import CompressionSpec
 from gatewright.sw.tasks import Task
 from gatewright.sw.training import fit
 
-MATRICES = ("input", "recurrent", "head")
-"""The matrices of a classifier: W_ih, W_hh and the head's."""
+_GAIN = 4.0
+"""How much faster than a weight the logarithm of a threshold learns."""
 
-_FINEST = 16
-"""Most fractional bits that calibration gives; finer steps would vanish behind those of `STATE`."""
-
-_CANDIDATES = 4
+_SCALES_SHARE = 0.25
+"""Share of the updates in which scales learn."""
 
 
-def best_format(values: np.ndarray, bits: int) -> Fixed:
-    """Choose the power-of-two scale with the smallest squared error on `values`, saturation counted.
+class QuantisedNetwork(nn.Module):
+    """A network that computes in integers and learns through float masters; a `batching.Network`.
 
-    The coarsest candidate holds the largest magnitude unsaturated; the others are up to 3 bits finer.
-    """
-    values = np.asarray(values, dtype=np.float64)
-    largest = max(float(np.abs(values).max()), 2.0**-_FINEST)
-    widest = int(np.floor(np.log2(((1 << (bits - 1)) - 1) / largest)))
-    formats = [Fixed(bits, min(_FINEST, widest + finer)) for finer in range(_CANDIDATES)]
-    return min(formats, key=lambda f: float(np.square(f.real(f.quantise(values)) - values).sum()))
-
-
-def alignable_formats(*parts: tuple[Fixed, Fixed]) -> list[Fixed]:
-    """Make weight formats coarser where their products are too fine to be aligned with the coarsest ones.
+    Zeros of its matrices stay zero, whatever an optimiser does to the masters.
 
     Parameters
     ----------
-    *parts : pair of Fixed
-        Format of a matrix, and of the vectors that it takes.
+    network : LstmNetwork
+        Where the masters start, with its low-rank products as factors; left as it is.
+    spec : CompressionSpec
+        Gives the bits of every product and of the activations.
+    sequences : sequence of tensors [steps, inputs]
+        Inputs of the network (standardised) that all formats are calibrated on.
+    learn_scales : bool
+        Whether training changes the scales of the weights, by powers of two; those of vectors stay.
 
-    Returns
-    -------
-    list of Fixed
-        The format of each matrix, with as many bits.
-    """
-    finest = MAX_ALIGNMENT + min(weights.frac + source.frac for weights, source in parts)
-    return [Fixed(weights.bits, min(weights.frac, finest - source.frac)) for weights, source in parts]
-
-
-class QuantisedLstm(nn.Module):
-    """Float master weights that are used through their integers only.
-
-    Parameters
-    ----------
-    network : LstmClassifier
-        Where the masters start; zeros in W_ih and W_hh stay zero.
-    input_format : Fixed
-        Of x; h has as many bits.
-    weight_bits : dict of int
-        2, 4 or 8 bits for each of `MATRICES`; their scales are calibrated here, then fixed.
+    Raises
+    ------
+    ConfigError
+        The specification does not suit the network.
+    DataError
+        The sequences do not.
+    BundleError
+        A parameter of the network is not finite.
+    AccumulatorOverflowError
+        Some input could overflow an accumulator, at any scale.
     """
 
-    def __init__(self, network: LstmClassifier, input_format: Fixed, weight_bits: dict[str, int]):
+    def __init__(
+        self,
+        network: LstmNetwork,
+        spec: CompressionSpec,
+        sequences: Sequence[Tensor],
+        *,
+        learn_scales: bool = True,
+    ):
         super().__init__()
-        input, recurrent = network.gate_matrices
-        masters = {
-            "input": input,
-            "recurrent": recurrent,
-            "bias": network.gate_bias,
-            "head": network.head.weight,
-            "head_bias": network.head.bias,
+        self.masters = copy.deepcopy(network).requires_grad_()
+        self._wanted = calibrated_formats(self.masters, spec, sequences)
+        self._names = list(self.masters.matrices())
+        self.log_thresholds = nn.Parameter(torch.zeros(len(self._names)), requires_grad=learn_scales)
+        self._held = {
+            name: (matrix.detach() == 0, torch.zeros_like(matrix))
+            for name, matrix in self.masters.matrices().items()
         }
-        self.masters = nn.ParameterDict({k: nn.Parameter(v.detach().clone()) for k, v in masters.items()})
-        self.input_format = input_format
-        self.formats = {name: best_format(self._array(name), weight_bits[name]) for name in MATRICES}
-        self.formats["input"], self.formats["recurrent"] = alignable_formats(
-            (self.formats["input"], input_format),
-            (self.formats["recurrent"], hidden_format(input_format.bits)),
-        )
-        self._kept = {name: self.masters[name].detach() != 0 for name in ("input", "recurrent")}
+        self._finest = {f"layer{k}": FINEST_ACCUMULATOR for k in range(len(self.masters.layers))}
+        self._frozen = False
+        with torch.no_grad():
+            self._parts()
 
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """Give the integer model's logits, as reals [batch, classes], of standardised inputs [steps, batch, inputs]."""
-        m = self.masters
-        x = x.mul(1 / self.input_format.lsb).add_(0.5).floor_()
-        x = x.clamp_(self.input_format.min, self.input_format.max) * self.input_format.lsb
-        hidden = _Lstm.apply(self.layer(), x, m["input"], m["recurrent"], m["bias"])
-        return _Linear.apply(self.head(), last_steps(hidden, lengths), m["head"], m["head_bias"])
+    @property
+    def formats(self) -> dict[str, Fixed]:
+        """Present formats of all matrices and vectors, named as for `formats.legal_formats`."""
+        wanted = dict(self._wanted)
+        for name, coarser in zip(
+            self._names, (_GAIN * self.log_thresholds).round().int().tolist(), strict=True
+        ):
+            format = wanted[name]
+            wanted[name] = Fixed(format.bits, min(FINEST, format.frac - coarser))
+        return legal_formats(self.masters, wanted, self._finest)
 
-    def layer(self) -> LstmLayer:
-        """Give the LSTM layer in integers."""
-        input, recurrent = self._matrix("input"), self._matrix("recurrent")
-        unbiased = LstmLayer(self.input_format, input, recurrent, np.zeros(input.rows, dtype=np.int32))
-        bias = Fixed(ACCUMULATOR.bits, unbiased.accumulator_frac).quantise(self._array("bias"))
-        return dataclasses.replace(unbiased, bias=bias)
+    def forward(self, x: Tensor) -> Tensor:
+        """Give the last layer's outputs [steps, batch, outputs], as reals, of padded x [steps, batch, inputs]."""
+        source = self._wanted["input"]
+        x = to_integers(x, source) * source.lsb
+        for k, parameters in enumerate(self.masters.layers):
+            layer, weights = self._layer(k)
+            x = IntegerLayer.apply(layer, x, parameters.bias, *weights)
+        return x
 
-    def head(self) -> Head:
-        """Give the head in integers."""
-        matrix, source = self._matrix("head"), hidden_format(self.input_format.bits)
-        bias = Fixed(ACCUMULATOR.bits, source.frac + matrix.format.frac).quantise(self._array("head_bias"))
-        return Head(source, matrix, bias)
+    def logits(self, outputs: Tensor) -> Tensor:
+        """Give the head's logits [..., classes] of outputs [..., outputs]; the outputs themselves without a head."""
+        made = self._head()
+        if made is None:
+            return outputs
+        head, weights = made
+        return IntegerHead.apply(head, outputs, self.masters.head_bias, *weights)
 
     @torch.no_grad()
-    def project(self) -> None:
-        """Bring the masters back to what their formats and the frozen pattern can hold."""
-        for name, format in self.formats.items():
-            self.masters[name].clamp_(format.min * format.lsb, format.max * format.lsb)
-        for name, kept in self._kept.items():
-            self.masters[name].mul_(kept)
+    def bundle(self, mean: np.ndarray, deviation: np.ndarray, labels: Sequence[str]) -> Bundle:
+        """Give the integer model, with the scaling of its raw inputs and the names of its classes."""
+        layers, head = self._parts()
+        return Bundle(layers, head, mean, deviation, tuple(labels))
 
-    def _array(self, name: str) -> np.ndarray:
-        return self.masters[name].detach().numpy()
+    @torch.no_grad()
+    def fix_scales(self) -> None:
+        """Let scales learn no more."""
+        self._wanted = self.formats
+        self.log_thresholds.zero_().requires_grad_(False)
 
-    def _matrix(self, name: str) -> Matrix:
-        return Matrix(self.formats[name].quantise(self._array(name)), self.formats[name])
+    @torch.no_grad()
+    def freeze(self, name: str, mask: Tensor) -> None:
+        """Keep the integers of the entries of a matrix that `mask` [rows, columns] names, while the others learn on.
+
+        An integer means something at its scale only, and the scales of a layer depend on each other: this fixes all.
+        """
+        self.fix_scales()
+        self._frozen = True
+        _, weights = self._matrix(name, self.masters.matrices()[name], self._wanted[name])
+        held, values = self._held[name]
+        values[mask] = weights[mask]
+        held |= mask
+
+    def _parts(self) -> tuple[tuple[LstmLayer, ...], Head | None]:
+        head = self._head()
+        layers = tuple(self._layer(k)[0] for k in range(len(self.masters.layers)))
+        return layers, None if head is None else head[0]
+
+    def _layer(self, k: int) -> tuple[LstmLayer, list[Tensor]]:
+        """Give a layer in integers, and its factors as reals in the order of `LayerParameters.products`."""
+        name, parameters = f"layer{k}", self.masters.layers[k]
+        while True:
+            formats = self.formats
+            input, factors = self._product(f"{name}.input", parameters.input, formats)
+            recurrent, others = self._product(f"{name}.recurrent", parameters.recurrent, formats)
+            factors += others
+            projection = None
+            if parameters.projection is not None:
+                part = f"{name}.projection"
+                matrix, weights = self._matrix(part, parameters.projection(), formats[part])
+                projection = Projection(matrix, formats[f"{name}.output"])
+                factors.append(weights)
+            zeros = np.zeros(len(parameters.bias), dtype=np.int32)
+            try:
+                unbiased = LstmLayer(self._source(k, formats), input, recurrent, zeros, projection)
+                bias = _integer_bias(parameters.bias, unbiased.accumulator_frac)
+                return dataclasses.replace(unbiased, bias=bias), factors
+            except AccumulatorOverflowError:
+                if self._frozen or self._finest[name] == STATE.frac:
+                    raise
+                # The same sums need fewer bits at a coarser scale.
+                self._finest[name] -= 1
+
+    def _head(self) -> tuple[Head, list[Tensor]] | None:
+        """Give the head in integers, and its factors as reals; None without a head."""
+        parameters, real_bias = self.masters.head, self.masters.head_bias
+        if parameters is None or real_bias is None:
+            return None
+        formats = self.formats
+        source = self._source(len(self.masters.layers), formats)
+        product, factors = self._product("head", parameters, formats)
+        bias = _integer_bias(real_bias, product.stages(source)[-1].frac)
+        return Head(source, product, bias), factors
+
+    def _source(self, k: int, formats: dict[str, Fixed]) -> Fixed:
+        """Give the format of what layer k takes, or the head behind the last layer."""
+        source = formats["input"]
+        return source if k == 0 else formats.get(f"layer{k - 1}.output", hidden_format(source.bits))
+
+    def _product(
+        self, name: str, product: ProductParameters, formats: dict[str, Fixed]
+    ) -> tuple[Product, list[Tensor]]:
+        """Give a product in integers, and its factors as reals."""
+        made = [self._matrix(part, master, formats[part]) for part, master in product.named(name).items()]
+        factors = [weights for _, weights in made]
+        if len(made) == 1:
+            return made[0][0], factors
+        (first, _), (second, _) = made
+        return LowRank(first, formats[f"{name}.middle"], second), factors
+
+    def _matrix(self, name: str, master: Tensor, format: Fixed) -> tuple[Matrix, Tensor]:
+        """Give a matrix in integers, and as reals that gradients go through."""
+        held, values = self._held[name]
+        log_threshold = self.log_thresholds[self._names.index(name)]
+        weights = QuantisedWeights.apply(torch.where(held, values, master), log_threshold, format)
+        integers = weights.detach() * 2.0**format.frac
+        return Matrix(integers.to(torch.int8).numpy(), format), weights
+
+
+def calibrate(network: LstmNetwork, sequences: Sequence[Tensor], spec: CompressionSpec) -> QuantisedNetwork:
+    """Quantise a network on sample inputs alone: formats are chosen, nothing is trained, no labels are needed.
+
+    Takes and raises what `QuantisedNetwork` does.
+    """
+    return QuantisedNetwork(network, spec, sequences, learn_scales=False)
+
+
+def train_quantised(
+    task: Task,
+    dense: FloatModel,
+    student: QuantisedNetwork,
+    settings: CompressSettings,
+    what: str = "quantise",
+    progress: Progress = silent,
+) -> tuple[float, ...]:
+    """Train a quantised network, taught by the dense model; give its validation score after each epoch.
+
+    Scales learn in the first part of the updates only, so that the weights can settle: near a power of two a scale
+    would change to and fro (as Jain et al., 2019, found too).
+
+    Raises
+    ------
+    AccumulatorOverflowError
+        Some input could overflow an accumulator.
+    DataError
+        Training diverged.
+    """
+    distillation = Distillation(dense, settings)
+
+    def settle(before: float, done: float) -> None:
+        if before < _SCALES_SHARE <= done:
+            student.fix_scales()
+
+    def validate() -> float:
+        bundle = student.bundle(dense.mean, dense.deviation, dense.labels)
+        return evaluate(bundle, task.validation, task.metric)
+
+    return fit(
+        dense,
+        task,
+        student,
+        lambda batch: distillation(batch.logits(student), batch),
+        epochs=settings.quantise_epochs,
+        learning_rate=settings.quantise_rate,
+        validate=validate,
+        what=what,
+        progress=progress,
+        after_update=settle,
+    )
 
 
 def quantise(
     task: Task,
     dense: FloatModel,
-    network: LstmClassifier,
+    network: LstmNetwork,
+    spec: CompressionSpec,
     settings: CompressSettings,
     progress: Progress = silent,
 ) -> Bundle:
@@ -133,94 +264,18 @@ def quantise(
 
     Raises
     ------
+    ConfigError
+        The specification does not suit the network.
     AccumulatorOverflowError
         Some input could overflow an accumulator.
+    DataError
+        Training diverged.
     """
-    inputs = torch.cat(dense.standardise(task.train.sequences)).numpy()
-    bits = dict.fromkeys(MATRICES, settings.weight_bits)
-    student = QuantisedLstm(network, best_format(inputs, settings.activation_bits), bits)
-    distillation = Distillation(dense, settings)
-
-    def bundle() -> Bundle:
-        return Bundle((student.layer(),), student.head(), dense.mean, dense.deviation, dense.labels)
-
-    fit(
-        dense,
-        task,
-        student,
-        lambda batch: distillation(student(batch.x, batch.lengths), batch),
-        epochs=settings.quantise_epochs,
-        learning_rate=settings.quantise_rate,
-        validate=lambda: evaluate(bundle(), task.validation),
-        what=f"quantise {settings.density:.4g} to {settings.weight_bits} bits",
-        progress=progress,
-        after_update=lambda before, done: student.project(),
-    )
-    return bundle()
+    sequences = dense.standardise(task.train.sequences)
+    student = QuantisedNetwork(network, spec, sequences, learn_scales=settings.learn_scales)
+    train_quantised(task, dense, student, settings, progress=progress)
+    return student.bundle(dense.mean, dense.deviation, dense.labels)
 
 
-class _Lstm(torch.autograd.Function):
-    """One layer in integers, given and returned as reals; its gradient takes every rounding for the identity.
-
-    So does saturation, except where σ and tanh are flat anyway.
-    """
-
-    @staticmethod
-    def forward(ctx, layer: LstmLayer, x: Tensor, input: Tensor, recurrent: Tensor, bias: Tensor) -> Tensor:
-        trace = run_layer(layer, (x / layer.input_format.lsb).to(torch.int32))
-        hidden = trace.hidden * layer.hidden_format.lsb
-        ctx.layer = layer
-        ctx.save_for_backward(x, hidden, trace.gates, trace.cell, trace.cell_tanh)
-        return hidden
-
-    @staticmethod
-    def backward(ctx, grad_hidden: Tensor):
-        x, hidden, gates, cell, cell_tanh = ctx.saved_tensors
-        steps, batch, size = hidden.shape
-        gates, cell_tanh = gates * GATE.lsb, cell_tanh * GATE.lsb
-        i, f, g, o = gates.unbind(dim=2)
-        before = torch.zeros_like(hidden)
-        before[1:] = cell[:-1] * STATE.lsb
-        # Derivatives of c by the pre-activations of i f g, of h by that of o, and of h by c.
-        to_cell = torch.stack([g * i * (1 - i), before * f * (1 - f), i * (1 - g * g)], dim=2)
-        to_hidden = cell_tanh * o * (1 - o)
-        through = o * (1 - cell_tanh * cell_tanh)
-
-        recurrent = _real(ctx.layer.recurrent)
-        grad_pre = torch.empty_like(gates)
-        grad_h, grad_c = torch.zeros_like(hidden[0]), torch.zeros_like(hidden[0])
-        for t in reversed(range(steps)):
-            grad_h += grad_hidden[t]
-            grad_c += grad_h * through[t]
-            torch.mul(grad_c[:, None], to_cell[t], out=grad_pre[t, :, :3])
-            torch.mul(grad_h, to_hidden[t], out=grad_pre[t, :, 3])
-            grad_h = grad_pre[t].view(batch, 4 * size) @ recurrent
-            grad_c *= f[t]
-        grad_pre = grad_pre.view(steps, batch, 4 * size)
-        flat = grad_pre.flatten(0, 1)
-        return (
-            None,
-            grad_pre @ _real(ctx.layer.input) if ctx.needs_input_grad[1] else None,
-            flat.T @ x.flatten(0, 1),
-            grad_pre[1:].flatten(0, 1).T @ hidden[:-1].flatten(0, 1),
-            flat.sum(dim=0),
-        )
-
-
-class _Linear(torch.autograd.Function):
-    """The head in integers, given and returned as reals, with the gradient of the real product."""
-
-    @staticmethod
-    def forward(ctx, head: Head, hidden: Tensor, matrix: Tensor, bias: Tensor) -> Tensor:
-        ctx.head = head
-        ctx.save_for_backward(hidden)
-        return run_head(head, (hidden / head.input_format.lsb).to(torch.int32)) * 2.0**-head.logit_frac
-
-    @staticmethod
-    def backward(ctx, grad: Tensor):
-        (hidden,) = ctx.saved_tensors
-        return None, grad @ _real(ctx.head.matrix), grad.T @ hidden, grad.sum(dim=0)
-
-
-def _real(product: Product) -> Tensor:
-    return torch.from_numpy(product.real()).float()
+def _integer_bias(bias: Tensor, frac: int) -> np.ndarray:
+    return Fixed(ACCUMULATOR.bits, frac).quantise(bias.detach().numpy())

@@ -8,8 +8,6 @@ from gatewright.errors import DataError
 from gatewright.storage import read_arrays
 from gatewright.sw.tasks.task import SMALLEST_CLASS, Task, stratify
 
-_ARRAYS = ("X", "y", "lengths")
-
 
 def load_file(path: str | Path, seed: int) -> Task:
     """Load a ``.npz`` of sequences, split by `seed`.
@@ -42,6 +40,19 @@ def load_file(path: str | Path, seed: int) -> Task:
     return Task(path.stem, tuple(str(label) for label in labels), *parts)
 
 
+def load_samples(path: str | Path) -> list[np.ndarray]:
+    """Load sequences without classes from a ``.npz``: its ``X`` and ``lengths`` are those of `load_file`.
+
+    Raises
+    ------
+    DataError
+        As `load_file`.
+    """
+    path = Path(path)
+    X, lengths = _read_arrays(path, "X", "lengths")
+    return _sequences(path, X, lengths)
+
+
 def read_sequences(path: Path) -> tuple[list[np.ndarray], np.ndarray]:
     """Read and check the three arrays: sequences as float32 [steps, features], and y.
 
@@ -50,17 +61,22 @@ def read_sequences(path: Path) -> tuple[list[np.ndarray], np.ndarray]:
     DataError
         As `load_file`.
     """
-    X, y, lengths = _read_arrays(path)
+    X, y, lengths = _read_arrays(path, "X", "y", "lengths")
+    sequences = _sequences(path, X, lengths)
+    if y.shape != lengths.shape or not (np.issubdtype(y.dtype, np.integer) or y.dtype.kind == "U"):
+        raise DataError(
+            f"{path}: y must be integers or strings, one for each of the {len(lengths)} lengths, "
+            f"not {y.dtype} of shape {y.shape}"
+        )
+    return sequences, y
+
+
+def _sequences(path: Path, X: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
     if X.ndim != 2 or X.shape[1] == 0 or not _is_real(X):
         raise DataError(f"{path}: X must be numbers [steps, features], not {X.dtype} of shape {X.shape}")
     if lengths.ndim != 1 or not np.issubdtype(lengths.dtype, np.integer):
         raise DataError(
             f"{path}: lengths must be integers [sequences], not {lengths.dtype} of shape {lengths.shape}"
-        )
-    if y.shape != lengths.shape or not (np.issubdtype(y.dtype, np.integer) or y.dtype.kind == "U"):
-        raise DataError(
-            f"{path}: y must be integers or strings, one for each of the {len(lengths)} lengths, "
-            f"not {y.dtype} of shape {y.shape}"
         )
     if lengths.size == 0:
         raise DataError(f"{path}: lengths is empty; at least one sequence is needed")
@@ -81,18 +97,18 @@ def read_sequences(path: Path) -> tuple[list[np.ndarray], np.ndarray]:
             f"{path}: X[{row}, {column}] is {X[row, column]}; all values must be finite in float32: "
             "clean or drop that sequence"
         )
-    return np.split(values, np.cumsum(lengths)[:-1]), y
+    return np.split(values, np.cumsum(lengths)[:-1])
 
 
-def _read_arrays(path: Path) -> list[np.ndarray]:
+def _read_arrays(path: Path, *names: str) -> list[np.ndarray]:
     stored = read_arrays(path, "a whole .npz of plain arrays", DataError)
-    missing = [name for name in _ARRAYS if name not in stored]
+    missing = [name for name in names if name not in stored]
     if missing:
         raise DataError(
-            f"{path}: array {missing[0]} is missing; the file must hold {', '.join(_ARRAYS)}, "
+            f"{path}: array {missing[0]} is missing; the file must hold {', '.join(names)}, "
             f"not {', '.join(stored) or 'nothing'}"
         )
-    return [stored[name] for name in _ARRAYS]
+    return [stored[name] for name in names]
 
 
 def _is_real(array: np.ndarray) -> bool:

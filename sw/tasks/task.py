@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gatewright.errors import DataError
+from gatewright.sw.metrics import Metric
 
 SHARES = (0.15, 0.15)
 """Shares of each class that validate and test; the rest trains."""
@@ -21,20 +22,26 @@ class Split:
     ----------
     sequences : list of float32 arrays [steps, inputs]
         Raw features; steps differ from sequence to sequence.
-    labels : int64 array [sequences]
-        Class of each sequence.
+    labels : int64 array [sequences], or list of arrays
+        Class of each sequence, told at its end. Or int64 [steps] for each sequence, the class of every step; or
+        float32 [steps, outputs], the outputs of a model without a head.
     """
 
     sequences: list[np.ndarray]
-    labels: np.ndarray
+    labels: np.ndarray | list[np.ndarray]
 
     def __len__(self) -> int:
         return len(self.sequences)
 
+    @property
+    def every_step(self) -> bool:
+        """Whether each step has a label of its own."""
+        return isinstance(self.labels, list)
+
 
 @dataclass(frozen=True)
 class Task:
-    """A classification task on sequences.
+    """A task of classifying sequences, or their steps.
 
     Parameters
     ----------
@@ -44,6 +51,10 @@ class Task:
     train, validation, test : Split
     caveat : str
         What a reader of its accuracies must know; may be empty.
+    metric : Metric
+        What its scores are.
+    scaled : bool
+        Whether features are brought to mean 0 and deviation 1; coded symbols are not.
     """
 
     name: str
@@ -52,6 +63,8 @@ class Task:
     validation: Split
     test: Split
     caveat: str = ""
+    metric: Metric = "accuracy"
+    scaled: bool = True
 
     @property
     def input_size(self) -> int:
@@ -59,7 +72,14 @@ class Task:
         return self.train.sequences[0].shape[1]
 
 
-def scaling(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def scaling(task: Task) -> tuple[np.ndarray, np.ndarray]:
+    """Give the mean and the deviation that a task's features are scaled with: those of the train split, or 0 and 1."""
+    if not task.scaled:
+        return np.zeros(task.input_size), np.ones(task.input_size)
+    return moments(np.concatenate(task.train.sequences))
+
+
+def moments(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Give mean and deviation of each feature of [steps, features] in float64; a constant feature has deviation 1."""
     steps = np.asarray(steps, dtype=np.float64)
     mean, deviation = steps.mean(axis=0), steps.std(axis=0)

@@ -5,11 +5,14 @@ import re
 
 import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from gatewright import __version__
 from gatewright.cli import app
 from gatewright.cosim import toolchain
+from gatewright.sw.bundle import Bundle
+from gatewright.sw.models import FloatModel
 
 SMALL = ["--hidden", "12", "--epochs", "2", "--lanes", "8", "--cell-lanes", "1", "--recordings", "3",
          "--prune-epochs", "2", "--quantise-epochs", "1", "--density", "1", "--density", "0.34"]  # fmt: skip
@@ -48,6 +51,9 @@ def test_help_lists_the_steps():
     for name in (
         "train",
         "compress",
+        "simplify",
+        "import",
+        "quantise",
         "compile",
         "verilog",
         "synth",
@@ -93,6 +99,56 @@ def test_a_step_can_be_repeated_alone(run):
     assert json.loads((run / "summary.json").read_text())["mismatches"] == 0
 
 
+def test_narrow_low_rank_models_go_the_same_way(recordings, tmp_path):
+    folder = tmp_path / "run"
+    shape = ["--bits", "4", "--rank", "3", "--columns", "contribution"]
+    invoke("demo", "--run", folder, "--task", recordings, *SMALL, *shape)
+    assert json.loads((folder / "summary.json").read_text())["mismatches"] == 0
+    densities = {
+        row["parameters"]["matrix"]
+        for row in json.loads((folder / "compress.json").read_text())
+        if row["name"] == "weight_density"
+    }
+    assert densities == {
+        "layer0.input.first",
+        "layer0.input.second",
+        "layer0.recurrent.first",
+        "layer0.recurrent.second",
+        "head",
+    }
+
+
+def test_a_model_is_simplified_to_a_requirement(run):
+    asked = ["simplify", "--run", run, "--lanes", "8", "--score", "20", "--volume", "30000"]
+    text = invoke(*asked, "--overwrite")
+    assert "requirement_met" in text
+    rows = json.loads((run / "simplify.json").read_text())
+    stored = next(row for row in rows if row["name"] == "stored_bits")
+    bundle = Bundle.load(run / "simplified.npz")
+    assert bundle.notes["volume"] == stored["value"]
+    assert len(bundle.notes["rounds"]) == sum(row["name"] == "round_score" for row in rows) > 0
+    assert "--overwrite" in invoke(*asked, status=2)
+
+
+def test_a_users_model_is_imported(tmp_path):
+    lstm = torch.nn.LSTM(3, 5, num_layers=2)
+    torch.save(lstm.state_dict(), tmp_path / "theirs.pt")
+    output = tmp_path / "model.pt"
+    text = invoke("import", tmp_path / "theirs.pt", "--output", output)
+    assert "largest difference from the source:" in text
+    x = np.random.default_rng(0).normal(size=(7, 3)).astype(np.float32)
+    expected = lstm(torch.from_numpy(x)[:, None])[0][:, 0].detach().numpy()
+    assert np.allclose(FloatModel.load(output).outputs([x])[0], expected, atol=1e-6)
+    assert "--overwrite" in invoke("import", tmp_path / "theirs.pt", "--output", output, status=2)
+    samples = tmp_path / "samples.npz"
+    np.savez(samples, X=np.random.default_rng(1).normal(size=(60, 3)), lengths=[20, 20, 20])
+    bundle = tmp_path / "model.npz"
+    assert " snr " in invoke("quantise", output, "--samples", samples, "--output", bundle, "--lanes", "8")
+    assert "cycles" in invoke("estimate", bundle)
+    assert "--overwrite" in invoke("quantise", output, "--samples", samples, "--output", bundle, status=2)
+    assert "not a model file by its name" in invoke("import", __file__, status=2)
+
+
 def test_an_existing_run_is_kept(run, recordings):
     text = invoke("demo", "--run", run, "--task", recordings, *SMALL, status=2)
     assert "RunFolderError" in text
@@ -132,18 +188,23 @@ def test_a_step_names_the_one_that_it_needs(tmp_path, recordings):
         (["train", "--task", "words"], "no task named 'words'"),
         (["train", "--task", "none.npz"], "none.npz"),
         (["train", "--hidden", "0"], "TrainSettings.hidden must be from"),
-        (["compress", "--density", "2"], "density must be from"),
+        (["compress", "--density", "2"], "density must be above 0 and at most 1, not 2"),
+        (["compress", "--bits", "3"], "bits must be one of (2, 4, 8), not 3"),
         (["compress", "--lanes", "24"], "lanes must be a power of two"),
         (["demo", "--cell-lanes", "64"], "cell_lanes must be a power of two from 1 to 8"),
-        (["demo", "--density", "0"], "density must be from"),
-        (["bench", "nothing"], "known are cycles, hw, hw-large, hw-wide, place, sim, golden, train"),
+        (["demo", "--density", "0"], "density must be above 0 and at most 1, not 0"),
+        (["demo", "--columns", "some"], "'some' is not one of"),
+        (
+            ["bench", "nothing"],
+            "known are cycles, hw, hw-large, hw-wide, place, sim, golden, train, compress, import",
+        ),
     ],
 )
 def test_bad_values_are_refused_by_name(run, tmp_path, arguments, message):
     target = (
         [] if arguments[0] == "bench" else ["--run", run if arguments[0] == "compress" else tmp_path / "new"]
     )
-    assert message in invoke(*arguments, *target, status=2)
+    assert message in invoke(*arguments, *target, status=2).replace("│ ", "")
     assert not (tmp_path / "new").exists()
 
 

@@ -27,7 +27,6 @@ def compress_rows():
             row("quantised_accuracy", "percent", 97 + density, density=density, split="test"),
             row("quantised_accuracy", "percent", 50.0, density=density, split="validation"),
             row("weight_density", "share", density, density=density, matrix="recurrent"),
-            row("balance", "weights", 16 * density, density=density, matrix="recurrent"),
         ]
     return rows
 

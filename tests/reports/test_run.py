@@ -13,7 +13,7 @@ def test_typed_figures(make_run):
     assert run.training.baseline_accuracy == 93.2
     assert run.training.progress == [(1.0, 91), (2.0, 92), (3.0, 93)]
     assert list(run.compression.accuracy.items()) == [(1.0, 98.0), (0.25, 97.25), (0.125, 97.125)]
-    assert [(p.density, p.kept, p.per_lane) for p in run.compression.patterns][1] == (0.25, 0.25, 4.0)
+    assert [(p.density, p.kept) for p in run.compression.patterns][1] == (0.25, 0.25)
     assert run.storage[0.25, "sparse"] == {
         "weight": 8000,
         "index": 4000,

@@ -15,7 +15,8 @@ def rows(tmp_path_factory, task):
         densities=(1.0, 0.5),
         task=str(path),
         train=TrainSettings(hidden=8, epochs=3),
-        shrink=CompressSettings(lanes=16, prune_epochs=2, quantise_epochs=3),
+        shrink=CompressSettings(prune_epochs=2, quantise_epochs=3),
+        lanes=16,
     )
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from gatewright.cosim.workloads import random_bundle, random_inputs
-from gatewright.errors import DataError
+from gatewright.errors import BundleError, DataError
 from gatewright.sw import integer
 from gatewright.sw.bundle import Matrix
 from gatewright.sw.integer import evaluate, matvec, run_head, run_integer, run_layer
@@ -146,12 +146,37 @@ def test_malformed_inputs_are_refused(x, text):
         run_integer(bundle, [np.zeros((1, 5), dtype=int), x])
 
 
+def raw_inputs(seed, lengths):
+    rng = np.random.default_rng(seed)
+    return [rng.normal(size=(steps, 5)).astype(np.float32) for steps in lengths]
+
+
 def test_accuracy_is_that_of_the_largest_logit():
     bundle = random_bundle(3)
-    rng = np.random.default_rng(3)
-    raw = [rng.normal(size=(6, 5)).astype(np.float32) for _ in range(8)]
+    raw = raw_inputs(3, [6] * 8)
     said = [int(np.argmax(reference.run(bundle, bundle.quantise_input(s).tolist()).logits)) for s in raw]
     assert evaluate(bundle, Split(raw, np.array(said))) == 100.0
     wrong = np.array(said)
     wrong[:2] = (wrong[:2] + 1) % 3
     assert evaluate(bundle, Split(raw, wrong)) == 75.0
+
+
+def test_every_step_with_a_label_counts(monkeypatch):
+    monkeypatch.setattr(integer, "_BATCH_STEPS", 14)
+    bundle = random_bundle(3, projection=5, rank=2)
+    raw = raw_inputs(4, (2, 7, 3, 5, 1))
+    rng = np.random.default_rng(5)
+    labels = [rng.integers(0, 3, len(s)) for s in raw]
+    right, bits = [], []
+    for s, wanted in zip(raw, labels, strict=True):
+        steps = reference.run(bundle, bundle.quantise_input(s).tolist(), every_step=True).logits
+        for logits, label in zip(np.array(steps) * 2.0**-bundle.head.logit_frac, wanted, strict=True):
+            right.append(logits.argmax() == label)
+            bits.append(np.log2(np.exp(logits - logits[label]).sum()))
+    assert evaluate(bundle, Split(raw, labels)) == pytest.approx(100 * np.mean(right))
+    assert evaluate(bundle, Split(raw, labels), "bits") == pytest.approx(np.mean(bits))
+
+
+def test_nothing_is_predicted_without_a_head():
+    with pytest.raises(BundleError, match="without a head predicts no classes"):
+        evaluate(random_bundle(3, classes=0), Split(raw_inputs(1, [2]), np.array([0])))

@@ -5,38 +5,32 @@ import pytest
 import torch
 
 from gatewright.errors import BundleError, DataError
-from gatewright.sw.batching import pad
-from gatewright.sw.determinism import seeded
-from gatewright.sw.models import FloatModel, LstmClassifier, last_steps
+from gatewright.sw.models import FloatModel
+from gatewright.sw.network import LstmNetwork
+from gatewright.sw.settings import TrainSettings
 from gatewright.sw.tasks import Split
 
 
-def test_each_sequence_is_judged_by_its_own_last_step():
-    hidden = torch.arange(12.0).view(3, 2, 2)
-    assert last_steps(hidden, torch.tensor([1, 3])).tolist() == [[0, 1], [10, 11]]
-
-
-def test_padding_cannot_be_seen():
-    with seeded(0):
-        network = LstmClassifier(2, 4, 3).eval()
-        sequences = [torch.randn(n, 2) for n in (3, 7)]
-    together = network(pad(sequences, torch.tensor([0, 1])), torch.tensor([3, 7]))
-    alone = network(sequences[0][:, None], torch.tensor([3]))
-    assert torch.allclose(together[0], alone[0], atol=1e-6)
-
-
-def test_forget_gates_start_open():
-    network = LstmClassifier(2, 4, 3)
-    assert (network.lstm.get_parameter("bias_ih_l0")[4:8] == 1).all()
-    assert [tuple(matrix.shape) for matrix in network.gate_matrices] == [(16, 2), (16, 4)]
+def answers(model, sequence):
+    return model.network.logits(model.network(model.standardise([sequence])[0][:, None]))[:, 0]
 
 
 def test_accuracy_counts_what_the_network_says(float_model, task):
     part = Split(task.test.sequences[:5], task.test.labels[:5])
-    x = float_model.standardise(part.sequences)
-    said = [int(float_model.network(s[:, None], torch.tensor([len(s)])).argmax()) for s in x]
+    said = [int(answers(float_model, s)[-1].argmax()) for s in part.sequences]
     right = sum(a == b for a, b in zip(said, part.labels.tolist(), strict=True))
-    assert float_model.accuracy(part) == 100.0 * right / 5
+    assert float_model.score(part) == 100.0 * right / 5
+
+
+def test_every_step_counts_where_every_step_has_a_label(float_model, task):
+    sequences = [s[:n] for s, n in zip(task.test.sequences, (3, 5, 4), strict=False)]
+    labels = [np.arange(len(s)) % 2 for s in sequences]
+    logits = torch.cat([answers(float_model, s) for s in sequences])
+    expected = torch.nn.functional.cross_entropy(logits, torch.from_numpy(np.concatenate(labels)))
+    split = Split(sequences, labels)
+    assert float_model.score(split, "bits") == pytest.approx(expected.item() / np.log(2), rel=1e-5)
+    right = (logits.argmax(dim=1).numpy() == np.concatenate(labels)).mean()
+    assert float_model.score(split) == pytest.approx(100 * right)
 
 
 def test_other_features_are_refused(float_model):
@@ -48,9 +42,8 @@ def test_a_round_trip_on_disk_changes_nothing(float_model, task, tmp_path):
     path = tmp_path / "float.pt"
     float_model.save(path)
     again = FloatModel.load(path)
-    x = float_model.standardise(task.test.sequences[:1])[0][:, None]
-    lengths = torch.tensor([len(x)])
-    assert torch.equal(again.network(x, lengths), float_model.network(x, lengths))
+    x = task.test.sequences[0]
+    assert torch.equal(answers(again, x), answers(float_model, x))
     assert np.array_equal(again.mean, float_model.mean)
     assert np.array_equal(again.deviation, float_model.deviation)
     assert (again.labels, again.settings, again.history) == (
@@ -59,6 +52,18 @@ def test_a_round_trip_on_disk_changes_nothing(float_model, task, tmp_path):
         float_model.history,
     )
     assert [p.name for p in tmp_path.iterdir()] == ["float.pt"]
+
+
+def test_layers_projections_factors_and_no_head_come_back(tmp_path):
+    network = LstmNetwork.initial(3, 8, 4, layers=2, projection=5)
+    network.layers[1].input = network.layers[1].input.factorised(2)
+    headless = LstmNetwork(list(network.layers))
+    model = FloatModel(headless.eval(), np.zeros(3), np.ones(3), (), TrainSettings())
+    model.save(tmp_path / "model.pt")
+    again = FloatModel.load(tmp_path / "model.pt")
+    assert list(again.network.matrices()) == list(headless.matrices())
+    x = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
+    assert np.array_equal(again.outputs([x])[0], model.outputs([x])[0])
 
 
 class Malice:
@@ -85,12 +90,11 @@ def test_other_files_are_refused_and_never_executed(float_model, tmp_path, capsy
 
 def test_checkpoints_that_disagree_with_themselves_are_refused(float_model, tmp_path):
     path = tmp_path / "float.pt"
-    wider = dataclasses.replace(float_model.settings, hidden=float_model.settings.hidden + 4)
-    dataclasses.replace(float_model, settings=wider).save(path)
+    dataclasses.replace(float_model, labels=("one",)).save(path)
     with pytest.raises(BundleError, match="not a checkpoint"):
         FloatModel.load(path)
     float_model.save(path)
     stored = torch.load(path, weights_only=True) | {"version": 99}
     torch.save(stored, path)
-    with pytest.raises(BundleError, match="checkpoint version 99; this release reads version 1"):
+    with pytest.raises(BundleError, match="checkpoint version 99; this release reads version 2"):
         FloatModel.load(path)

@@ -7,15 +7,15 @@ import torch
 from gatewright.errors import DataError
 from gatewright.sw.determinism import seeded
 from gatewright.sw.settings import TrainSettings
-from gatewright.sw.tasks import Split, baseline_accuracy
+from gatewright.sw.tasks import Split, baseline
 from gatewright.sw.training import disturb, train_float
 
 BRIEF = TrainSettings(hidden=8, epochs=2, batch=32)
 
 
 def test_the_order_of_steps_is_learnt(float_model, task):
-    assert float_model.accuracy(task.test) >= 95
-    assert baseline_accuracy(task) < 80
+    assert float_model.score(task.test) >= 95
+    assert baseline(task) < 80
 
 
 def test_inputs_are_scaled_by_the_train_split(float_model, task):
@@ -26,7 +26,7 @@ def test_inputs_are_scaled_by_the_train_split(float_model, task):
 
 def test_the_seed_decides_everything(task):
     models = [train_float(task, dataclasses.replace(BRIEF, seed=s)) for s in (1, 1, 2)]
-    weights = [m.network.gate_matrices[1] for m in models]
+    weights = [m.network.layers[0].recurrent() for m in models]
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
 
@@ -35,8 +35,8 @@ def test_progress_and_history_tell_every_epoch(task):
     said = []
     model = train_float(task, BRIEF, lambda *arguments: said.append(arguments))
     assert [s[:3] for s in said] == [("train", 1, 2), ("train", 2, 2)]
-    assert [s[3] for s in said] == [f"validation {value:.1f} %" for value in model.history]
-    assert model.history[-1] == model.accuracy(task.validation)
+    assert [s[3] for s in said] == [f"validation {value:.4g} percent" for value in model.history]
+    assert model.history[-1] == model.score(task.validation)
 
 
 def test_one_update_in_all_is_enough(task):
@@ -59,7 +59,7 @@ def test_a_constant_feature_does_no_harm(task):
     )
     model = train_float(wide, BRIEF)
     assert torch.cat(model.standardise(wide.test.sequences))[:, 2].abs().max() < 1e-6
-    assert np.isfinite(model.network.gate_matrices[0].detach().numpy()).all()
+    assert np.isfinite(model.network.layers[0].input().detach().numpy()).all()
 
 
 def test_divergence_is_an_error_for_people(task):

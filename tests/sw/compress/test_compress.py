@@ -3,19 +3,37 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from gatewright.errors import ConfigError, DataError
+from gatewright.hw.compiler import compile_bundle, smallest_config
 from gatewright.sw.bundle import Bundle
-from gatewright.sw.compress import CompressSettings, compress
+from gatewright.sw.compress import (
+    CompressionSpec,
+    CompressSettings,
+    Requirement,
+    SimplifySettings,
+    compress,
+    compress_to,
+    uniform_spec,
+)
+from gatewright.sw.compress.units import keep_units
 from gatewright.sw.integer import evaluate
 from gatewright.sw.rows import gate_rows
+from gatewright.sw.tasks import Split
 
-BRIEF = {"lanes": 16, "prune_epochs": 6, "quantise_epochs": 3, "prune_rate": 1e-2, "seed": 5}
+BRIEF = CompressSettings(prune_epochs=6, quantise_epochs=3, prune_rate=1e-2, seed=5)
+HOW = SimplifySettings(lanes=8, round_epochs=1, share=0.5, least_share=0.3)
 
 
 @pytest.fixture(scope="module")
-def bundle(task, float_model):
-    return compress(task, float_model, CompressSettings(density=0.25, **BRIEF))
+def quarter(float_model):
+    return uniform_spec(float_model.network, 0.25, lanes=16)
+
+
+@pytest.fixture(scope="module")
+def bundle(task, float_model, quarter):
+    return compress(task, float_model, quarter, BRIEF)
 
 
 def test_no_lane_and_column_holds_more_than_its_share(bundle):
@@ -27,7 +45,7 @@ def test_no_lane_and_column_holds_more_than_its_share(bundle):
         assert matrix.density > 0.2
 
 
-def test_notes_tell_where_the_model_comes_from(bundle, task):
+def test_notes_tell_where_the_model_comes_from(bundle, task, quarter):
     notes = bundle.notes
     assert json.loads(json.dumps(notes)) == notes
     assert (notes["task"], notes["seed"], notes["density"]) == ("ramps", 5, 0.25)
@@ -35,10 +53,11 @@ def test_notes_tell_where_the_model_comes_from(bundle, task):
     assert notes["validation_accuracy"] == evaluate(bundle, task.validation)
     assert notes["settings"]["prune_epochs"] == 6
     assert notes["train_settings"]["hidden"] == 16
+    assert CompressionSpec.from_json(notes["spec"]) == quarter
 
 
-def test_the_same_seed_gives_the_same_integers(bundle, task, float_model, tmp_path):
-    again = compress(task, float_model, CompressSettings(density=0.25, **BRIEF))
+def test_the_same_seed_gives_the_same_integers(bundle, task, float_model, quarter, tmp_path):
+    again = compress(task, float_model, quarter, BRIEF)
     for k, made in enumerate((bundle, again)):
         made.save(tmp_path / f"{k}.npz")
     assert (tmp_path / "0.npz").read_bytes() == (tmp_path / "1.npz").read_bytes()
@@ -47,25 +66,108 @@ def test_the_same_seed_gives_the_same_integers(bundle, task, float_model, tmp_pa
 
 def test_a_density_of_one_only_quantises(task, float_model):
     said = []
-    settings = CompressSettings(density=1.0, **BRIEF)
-    made = compress(task, float_model, settings, lambda what, *_: said.append(what))
-    assert set(said) == {"quantise 1 to 8 bits"}
+    spec = uniform_spec(float_model.network, lanes=16)
+    made = compress(task, float_model, spec, BRIEF, lambda what, *_: said.append(what))
+    assert set(said) == {"quantise"}
     assert made.notes["density"] == 1.0
 
 
+def test_rank_bits_and_density_are_each_products_own(task, float_model):
+    spec = uniform_spec(float_model.network, 0.5, lanes=16, rank=6)
+    head = dataclasses.replace(spec.products["head"], bits=4)
+    spec = dataclasses.replace(spec, products=spec.products | {"head": head})
+    made = compress(task, float_model, spec, BRIEF)
+    layer = made.layers[0]
+    assert (layer.recurrent.rank, layer.recurrent.first.format.bits, made.head.matrix.format.bits) == (
+        6,
+        8,
+        4,
+    )
+    assert layer.recurrent.nonzeros <= 0.5 * 6 * (64 + 16)
+    assert made.notes["test_accuracy"] >= 85
+
+
+def test_a_smaller_network_can_be_the_start(task, float_model):
+    small = keep_units(float_model.network, [torch.arange(16) < 8])
+    made = compress(task, float_model, uniform_spec(small, 0.5, lanes=8), BRIEF, start=small)
+    assert made.layers[0].hidden_size == 8
+    assert small.layers[0].input.factors[0].count_nonzero() == 64
+    assert made.notes["test_accuracy"] >= 85
+
+
 def test_a_density_that_no_pattern_has_is_told(task, float_model):
-    settings = CompressSettings(density=0.4, **(BRIEF | {"prune_epochs": 2, "quantise_epochs": 1}))
-    made = compress(task, float_model, settings)
+    settings = dataclasses.replace(BRIEF, prune_epochs=2, quantise_epochs=1)
+    made = compress(task, float_model, uniform_spec(float_model.network, 0.4, lanes=16), settings)
     assert made.notes["density"] == 0.5
-    assert made.notes["settings"]["density"] == 0.4
+    assert made.notes["spec"]["products"]["layer0.input"]["density"] == 0.4
 
 
-def test_another_task_is_refused(task, float_model):
+def test_bits_of_every_step_are_the_scores_of_such_a_task(task, float_model):
+    def stepped(split):
+        return Split(
+            split.sequences, [np.full(len(x), y) for x, y in zip(split.sequences, split.labels, strict=True)]
+        )
+
+    splits = {name: stepped(getattr(task, name)) for name in ("train", "validation", "test")}
+    every = dataclasses.replace(task, metric="bits", **splits)
+    settings = dataclasses.replace(BRIEF, prune_epochs=2, quantise_epochs=1, distillation=0.5)
+    made = compress(every, float_model, uniform_spec(float_model.network, 0.5, lanes=16), settings)
+    assert made.notes["test_bits"] == evaluate(made, every.test, "bits") < 1.6
+
+
+def test_another_task_is_refused(task, float_model, quarter):
     other = dataclasses.replace(task, labels=("a", "b", "c"))
     with pytest.raises(DataError, match="has the classes a, b, c, but the model was trained on falling"):
-        compress(other, float_model, CompressSettings(**BRIEF))
+        compress(other, float_model, quarter, BRIEF)
+    with pytest.raises(DataError, match="has the classes a, b, c, but the model was trained on falling"):
+        compress_to(other, float_model, Requirement(90.0, 1), volume, BRIEF, HOW)
 
 
 def test_more_lanes_than_rows_are_refused(task, float_model):
     with pytest.raises(ConfigError, match="lanes must be at most 64 for 16 hidden units, not 128"):
-        compress(task, float_model, CompressSettings(lanes=128))
+        compress(task, float_model, uniform_spec(float_model.network, 0.5, lanes=128), BRIEF)
+
+
+def volume(bundle):
+    """The bits of the smallest image."""
+    sizes = []
+    for mode in ("dense", "sparse"):
+        config = smallest_config([(bundle, mode)], lanes=HOW.lanes)
+        sizes.append(sum(compile_bundle(bundle, config, mode=mode).image.stored_bits(config).values()))
+    return min(sizes)
+
+
+def test_a_score_and_a_volume_are_met_and_each_round_is_told(task, float_model):
+    found = compress_to(task, float_model, Requirement(85.0, 8000), volume, BRIEF, HOW)
+    assert (found.met, found.reason) == (True, "")
+    assert found.volume == volume(found.bundle) <= 8000
+    notes = found.bundle.notes
+    assert evaluate(found.bundle, task.validation) == notes["validation_accuracy"] >= 85
+    assert json.loads(json.dumps(notes)) == notes
+    assert notes["rounds"] == [dataclasses.asdict(each) for each in found.rounds]
+    stages = [each.stage for each in found.rounds]
+    assert stages == sorted(stages, key=("simplify", "retrain", "integers", "quantise").index)
+    assert {"simplify", "retrain", "integers"} <= set(stages)
+
+
+@pytest.mark.parametrize(
+    ("requirement", "reason"),
+    [
+        (Requirement(101.0, 10**9), "the best score found is"),
+        (Requirement(101.0, 1), "the best score found is"),
+        (Requirement(50.0, 1), "no narrower weights keep the score"),
+    ],
+)
+def test_what_cannot_be_met_gives_the_best_model_and_the_reason(task, float_model, requirement, reason):
+    settings = dataclasses.replace(BRIEF, prune_epochs=2, quantise_epochs=1)
+    how = dataclasses.replace(HOW, units=("hidden",), scheme="incremental")
+    found = compress_to(task, float_model, requirement, volume, settings, how)
+    assert not found.met
+    assert found.reason.startswith(reason)
+    assert found.bundle.notes["reason"] == found.reason
+    assert found.bundle.notes["validation_accuracy"] >= 50
+
+
+def test_a_volume_of_nothing_is_refused():
+    with pytest.raises(ConfigError, match="volume must be a positive number of bits, not 0"):
+        Requirement(90.0, 0)

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from gatewright.sw.batching import Batch
 from gatewright.sw.compress.distillation import Distillation
+from gatewright.sw.network import LstmNetwork
 from gatewright.sw.settings import CompressSettings
-from gatewright.sw.training import Batch
 
 SETTINGS = CompressSettings(distillation=0.25, temperature=3.0)
 
@@ -19,7 +20,7 @@ def batch(float_model):
 
 def test_the_loss_is_that_of_the_formula(float_model, batch):
     logits = torch.randn(4, 3, generator=torch.Generator().manual_seed(1))
-    teacher = float_model.network(batch.x, batch.lengths).detach().numpy()
+    teacher = batch.logits(float_model.network).detach().numpy()
 
     def softmax(values):
         odds = np.exp(values - values.max(axis=1, keepdims=True))
@@ -41,6 +42,33 @@ def test_only_the_student_learns(float_model, batch):
 
 def test_a_perfect_imitation_costs_nothing(float_model, batch):
     loss = Distillation(float_model, dataclasses.replace(SETTINGS, distillation=1.0))
-    assert loss(float_model.network(batch.x, batch.lengths).detach(), batch).item() == pytest.approx(
-        0, abs=1e-6
+    assert loss(batch.logits(float_model.network).detach(), batch).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_every_step_has_its_own_loss_but_none_behind_the_end(float_model, batch):
+    logits = torch.randn(5, 4, 3, generator=torch.Generator().manual_seed(2))
+    labels = torch.full((5, 4), -1)
+    labels[2, 1], labels[0, 3] = 0, 2
+    loss = Distillation(float_model, SETTINGS)
+    steps = loss(logits, batch._replace(labels=labels))
+    # The two steps alone, as the last ones of sequences that end there.
+    alone = Batch(batch.x[:, [1, 3]], torch.tensor([3, 1]), torch.tensor([0, 2]))
+    assert steps.item() == pytest.approx(
+        loss(torch.stack([logits[2, 1], logits[0, 3]]), alone).item(), rel=1e-5
     )
+
+
+def test_with_nothing_but_the_teacher_labels_are_not_looked_at(float_model, batch):
+    logits = torch.randn(4, 3, generator=torch.Generator().manual_seed(1))
+    loss = Distillation(float_model, dataclasses.replace(SETTINGS, distillation=1.0))
+    assert loss(logits, batch) == loss(logits, batch._replace(labels=torch.zeros(4, dtype=torch.int64)))
+
+
+def test_without_a_head_the_outputs_are_compared(float_model, batch):
+    headless = dataclasses.replace(float_model, network=LstmNetwork(list(float_model.network.layers)))
+    labels = torch.tensor([[0, 0, 0, 0], [0, -1, 0, -1]])
+    batch = Batch(batch.x[:2], torch.tensor([2, 1, 2, 1]), labels)
+    outputs = headless.network(batch.x).detach()
+    student = outputs + 0.1
+    student[1, 1] = 100.0
+    assert Distillation(headless, SETTINGS)(student, batch).item() == pytest.approx(0.01, rel=1e-4)

@@ -1,15 +1,25 @@
+import copy
 import dataclasses
 from itertools import pairwise
 
 import pytest
 import torch
 
-from gatewright.sw.compress.pattern import balanced_mask
-from gatewright.sw.compress.pruning import PRUNING_SHARE, prune, scheduled_density
+from gatewright.sw.compress.pattern import balanced_mask, gate_layout
+from gatewright.sw.compress.pruning import PRUNING_SHARE, prune, retrain, scheduled_density
 from gatewright.sw.determinism import seeded
 from gatewright.sw.settings import CompressSettings
+from gatewright.sw.spec import CompressionSpec, ProductSpec, uniform_spec
 
-SETTINGS = CompressSettings(density=0.25, lanes=16, prune_epochs=6, prune_rate=1e-2)
+SETTINGS = CompressSettings(prune_epochs=6, prune_rate=1e-2)
+SPEC = CompressionSpec(
+    {
+        "layer0.input": ProductSpec(density=0.5),
+        "layer0.recurrent": ProductSpec(density=0.25),
+        "head": ProductSpec(),
+    },
+    lanes=16,
+)
 
 
 def test_the_density_falls_fast_then_slowly_to_its_target():
@@ -22,34 +32,67 @@ def test_the_density_falls_fast_then_slowly_to_its_target():
 
 @pytest.fixture(scope="module")
 def pruned(task, float_model):
+    network = copy.deepcopy(float_model.network)
     with seeded(0):
-        return prune(task, float_model, SETTINGS)
+        prune(task, float_model, network, SPEC, SETTINGS)
+    return network
 
 
-def test_both_matrices_end_with_the_pattern(pruned):
-    for matrix in pruned.gate_matrices:
+def test_every_matrix_ends_with_its_own_density(pruned):
+    for name, density in (("layer0.input", 0.5), ("layer0.recurrent", 0.25)):
+        matrix = pruned.matrices()[name]
         kept = matrix != 0
-        assert kept.float().mean() == 0.25
-        assert torch.equal(kept, balanced_mask(matrix, 16, 0.25))
+        assert kept.float().mean() == density
+        assert torch.equal(kept, balanced_mask(matrix, gate_layout(16, matrix.shape[1], 16), density))
+    assert (pruned.matrices()["head"] != 0).all()
 
 
 def test_the_task_is_still_solved_and_the_dense_model_untouched(pruned, float_model, task):
-    assert dataclasses.replace(float_model, network=pruned).accuracy(task.test) >= 90
-    assert (float_model.network.gate_matrices[1] != 0).all()
-    assert float_model.accuracy(task.validation) == float_model.history[-1]
+    assert dataclasses.replace(float_model, network=pruned).score(task.test) >= 90
+    assert (float_model.network.matrices()["layer0.recurrent"] != 0).all()
+    assert float_model.score(task.validation) == float_model.history[-1]
 
 
 def test_weights_that_were_dropped_never_come_back(task, float_model, monkeypatch):
     seen = []
 
-    def recorded(weights, lanes, density, slots):
-        assert (lanes, slots) == (16, 2)
-        mask = balanced_mask(weights, lanes, density, slots)
+    def recorded(weights, layout, density, columns):
+        assert columns == "contribution"
+        mask = balanced_mask(weights, layout, density, columns)
         seen.append((tuple(weights.shape), mask))
         return mask
 
     monkeypatch.setattr("gatewright.sw.compress.pruning.balanced_mask", recorded)
-    prune(task, float_model, dataclasses.replace(SETTINGS, prune_epochs=3, weight_bits=4))
+    network = copy.deepcopy(float_model.network)
+    spec = uniform_spec(network, 0.25, bits=4, lanes=16, columns="contribution")
+    prune(task, float_model, network, spec, dataclasses.replace(SETTINGS, prune_epochs=3))
     masks = [mask for shape, mask in seen if shape == (64, 16)]
     assert len(masks) > 3
     assert all((later <= earlier).all() for earlier, later in pairwise(masks))
+    assert ((network.matrices()["layer0.recurrent"] != 0) <= masks[-1]).all()
+
+
+def test_factors_are_trained_and_pruned(task, float_model):
+    network = copy.deepcopy(float_model.network)
+    network.layers[0].recurrent = network.layers[0].recurrent.factorised(8)
+    before = [factor.detach().clone() for factor in network.layers[0].recurrent.factors]
+    spec = uniform_spec(network, 0.5, lanes=16)
+    with seeded(0):
+        prune(task, float_model, network, spec, SETTINGS)
+    for factor, start in zip(network.layers[0].recurrent.factors, before, strict=True):
+        kept = factor != 0
+        assert kept.float().mean() == 0.5
+        assert not torch.equal(factor[kept], start[kept])
+    assert dataclasses.replace(float_model, network=network).score(task.test) >= 85
+
+
+def test_retraining_leaves_zeros_alone(task, float_model):
+    network = copy.deepcopy(float_model.network)
+    matrix = network.matrices()["layer0.recurrent"]
+    with torch.no_grad():
+        matrix[:, ::2] = 0
+    before = matrix.detach().clone()
+    score = retrain(task, float_model, network, SETTINGS, 1, "retrain")
+    assert not matrix[:, ::2].any()
+    assert (matrix[:, 1::2] != before[:, 1::2]).all()
+    assert score == dataclasses.replace(float_model, network=network).score(task.validation)

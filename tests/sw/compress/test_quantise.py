@@ -1,169 +1,290 @@
+import copy
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
-from torch.nn import functional
 
-from gatewright.sw.bundle import Bundle
-from gatewright.sw.compress.quantise import (
-    MATRICES,
-    QuantisedLstm,
-    _Lstm,
-    alignable_formats,
-    best_format,
-    quantise,
-)
-from gatewright.sw.determinism import seeded
+from gatewright.sw.compress.quantise import QuantisedNetwork, calibrate, quantise, train_quantised
+from gatewright.sw.determinism import one_thread, seeded
 from gatewright.sw.integer import evaluate, run_integer
-from gatewright.sw.models import LstmClassifier, last_steps
-from gatewright.sw.numbers import Fixed
+from gatewright.sw.numbers import reference
 from gatewright.sw.settings import CompressSettings
+from gatewright.sw.spec import CompressionSpec, ProductSpec, uniform_spec
+from gatewright.sw.tasks import Split
+from gatewright.sw.training import train_float
 
-BITS = dict.fromkeys(MATRICES, 8)
-
-
-@pytest.mark.parametrize(
-    ("values", "bits", "expected"),
-    [
-        ([1.0, -1.0], 8, Fixed(8, 6)),
-        ([127 / 64], 8, Fixed(8, 6)),
-        # Frac 6 would saturate 2.0 by 1/64, which is more than the finer step gains on 0.3.
-        ([2.0, 0.3], 8, Fixed(8, 5)),
-        # One far value among many small ones is worth less than their precision.
-        ([1.01] + [1 / 128] * 1000, 8, Fixed(8, 7)),
-        ([0.0, 0.0], 8, Fixed(8, 16)),
-        ([100.0, -3.0], 4, Fixed(4, -4)),
-        ([-1.0, 0.5], 2, Fixed(2, 1)),
-    ],
-)
-def test_the_scale_with_the_smallest_error_is_found(values, bits, expected):
-    def error(format):
-        return np.square(format.real(format.quantise(values)) - values).sum()
-
-    found = best_format(np.array(values), bits)
-    assert found.bits == bits
-    assert error(found) <= min(error(Fixed(bits, frac)) for frac in range(-8, 17)) + 1e-12
-    assert error(found) == error(expected)
+KINDS = [
+    {},
+    {"rank": 2},
+    {"projection": 5},
+    {"layers": 2},
+    {"layers": 3, "projection": 5, "rank": 2},
+    {"layers": 2, "head": False},
+]
 
 
-def test_formats_too_far_apart_are_brought_together():
-    x, h = Fixed(8, 4), Fixed(8, 7)
-    # Products of 5 and 18 fractional bits: 10 can be aligned.
-    assert alignable_formats((Fixed(2, 1), x), (Fixed(8, 11), h)) == [Fixed(2, 1), Fixed(8, 8)]
-    assert alignable_formats((Fixed(8, 13), x), (Fixed(4, -1), h)) == [Fixed(8, 12), Fixed(4, -1)]
-    assert alignable_formats((Fixed(8, 5), x), (Fixed(8, 12), h)) == [Fixed(8, 5), Fixed(8, 12)]
+@pytest.fixture(autouse=True)
+def _one_thread():
+    with one_thread():
+        yield
 
 
-@pytest.fixture
-def network():
-    with seeded(3):
-        return LstmClassifier(3, 8, 4)
-
-
-def as_quantised(student):
-    """A float network with the quantised weights of a student."""
-    layer, head = student.layer(), student.head()
-    network = LstmClassifier(layer.input_size, layer.hidden_size, head.matrix.rows)
-    with torch.no_grad():
-        for target, values in (
-            ("lstm.weight_ih_l0", layer.input.format.real(layer.input.values)),
-            ("lstm.weight_hh_l0", layer.recurrent.format.real(layer.recurrent.values)),
-            ("lstm.bias_ih_l0", layer.bias * 2.0**-layer.accumulator_frac),
-            ("lstm.bias_hh_l0", np.zeros(len(layer.bias))),
-            ("head.weight", head.matrix.format.real(head.matrix.values)),
-            ("head.bias", head.bias * 2.0**-head.logit_frac),
-        ):
-            network.get_parameter(target).copy_(torch.from_numpy(values))
-    return network
-
-
-def test_the_forward_is_the_integer_model(network):
-    student = QuantisedLstm(network, Fixed(8, 5), BITS)
+@pytest.fixture(scope="module")
+def sequences():
     with seeded(0):
-        x = 2 * torch.randn(7, 5, 3)
-    lengths = torch.tensor([7, 3, 1, 6, 7])
-    logits = student(x, lengths)
-    from_bundle = run_bundle(student, x, lengths)
-    assert torch.equal(logits.double(), from_bundle)
+        return [torch.randn(1 + k % 7, 3) for k in range(60)]
 
 
-def run_bundle(student, x, lengths):
-    head = student.head()
-    bundle = Bundle((student.layer(),), head, np.zeros(3), np.ones(3), tuple("abcd"))
-    sequences = [bundle.quantise_input(x[:n, k].numpy()) for k, n in enumerate(lengths.tolist())]
-    return torch.from_numpy(run_integer(bundle, sequences)[1] * 2.0**-head.logit_frac)
+@pytest.fixture(scope="module")
+def student_of(network_of, sequences):
+    def make(bits=8, activation_bits=8, learn_scales=True, **kind):
+        network = network_of(**kind)
+        spec = uniform_spec(network, bits=bits, activation_bits=activation_bits)
+        return QuantisedNetwork(network, spec, sequences, learn_scales=learn_scales)
+
+    return make
 
 
-@pytest.mark.parametrize("activation_bits", [8, 16])
-def test_the_gradient_is_that_of_the_float_network(network, activation_bits):
-    student = QuantisedLstm(network, Fixed(activation_bits, activation_bits - 3), BITS)
-    twin = as_quantised(student)
+def bundle_of(student):
+    head, inputs = student.masters.head, student.masters.input_size
+    labels = "abcd"[: 0 if head is None else head.rows]
+    return student.bundle(np.zeros(inputs), np.ones(inputs), labels)
+
+
+def check_integers(student, x):
+    """Hold outputs and logits of all steps against the reference, on every integer."""
+    bundle = bundle_of(student)
+    with torch.no_grad():
+        outputs = student(x)
+        logits = student.logits(outputs).numpy()
+    integers = [bundle.quantise_input(x[:, k].numpy()) for k in range(x.shape[1])]
+    format = bundle.layers[-1].output_format
+    for k, hidden in enumerate(run_integer(bundle, integers)[0]):
+        expected = reference.run(bundle, integers[k].tolist(), every_step=True)
+        assert (outputs[:, k].numpy() / format.lsb).tolist() == hidden.tolist() == expected.hidden
+        if bundle.head is not None:
+            reals = np.float32(expected.logits) * np.float32(2.0**-bundle.head.logit_frac)
+            assert logits[:, k].tolist() == reals.tolist()
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+@pytest.mark.parametrize(("bits", "activation_bits"), [(2, 8), (4, 8), (8, 8), (4, 16)])
+def test_the_forward_is_the_integer_model(student_of, kind, bits, activation_bits):
     with seeded(1):
-        x = torch.randn(6, 4, 3).clamp(-3, 3)
-    lengths = torch.tensor([6, 2, 5, 6])
-    classes = torch.tensor([0, 1, 2, 3])
-    for model in (student, twin):
-        functional.cross_entropy(model(x, lengths), classes).backward()
-    masters = student.masters
-    for found, expected in (
-        (masters["input"].grad, twin.gate_matrices[0].grad),
-        (masters["recurrent"].grad, twin.gate_matrices[1].grad),
-        (masters["bias"].grad, twin.lstm.get_parameter("bias_ih_l0").grad),
-        (masters["head"].grad, twin.head.weight.grad),
-        (masters["head_bias"].grad, twin.head.bias.grad),
-    ):
-        assert (found - expected).norm() < (0.05 if activation_bits == 8 else 0.002) * expected.norm()
+        x = 2 * torch.randn(6, 3, 3)
+    check_integers(student_of(bits, activation_bits, **kind), x)
 
 
-def test_the_gradient_reaches_a_layer_below(network):
-    student = QuantisedLstm(network, Fixed(16, 13), BITS)
-    with seeded(2):
-        x = (torch.randint(-4096, 4096, (5, 2, 3)) * 2.0**-13).requires_grad_()
-    lengths = torch.tensor([5, 4])
-    m = student.masters
-    last_steps(
-        _Lstm.apply(student.layer(), x, m["input"], m["recurrent"], m["bias"]), lengths
-    ).sum().backward()
-    twin = x.detach().clone().requires_grad_()
-    last_steps(as_quantised(student).lstm(twin)[0], lengths).sum().backward()
-    assert (x.grad - twin.grad).norm() < 0.002 * twin.grad.norm()
-
-
-def test_projection_keeps_zeros_and_ranges(network):
+def twin_of(student):
+    """A float network with the real weights of a student."""
+    twin, bundle = copy.deepcopy(student.masters), bundle_of(student)
     with torch.no_grad():
-        network.gate_matrices[1][:, 2] = 0
-    student = QuantisedLstm(network, Fixed(8, 5), BITS)
+        for name, stage in bundle.matrices.items():
+            twin.matrices()[name].copy_(torch.from_numpy(stage.matrix.real()))
+        for parameters, layer in zip(twin.layers, bundle.layers, strict=True):
+            parameters.bias.copy_(torch.from_numpy(layer.bias * 2.0**-layer.accumulator_frac))
+        if bundle.head is not None:
+            twin.head_bias.copy_(torch.from_numpy(bundle.head.bias * 2.0**-bundle.head.logit_frac))
+    return twin
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+@pytest.mark.parametrize(("activation_bits", "tolerance"), [(8, 0.1), (16, 0.003)])
+@pytest.mark.parametrize("every_step", [False, True])
+def test_the_gradient_is_that_of_the_float_network(student_of, kind, activation_bits, tolerance, every_step):
+    student = student_of(activation_bits=activation_bits, **kind)
+    twin = twin_of(student)
+    with seeded(1):
+        x = torch.randn(6, 5, 3)
+        last = torch.tensor([6, 2, 5, 6, 1]) - 1
+        directions = torch.randn(6, 5, 5 if "projection" in kind else 8)[..., :4]
+    for network in (student, twin):
+        logits = network.logits(network(x))[..., :4]
+        values = (logits * directions).mul(1 + 0.1 * logits)
+        (values if every_step else values[last, torch.arange(5)]).sum().backward()
+    found = dict(student.masters.named_parameters())
+    for name, expected in twin.named_parameters():
+        error = (found[name].grad - expected.grad).norm()
+        assert error < tolerance * expected.grad.norm(), name
+
+
+def test_zeros_stay_zero_and_the_original_is_left_alone(network_of, sequences):
+    network = network_of()
+    recurrent = network.matrices()["layer0.recurrent"]
     with torch.no_grad():
-        for master in student.masters.values():
+        recurrent[:, 2] = 0
+    before = recurrent.detach().clone()
+    student = QuantisedNetwork(network, uniform_spec(network), sequences)
+    with torch.no_grad():
+        for master in student.masters.parameters():
             master.add_(100.0)
-    student.project()
-    layer = student.layer()
-    assert not layer.recurrent.values[:, 2].any()
-    assert (np.delete(layer.recurrent.values, 2, axis=1) == 127).all()
-    assert (layer.input.values == 127).all()
+    values = bundle_of(student).layers[0].recurrent.values
+    assert not values[:, 2].any()
+    assert (np.delete(values, 2, axis=1) == 127).all()
+    assert torch.equal(recurrent, before)
 
 
-@pytest.mark.parametrize(("weights", "activations"), [(8, 8), (4, 8), (8, 16)])
-def test_a_dense_model_survives_quantisation(task, float_model, weights, activations):
-    settings = CompressSettings(
-        density=1.0, lanes=16, weight_bits=weights, activation_bits=activations, quantise_epochs=3
-    )
-    with seeded(0):
-        bundle = quantise(task, float_model, float_model.network, settings)
-    assert bundle.layers[0].input.format.bits == bundle.head.matrix.format.bits == weights
-    assert bundle.input_format.bits == activations
-    assert evaluate(bundle, task.test) >= float_model.accuracy(task.test) - 5
+def test_each_product_may_have_its_own_width(network_of, sequences):
+    network = network_of(rank=2)
+    bits = {"layer0.input": 2, "layer0.recurrent": 4, "head": 8}
+    spec = CompressionSpec({name: ProductSpec(bits=b) for name, b in bits.items()})
+    matrices = bundle_of(QuantisedNetwork(network, spec, sequences)).matrices
+    assert {name: stage.matrix.format.bits for name, stage in matrices.items()} == {
+        f"{name}.{factor}": b for name, b in bits.items() for factor in ("first", "second")
+    }
 
 
-def test_matrices_of_very_different_scales_are_quantised(network):
+def test_matrices_of_very_different_scales_are_quantised(network_of, sequences):
+    network = network_of()
     with torch.no_grad():
-        network.gate_matrices[0].mul_(100)
-        network.gate_matrices[1].mul_(1e-4)
-    layer = QuantisedLstm(network, Fixed(8, 5), BITS).layer()
+        network.matrices()["layer0.input"].mul_(100)
+        network.matrices()["layer0.recurrent"].mul_(1e-4)
+    layer = bundle_of(QuantisedNetwork(network, uniform_spec(network), sequences)).layers[0]
     assert (layer.input_shift, layer.recurrent_shift) == (10, 0)
 
 
-def test_each_matrix_may_have_its_own_width(network):
-    student = QuantisedLstm(network, Fixed(8, 5), {"input": 2, "recurrent": 4, "head": 8})
-    layer = student.layer()
-    assert (layer.input.format.bits, layer.recurrent.format.bits) == (2, 4)
-    assert student.head().matrix.format.bits == 8
+def test_sums_too_large_for_an_accumulator_get_a_coarser_scale(network_of):
+    network = network_of(inputs=600)
+    with torch.no_grad():
+        network.matrices()["layer0.input"].fill_(1.0)
+    with seeded(0):
+        x = torch.randn(4, 2, 600)
+    student = QuantisedNetwork(network, uniform_spec(network, activation_bits=16), list(x))
+    # Alone, W_hh would have its 8 fractional bits beside the 15 of h.
+    assert bundle_of(student).layers[0].accumulator_frac < 8 + 15
+    check_integers(student, x)
+
+
+def test_long_rows_get_a_coarser_scale(network_of, sequences):
+    network = network_of(hidden=520, projection=3)
+    with torch.no_grad():
+        network.layers[0].projection.factors[0].fill_(0.031)
+    student = QuantisedNetwork(network, uniform_spec(network, activation_bits=16), sequences[:5])
+    # The best format has 12 fractional bits; 520 * 127 * 2**15 is beyond 2**31.
+    assert bundle_of(student).layers[0].projection.matrix.format.frac == 10
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+@pytest.mark.parametrize("bits", [2, 8])
+def test_whatever_scales_are_learned_the_hardware_can_take_them(student_of, kind, bits):
+    student = student_of(bits, **kind)
+    with seeded(2):
+        x = torch.randn(3, 2, 3)
+        for _ in range(5):
+            student.log_thresholds.data.uniform_(-1.5, 1.5)
+            check_integers(student, x)
+
+
+def test_a_scale_grows_where_weights_outgrow_it(student_of):
+    student = student_of(4)
+    with torch.no_grad():
+        student.masters.head.factors[0].mul_(8)
+    start, x = student.formats["head"].frac, torch.ones(4, 1, 3)
+    wanted = student.masters.logits(student.masters(x)).detach()
+    for _ in range(40):
+        (student.logits(student(x)) - wanted).square().sum().backward()
+        with torch.no_grad():
+            student.log_thresholds -= 0.01 * student.log_thresholds.grad.sign()
+        student.log_thresholds.grad = None
+    assert student.formats["head"].frac < start
+
+
+def test_scales_that_are_not_learned_stay(student_of):
+    student = student_of(4, learn_scales=False)
+    before = student.formats
+    student.logits(student(torch.ones(2, 1, 3))).sum().backward()
+    assert student.log_thresholds.grad is None
+    with torch.no_grad():
+        for master in student.masters.parameters():
+            master.mul_(3)
+    assert student.formats == before
+
+
+def learn(student, steps=10):
+    optimiser = torch.optim.AdamW([p for p in student.parameters() if p.requires_grad], lr=0.05)
+    with seeded(4):
+        x = torch.randn(5, 4, 3)
+    for _ in range(steps):
+        optimiser.zero_grad()
+        (student.logits(student(x)) - 1).square().sum().backward()
+        optimiser.step()
+
+
+def test_frozen_integers_stay_while_the_others_learn(student_of):
+    student = student_of(4)
+    learn(student, 2)
+    before, formats = bundle_of(student).matrices["layer0.recurrent"].matrix.values, student.formats
+    largest = torch.from_numpy(np.abs(before) >= 3)
+    student.freeze("layer0.recurrent", largest)
+    assert np.array_equal(bundle_of(student).matrices["layer0.recurrent"].matrix.values, before)
+    learn(student)
+    after = bundle_of(student).matrices["layer0.recurrent"].matrix.values
+    assert np.array_equal(after[largest], before[largest])
+    assert (after != before)[~largest].any()
+    assert student.formats == formats
+    student.freeze("layer0.recurrent", torch.ones_like(largest))
+    learn(student)
+    assert np.array_equal(bundle_of(student).matrices["layer0.recurrent"].matrix.values, after)
+
+
+def test_calibration_alone_is_near_the_float_network(float_model, task):
+    x = float_model.standardise(task.train.sequences)
+    network = float_model.network
+    student = calibrate(network, x, uniform_spec(network, activation_bits=16))
+    assert not student.log_thresholds.requires_grad
+    bundle = student.bundle(float_model.mean, float_model.deviation, float_model.labels)
+    outputs, _ = run_integer(bundle, [bundle.quantise_input(s) for s in task.test.sequences])
+    for found, expected in zip(outputs, float_model.outputs(task.test.sequences), strict=True):
+        assert np.abs(found * bundle.layers[0].output_format.lsb - expected).max() < 0.05
+    assert evaluate(bundle, task.test) >= float_model.score(task.test) - 3
+
+
+@pytest.mark.parametrize(
+    ("bits", "activation_bits", "rank", "learn_scales"),
+    [(8, 8, None, True), (4, 8, 6, True), (2, 8, None, True), (4, 16, None, False)],
+)
+def test_training_keeps_the_task_solved(task, float_model, bits, activation_bits, rank, learn_scales):
+    network = copy.deepcopy(float_model.network)
+    if rank is not None:
+        network.layers[0].recurrent = network.layers[0].recurrent.factorised(rank)
+    spec = uniform_spec(network, bits=bits, activation_bits=activation_bits)
+    settings = CompressSettings(quantise_epochs=4, quantise_rate=4e-3, learn_scales=learn_scales)
+    with seeded(0):
+        bundle = quantise(task, float_model, network, spec, settings)
+    assert {stage.matrix.format.bits for stage in bundle.matrices.values()} == {bits}
+    assert bundle.input_format.bits == activation_bits
+    assert evaluate(bundle, task.test) >= float_model.score(task.test) - 6
+
+
+def test_a_label_for_every_step_is_learned(task, float_model):
+    def every(split):
+        labels = [np.full(len(s), label) for s, label in zip(split.sequences, split.labels, strict=True)]
+        return Split(split.sequences, labels)
+
+    steps = dataclasses.replace(
+        task,
+        train=every(task.train),
+        validation=every(task.validation),
+        test=every(task.test),
+        metric="bits",
+    )
+    dense = train_float(steps, dataclasses.replace(float_model.settings, epochs=4))
+    network = dense.network
+    with seeded(0):
+        student = QuantisedNetwork(
+            network, uniform_spec(network, bits=2), dense.standardise(steps.train.sequences)
+        )
+        first = evaluate(student.bundle(dense.mean, dense.deviation, dense.labels), steps.validation, "bits")
+        said = []
+        history = train_quantised(
+            steps,
+            dense,
+            student,
+            CompressSettings(quantise_epochs=3, quantise_rate=4e-3),
+            "descend",
+            lambda *arguments: said.append(arguments[:3]),
+        )
+    assert history[-1] < first
+    assert not student.log_thresholds.requires_grad
+    assert said == [("descend", k, 3) for k in (1, 2, 3)]

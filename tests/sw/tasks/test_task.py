@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 
 from gatewright.errors import DataError
-from gatewright.sw.tasks import scaling, stratify
+from gatewright.sw.tasks import moments, stratify
 
 
 def test_a_constant_feature_keeps_its_scale():
     steps = np.array([[1, 0.1], [3, 0.1], [5, 0.1]], dtype=np.float32)
-    mean, deviation = scaling(steps)
+    mean, deviation = moments(steps)
     assert mean.tolist() == [3, pytest.approx(0.1)]
     assert deviation.tolist() == [pytest.approx(np.sqrt(8 / 3)), 1.0]
 

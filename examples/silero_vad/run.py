@@ -1,0 +1,182 @@
+"""Silero VAD from its ONNX file to the accelerator's RTL; see README.md."""
+
+import argparse
+import dataclasses
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from speech import read_speech, take_frames
+from vad import THRESHOLD, Vad
+
+from gatewright.console import TerminalProgress, console, show_rows
+from gatewright.cosim.verify import Measurement, measure
+from gatewright.errors import GatewrightError
+from gatewright.hw.compiler import Mode, compile_bundle, smallest_config
+from gatewright.progress import Progress, within
+from gatewright.results import Row, write_rows
+from gatewright.sw.bundle import Bundle
+from gatewright.sw.compress import CompressSettings, uniform_spec
+from gatewright.sw.compress.posttraining import adapt
+from gatewright.sw.importers import import_model
+from gatewright.sw.integer import run_integer
+from gatewright.sw.mode import sparsity
+
+LANES = 32
+
+SAMPLE_SECONDS = 480.0
+"""Speech that formats are calibrated on and the small form is trained on; none of it is tested on."""
+
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Form:
+    """A form that the LSTM is brought to: bits and density of its weights, how they are stored and trained."""
+
+    name: str
+    bits: int
+    density: float
+    mode: Mode
+    settings: CompressSettings
+
+
+FORMS = (
+    Form("8 bits", 8, 1.0, "dense", CompressSettings(quantise_epochs=0, seed=SEED)),
+    Form(
+        "4 bits, 25 %",
+        4,
+        0.25,
+        "sparse",
+        CompressSettings(prune_epochs=24, quantise_epochs=8, prune_rate=2e-3, quantise_rate=2e-3, seed=SEED),
+    ),
+)
+"""The first is calibrated and not trained; figures of size are held against it."""
+
+BATCH = 8
+"""Recordings per update: there are few of them."""
+
+
+def run(model_path: Path, speech: Path, seconds: float, progress: Progress) -> tuple[list[Row], list[Bundle]]:
+    """Import, compress, simulate and compare; give the figures and the integer models.
+
+    Parameters
+    ----------
+    model_path : path
+        ``silero_vad_16k_sequence.onnx``.
+    speech : path
+        Folder with recordings.
+    seconds : float
+        Speech to test on: decisions, and every integer of the RTL.
+    progress : Progress
+
+    Raises
+    ------
+    GatewrightError
+        What is given does not suit, or a tool fails.
+    """
+    vad = Vad(model_path)
+    imported = import_model(model_path)
+    settings = dataclasses.replace(imported.model.settings, batch=BATCH)
+    model = dataclasses.replace(imported.model, settings=settings)
+
+    recordings = read_speech(speech, SEED)
+    test = take_frames(recordings, seconds)
+    samples = [vad.features(each) for each in take_frames(recordings, SAMPLE_SECONDS)]
+    inputs = [vad.features(each) for each in test]
+    expected = [vad.whole(each) >= THRESHOLD for each in test]
+    at = {"recordings": len(test), "frames": sum(map(len, test))}
+    rows = [
+        Row("import_difference", "absolute", imported.difference),
+        Row("input_zeros", "percent", 100 * sparsity(*inputs), at),
+        Row("speech", "percent", 100 * float(np.concatenate(expected).mean()), at),
+        _agreement(vad, model.outputs(inputs), expected, {"form": "float32", **at}),
+    ]
+    bundles = []
+    for form in FORMS:
+        spec = uniform_spec(model.network, form.density, form.bits, LANES)
+        told = within(progress, form.name)
+        adapted = adapt(model, samples, spec, form.settings, told, decide=vad.decisions)
+        bundles.append(adapted.bundle)
+        for row in adapted.rows:
+            rows.append(dataclasses.replace(row, parameters={"form": form.name, **row.parameters}))
+    return rows + _on_hardware(vad, bundles, inputs, expected, at, progress), bundles
+
+
+def _on_hardware(
+    vad: Vad,
+    bundles: list[Bundle],
+    inputs: list[np.ndarray],
+    expected: list[np.ndarray],
+    at: dict,
+    progress: Progress,
+) -> list[Row]:
+    """Run every form on one accelerator, dense and with zeros skipped, and decide by what the RTL gives."""
+    models = [(bundle, form.mode) for bundle, form in zip(bundles, FORMS, strict=True)]
+    config = smallest_config(models, lanes=LANES)
+    compiled = [compile_bundle(bundle, config, mode=mode, hidden_results="all") for bundle, mode in models]
+    quantised = [[bundle.quantise_input(x) for x in inputs] for bundle in bundles]
+    wanted = [
+        Measurement(each, x, skip)
+        for each, x in zip(compiled, quantised, strict=True)
+        for skip in (False, True)
+    ]
+    found = iter(measure(config, wanted, progress=progress))
+    rows, volumes = [], []
+    for form, bundle, each, x in zip(FORMS, bundles, compiled, quantised, strict=True):
+        here = {"form": form.name, "lanes": LANES, **at}
+        volumes.append(sum(each.image.stored_bits(config).values()))
+        rows.append(Row("stored_bits", "bits", volumes[-1], {"form": form.name}))
+        hidden, _ = run_integer(bundle, x, progress)
+        for skip in (False, True):
+            measured = next(found)
+            skipping = {**here, "zeros skipped": skip}
+            outputs = [result.reshape(len(y), -1) for result, y in zip(measured.results, hidden, strict=True)]
+            differing = sum(int(np.count_nonzero(y != z)) for y, z in zip(outputs, hidden, strict=True))
+            rows += [
+                Row("cycles_per_step", "cycles", measured.cycles_per_step, skipping),
+                Row("integers_compared", "integers", measured.integers_compared, skipping),
+                Row("mismatches", "integers", measured.mismatches + differing, skipping),
+            ]
+        reals = [bundle.layers[-1].output_format.real(y) for y in outputs]
+        rows.append(_agreement(vad, reals, expected, here))
+    ratio = volumes[0] / volumes[-1]
+    return [
+        *rows,
+        Row("fewer_stored_bits", "ratio", ratio, {"form": FORMS[-1].name, "against": FORMS[0].name}),
+    ]
+
+
+def _agreement(vad: Vad, outputs: list[np.ndarray], expected: list[np.ndarray], at: dict) -> Row:
+    equal = [vad.decisions(y) == wanted for y, wanted in zip(outputs, expected, strict=True)]
+    return Row("equal_decisions", "percent", 100 * float(np.concatenate(equal).mean()), at)
+
+
+def main() -> int:
+    """Run the example from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, required=True, help="silero_vad_16k_sequence.onnx")
+    parser.add_argument(
+        "--speech", type=Path, required=True, help="folder with .wav files, also in its folders"
+    )
+    parser.add_argument("--seconds", type=float, default=60.0, help="speech to test on (60)")
+    parser.add_argument("--out", type=Path, help="folder for rows.json and the integer models")
+    given = parser.parse_args()
+    try:
+        with TerminalProgress() as progress:
+            rows, bundles = run(given.model, given.speech, given.seconds, progress)
+    except GatewrightError as error:
+        console.print(f"{type(error).__name__}: {error}", markup=False, highlight=False)
+        return 2
+    show_rows(rows)
+    if given.out:
+        given.out.mkdir(parents=True, exist_ok=True)
+        write_rows(given.out / "rows.json", rows)
+        for form, bundle in zip(FORMS, bundles, strict=True):
+            bundle.save(given.out / f"{form.bits}-bits.npz")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

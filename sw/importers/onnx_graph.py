@@ -1,0 +1,175 @@
+"""ONNX files and graphs: reading, constants, and what lies between two tensors."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, helper, numpy_helper
+from onnx.external_data_helper import load_external_data_for_model
+from onnx.inliner import inline_local_functions
+from onnx.reference import ReferenceEvaluator
+
+from gatewright.errors import ModelImportError
+
+OLDEST_OPSET, NEWEST_OPSET = 7, onnx.defs.onnx_opset_version()
+
+MOVES = frozenset(
+    {"Cast", "Concat", "Constant", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze", "Transpose"}
+    | {"Unsqueeze"}
+)
+"""Operators that only move or copy values."""
+
+
+def describe(node: NodeProto) -> str:
+    """Name a node as errors do: operator and name, or its output where it has no name."""
+    return f"{node.op_type} node {node_name(node)!r}"
+
+
+def node_name(node: NodeProto) -> str:
+    """Give a node's name, or its first output's where it has none."""
+    return node.name or next(filter(None, node.output), "")
+
+
+def standard(node: NodeProto) -> bool:
+    """Whether an operator is one of ONNX itself, not of a vendor's."""
+    return node.domain in ("", "ai.onnx")
+
+
+def attributes(node: NodeProto) -> dict:
+    """Give a node's attributes by name."""
+    return {a.name: helper.get_attribute_value(a) for a in node.attribute}
+
+
+def read_graph(path: Path) -> "Graph":
+    """Read an ONNX file with its external data.
+
+    Raises
+    ------
+    ModelImportError
+        The file is missing, truncated, foreign or malformed, or of an opset that is not supported.
+    """
+    try:
+        model = onnx.load_model(path, format="protobuf", load_external_data=False)
+        opsets = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
+        if len(opsets) != 1:
+            raise ModelImportError(
+                f"{path}: not an ONNX model (it declares {len(opsets)} versions of the operators)"
+            )
+        if not OLDEST_OPSET <= opsets[0] <= NEWEST_OPSET:
+            raise ModelImportError(
+                f"{path}: opset {opsets[0]}; {OLDEST_OPSET} to {NEWEST_OPSET} are supported: convert it with "
+                "onnx.version_converter"
+            )
+        load_external_data_for_model(model, str(path.parent))
+        onnx.checker.check_model(model)
+        return Graph(inline_local_functions(model) if model.functions else model)
+    except FileNotFoundError as cause:
+        raise ModelImportError(f"{path}: no such file") from cause
+    except ModelImportError:
+        raise
+    except Exception as cause:
+        # A damaged file makes protobuf and the checker raise what no list could name in full.
+        reason = " ".join(str(cause).split())[:200]
+        raise ModelImportError(
+            f"{path}: not a whole, valid ONNX file ({type(cause).__name__}: {reason})"
+        ) from cause
+
+
+class Graph:
+    """A model's main graph, by tensor names."""
+
+    def __init__(self, model: ModelProto):
+        self._model = model
+        self.nodes: Sequence[NodeProto] = model.graph.node
+        self._initializers = {tensor.name: tensor for tensor in model.graph.initializer}
+
+    def everywhere(self) -> Iterator[tuple[NodeProto, str]]:
+        """Give all nodes, and where those of inner graphs lie: empty for the main graph."""
+        yield from _walk(self._model.graph, "")
+
+    def before(self, name: str, stops: Collection[str] = ()) -> list[NodeProto]:
+        """Give the nodes that a tensor is computed by, in order, looking no further back than `stops`."""
+        wanted, found = {name}, []
+        for node in reversed(self.nodes):
+            outputs = set(node.output) - set(stops)
+            if outputs & wanted:
+                wanted.update(filter(None, node.input))
+                found.append(node)
+        return found[::-1]
+
+    def constant(self, name: str) -> np.ndarray | None:
+        """Give a tensor that does not depend on the inputs; None if it may."""
+        nodes = self.before(name)
+        if not all(standard(node) and node.op_type in MOVES for node in nodes):
+            return None
+        if not self._leaves(nodes, name) <= self._initializers.keys():
+            return None
+        try:
+            return self.evaluate(nodes, {}, name)
+        except Exception as cause:
+            # The reference raises whatever its operators meet in damaged tensors.
+            raise ModelImportError(
+                f"tensor {name!r} cannot be read ({' '.join(str(cause).split())})"
+            ) from cause
+
+    def is_zero(self, name: str) -> bool:
+        """Whether a tensor is made of zeros, of whatever shape."""
+        values = self.constant(name)
+        if values is not None:
+            return not values.any()
+        zeros: set[str] = set()
+        nodes = self.before(name)
+        for leaf in self._leaves(nodes, name) & self._initializers.keys():
+            if not numpy_helper.to_array(self._initializers[leaf]).any():
+                zeros.add(leaf)
+        for node in nodes:
+            data = node.input if node.op_type == "Concat" else node.input[:1]
+            if node.op_type in ("Constant", "ConstantOfShape"):
+                value = attributes(node).get("value")
+                # Without a value, ConstantOfShape gives zeros.
+                zero = node.op_type != "Constant" if value is None else not numpy_helper.to_array(value).any()
+            else:
+                zero = node.op_type in MOVES | {"Expand"} and zeros.issuperset(data)
+            if zero:
+                zeros.update(node.output)
+        return name in zeros
+
+    def evaluate(self, nodes: Sequence[NodeProto], feeds: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+        """Run standard nodes with ONNX's own reference and give one tensor."""
+        if not nodes:
+            return numpy_helper.to_array(self._initializers[name])
+        model = self.part(nodes, list(feeds), name)
+        (value,) = ReferenceEvaluator(model).run(None, dict(feeds))
+        return np.asarray(value)
+
+    def part(
+        self, nodes: Sequence[NodeProto], inputs: Sequence[str], output: str, **constants: np.ndarray
+    ) -> ModelProto:
+        """Make a model of some nodes, with the initialisers that they use and further constants."""
+        used = self._leaves(nodes, output) - set(inputs)
+        graph = helper.make_graph(
+            nodes,
+            "part",
+            [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in inputs],
+            [helper.make_tensor_value_info(output, onnx.TensorProto.FLOAT, None)],
+            [self._initializers[name] for name in sorted(used & self._initializers.keys())]
+            + [numpy_helper.from_array(value, name) for name, value in constants.items()],
+        )
+        return helper.make_model(
+            graph, opset_imports=self._model.opset_import, ir_version=self._model.ir_version
+        )
+
+    @staticmethod
+    def _leaves(nodes: Sequence[NodeProto], name: str) -> set[str]:
+        made = {output for node in nodes for output in node.output}
+        return ({name} | {n for node in nodes for n in node.input if n}) - made
+
+
+def _walk(graph: GraphProto, path: str) -> Iterator[tuple[NodeProto, str]]:
+    for node in graph.node:
+        yield node, path
+        for attribute in node.attribute:
+            inner = [attribute.g] if attribute.type == AttributeProto.GRAPH else attribute.graphs
+            for each in inner:
+                yield from _walk(each, f"{path} {attribute.name} of {describe(node)}".strip())

@@ -1,0 +1,119 @@
+"""The linear layer that follows on an ONNX graph's ``LSTM`` nodes."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from onnx import NodeProto
+from torch import Tensor
+
+from gatewright.errors import ModelImportError
+from gatewright.sw.importers.onnx_graph import Graph, attributes, describe, node_name, standard
+from gatewright.sw.importers.onnx_layer import OnnxLayer
+from gatewright.sw.importers.onnx_links import SIZES, follow, hidden_size, numbered, shown
+from gatewright.sw.importers.weights import exact_float32
+
+
+class OnnxHead(NamedTuple):
+    """A linear layer.
+
+    Parameters
+    ----------
+    weight : float32 tensor [classes, outputs]
+    bias : float32 tensor [classes]
+    nodes : list of NodeProto
+        What computes it.
+    source, target : str
+        The tensors that it takes and gives.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    nodes: list[NodeProto]
+    source: str
+    target: str
+
+
+def find_head(graph: Graph, layers: Sequence[OnnxLayer], name: str) -> OnnxHead:
+    """Give the linear layer of a node's name, which follows on the last of some layers.
+
+    Raises
+    ------
+    ModelImportError
+        There is no such node, it is no linear layer, or it takes something else than the layer's outputs.
+    """
+    linear = [node for node in graph.nodes if standard(node) and node.op_type in ("Gemm", "MatMul")]
+    nodes = [node for node in linear if node_name(node) == name]
+    if len(nodes) != 1:
+        names = ", ".join(repr(node_name(node)) for node in linear) or "none"
+        raise ModelImportError(
+            f"{len(nodes)} Gemm or MatMul nodes are named {name!r}, the head must be one; there are {names}"
+        )
+    (node,) = nodes
+    output = node.output[0]
+    what, values = describe(node), attributes(node)
+    weight = graph.constant(node.input[1])
+    if weight is None or weight.ndim != 2 or weight.dtype != np.float32:
+        raise ModelImportError(f"{what}: input B = {node.input[1]!r} must be a constant float32 matrix")
+    if values.get("alpha", 1.0) != 1 or values.get("beta", 1.0) != 1 or values.get("transA", 0):
+        raise ModelImportError(f"{what}: attributes alpha, beta and transA must be 1, 1 and 0, not {values}")
+    weight = weight if values.get("transB", 0) else weight.T
+    bias = np.zeros(1, dtype=np.float32)
+    if node.op_type == "Gemm" and len(node.input) > 2 and node.input[2]:
+        bias = _head_bias(graph, node, node.input[2], len(weight))
+    elif node.op_type == "MatMul":
+        users = [user for user in graph.nodes if node.output[0] in user.input]
+        if len(users) == 1 and users[0].op_type == "Add" and standard(users[0]):
+            others = [other for other in users[0].input if graph.constant(other) is not None]
+            if others:
+                output = users[0].output[0]
+                bias = _head_bias(graph, users[0], others[0], len(weight))
+    _check_rows(graph, layers, node)
+    return OnnxHead(
+        exact_float32(torch.from_numpy(weight.copy()), what),
+        exact_float32(torch.from_numpy(np.broadcast_to(bias.reshape(-1), len(weight)).copy()), what),
+        graph.before(output, [node.input[0]]),
+        node.input[0],
+        output,
+    )
+
+
+def _head_bias(graph: Graph, node: NodeProto, name: str, classes: int) -> np.ndarray:
+    bias = graph.constant(name)
+    if (
+        bias is None
+        or bias.dtype != np.float32
+        or bias.size not in (1, classes)
+        or bias.shape[-1:] not in ((), (bias.size,))
+    ):
+        raise ModelImportError(
+            f"{describe(node)}: bias {name!r} must be a constant of {classes} float32 numbers"
+        )
+    return bias
+
+
+def _check_rows(graph: Graph, layers: Sequence[OnnxLayer], node: NodeProto) -> None:
+    """Hold that every vector that a head takes is one of the last layer's outputs."""
+    *lower, top = layers
+    what = f"{describe(node)}: does not follow directly on {describe(top.node)}"
+    if top.directions > 1:
+        raise ModelImportError(f"{what}: it takes both directions, which are two models")
+    outputs = [name for layer in layers for name in (layer.output(0), layer.output(1)) if name]
+    between = graph.before(node.input[0], outputs)
+    for steps, batch in SIZES:
+        marks = numbered(steps, batch, hidden_size(graph, top))
+        # Other layers' outputs show as zeros: exporters put the last states of all layers into one tensor.
+        feeds = shown(top, marks)
+        for layer in lower:
+            feeds |= shown(layer, np.zeros((steps, batch, hidden_size(graph, layer)), dtype=np.float32))
+        moved = follow(graph, between, feeds, node.input[0])
+        if isinstance(moved, str):
+            raise ModelImportError(f"{what}: {moved}")
+        rows = {row.tobytes() for row in marks.reshape(-1, marks.shape[-1])}
+        if moved.shape[-1:] != marks.shape[-1:] or not rows.issuperset(
+            row.tobytes() for row in moved.reshape(-1, marks.shape[-1])
+        ):
+            raise ModelImportError(
+                f"{what}: {', '.join(map(describe, between))} mixes its outputs with others"
+            )

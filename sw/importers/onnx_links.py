@@ -1,0 +1,109 @@
+"""What lies between ``LSTM`` nodes: followed with numbers in place of their outputs."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from onnx import NodeProto
+
+from gatewright.errors import ModelImportError
+from gatewright.sw.importers.onnx_graph import MOVES, Graph, describe, standard
+from gatewright.sw.importers.onnx_layer import OnnxLayer, select
+
+# Cast may round, which small numbers would not show.
+_BETWEEN = (MOVES - {"Cast"}) | {"Dropout", "Shape"}
+# Two sizes [steps, batch] on which what lies between two nodes is tried; a fixed shape fits at most one.
+SIZES = ((3, 2), (5, 4))
+
+
+class Link(NamedTuple):
+    """Where a node's input comes from.
+
+    Parameters
+    ----------
+    below : NodeProto or None
+        The ``LSTM`` node before it.
+    between : list of NodeProto
+        What lies between the two.
+    obstacle : str
+        Why the two are not layers of one model; empty if they are.
+    """
+
+    below: NodeProto | None
+    between: list[NodeProto]
+    obstacle: str
+
+
+def find_link(graph: Graph, node: NodeProto) -> Link:
+    """Look for the ``LSTM`` node whose output Y, moved only, is a node's input."""
+    outputs = {
+        other.output[0]: other
+        for other in graph.nodes
+        if other.op_type == "LSTM" and standard(other) and any(other.output[:1])
+    }
+    between = graph.before(node.input[0], outputs)
+    read = {node.input[0], *(name for each in between for name in each.input)}
+    below = [other for name, other in outputs.items() if name in read]
+    if not below:
+        return Link(None, [], "")
+    if len(below) > 1:
+        return Link(below[0], between, "the outputs of several LSTMs meet")
+    return Link(below[0], between, _obstacle(graph, node, below[0], between))
+
+
+def _obstacle(graph: Graph, upper: NodeProto, lower: NodeProto, between: list[NodeProto]) -> str:
+    try:
+        layer, below = select(upper, None), select(lower, None)
+    except ModelImportError as cause:
+        return str(cause)
+    if any(node.op_type == "Slice" for node in between):
+        return "a Slice lies behind it, which may leave steps out"
+    if below.reverse != layer.reverse or below.input("sequence_lens") != layer.input("sequence_lens"):
+        return "its direction or its sequence_lens are others"
+    for steps, batch in SIZES:
+        marks = numbered(steps, batch, hidden_size(graph, below))
+        moved = follow(graph, between, shown(below, marks), layer.input("X"))
+        if isinstance(moved, str):
+            return moved
+        if not np.array_equal(moved, marks.swapaxes(0, 1) if layer.batch_first else marks):
+            return f"{', '.join(map(describe, between)) or 'the layout'} rearranges its outputs"
+    return ""
+
+
+def numbered(steps: int, batch: int, size: int) -> np.ndarray:
+    """Give outputs [steps, batch, size] that are all different, with both signs."""
+    count = np.arange(1, steps * batch * size + 1, dtype=np.float32)
+    return np.where(count % 2, count, -count).reshape(steps, batch, size)
+
+
+def shown(layer: OnnxLayer, marks: np.ndarray) -> dict[str, np.ndarray]:
+    """Give Y and Y_h of a layer whose outputs [steps, batch, size] are given."""
+    y = marks[:, :, None].swapaxes(0, 1) if layer.batch_first else marks[:, None]
+    last = marks[0 if layer.reverse else -1]
+    outputs = {layer.output(0): y, layer.output(1): last[:, None] if layer.batch_first else last[None]}
+    return {name: value for name, value in outputs.items() if name}
+
+
+def follow(
+    graph: Graph, between: Sequence[NodeProto], feeds: dict[str, np.ndarray], name: str
+) -> np.ndarray | str:
+    """Give what becomes of layers' outputs on their way to a tensor; or what is in the way."""
+    for node in between:
+        if not standard(node) or node.op_type not in _BETWEEN:
+            return f"{describe(node)} lies behind it"
+    if name in feeds:
+        return feeds[name]
+    read = {i for node in between for i in node.input}
+    try:
+        return graph.evaluate(between, {n: value for n, value in feeds.items() if n in read}, name)
+    except Exception as cause:
+        # The reference raises whatever its operators meet: other inputs of the graph, or fixed shapes.
+        return (
+            f"{', '.join(map(describe, between))} cannot be followed ({' '.join(str(cause).split())[:100]})"
+        )
+
+
+def hidden_size(graph: Graph, layer: OnnxLayer) -> int:
+    """Give the hidden size by the shape of R; 1 if R is no constant, which is refused elsewhere."""
+    recurrent = graph.constant(layer.input("R"))
+    return 1 if recurrent is None else recurrent.shape[-1]

@@ -1,0 +1,129 @@
+"""Import of ONNX graphs: which ``LSTM`` nodes are layers of one model, and what head follows them."""
+
+from pathlib import Path
+
+from onnx import NodeProto
+
+from gatewright.errors import ModelImportError
+from gatewright.sw.importers.check import Imported, compared
+from gatewright.sw.importers.onnx_graph import Graph, describe, node_name, read_graph, standard
+from gatewright.sw.importers.onnx_head import find_head
+from gatewright.sw.importers.onnx_layer import parameters, select, state_given
+from gatewright.sw.importers.onnx_links import find_link
+from gatewright.sw.importers.onnx_source import OnnxSource
+from gatewright.sw.importers.weights import raw_model
+from gatewright.sw.network import LstmNetwork, ProductParameters
+
+
+def import_onnx(path: Path, lstm: str | None, head: str | None) -> Imported:
+    """Import an ONNX file; see `import_model`."""
+    graph = read_graph(path)
+    try:
+        return _import(graph, lstm, head)
+    except ModelImportError as cause:
+        raise ModelImportError(f"{path}: {cause}") from cause
+
+
+def _import(graph: Graph, lstm: str | None, head: str | None) -> Imported:
+    top, direction = _choose(graph, lstm)
+    layers = [select(top, direction)]
+    between: list[list[NodeProto]] = []
+    notes = [f"{describe(top)}, inputs from {layers[0].input('X')!r}"]
+    while (link := find_link(graph, layers[0].node)).below is not None:
+        if link.obstacle:
+            notes.append(f"{describe(link.below)} stays outside the model: {link.obstacle}")
+            break
+        layers.insert(0, select(link.below, None))
+        between.insert(0, link.between)
+    given = [(state_given(graph, k, "initial_h"), state_given(graph, k, "initial_c")) for k in layers]
+    linear = None if head is None else find_head(graph, layers, head)
+    parts = [parameters(graph, layer) for layer in layers]
+    if linear is None:
+        network = LstmNetwork(parts)
+    else:
+        if linear.weight.shape[1] != parts[-1].output_size:
+            raise ModelImportError(
+                f"head {head!r} takes {linear.weight.shape[1]} inputs, but the LSTM gives {parts[-1].output_size}"
+            )
+        network = LstmNetwork(parts, ProductParameters(linear.weight), linear.bias)
+    for layer, states in zip(layers, given, strict=True):
+        names = [
+            layer.input(n) for n, outside in zip(("initial_h", "initial_c"), states, strict=True) if outside
+        ]
+        if names:
+            notes.append(
+                f"{describe(layer.node)}: the host gives the state before the first step: {', '.join(names)}"
+            )
+    if layers[0].input("sequence_lens"):
+        notes.append(
+            "sequence_lens: the host ends each sequence after its own steps; the outputs behind are zero"
+        )
+    if layers[0].reverse:
+        notes.append("reverse: the host gives each sequence last step first and turns the outputs around")
+    source = OnnxSource(graph, layers, between, given, linear)
+    return compared(raw_model(network), source, layers[0].reverse, notes)
+
+
+def _choose(graph: Graph, lstm: str | None) -> tuple[NodeProto, str | None]:
+    """Give the node of the last layer, and the direction that was asked for.
+
+    Raises
+    ------
+    ModelImportError
+        None can be imported, or several can; the text lists them and why the others cannot.
+    """
+    recurrent: dict[str, tuple[NodeProto, str]] = {}
+    for node, place in graph.everywhere():
+        if "LSTM" in node.op_type or node.op_type in ("GRU", "RNN"):
+            if node_name(node) in recurrent:
+                raise ModelImportError(f"two recurrent nodes are named {node_name(node)!r}; rename one")
+            recurrent[node_name(node)] = node, _refusal(node, place)
+    inner = sorted({node.op_type for node, _ in graph.everywhere() if node.op_type in ("If", "Loop", "Scan")})
+    if not recurrent:
+        perhaps = f" (its {', '.join(inner)} nodes may hold one spelt out step by step)" if inner else ""
+        raise ModelImportError(
+            f"no LSTM node in the graph{perhaps}; export the model with nn.LSTM or keras.layers.LSTM"
+        )
+    if lstm is not None:
+        name, colon, direction = (lstm, "", "") if lstm in recurrent else lstm.rpartition(":")
+        if name not in recurrent:
+            raise ModelImportError(
+                f"no LSTM node named {lstm!r}; there are {', '.join(map(repr, recurrent))}"
+            )
+        node, refusal = recurrent[name]
+        if refusal:
+            raise ModelImportError(refusal)
+        return node, direction if colon else None
+    reasons = [refusal for _, refusal in recurrent.values() if refusal]
+    if len(reasons) == len(recurrent):
+        raise ModelImportError("; ".join(reasons))
+    last = {name: node for name, (node, _) in recurrent.items()}
+    if len(recurrent) > 1:
+        for node, refusal in recurrent.values():
+            if refusal:
+                continue
+            below, _, obstacle = find_link(graph, node)
+            if below is None:
+                continue
+            if not obstacle:
+                last.pop(node_name(below), None)
+            else:
+                reasons.append(f"{describe(node)} is not stacked on {describe(below)}: {obstacle}")
+    if len(last) > 1:
+        why = f" ({'; '.join(reasons)})" if reasons else ""
+        raise ModelImportError(
+            f"several recurrent nodes; choose one of {', '.join(map(repr, last))} by its name{why}"
+        )
+    (node,) = last.values()
+    return node, None
+
+
+def _refusal(node: NodeProto, place: str) -> str:
+    """Say why a recurrent node cannot be imported whatever its attributes; empty if it may be."""
+    if not standard(node):
+        return f"{describe(node)}: domain {node.domain!r}: a vendor's operator (quantised or fused) is not honoured"
+    if node.op_type != "LSTM":
+        return f"{describe(node)}: operator {node.op_type}: only LSTM is honoured"
+    if place:
+        return f"{describe(node)}: lies in {place}: what runs inside control flow is decided at run time; not honoured"
+    return ""
