@@ -44,6 +44,11 @@ _ENVIRONMENT = {"COCOTB_REWRITE_ASSERTION_FILES": ""}
 # What cocotb's runner raises when a command fails or something that it needs is missing.
 _RUNNER_ERRORS = (RuntimeError, OSError, ValueError)
 _LOG_LINES = 30
+
+QUICK_LANES = 128
+"""With more lanes a simulation is built without optimising, as compiling hundreds of lanes would take longer than what
+they are simulated for."""
+
 _POLL_SECONDS = 0.1
 
 
@@ -60,20 +65,27 @@ def build(config: AcceleratorConfig, progress: Progress = silent) -> Path:
         A tool is missing or the build failed; the text ends with the end of its log.
     """
     progress("building the simulation", 0, 1, "emitting Verilog")
-    folder = build_verilog(emit(config), harness_parameters(config), progress)
+    quick = config.lanes > QUICK_LANES
+    folder = build_verilog(emit(config), harness_parameters(config), progress, quick=quick)
     progress("building the simulation", 1, 1, "")
     return folder
 
 
 def build_verilog(
-    verilog: str, parameters: dict[str, int], progress: Progress = silent, *, top: str = TOP
+    verilog: str,
+    parameters: dict[str, int],
+    progress: Progress = silent,
+    *,
+    top: str = TOP,
+    quick: bool = False,
 ) -> Path:
     """Do what `build` does, for the text of a module `gatewright_accelerator` and the harness's parameters.
 
-    With another `top`, that module of the text is simulated by itself, and its ports are the bench's to drive.
+    With another `top`, that module of the text is simulated by itself, and its ports are the bench's to drive. What is
+    built with `quick` is built sooner and runs slower.
     """
     harness = HARNESS.read_text() if top == TOP else None
-    key = json.dumps([verilog, harness, top, parameters, _TIMESCALE, _build_args(top), versions()])
+    key = json.dumps([verilog, harness, top, parameters, _TIMESCALE, _build_args(top), versions(), quick])
     builds = cache_folder() / "builds"
     builds.mkdir(exist_ok=True)
     entry = builds / hashlib.sha256(key.encode()).hexdigest()[:32]
@@ -81,7 +93,7 @@ def build_verilog(
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not entry.is_dir():
             progress("building the simulation", 0, 1, "compiling")
-            _compile(entry, verilog, parameters, top)
+            _compile(entry, verilog, parameters, top, quick)
     return entry
 
 
@@ -89,7 +101,7 @@ def _build_args(top: str) -> list[str]:
     return _BUILD_ARGS + _HARNESS_ARGS if top == TOP else _BUILD_ARGS
 
 
-def _compile(entry: Path, verilog: str, parameters: dict[str, int], top: str) -> None:
+def _compile(entry: Path, verilog: str, parameters: dict[str, int], top: str, quick: bool) -> None:
     partial = entry.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     whole = partial / "whole"
@@ -98,7 +110,7 @@ def _compile(entry: Path, verilog: str, parameters: dict[str, int], top: str) ->
     source.write_text(verilog)
     runner = get_runner("verilator")
     try:
-        with environment():
+        with environment(quick):
             runner.build(
                 sources=[source, HARNESS] if top == TOP else [source],
                 hdl_toplevel=top,

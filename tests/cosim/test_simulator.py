@@ -1,8 +1,11 @@
+import os
+
 import pytest
 
 from gatewright.cosim import simulator
 from gatewright.cosim.benches import recordings
 from gatewright.errors import ToolError
+from gatewright.hw.config import AcceleratorConfig
 
 PARAMETERS = {"LOAD_BITS": 64}
 
@@ -53,7 +56,20 @@ def test_everything_that_matters_is_in_the_key(builder, monkeypatch, tmp_path):
     monkeypatch.setattr(simulator, "HARNESS", harness)
     entries.add(simulator.build_verilog("module a; endmodule", PARAMETERS))
     entries.add(simulator.build_verilog("module a; endmodule", PARAMETERS, top="a"))
-    assert len(entries) == builder.builds == 7
+    entries.add(simulator.build_verilog("module a; endmodule", PARAMETERS, quick=True))
+    assert len(entries) == builder.builds == 8
+
+
+@pytest.mark.parametrize(("lanes", "flag"), [(128, "OPT_FAST=-O2"), (256, "OPT_FAST=-O0")])
+def test_many_lanes_are_built_quickly(builder, monkeypatch, lanes, flag):
+    monkeypatch.setattr(simulator, "emit", lambda config: f"module lanes{config.lanes}; endmodule")
+    seen = []
+    plain = builder.build
+    monkeypatch.setattr(
+        builder, "build", lambda **options: (seen.append(os.environ["MAKEFLAGS"]), plain(**options))
+    )
+    simulator.build(AcceleratorConfig(lanes=lanes))
+    assert flag in seen[0]
 
 
 def test_failed_build_shows_the_log_and_is_not_cached(builder):
