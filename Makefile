@@ -26,7 +26,7 @@ clean: ## Remove the environment and the demo's run
 
 results: demo ## Measure everything that the README states, and write it there
 	mkdir -p docs/results docs/images
-	for name in golden sim train compress import hw hw-large place; do $(VENV)/bin/gatewright bench $$name --json docs/results/$$name.json || exit 1; done
+	for name in golden sim train compress import hw hw-large hw-wide place; do $(VENV)/bin/gatewright bench $$name --json docs/results/$$name.json || exit 1; done
 	$(VENV)/bin/gatewright bench cycles --n 500 --json docs/results/cycles.json
 	cp runs/demo/summary.json docs/results/demo.json
 	cp runs/demo/synth.json docs/results/synth.json

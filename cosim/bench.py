@@ -47,7 +47,7 @@ def bench_hw_large(progress: Progress = silent) -> list[Row]:
 
 
 def bench_hw_wide(progress: Progress = silent) -> list[Row]:
-    """Do what `bench_hw` does for `shapes.WIDE`, whose simulation takes long to build."""
+    """Do what `bench_hw` does for `shapes.WIDE`, whose simulation takes minutes to build."""
     return _bench_hw(WIDE, progress)
 
 

@@ -129,4 +129,4 @@ LARGE: tuple[Case, ...] = (Case(Shape("ESE LSTMP", 153, 1024, lanes=64, projecti
 """What takes minutes, sparse only."""
 
 WIDE: tuple[Case, ...] = (Case(Shape("Spartus", 123, 1024, lanes=512), sparse=True),)
-"""What takes an hour to build, sparse only."""
+"""Hundreds of lanes: what takes minutes to build and minutes to load, sparse only."""

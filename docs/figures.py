@@ -172,7 +172,7 @@ def alike(row: Row) -> dict:
 def plain_rows() -> dict[tuple[str, int], dict[str, tuple[Row, float]]]:
     """Give the row of cycles per step and the percent busy, by (model, lanes) and mode, of all plain models."""
     found: dict[tuple[str, int], dict[str, tuple[Row, float]]] = {}
-    source = rows("hw") + rows("hw-large")
+    source = rows("hw") + rows("hw-large") + rows("hw-wide")
     for row in source:
         if fits(row, "cycles_per_step", PLAIN):
             modes = found.setdefault((model(row), row.parameters["lanes"]), {})
@@ -239,7 +239,7 @@ def zeros_table() -> str:
 
 def peers_table() -> str:
     """Give what others published beside the measured rows of like models."""
-    source = rows("hw") + rows("hw-large")
+    source = rows("hw") + rows("hw-large") + rows("hw-wide")
 
     def ours(name: str, shape: str, lanes: int, mode: str) -> float:
         return value(source, name, shape=shape, lanes=lanes, mode=mode, **PLAIN)
@@ -314,7 +314,7 @@ def block() -> str:
         import_table(),
         "**The accelerator** with the digits' models on 32 lanes, and the tools' speed:",
         demo_table(),
-        "**Shapes** (`gatewright bench hw` and `hw-large`; random 8-bit models, some of published shapes, batch 1, "
+        "**Shapes** (`gatewright bench hw`, `hw-large` and `hw-wide`; random 8-bit models, some of published shapes, batch 1, "
         "on the RTL in Verilator, every result equal to the golden model's). *Busy* is the share of all lanes and "
         "cycles of a sequence that multiply by a true non-zero weight; padding is idle.",
         shapes_table(),
