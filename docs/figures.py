@@ -314,9 +314,9 @@ def block() -> str:
         import_table(),
         "**The accelerator** with the digits' models on 32 lanes, and the tools' speed:",
         demo_table(),
-        "**Shapes** (`gatewright bench hw`, `hw-large` and `hw-wide`; random 8-bit models, some of published shapes, batch 1, "
-        "on the RTL in Verilator, every result equal to the golden model's). *Busy* is the share of all lanes and "
-        "cycles of a sequence that multiply by a true non-zero weight; padding is idle.",
+        "**Shapes** (`gatewright bench hw`, `hw-large` and `hw-wide`; random 8-bit models, some of published shapes, "
+        "batch 1, on the RTL in Verilator, every result equal to the golden model's). *Busy* is the share of all lanes "
+        "and cycles of a sequence that multiply by a true non-zero weight; padding is idle.",
         shapes_table(),
         f"![Share of lanes busy on true non-zero weights]({BUSY_PICTURE.relative_to(ROOT).as_posix()})",
         "**Narrow weights and low rank**, against the same model dense, in 8 bits and full rank. Low rank has to "
