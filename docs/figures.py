@@ -109,6 +109,38 @@ def import_table() -> str:
     return markdown(("models", "right", "refused by name", "wrong", "largest difference"), body)
 
 
+def silero_speech() -> str:
+    """Name the speech that the example was measured on."""
+    found = next(row for row in rows("silero-vad") if row.name == "input_zeros")
+    at = found.parameters
+    return (
+        f"{at['frames']:,} decisions in {at['recordings']} recordings, {found.value:.1f} % of the inputs zero"
+    )
+
+
+def silero_table() -> str:
+    """Give what the example makes of Silero VAD."""
+    source = rows("silero-vad")
+    body = []
+    for row in source:
+        if row.name == "stored_bits":
+            form = row.parameters["form"]
+            equal = value(source, "equal_decisions", form=form)
+            cycles = [
+                value(source, "cycles_per_step", form=form, **{"zeros skipped": skipped})
+                for skipped in (False, True)
+            ]
+            body.append((form, f"{row.value:,}", f"{equal:.2f} %", *(f"{each:,.1f}" for each in cycles)))
+    header = (
+        "weights",
+        "stored bits",
+        "decisions equal to the float model's",
+        "cycles per step, dense",
+        "zeros skipped",
+    )
+    return markdown(header, body)
+
+
 def demo_table() -> str:
     """Give the figures of the accelerator for the spoken digits, of the tools' speed, and of the estimates."""
     summary = json.loads((RESULTS / "demo.json").read_text())
@@ -312,6 +344,10 @@ def block() -> str:
         volume_table(),
         "**Import** (`gatewright bench import`; every model beside its source, on random input):",
         import_table(),
+        "**Silero VAD** from its ONNX file to the RTL on 32 lanes, without its training data "
+        "(`examples/silero_vad/run.py`, whose [README](examples/silero_vad/README.md) has the command). "
+        f"{silero_speech()}; PyTorch, golden model and RTL agree on every integer:",
+        silero_table(),
         "**The accelerator** with the digits' models on 32 lanes, and the tools' speed:",
         demo_table(),
         "**Shapes** (`gatewright bench hw`, `hw-large` and `hw-wide`; random 8-bit models, some of published shapes, "

@@ -57,7 +57,7 @@ routing gives them, instead of 300. With these it saves look-up tables where lev
 
 
 _TIMING_FIRST = ("--placer-heap-critexp", "4", "--placer-heap-timingweight", "25")
-"""The placer's options that weigh slow paths more than wire length; with them seeds differ less."""
+"""The placer's options that weigh slow paths more than wire length."""
 
 
 def _ecp5(size: str, luts: int, block_rams: int, multipliers: int, package: str) -> Device:

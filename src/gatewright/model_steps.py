@@ -1,4 +1,4 @@
-"""Commands on models that stand by themselves: import a user's, and simplify a run's to a requirement."""
+"""The commands that take a model as it is: import it, quantise it on samples, simplify it to a requirement."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -31,8 +31,7 @@ def import_model(
     path: Path, output: Path, *, lstm: str | None, head: str | None, overwrite: bool
 ) -> Imported:
     """Import a user's model and write it as a float checkpoint."""
-    if output.exists() and not overwrite:
-        raise RunFolderError(f"{output} exists; --overwrite replaces it")
+    _check_output(output, overwrite)
     imported = import_file(path, lstm=lstm, head=head)
     imported.model.save(output)
     return imported
@@ -50,13 +49,12 @@ def quantise(
     progress: Progress,
 ) -> list[Row]:
     """Compress a float checkpoint on sample inputs alone; `shape` has the other arguments of `uniform_spec`."""
-    if output.exists() and not overwrite:
-        raise RunFolderError(f"{output} exists; --overwrite replaces it")
+    _check_output(output, overwrite)
     model = FloatModel.load(path)
     spec = uniform_spec(model.network, density, **shape)
     adapted = adapt(model, load_samples(samples), spec, settings, progress)
-    adapted.bundle.save(output)
     bits = stored_bits(adapted.bundle, spec.lanes)
+    adapted.bundle.save(output)
     return [*adapted.rows, Row("stored_bits", "bits", bits, {"density": density}, settings.seed)]
 
 
@@ -71,14 +69,12 @@ def simplify(
     progress: Progress,
 ) -> list[Row]:
     """Compress the run's model to a score and a volume; leaves the best bundle and the record of every round."""
+    requirement = Requirement(score, volume)
     run = RunFolder.open(root)
     run.need("train")
     task = load_task(run.settings["task"], seed=run.settings["seed"])
     model = FloatModel.load(run.float_model)
     run.start("simplify", overwrite=overwrite)
-
-    requirement = Requirement(score, volume)
-
     outcome = compress_to(
         task, model, requirement, lambda bundle: stored_bits(bundle, how.lanes), settings, how, progress
     )
@@ -101,6 +97,11 @@ def simplify(
 def stored_bits(bundle: Bundle, lanes: int) -> int:
     """Give the bits of a bundle's image on the smallest accelerator of `lanes` lanes, in the mode that needs fewer."""
     return min(_stored_bits(bundle, mode, lanes) for mode in get_args(Mode))
+
+
+def _check_output(output: Path, overwrite: bool) -> None:
+    if output.exists() and not overwrite:
+        raise RunFolderError(f"{output} exists; --overwrite replaces it")
 
 
 def _stored_bits(bundle: Bundle, mode: Mode, lanes: int) -> int:

@@ -40,7 +40,6 @@ from gatewright.sw.bench import bench_train
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.compress import CompressSettings, uniform_spec
 from gatewright.sw.compress import compress as compress_model
-from gatewright.sw.importers.bench import bench_import
 from gatewright.sw.integer import run_integer
 from gatewright.sw.metrics import UNITS
 from gatewright.sw.mode import POLICY, ModePolicy, sparsity
@@ -56,6 +55,14 @@ MEGAHERTZ = 100.0
 HEADLINE_DENSITY = 0.125
 """Density whose cycles stand in the summary, where the run has it; else the sparsest."""
 
+
+def _bench_import(progress: Progress) -> list[Row]:
+    # Here because onnx and its test cases take time to load, which no other command needs.
+    from gatewright.sw.importers.bench import bench_import
+
+    return bench_import(progress)
+
+
 BENCHES: dict[str, Callable[[Progress], list[Row]]] = {
     "hw": bench_hw,
     "hw-large": bench_hw_large,
@@ -65,7 +72,7 @@ BENCHES: dict[str, Callable[[Progress], list[Row]]] = {
     "golden": bench_golden,
     "train": bench_train,
     "compress": bench_compress,
-    "import": bench_import,
+    "import": _bench_import,
 }
 """Benchmarks by name."""
 

@@ -128,6 +128,9 @@ def test_a_model_is_simplified_to_a_requirement(run):
     assert bundle.notes["volume"] == stored["value"]
     assert len(bundle.notes["rounds"]) == sum(row["name"] == "round_score" for row in rows) > 0
     assert "--overwrite" in invoke(*asked, status=2)
+    kept = (run / "simplified.npz").read_bytes()
+    assert "Requirement.volume must be" in invoke(*asked, "--volume", "0", "--overwrite", status=2)
+    assert (run / "simplified.npz").read_bytes() == kept
 
 
 def test_a_users_model_is_imported(tmp_path):
