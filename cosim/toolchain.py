@@ -11,6 +11,8 @@ from functools import cache
 from importlib import metadata, util
 from pathlib import Path
 
+from cocotb_tools import config
+
 from gatewright.errors import ToolError
 
 _COMPILERS = ("g++", "c++", "clang++")
@@ -129,6 +131,10 @@ def environment(quick: bool = False) -> Iterator[None]:
     changes = {
         "VERILATOR_ROOT": str(root),
         "PATH": os.pathsep.join([str(root / "bin"), path, str(Path(sys.executable).parent)]),
+        # A cached simulation may have been linked in an environment that is gone; it runs with this one's cocotb.
+        "LD_LIBRARY_PATH": os.pathsep.join(
+            filter(None, [str(config.libs_dir), os.environ.get("LD_LIBRARY_PATH")])
+        ),
         "MAKEFLAGS": " ".join(f"{name}={value}" for name, value in _make_variables(quick).items()),
     }
     # These change what the runner does behind the caller's back.

@@ -18,7 +18,7 @@ from gatewright.reports.markdown import markdown
 from gatewright.results import read_rows
 from gatewright.run import RunFolder
 from gatewright.sw.mode import POLICY, ModePolicy, Policy
-from gatewright.sw.settings import CompressSettings, Degree, Scheme, SimplifySettings, TrainSettings
+from gatewright.sw.settings import CompressSettings, Degree, Scheme, SimplifySettings
 from gatewright.sw.spec import Columns, CompressionSpec, ProductSpec
 
 app = typer.Typer(
@@ -28,18 +28,30 @@ app = typer.Typer(
     add_completion=False,
 )
 
+TASKS = "as suits the task"
+
 Run = Annotated[Path, typer.Option("--run", help="Run folder that the steps share.", show_default=True)]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what this step made before.")]
 Seed = Annotated[
     int, typer.Option("--seed", min=0, help="Seed of the split, the training and all else random.")
 ]
-TaskName = Annotated[str, typer.Option("--task", help="'digits', or the path of an .npz of sequences.")]
-Hidden = Annotated[int, typer.Option("--hidden", help="Hidden size of the LSTM.")]
-Epochs = Annotated[int, typer.Option("--epochs", help="Epochs of float training.")]
-PruneEpochs = Annotated[
-    int, typer.Option("--prune-epochs", help="Epochs of pruning and fine-tuning in float.")
+TaskName = Annotated[
+    str,
+    typer.Option("--task", help="'digits', or the path of sequences (.npz) or of a text (.txt)."),
 ]
-QuantiseEpochs = Annotated[int, typer.Option("--quantise-epochs", help="Epochs of training in integers.")]
+Hidden = Annotated[int | None, typer.Option("--hidden", help=f"Hidden size of the LSTM; default: {TASKS}.")]
+Epochs = Annotated[int | None, typer.Option("--epochs", help=f"Epochs of float training; default: {TASKS}.")]
+LearningRate = Annotated[
+    float | None,
+    typer.Option("--learning-rate", help=f"Peak learning rate of float training; default: {TASKS}."),
+]
+PruneEpochs = Annotated[
+    int | None,
+    typer.Option("--prune-epochs", help=f"Epochs of pruning and fine-tuning in float; default: {TASKS}."),
+]
+QuantiseEpochs = Annotated[
+    int | None, typer.Option("--quantise-epochs", help=f"Epochs of training in integers; default: {TASKS}.")
+]
 Densities = Annotated[
     list[float], typer.Option("--density", help="Share of weights to keep, above 0 to 1; repeat for several.")
 ]
@@ -92,8 +104,9 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
 def train(
     run: Run = RUN,
     task: TaskName = "digits",
-    hidden: Hidden = TrainSettings.hidden,
-    epochs: Epochs = TrainSettings.epochs,
+    hidden: Hidden = None,
+    epochs: Epochs = None,
+    learning_rate: LearningRate = None,
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
@@ -101,9 +114,14 @@ def train(
     from gatewright import steps
 
     with TerminalProgress() as progress:
-        settings = TrainSettings(hidden=hidden, epochs=epochs, seed=seed)
         rows = steps.train(
-            run, task, settings, command=_command_line(), overwrite=overwrite, progress=progress
+            run,
+            task,
+            seed,
+            _given(hidden=hidden, epochs=epochs, learning_rate=learning_rate),
+            command=_command_line(),
+            overwrite=overwrite,
+            progress=progress,
         )
     show_rows(rows)
 
@@ -117,8 +135,8 @@ def compress(
     rank: Rank = None,
     columns: ColumnCounts = CompressionSpec.columns,
     activation_bits: ActivationBits = CompressionSpec.activation_bits,
-    prune_epochs: PruneEpochs = CompressSettings.prune_epochs,
-    quantise_epochs: QuantiseEpochs = CompressSettings.quantise_epochs,
+    prune_epochs: PruneEpochs = None,
+    quantise_epochs: QuantiseEpochs = None,
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
@@ -126,9 +144,9 @@ def compress(
     from gatewright import steps
 
     with TerminalProgress() as progress:
-        settings = CompressSettings(prune_epochs=prune_epochs, quantise_epochs=quantise_epochs, seed=seed)
+        given = _given(prune_epochs=prune_epochs, quantise_epochs=quantise_epochs)
         shape = _shape(lanes, bits, rank, columns, activation_bits)
-        rows = steps.compress(run, density, shape, settings, overwrite=overwrite, progress=progress)
+        rows = steps.compress(run, density, shape, seed, given, overwrite=overwrite, progress=progress)
     show_rows(rows)
 
 
@@ -156,7 +174,7 @@ def simplify(
             run,
             score,
             volume,
-            CompressSettings(seed=seed),
+            seed,
             SimplifySettings(degree=degree, scheme=scheme, lanes=lanes),
             overwrite=overwrite,
             progress=progress,
@@ -203,7 +221,9 @@ def quantise(
     rank: Rank = None,
     columns: ColumnCounts = CompressionSpec.columns,
     activation_bits: ActivationBits = CompressionSpec.activation_bits,
-    prune_epochs: PruneEpochs = CompressSettings.prune_epochs,
+    prune_epochs: Annotated[
+        int, typer.Option("--prune-epochs", help="Epochs of pruning and fine-tuning in float.")
+    ] = CompressSettings.prune_epochs,
     quantise_epochs: Annotated[
         int, typer.Option("--quantise-epochs", help="Epochs of training in integers; 0 only calibrates.")
     ] = 0,
@@ -353,8 +373,9 @@ def report(run: Run = RUN) -> None:
 def demo(
     run: Run = Path("runs/demo"),
     task: TaskName = "digits",
-    hidden: Hidden = TrainSettings.hidden,
-    epochs: Epochs = TrainSettings.epochs,
+    hidden: Hidden = None,
+    epochs: Epochs = None,
+    learning_rate: LearningRate = None,
     seed: Seed = 0,
     density: Densities = DENSITIES,
     lanes: Lanes = CompressionSpec.lanes,
@@ -362,8 +383,8 @@ def demo(
     rank: Rank = None,
     columns: ColumnCounts = CompressionSpec.columns,
     activation_bits: ActivationBits = CompressionSpec.activation_bits,
-    prune_epochs: PruneEpochs = CompressSettings.prune_epochs,
-    quantise_epochs: QuantiseEpochs = CompressSettings.quantise_epochs,
+    prune_epochs: PruneEpochs = None,
+    quantise_epochs: QuantiseEpochs = None,
     cell_lanes: CellLanes = AcceleratorConfig.cell_lanes,
     recordings: Recordings = 20,
     overwrite: Overwrite = False,
@@ -375,8 +396,9 @@ def demo(
         summary, path = steps.demo(
             run,
             task,
-            TrainSettings(hidden=hidden, epochs=epochs, seed=seed),
-            CompressSettings(prune_epochs=prune_epochs, quantise_epochs=quantise_epochs, seed=seed),
+            seed,
+            _given(hidden=hidden, epochs=epochs, learning_rate=learning_rate),
+            _given(prune_epochs=prune_epochs, quantise_epochs=quantise_epochs),
             density,
             _shape(lanes, bits, rank, columns, activation_bits),
             cell_lanes=cell_lanes,
@@ -416,6 +438,11 @@ def table(
     """Print rows as a Markdown table."""
     rows = [row for path in files for row in read_rows(path)]
     typer.echo(markdown(rows), nl=False)
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """Keep the options that the user gave; those left out are None."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _shape(lanes: int, bits: int, rank: int | None, columns: Columns, activation_bits: int) -> dict[str, Any]:

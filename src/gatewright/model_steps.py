@@ -1,6 +1,6 @@
 """The commands that take a model as it is: import it, quantise it on samples, simplify it to a requirement."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -23,8 +23,13 @@ from gatewright.sw.importers import Imported
 from gatewright.sw.importers import import_model as import_file
 from gatewright.sw.metrics import UNITS
 from gatewright.sw.models import FloatModel
-from gatewright.sw.tasks import load_task
+from gatewright.sw.tasks import Task, load_task
 from gatewright.sw.tasks.files import load_samples
+
+
+def task_of(run: RunFolder) -> Task:
+    """Load the task of a run."""
+    return load_task(run.settings["task"], seed=run.settings["seed"])
 
 
 def import_model(
@@ -62,7 +67,7 @@ def simplify(
     root: Path,
     score: float,
     volume: int,
-    settings: CompressSettings,
+    seed: int,
     how: SimplifySettings,
     *,
     overwrite: bool,
@@ -72,7 +77,8 @@ def simplify(
     requirement = Requirement(score, volume)
     run = RunFolder.open(root)
     run.need("train")
-    task = load_task(run.settings["task"], seed=run.settings["seed"])
+    task = task_of(run)
+    settings = replace(task.compression, seed=seed)
     model = FloatModel.load(run.float_model)
     run.start("simplify", overwrite=overwrite)
     outcome = compress_to(
@@ -81,7 +87,7 @@ def simplify(
     outcome.bundle.save(run.simplified)
     unit = UNITS[task.metric]
     rows = [
-        Row("round_score", unit, each.score, {"round": number} | _told(asdict(each)), settings.seed)
+        Row("round_score", unit, each.score, {"round": number} | _told(asdict(each)), seed)
         for number, each in enumerate(outcome.rounds, 1)
     ]
     rows += [

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from gatewright.hw.fpga.flows import write_flows
 from gatewright.hw.fpga.synthesis import synthesise
 from gatewright.hw.fpga.verilog import AXI_TOP, TOP, emit, emit_axi
 from gatewright.hw.interface import CYCLE_COUNTERS, EVENT_COUNTERS
+from gatewright.model_steps import task_of
 from gatewright.progress import Progress, within
 from gatewright.reports.report import write_report
 from gatewright.results import Row, read_rows, write_rows
@@ -44,9 +46,8 @@ from gatewright.sw.integer import run_integer
 from gatewright.sw.metrics import UNITS
 from gatewright.sw.mode import POLICY, ModePolicy, sparsity
 from gatewright.sw.models import FloatModel
-from gatewright.sw.settings import TrainSettings
 from gatewright.sw.spec import CompressionSpec, ProductSpec
-from gatewright.sw.tasks import Task, baseline, load_task
+from gatewright.sw.tasks import baseline, load_task
 from gatewright.sw.training import train_float
 
 MEGAHERTZ = 100.0
@@ -78,11 +79,21 @@ BENCHES: dict[str, Callable[[Progress], list[Row]]] = {
 
 
 def train(
-    root: Path, task: str, settings: TrainSettings, *, command: str, overwrite: bool, progress: Progress
+    root: Path,
+    task: str,
+    seed: int,
+    given: dict[str, Any],
+    *,
+    command: str,
+    overwrite: bool,
+    progress: Progress,
 ) -> list[Row]:
-    """Train the float model; makes the run folder with it and notes the command for the report."""
-    seed = settings.seed
+    """Train the float model; makes the run folder with it and notes the command for the report.
+
+    `given` has the fields of `TrainSettings` that are not to be the task's own.
+    """
     data = load_task(task, seed=seed)
+    settings = replace(data.training, seed=seed, **given)
     run = RunFolder.create(root, {"task": task, "seed": seed, "command": command}, overwrite=overwrite)
     model = train_float(data, settings, progress)
     unit = UNITS[data.metric]
@@ -106,15 +117,21 @@ def compress(
     root: Path,
     densities: Sequence[float],
     shape: dict[str, Any],
-    settings: CompressSettings,
+    seed: int,
+    given: dict[str, Any],
     *,
     overwrite: bool,
     progress: Progress,
 ) -> list[Row]:
-    """Make one bundle for each density; `shape` has the other arguments of `uniform_spec`."""
+    """Make one bundle for each density.
+
+    `shape` has the other arguments of `uniform_spec`, `given` the fields of `CompressSettings` that are not to be the
+    task's own.
+    """
     run = RunFolder.open(root)
     run.need("train")
-    task = _task(run)
+    task = task_of(run)
+    settings = replace(task.compression, seed=seed, **given)
     model = FloatModel.load(run.float_model)
     specs = {
         density: uniform_spec(model.network, density, **shape)
@@ -132,12 +149,12 @@ def compress(
                 UNITS[task.metric],
                 bundle.notes[f"{name}_{task.metric}"],
                 {**at, "split": name},
-                settings.seed,
+                seed,
             )
             for name in ("validation", "test")
         ]
         rows += [
-            Row("weight_density", "share", stage.matrix.density, {**at, "matrix": name}, settings.seed)
+            Row("weight_density", "share", stage.matrix.density, {**at, "matrix": name}, seed)
             for name, stage in bundle.matrices.items()
         ]
     write_rows(run.rows("compress"), rows)
@@ -253,7 +270,7 @@ def cosim(
     run = RunFolder.open(root)
     run.need("compile")
     config = AcceleratorConfig.load(run.config)
-    test = _task(run).test
+    test = task_of(run).test
     toolchain.compiler()
     run.start("cosim", overwrite=overwrite)
     # Evenly over the split, which is ordered by class.
@@ -336,8 +353,9 @@ def report(root: Path, *, seconds: float | None = None) -> tuple[dict, Path]:
 def demo(
     root: Path,
     task: str,
-    train_settings: TrainSettings,
-    compress_settings: CompressSettings,
+    seed: int,
+    training: dict[str, Any],
+    compression: dict[str, Any],
     densities: Sequence[float],
     shape: dict[str, Any],
     *,
@@ -347,16 +365,20 @@ def demo(
     overwrite: bool,
     progress: Progress,
 ) -> tuple[dict, Path]:
-    """Do every step; gives the summary and the report's path."""
+    """Do every step; gives the summary and the report's path.
+
+    `training` is what `train` is given, `compression` and `shape` what `compress` is.
+    """
     # What would stop a later step should not first cost the time of the earlier ones.
     AcceleratorConfig(lanes=shape["lanes"], cell_lanes=cell_lanes)
     CompressionSpec({}, shape["activation_bits"], shape["lanes"], shape["columns"])
     for density in densities:
         ProductSpec(shape["rank"], shape["bits"], density)
+    CompressSettings(**compression)
     toolchain.compiler()
     begin = time.perf_counter()
-    train(root, task, train_settings, command=command, overwrite=overwrite, progress=progress)
-    compress(root, densities, shape, compress_settings, overwrite=False, progress=progress)
+    train(root, task, seed, training, command=command, overwrite=overwrite, progress=progress)
+    compress(root, densities, shape, seed, compression, overwrite=False, progress=progress)
     compile(root, config=None, cell_lanes=cell_lanes, overwrite=False)
     verilog(root, bake=None, mode="dense", megahertz=MEGAHERTZ, overwrite=False)
     synth(root, place_on=None, seeds=(), overwrite=False, progress=progress)
@@ -374,7 +396,7 @@ def demo(
 
 def _summarise(run: RunFolder, seconds: float | None) -> dict:
     """Gather the headline figures from the rows of the steps that have been run; others are left out."""
-    task = _task(run)
+    task = task_of(run)
     rows = [
         row
         for step in ("train", "compress", "cosim")
@@ -423,10 +445,6 @@ def bench(name: str, *, path: Path | None, cases: int, seed: int, progress: Prog
     if path:
         write_rows(path, rows)
     return rows
-
-
-def _task(run: RunFolder) -> Task:
-    return load_task(run.settings["task"], seed=run.settings["seed"])
 
 
 def _compare_golden(

@@ -6,12 +6,15 @@ import numpy as np
 
 from gatewright.errors import DataError
 from gatewright.sw.metrics import Metric
+from gatewright.sw.settings import CompressSettings, TrainSettings
 
 SHARES = (0.15, 0.15)
 """Shares of each class that validate and test; the rest trains."""
 
 SMALLEST_CLASS = 3
 """Fewest sequences of a class that give each split at least one."""
+
+_TRAINING, _COMPRESSION = TrainSettings(), CompressSettings()
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,10 @@ class Task:
         What its scores are.
     scaled : bool
         Whether features are brought to mean 0 and deviation 1; coded symbols are not.
+    training : TrainSettings
+        How a model is trained unless told otherwise.
+    compression : CompressSettings
+        How it is compressed unless told otherwise.
     """
 
     name: str
@@ -65,6 +72,8 @@ class Task:
     caveat: str = ""
     metric: Metric = "accuracy"
     scaled: bool = True
+    training: TrainSettings = _TRAINING
+    compression: CompressSettings = _COMPRESSION
 
     @property
     def input_size(self) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from gatewright.errors import DataError
+from gatewright.sw.settings import CompressSettings, TrainSettings
 from gatewright.sw.tasks.task import Split, Task
 
 SYMBOLS = 64
@@ -16,6 +17,13 @@ STEPS = 128
 
 SHARES = (0.05, 0.05)
 """Shares of the text that validate and test: its end."""
+
+TRAINING = TrainSettings(
+    hidden=256, epochs=8, batch=32, learning_rate=3e-3, dropout=0.0, noise=0.0, offset=0.0, smoothing=0.0
+)
+"""A text is long, and its symbols are certain: few epochs, nothing disturbed."""
+
+COMPRESSION = CompressSettings(prune_epochs=2, quantise_epochs=2, distillation=0.5, temperature=1.0)
 
 _OTHER = "other"
 
@@ -71,4 +79,6 @@ def load_text(path: str | Path, seed: int) -> Task:
         split(train + held_out[0], pieces),
         metric="bits",
         scaled=False,
+        training=TRAINING,
+        compression=COMPRESSION,
     )

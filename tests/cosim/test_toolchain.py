@@ -1,5 +1,6 @@
 import os
 import subprocess
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -59,6 +60,14 @@ def test_environment_finds_verilator_and_leaves_no_trace(monkeypatch):
         assert "PYTEST_CURRENT_TEST" not in os.environ
         assert "WAVES" not in os.environ
     assert dict(os.environ) == before
+
+
+def test_environment_finds_its_own_cocotb_before_any_other(monkeypatch):
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/elsewhere")
+    with toolchain.environment():
+        own, other = os.environ["LD_LIBRARY_PATH"].split(os.pathsep)
+    assert list(Path(own).glob("libcocotbvpi_verilator.*"))
+    assert other == "/elsewhere"
 
 
 def test_programs_without_run_bit_are_copied(monkeypatch, tmp_path):

@@ -17,6 +17,7 @@ def test_each_symbol_is_followed_by_its_label(tmp_path):
     assert sorted(task.labels) == [" ", "a", "b", "c", "other"]
     assert (task.metric, task.scaled, task.train.every_step) == ("bits", False, True)
     assert [len(split) for split in (task.train, task.validation, task.test)] == [1, 1, 1]
+    assert task.training.noise == task.training.offset == 0
     read = ""
     for split in (task.train, task.validation, task.test):
         for x, y in zip(split.sequences, split.labels, strict=True):
