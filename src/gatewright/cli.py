@@ -83,6 +83,7 @@ Recordings = Annotated[
 
 RUN = Path("runs/run")
 DENSITIES = [1.0, 0.25, 0.125, 0.0625]
+PATTERN_DENSITIES = [0.25, 0.125, 0.0625]
 
 
 def command(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -147,6 +148,25 @@ def compress(
         given = _given(prune_epochs=prune_epochs, quantise_epochs=quantise_epochs)
         shape = _shape(lanes, bits, rank, columns, activation_bits)
         rows = steps.compress(run, density, shape, seed, given, overwrite=overwrite, progress=progress)
+    show_rows(rows)
+
+
+@command
+def patterns(
+    run: Run = RUN,
+    density: Densities = PATTERN_DENSITIES,
+    lanes: Lanes = CompressionSpec.lanes,
+    prune_epochs: PruneEpochs = None,
+    quantise_epochs: QuantiseEpochs = None,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Compare balanced patterns with unstructured pruning at equal density; the report shows the curves."""
+    from gatewright import steps
+
+    with TerminalProgress() as progress:
+        given = _given(prune_epochs=prune_epochs, quantise_epochs=quantise_epochs)
+        rows = steps.patterns(run, density, lanes, seed, given, overwrite=overwrite, progress=progress)
     show_rows(rows)
 
 
@@ -417,7 +437,9 @@ def demo(
 def bench(
     name: Annotated[
         str,
-        typer.Argument(help="hw, hw-large, hw-wide, cycles, place, sim, golden, train, compress or import."),
+        typer.Argument(
+            help="hw, hw-large, hw-wide, cycles, place, sim, golden, train, compress, patterns or import."
+        ),
     ],
     json: Annotated[Path | None, typer.Option("--json", help="Also write the rows to this file.")] = None,
     n: Annotated[int, typer.Option("--n", min=1, help="Random cases of `cycles`.")] = 500,

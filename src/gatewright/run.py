@@ -15,6 +15,7 @@ _OUTPUTS = {
     "train": ("train.json", "float.pt"),
     "simplify": ("simplify.json", "simplified.npz"),
     "compress": ("compress.json", "bundles"),
+    "patterns": ("patterns.json",),
     "compile": ("compile.json", "compiled", "config.json"),
     "verilog": ("verilog",),
     "synth": ("synth.json",),
@@ -24,7 +25,8 @@ _OUTPUTS = {
 """What each step leaves. The first is written last, so that it marks a finished step."""
 
 _NEXT = {
-    "train": ("compress", "simplify"),
+    "train": ("compress", "patterns", "simplify"),
+    "patterns": ("report",),
     "simplify": (),
     "compress": ("compile",),
     "compile": ("verilog", "synth", "cosim"),

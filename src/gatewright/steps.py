@@ -42,6 +42,7 @@ from gatewright.sw.bench import bench_train
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.compress import CompressSettings, uniform_spec
 from gatewright.sw.compress import compress as compress_model
+from gatewright.sw.compress.pattern_bench import bench_patterns, compare_patterns
 from gatewright.sw.integer import run_integer
 from gatewright.sw.metrics import UNITS
 from gatewright.sw.mode import POLICY, ModePolicy, sparsity
@@ -73,6 +74,7 @@ BENCHES: dict[str, Callable[[Progress], list[Row]]] = {
     "golden": bench_golden,
     "train": bench_train,
     "compress": bench_compress,
+    "patterns": bench_patterns,
     "import": _bench_import,
 }
 """Benchmarks by name."""
@@ -158,6 +160,31 @@ def compress(
             for name, stage in bundle.matrices.items()
         ]
     write_rows(run.rows("compress"), rows)
+    return rows
+
+
+def patterns(
+    root: Path,
+    densities: Sequence[float],
+    lanes: int,
+    seed: int,
+    given: dict[str, Any],
+    *,
+    overwrite: bool,
+    progress: Progress,
+) -> list[Row]:
+    """Compare balanced patterns with unstructured pruning on the run's task; `given` is as for `compress`."""
+    run = RunFolder.open(root)
+    run.need("train")
+    task = task_of(run)
+    settings = replace(task.compression, seed=seed, **given)
+    model = FloatModel.load(run.float_model)
+    chosen = sorted(set(densities), reverse=True)
+    for density in chosen:
+        uniform_spec(model.network, density, lanes=lanes)
+    run.start("patterns", overwrite=overwrite)
+    rows = compare_patterns(task, model, settings, chosen, lanes, progress)
+    write_rows(run.rows("patterns"), rows)
     return rows
 
 
