@@ -438,7 +438,7 @@ def bench(
     name: Annotated[
         str,
         typer.Argument(
-            help="hw, hw-large, hw-wide, cycles, place, sim, golden, train, compress, patterns or import."
+            help="hw, hw-large, hw-wide, cycles, place, sim, golden, train, qat, compress, patterns or import."
         ),
     ],
     json: Annotated[Path | None, typer.Option("--json", help="Also write the rows to this file.")] = None,

@@ -47,6 +47,7 @@ from gatewright.sw.integer import run_integer
 from gatewright.sw.metrics import UNITS
 from gatewright.sw.mode import POLICY, ModePolicy, sparsity
 from gatewright.sw.models import FloatModel
+from gatewright.sw.qat_bench import bench_qat
 from gatewright.sw.spec import CompressionSpec, ProductSpec
 from gatewright.sw.tasks import baseline, load_task
 from gatewright.sw.training import train_float
@@ -73,6 +74,7 @@ BENCHES: dict[str, Callable[[Progress], list[Row]]] = {
     "sim": bench_sim,
     "golden": bench_golden,
     "train": bench_train,
+    "qat": bench_qat,
     "compress": bench_compress,
     "patterns": bench_patterns,
     "import": _bench_import,
