@@ -4,20 +4,31 @@ import io
 import re
 
 import matplotlib
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.text import Annotation
 
 INK, MUTED, GRID, SURFACE = "#1f2328", "#59636e", "#d9dde3", "#fefefe"
 
 DENSE, SPARSE = "#2a6fbb", "#c8590a"
 """One colour for each mode wherever a mode is drawn."""
 
+MODES = {"dense": DENSE, "sparse": SPARSE}
+
 PARTS = ("#0b7a75", "#7a4fb5", "#c79a00", "#b5476b", "#5f8a1f")
 """Colours of parts of a whole, in order; distinguishable with any colour vision, and always labelled."""
 
 OTHER = "#a4acb6"
 """Colour of a mode without one of its own."""
+
+STEPS = ("#a9d3d0", "#6fb5b0", "#3d928d", "#1d6e69", "#0c4a46")
+"""Colours of what comes in order, from the first to the last."""
+
+BAD = "#b3001b"
+"""Colour of what must not be."""
 
 _DARK = {
     INK: "#e6eaef",
@@ -32,6 +43,12 @@ _DARK = {
     PARTS[3]: "#e57f9f",
     PARTS[4]: "#9cc653",
     OTHER: "#6b7480",
+    STEPS[0]: "#2b5250",
+    STEPS[1]: "#3b7874",
+    STEPS[2]: "#55a09b",
+    STEPS[3]: "#82c4c0",
+    STEPS[4]: "#c3ebe8",
+    BAD: "#ff7b86",
 }
 
 _RC = {
@@ -52,6 +69,8 @@ _RC = {
     "ytick.color": MUTED,
     "xtick.major.size": 0,
     "ytick.major.size": 0,
+    "xtick.minor.size": 0,
+    "ytick.minor.size": 0,
     "figure.facecolor": SURFACE,
     "lines.linewidth": 2,
     "lines.markersize": 7,
@@ -68,6 +87,30 @@ def style():
 def new_figure(height: float) -> Figure:
     """Give an empty figure of the page's width and a height in inches."""
     return Figure(figsize=(8.4, height), layout="constrained")
+
+
+def legend_above(figure: Figure, count: int, axes: Axes | None = None) -> None:
+    """Put the legend above all axes, in at most five columns: of all of them, or of one that stands for the others."""
+    entries: dict[str, Artist] = {}
+    for each in [axes] if axes else figure.axes:
+        handles, labels = each.get_legend_handles_labels()
+        entries |= dict(zip(labels, handles, strict=True))
+    figure.legend(
+        list(entries.values()),
+        list(entries),
+        loc="outside upper left",
+        ncols=min(count, 5),
+        frameon=False,
+        handlelength=1.4,
+        handleheight=1,
+        columnspacing=1.4,
+        labelcolor=INK,
+    )
+
+
+def note(axes: Axes, x: float, y: float, text: str, offset: tuple[int, int], **looks) -> Annotation:
+    """Write a label at a point of the data, moved by an offset in points."""
+    return axes.annotate(text, (x, y), offset, textcoords="offset points", annotation_clip=False, **looks)
 
 
 def to_svg(figure: Figure) -> str:

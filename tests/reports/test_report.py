@@ -1,9 +1,8 @@
 import csv
 import json
-import re
-from html.parser import HTMLParser
 
 import pytest
+from html_page import read
 
 from gatewright.errors import RunFolderError
 from gatewright.reports.report import FIGURES, write_report
@@ -11,31 +10,6 @@ from gatewright.reports.run import STEPS
 from gatewright.results import Row
 
 HOSTILE = """<script>alert(1)</script>"'&{{ 7 * 7 }}"""
-
-
-class Page(HTMLParser):
-    """Tags, visible texts and links of a page."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.words, self.links = [], [], []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.links += [value for name, value in attrs if name in ("src", "href", "xlink:href")]
-
-    def handle_data(self, data):
-        if self.tags[-1:] != ["style"] or self.cdata_elem is None:
-            self.words.append(data)
-
-    @property
-    def text(self):
-        return re.sub(r"\s+", " ", " ".join(self.words))
-
-
-def read(path):
-    return Page(path.read_text(encoding="utf-8"))
 
 
 @pytest.fixture

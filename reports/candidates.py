@@ -1,0 +1,236 @@
+"""Candidates of a study read back from rows: quick trials, and finished points."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gatewright.errors import RunFolderError
+from gatewright.reports.table import Kind, Table
+
+FOUND, UNIFORM, UNCOMPRESSED = "found", "uniform", "uncompressed"
+"""Kinds of finished points: of the search, set by hand, and the model before compression."""
+
+KINDS: dict[str, Kind] = {
+    "trial": "number",
+    "round": "number",
+    "candidate": "object",
+    "op": "number",
+    "first": "number",
+    "last": "number",
+    "point": "number",
+}
+"""Parameters of these rows that are no text."""
+
+_COSTS = ("cycles_predicted", "stored_bits")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """The metric that the task is judged by."""
+
+    name: str
+    unit: str
+    sign: int
+
+    def quality(self, score: float) -> float:
+        """Give a score so that more is better."""
+        return self.sign * score
+
+
+METRICS = {
+    "accuracy": Metric("accuracy", "percent", 1),
+    "agreement": Metric("agreement", "percent", 1),
+    "snr": Metric("snr", "dB", 1),
+    "bits": Metric("bits", "bits", -1),
+}
+"""The metrics of tasks, by name."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A candidate that was trained a little and scored on the validation split.
+
+    Parameters
+    ----------
+    number, round : int
+    score, reward : float
+        In the task's metric; with what the latency and the volume take off.
+    predicted : float
+        Cycles per step.
+    measured : float or None
+        The same on the RTL, where the trial was measured.
+    stored_bits, macs, seconds : float or None
+        Of the emitted image; multiply-accumulates per step; what the trial took.
+    """
+
+    number: int
+    round: int
+    score: float
+    reward: float
+    predicted: float
+    measured: float | None
+    stored_bits: float
+    macs: float | None
+    seconds: float | None
+
+    @property
+    def cycles(self) -> float:
+        """Cycles per step: measured where there are such."""
+        return self.predicted if self.measured is None else self.measured
+
+
+@dataclass(frozen=True)
+class Span:
+    """An op of one steady step: its first and last cycle of work, relative to the step's begin."""
+
+    op: int
+    opcode: str
+    unit: str
+    first: float
+    last: float
+
+
+@dataclass(frozen=True)
+class Point:
+    """A finished candidate: fully trained, and simulated on the RTL.
+
+    Parameters
+    ----------
+    number : int
+    kind : str
+        ``found``, ``uniform`` or ``uncompressed``.
+    validation : float
+    test : float or None
+        Scores in the task's metric.
+    predicted, measured : float
+        Cycles per step.
+    stored_bits : float
+    mismatches, compared : int
+        Of the RTL's integers with the golden model's.
+    products : dict
+        ``rank`` (0: whole), ``bits`` and ``density`` of each product.
+    counters : dict of float
+        Cycles per step by performance counter.
+    spans : list of Span
+        Ops of one step, where they were recorded.
+    """
+
+    number: int
+    kind: str
+    validation: float
+    test: float | None
+    predicted: float
+    measured: float
+    stored_bits: float
+    mismatches: int
+    compared: int
+    products: dict[str, dict[str, float]]
+    counters: dict[str, float]
+    spans: list[Span]
+
+    @property
+    def proven(self) -> bool:
+        """Whether the RTL was compared and agrees, in its integers and its cycles."""
+        return bool(self.compared) and not self.mismatches and self.predicted == self.measured
+
+
+@dataclass(frozen=True)
+class Target:
+    """The best candidate behind a round, that the super network is trained towards."""
+
+    round: int
+    reward: float
+
+
+def read_trials(table: Table, metric: Metric) -> list[Trial]:
+    """Take the trials out of rows, in order."""
+    wanted = [metric.name, "reward", *_COSTS]
+    names = [f"trial_{name}" for name in (*wanted, "cycles_measured", "macs", "seconds")]
+    found = []
+    for (number, turn), values in table.collect(names, "trial", "round", signed=True).items():
+        _need(table, f"trial {number:g}", [f"trial_{name}" for name in wanted], values)
+        found.append(
+            Trial(
+                int(number),
+                int(turn),
+                values[f"trial_{metric.name}"],
+                values["trial_reward"],
+                values["trial_cycles_predicted"],
+                values.get("trial_cycles_measured"),
+                values["trial_stored_bits"],
+                values.get("trial_macs"),
+                values.get("trial_seconds"),
+            )
+        )
+    return sorted(found, key=lambda trial: trial.number)
+
+
+def read_targets(table: Table) -> list[Target]:
+    """Take the rounds' targets out of rows, in order."""
+    targets = [
+        Target(int(turn), reward) for reward, turn in table.figures("round_target", "round", signed=True)
+    ]
+    return sorted(targets, key=lambda target: target.round)
+
+
+def read_points(table: Table, metric: Metric) -> list[Point]:
+    """Take the finished points out of rows, from few to many cycles."""
+    where = ("kind", "point")
+    wanted = [f"point_{name}" for name in (*_COSTS, "cycles_measured", "mismatches", "integers_compared")]
+    scores: dict[tuple, dict[str, float]] = {}
+    for (kind, number, split), values in table.collect(
+        [f"point_{metric.name}"], *where, "split", signed=True
+    ).items():
+        scores.setdefault((kind, number), {})[split] = values[f"point_{metric.name}"]
+    products = _inner(table, [f"point_{name}" for name in ("rank", "bits", "density")], where, "product")
+    counters = _inner(table, ["point_counter"], where, "counter")
+    spans: dict[tuple, list[Span]] = {}
+    for _, kind, number, *span in table.figures("point_op", *where, "op", "opcode", "unit", "first", "last"):
+        op, *rest = span
+        spans.setdefault((kind, number), []).append(Span(int(op), *rest))
+    found = []
+    for key, values in table.collect(wanted, *where).items():
+        kind, number = key
+        known = scores.get(key, {})
+        _need(table, f"{kind} point {number:g}", [*wanted, "validation"], values | known)
+        if kind not in (FOUND, UNIFORM, UNCOMPRESSED):
+            raise RunFolderError(f"{table.path}: point {number:g} is of the unknown kind {kind!r}")
+        found.append(
+            Point(
+                int(number),
+                kind,
+                known["validation"],
+                known.get("test"),
+                values["point_cycles_predicted"],
+                values["point_cycles_measured"],
+                values["point_stored_bits"],
+                int(values["point_mismatches"]),
+                int(values["point_integers_compared"]),
+                {
+                    name: {entry.removeprefix("point_"): value for entry, value in chosen.items()}
+                    for name, chosen in products.get(key, {}).items()
+                },
+                {name: each["point_counter"] for name, each in counters.get(key, {}).items()},
+                spans.get(key, []),
+            )
+        )
+    return sorted(found, key=lambda point: (point.measured, point.number))
+
+
+def _inner(
+    table: Table, names: list[str], where: tuple[str, ...], inner: str
+) -> dict[tuple, dict[str, dict[str, float]]]:
+    """Give values by point and by what they belong to inside of it."""
+    found: dict[tuple, dict[str, dict[str, float]]] = {}
+    for (*key, place), values in table.collect(names, *where, inner).items():
+        found.setdefault(tuple(key), {})[place] = values
+    return found
+
+
+def _need(table: Table, what: str, names: list[str], values: Mapping[str, float]) -> None:
+    """See that all of some values are there, and that costs are above 0."""
+    missing = [name for name in names if name not in values]
+    if missing:
+        raise RunFolderError(f"{table.path}: {what} has no row {' and no '.join(missing)}")
+    for name, value in values.items():
+        if ("_cycles_" in name or name.endswith("_stored_bits")) and value <= 0:
+            raise RunFolderError(f"{table.path}: {what}: {name} must be above 0, not {value!r}")

@@ -1,0 +1,207 @@
+"""Figures that compare ways to search, and the figure of the thresholds."""
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from gatewright.reports.candidates import Metric
+from gatewright.reports.comparisons import Discretisation, Method, Proxy, Spread
+from gatewright.reports.formatting import percent
+from gatewright.reports.study_figures import logarithmic, score_label, short
+from gatewright.reports.style import (
+    DENSE,
+    INK,
+    MODES,
+    MUTED,
+    OTHER,
+    PARTS,
+    SPARSE,
+    SURFACE,
+    legend_above,
+    new_figure,
+    note,
+)
+from gatewright.reports.thresholds import Sweep
+
+LOSS_LIMIT = 1.0
+"""Points that discretisation may cost with the entropy losses on."""
+
+_LINES = ("-", (0, (6, 2)), (0, (2, 1.5)), "-.", (0, (1, 1)))
+_PROXIES = {
+    "cycles": ("found by measured cycles", SPARSE, "o"),
+    "macs": ("found by multiply-accumulates", DENSE, "s"),
+}
+_LOSSES = {False: "without entropy losses", True: "with entropy losses"}
+_WHAT = {"operations": "entropy of the operations", "edges": "entropy of the edges"}
+
+
+def methods_figure(methods: Mapping[str, Method]) -> Figure:
+    """Best reward so far of every method: the median over the seeds, and their range."""
+    figure = new_figure(3.6)
+    axes = figure.add_subplot()
+    for place, (name, method) in enumerate(methods.items()):
+        if method.progress:
+            colour = PARTS[place % len(PARTS)]
+            trials, spreads = list(method.progress), list(method.progress.values())
+            medians = [spread.median for spread in spreads]
+            dashes = _LINES[place % len(_LINES)]
+            axes.plot(trials, medians, color=colour, linestyle=dashes, label=name, zorder=3)
+            lows, highs = [spread.low for spread in spreads], [spread.high for spread in spreads]
+            axes.fill_between(trials, lows, highs, color=colour, alpha=0.12, linewidth=0)
+    final = [spread for method in methods.values() for spread in list(method.progress.values())[-1:]]
+    early = [
+        list(method.progress.values())[len(method.progress) // 5].low
+        for method in methods.values()
+        if method.progress
+    ]
+    top = max(spread.high for spread in final)
+    low = min([*early, *(spread.low for spread in final)])
+    axes.set_ylim(low - 0.05 * (top - low or 1), top + 0.08 * (top - low or 1))
+    axes.set_xlabel("trials")
+    axes.set_ylabel("best reward so far, points")
+    legend_above(figure, len(methods))
+    return figure
+
+
+def spaces_figure(spaces: Mapping[str, Mapping[str, Spread]]) -> Figure:
+    """Hypervolume of every space: the median over the seeds, and their range; a panel for each task."""
+    names = list(dict.fromkeys(space for each in spaces.values() for space in each))
+    figure = new_figure(1.1 + 0.38 * len(names))
+    panels = figure.subplots(1, len(spaces), sharey=True, squeeze=False)[0]
+    for axes, (task, each) in zip(panels, spaces.items(), strict=True):
+        for place, name in enumerate(names):
+            if name in each:
+                _interval(axes, place, each[name], SPARSE if name == "joint" else DENSE, "{:.4g}")
+        axes.set_title(task, loc="left", size=10)
+        axes.margins(x=0.16)
+        _name_lines(axes, names)
+    figure.supxlabel(
+        "dominated hypervolume, more is better: median and range over the seeds", color=MUTED, size=10
+    )
+    return figure
+
+
+def proxies_figure(fronts: Mapping[str, Proxy], metric: Metric) -> Figure:
+    """The front found by multiply-accumulates and that found by measured cycles, both in measured cycles."""
+    figure = new_figure(3.4)
+    axes = figure.add_subplot()
+    for place, (cost, front) in enumerate(fronts.items()):
+        label, colour, marker = _PROXIES.get(cost, (f"found by {cost}", PARTS[place % len(PARTS)], "^"))
+        cycles = [point.cycles for point in front.points]
+        scores = [point.score for point in front.points]
+        axes.plot(
+            cycles, scores, color=colour, marker=marker, label=label, markeredgecolor=SURFACE, linewidth=1.4
+        )
+    logarithmic(axes, [point.cycles for front in fronts.values() for point in front.points])
+    if metric.sign < 0:
+        axes.invert_yaxis()
+    axes.set_xlabel("measured cycles per step (logarithmic)")
+    axes.set_ylabel(score_label(metric, "validation"))
+    legend_above(figure, len(fronts))
+    return figure
+
+
+def losses_figure(found: Discretisation) -> Figure:
+    """Score lost by discretisation without and with the entropy losses, for every N of n."""
+    settings = list(dict.fromkeys((kept, of) for kept, of, _ in found.losses))
+    figure = new_figure(1.3 + 0.5 * len(settings))
+    axes = figure.add_subplot()
+    for entropy, colour, offset in (
+        (False, DENSE, -0.17),
+        (True, SPARSE, 0.17),
+    ):
+        for place, setting in enumerate(settings):
+            if spread := found.losses.get((*setting, entropy)):
+                axes.barh(place + offset, spread.median, 0.28, color=colour, label=_LOSSES[entropy])
+                axes.plot([spread.low, spread.high], [place + offset] * 2, color=INK, linewidth=1.4)
+                end = max(spread.high, spread.median)
+                text = f"{spread.median:.2f}"
+                label = note(axes, end, place + offset, text, (6, 0), va="center", color=INK, size=9)
+                label.set_bbox({"facecolor": SURFACE, "edgecolor": "none", "pad": 1})
+    axes.axvline(LOSS_LIMIT, color=MUTED, linewidth=1.2, linestyle=(0, (5, 3)))
+    axes.set_xlabel(f"points lost, dashed: {LOSS_LIMIT:g}; bars: median over the seeds, strokes: range")
+    axes.set_ylabel("kept, N of n")
+    _name_lines(axes, [f"{kept} of {of}" for kept, of in settings])
+    legend_above(figure, 2)
+    return figure
+
+
+def entropies_figure(found: Discretisation, metric: Metric) -> Figure:
+    """How the entropies and the score went by epoch, a line for every N of n."""
+    kinds = list(dict.fromkeys(what for *_, what in found.progress))
+    figure = new_figure(2.7)
+    panels = figure.subplots(1, len(kinds), squeeze=False)[0]
+    for axes, what in zip(panels, kinds, strict=True):
+        for (entropy, *_, kind), curve in found.progress.items():
+            if kind == what:
+                colour, dashes = (SPARSE, "-") if entropy else (DENSE, (0, (4, 2)))
+                label = _LOSSES[entropy]
+                axes.plot(
+                    *zip(*curve, strict=True), color=colour, linestyle=dashes, linewidth=1.3, label=label
+                )
+        axes.set_title(
+            _WHAT.get(what, score_label(metric, what) if what != metric.name else what), loc="left", size=10
+        )
+        axes.set_xlabel("epoch")
+    legend_above(figure, 2)
+    return figure
+
+
+def thresholds_figure(sweeps: Sequence[Sweep]) -> Figure:
+    """Costs of both modes over the share of zeros, with the threshold: a column of panels for each shape."""
+    shapes = list(dict.fromkeys(sweep.shape for sweep in sweeps))
+    kinds = list(dict.fromkeys((sweep.of, sweep.cost) for sweep in sweeps))
+    figure = new_figure(0.6 + 2.0 * len(kinds))
+    panels = figure.subplots(len(kinds), len(shapes), squeeze=False, sharex="row")
+    drawn = {(sweep.of, sweep.cost, sweep.shape): sweep for sweep in sweeps}
+    for line, (of, cost) in zip(panels, kinds, strict=True):
+        for axes, shape in zip(line, shapes, strict=True):
+            if sweep := drawn.get((of, cost, shape)):
+                _sweep(axes, sweep)
+            else:
+                axes.set_visible(False)
+        line[0].set_ylabel("stored bits" if cost == "bits" else "cycles per step")
+    for axes, shape in zip(panels[0], shapes, strict=True):
+        axes.set_title(shape, loc="left", size=10)
+    legend_above(figure, 3)
+    return figure
+
+
+def _sweep(axes: Axes, sweep: Sweep) -> None:
+    for mode, curve in sweep.curves.items():
+        marker = "o" if mode == "sparse" else "s"
+        axes.plot(
+            *zip(*curve, strict=True),
+            color=MODES.get(mode, OTHER),
+            marker=marker,
+            markersize=3.5,
+            linewidth=1.4,
+            label=mode,
+        )
+    if sweep.threshold is not None:
+        axes.axvline(sweep.threshold, color=INK, linewidth=1.2, linestyle=(0, (4, 3)), label="threshold")
+        text = percent(round(sweep.threshold, 3))
+        side = {"ha": "left"} if sweep.threshold < 0.6 else {"ha": "right"}
+        away = 4 if sweep.threshold < 0.6 else -4
+        label = note(axes, sweep.threshold, 0.06, text, (away, 0), color=INK, size=9, **side)
+        label.xycoords = axes.get_xaxis_transform()
+    axes.set_ylim(0, 1.1 * max(cost for curve in sweep.curves.values() for _, cost in curve))
+    axes.set_xlim(-0.03, 1)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.0f} %"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda cost, _: short(cost)))
+    axes.set_xlabel(f"zeros among the {sweep.of}")
+
+
+def _interval(axes: Axes, place: float, spread: Spread, colour: str, pattern: str) -> None:
+    axes.plot([spread.low, spread.high], [place] * 2, color=colour, linewidth=3, alpha=0.45)
+    axes.plot(spread.median, place, "o", color=colour, markeredgecolor=SURFACE)
+    text = pattern.format(spread.median)
+    note(axes, spread.high, place, text, (7, 0), va="center", color=INK, size=9)
+
+
+def _name_lines(axes: Axes, names: Sequence[str]) -> None:
+    axes.set_yticks(range(len(names)), names, color=INK)
+    axes.set_ylim(len(names) - 0.45, -0.55)
+    axes.grid(axis="y", visible=False)

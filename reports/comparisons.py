@@ -1,0 +1,197 @@
+"""Comparisons of ways to search, read back from rows: methods, spaces, proxies, losses by discretisation."""
+
+from dataclasses import dataclass
+from itertools import permutations
+from statistics import median
+
+from gatewright.reports.table import Kind, Table
+
+KINDS: dict[str, Kind] = {
+    "trials": "number",
+    "entropy": "flag",
+    "kept": "number",
+    "of": "number",
+    "epoch": "number",
+    "point": "number",
+}
+"""Parameters of these rows that are no text."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The same figure for several seeds."""
+
+    values: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """Middle value."""
+        return median(self.values)
+
+    @property
+    def low(self) -> float:
+        """Least value."""
+        return min(self.values)
+
+    @property
+    def high(self) -> float:
+        """Largest value."""
+        return max(self.values)
+
+
+@dataclass(frozen=True)
+class Method:
+    """What one method reached.
+
+    Parameters
+    ----------
+    progress : dict of Spread
+        Best reward so far by number of trials, in order.
+    rewards : dict of float
+        Final reward by seed.
+    """
+
+    progress: dict[int, Spread]
+    rewards: dict[int | None, float]
+
+    @property
+    def final(self) -> Spread | None:
+        """Final rewards of all seeds."""
+        return Spread(tuple(self.rewards.values())) if self.rewards else None
+
+
+@dataclass(frozen=True)
+class Duels:
+    """How often a method's final reward was above, below and equal to another's with the same seed."""
+
+    wins: int
+    losses: int
+    ties: int
+
+
+@dataclass(frozen=True)
+class ProxyPoint:
+    """A point of a front: the score, and measured cycles per step."""
+
+    score: float
+    cycles: float
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """The front that was found by a cost, in measured cycles.
+
+    Parameters
+    ----------
+    points : list of ProxyPoint
+        From few to many cycles.
+    hypervolume : float or None
+        That it dominates.
+    dominated : float or None
+        Share of its points that another cost's front dominates.
+    """
+
+    points: list[ProxyPoint]
+    hypervolume: float | None
+    dominated: float | None
+
+
+@dataclass(frozen=True)
+class Discretisation:
+    """Losses by discretisation, all by (kept, of) and whether the entropy losses were on.
+
+    Parameters
+    ----------
+    losses : dict of Spread
+        Score of the super network minus that behind discretisation, without retraining.
+    before, after : dict of Spread
+        Those two scores.
+    progress : dict of list of (epoch, value)
+        By (entropy, kept, of, what): the entropy of operations or of edges, or the metric; means over the seeds.
+    """
+
+    losses: dict[tuple[int, int, bool], Spread]
+    before: dict[tuple[int, int, bool], Spread]
+    after: dict[tuple[int, int, bool], Spread]
+    progress: dict[tuple[bool, int, int, str], list[tuple[float, float]]]
+
+
+def read_methods(table: Table) -> dict[str, Method]:
+    """Take the methods' results out of rows."""
+    progress: dict[str, dict[int, list[float]]] = {}
+    for value, method, trials in table.figures("method_progress", "method", "trials", signed=True):
+        progress.setdefault(method, {}).setdefault(int(trials), []).append(value)
+    rewards: dict[str, dict[int | None, float]] = {}
+    for value, method, seed in table.figures("method_reward", "method", "seed", signed=True):
+        rewards.setdefault(method, {})[seed] = value
+    return {
+        name: Method(
+            {count: Spread(tuple(values)) for count, values in sorted(progress.get(name, {}).items())},
+            rewards.get(name, {}),
+        )
+        for name in dict.fromkeys([*progress, *rewards])
+    }
+
+
+def duels(methods: dict[str, Method]) -> dict[str, Duels]:
+    """Hold every method against every other, seed by seed."""
+    found = {name: [0, 0, 0] for name in methods}
+    for (name, one), (_, other) in permutations(methods.items(), 2):
+        for seed in one.rewards.keys() & other.rewards.keys():
+            difference = one.rewards[seed] - other.rewards[seed]
+            found[name][0 if difference > 0 else 1 if difference < 0 else 2] += 1
+    return {name: Duels(*counts) for name, counts in found.items()}
+
+
+def read_spaces(table: Table) -> dict[str, dict[str, Spread]]:
+    """Give the hypervolumes of all seeds by task and space."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for value, task, space in table.figures("hypervolume", "task", "space"):
+        found.setdefault(task, {}).setdefault(space, []).append(value)
+    return {
+        task: {space: Spread(tuple(values)) for space, values in spaces.items()}
+        for task, spaces in found.items()
+    }
+
+
+def read_proxies(table: Table, metric: str) -> dict[str, Proxy]:
+    """Give the front that was found by each cost."""
+    score, cycles = f"proxy_point_{metric}", "proxy_point_cycles"
+    fronts: dict[str, list[ProxyPoint]] = {}
+    for (cost, _), values in table.collect([score, cycles], "scored_by", "point", signed=True).items():
+        if len(values) == 2:
+            fronts.setdefault(cost, []).append(ProxyPoint(values[score], values[cycles]))
+    whole = table.collect(["proxy_hypervolume", "proxy_dominated"], "scored_by")
+    return {
+        cost: Proxy(
+            sorted(points, key=lambda point: point.cycles),
+            whole.get((cost,), {}).get("proxy_hypervolume"),
+            whole.get((cost,), {}).get("proxy_dominated"),
+        )
+        for cost, points in fronts.items()
+    }
+
+
+def read_discretisation(table: Table, metric: str) -> Discretisation:
+    """Take the losses by discretisation, and how the entropies fell, out of rows."""
+    progress: dict[tuple[bool, int, int, str], dict[float, list[float]]] = {}
+    for value, entropy, kept, of, what, epoch in table.figures(
+        "entropy_progress", "entropy", "kept", "of", "what", "epoch", signed=True
+    ):
+        progress.setdefault((entropy, int(kept), int(of), what), {}).setdefault(epoch, []).append(value)
+    return Discretisation(
+        _spreads(table, "discretisation_loss"),
+        _spreads(table, f"super_{metric}"),
+        _spreads(table, f"discretised_{metric}"),
+        {
+            key: [(epoch, sum(values) / len(values)) for epoch, values in sorted(curve.items())]
+            for key, curve in progress.items()
+        },
+    )
+
+
+def _spreads(table: Table, name: str) -> dict[tuple[int, int, bool], Spread]:
+    found: dict[tuple[int, int, bool], list[float]] = {}
+    for value, kept, of, entropy in table.figures(name, "kept", "of", "entropy", signed=True):
+        found.setdefault((int(kept), int(of), entropy), []).append(value)
+    return {key: Spread(tuple(values)) for key, values in sorted(found.items())}

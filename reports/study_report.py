@@ -1,0 +1,127 @@
+"""A study's folder becomes one HTML file, its figures, and its rows in two formats."""
+
+import json
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from gatewright.reports import comparison_figures, study_figures
+from gatewright.reports.candidates import FOUND, UNCOMPRESSED, UNIFORM, Point
+from gatewright.reports.comparisons import duels
+from gatewright.reports.counters import cycle_words
+from gatewright.reports.page import write_page
+from gatewright.reports.study import Study, read_study
+from gatewright.reports.style import style
+
+FIGURES = (
+    "fronts",
+    "choices",
+    "agreement",
+    "counters",
+    "timeline",
+    "progress",
+    "methods",
+    "spaces",
+    "proxies",
+    "losses",
+    "entropies",
+    "thresholds",
+)
+"""Names of all figures that a complete report holds."""
+
+
+def write_study_report(folder: Path) -> Path:
+    """Write ``report.html``, ``figures/*.svg|png``, ``rows.json`` and ``rows.csv`` into a study's folder.
+
+    The page holds everything it shows and needs no other file. What has not been run is named with the command that
+    runs it, so that a half-finished study has its report as well. The same rows give the same bytes.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder with some of the files of rows of `study.FILES`, and ``settings.json``.
+
+    Returns
+    -------
+    Path
+        The HTML file.
+
+    Raises
+    ------
+    RunFolderError
+        The folder holds no rows, or an entry is malformed; the text names file and entry.
+    """
+    study = read_study(folder)
+    with style():
+        return write_page(
+            study.folder,
+            "study.html",
+            _draw(study),
+            FIGURES,
+            study.rows,
+            {
+                "study": study,
+                "found": study.of_kind(FOUND),
+                "names": {FOUND: "found", UNIFORM: "uniform", UNCOMPRESSED: "uncompressed"},
+                "best": study.best,
+                "shown": _shown(study),
+                "largest": max(map(abs, study.differences), default=None),
+                "digits": 2 if study.metric.sign > 0 else 4,
+                "counters": cycle_words(
+                    [name for point in study.points for name in point.counters if name != "cycles"]
+                ),
+                "products": list(dict.fromkeys(name for point in study.points for name in point.products)),
+                "duels": duels(study.methods),
+                "loss_limit": comparison_figures.LOSS_LIMIT,
+                "settings": _flat(study.settings),
+            },
+        )
+
+
+def _draw(study: Study) -> dict[str, Figure]:
+    drawn = {}
+    found = study.of_kind(FOUND)
+    if study.trials or study.points:
+        drawn["fronts"] = study_figures.fronts_figure(study)
+    if any(point.products for point in found):
+        drawn["choices"] = study_figures.choices_figure(found)
+    if study.differences:
+        drawn["agreement"] = study_figures.agreement_figure(study)
+    if any(point.counters for point in study.points):
+        drawn["counters"] = study_figures.counters_figure(found + study.of_kind(UNCOMPRESSED))
+    if shown := _shown(study):
+        drawn["timeline"] = study_figures.timeline_figure(shown)
+    if study.trials:
+        drawn["progress"] = study_figures.progress_figure(study.trials, study.targets)
+    if any(method.progress for method in study.methods.values()):
+        drawn["methods"] = comparison_figures.methods_figure(study.methods)
+    if study.spaces:
+        drawn["spaces"] = comparison_figures.spaces_figure(study.spaces)
+    if study.proxies:
+        drawn["proxies"] = comparison_figures.proxies_figure(study.proxies, study.metric)
+    if study.discretisation and study.discretisation.losses:
+        drawn["losses"] = comparison_figures.losses_figure(study.discretisation)
+    if study.discretisation and study.discretisation.progress:
+        drawn["entropies"] = comparison_figures.entropies_figure(study.discretisation, study.metric)
+    if study.thresholds and study.thresholds.sweeps:
+        drawn["thresholds"] = comparison_figures.thresholds_figure(study.thresholds.sweeps)
+    return drawn
+
+
+def _shown(study: Study) -> Point | None:
+    """Give the point whose timeline is shown: the best, or the first that has one."""
+    able = [point for point in study.of_kind(FOUND) if point.spans]
+    return study.best if study.best in able else next(iter(able), None)
+
+
+def _flat(settings: dict, prefix: str = "") -> dict[str, str]:
+    """Give settings by dotted names."""
+    flat: dict[str, str] = {}
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = (
+                value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            )
+    return flat

@@ -1,0 +1,221 @@
+import json
+
+import pytest
+import study_rows
+from study_rows import changed, row
+
+from gatewright.errors import RunFolderError
+from gatewright.reports.comparisons import Duels, Spread, duels
+from gatewright.reports.study import read_study
+from gatewright.results import Row
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Write a folder with some files of a study, and read it."""
+
+    def write(settings=study_rows.SETTINGS, **files):
+        return read_study(study_rows.write_study(tmp_path / "study", files, settings))
+
+    return write
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return read_study(study_rows.write_study(tmp_path_factory.mktemp("study"), study_rows.all_rows()))
+
+
+def test_trials_and_targets(study):
+    assert [trial.number for trial in study.trials] == list(range(60))
+    assert {trial.round for trial in study.trials} == {0, 1, 2}
+    first, second = study.trials[:2]
+    assert first.measured == first.predicted == first.cycles
+    assert (second.measured, second.cycles) == (None, second.predicted)
+    best = [max(trial.reward for trial in study.trials if trial.round <= turn) for turn in range(3)]
+    assert [target.reward for target in study.targets] == best
+    assert study.stopped == "all 60 trials are done"
+    assert study.refused == {"ecp5-25k: too few multipliers": 1}
+    assert (study.metric.name, study.seed) == ("accuracy", 7)
+
+
+def test_points(study):
+    assert [len(study.of_kind(kind)) for kind in ("found", "uniform", "uncompressed")] == [8, 5, 1]
+    point = study.of_kind("found")[1]
+    assert (point.number, point.validation, point.test) == (1, 97.31, 96.91)
+    assert point.products["layer0.input"] == {"rank": 8, "bits": 4, "density": 0.125}
+    assert point.counters["matrix"] == pytest.approx(0.8 * point.measured)
+    assert [span.opcode for span in point.spans] == ["INPUT", "MATVEC", "REDUCE", "MATVEC", "CELL", "OUTPUT"]
+    cycles = [each.measured for each in study.points]
+    assert cycles == sorted(cycles)
+
+
+def test_the_best_point_is_no_worse_and_gains_most(study):
+    gains = {
+        point.number: study.reference.stored_bits
+        * study.reference.measured
+        / point.stored_bits
+        / point.measured
+        for point in study.of_kind("found")
+        if point.validation >= study.reference.validation
+    }
+    assert len(gains) == 4
+    assert study.best.number == max(gains, key=gains.get) == 4
+
+
+def test_fewer_bits_are_better(make):
+    study = make(**study_rows.all_rows("bits"))
+    assert (study.metric.name, study.metric.quality(2.0)) == ("bits", -2.0)
+    point = study.of_kind("found")[0]
+    assert (point.validation, point.products["head"]["bits"]) == (1.276, 8)
+    assert study.best.number == 4
+    assert study.best.validation <= study.reference.validation < study.of_kind("found")[3].validation
+
+
+@pytest.mark.parametrize("name", ["agreement", "snr"])
+def test_other_metrics(make, name):
+    rows = [
+        Row(**vars(each) | {"name": f"point_{name}", "value": -each.value})
+        if each.name == "point_accuracy"
+        else each
+        for each in study_rows.point_rows()
+    ]
+    study = make(front=rows)
+    assert (study.metric.name, study.of_kind("found")[0].validation) == (name, -96.2)
+
+
+def test_no_point_is_good_enough(make):
+    rows = [
+        Row(**vars(each) | {"value": 99.9})
+        if "uncompressed" in each.parameters.values() and "split" in each.parameters
+        else each
+        for each in study_rows.point_rows()
+    ]
+    study = make(front=rows)
+    assert study.best is None
+    assert make(front=[each for each in rows if each.parameters["kind"] == "found"]).reference is None
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "value", "verdict"),
+    [
+        ("front", "point_mismatches", 0, "PASS"),
+        ("front", "point_mismatches", 1, "FAIL"),
+        ("front", "point_cycles_measured", 2700.0, "FAIL"),
+        ("front", "point_integers_compared", 0, "INCOMPLETE"),
+        ("trials", "trial_cycles_measured", 5.0, "FAIL"),
+    ],
+)
+def test_verdict(make, file, name, value, verdict):
+    rows = {"trials": study_rows.trial_rows(), "front": study_rows.point_rows()}
+    assert make(**rows | {file: changed(rows[file], name, value, 3)}).verdict == verdict
+
+
+def test_a_difference_of_any_counter_fails(make):
+    rows = [
+        *study_rows.point_rows(),
+        row("point_difference", "text", "point 3, drain: 5 cycles, 6 predicted"),
+    ]
+    study = make(front=rows)
+    assert (study.verdict, study.complaints) == ("FAIL", ["point 3, drain: 5 cycles, 6 predicted"])
+
+
+def test_a_study_without_front_is_not_proven(make):
+    assert make(trials=study_rows.trial_rows()).verdict == "INCOMPLETE"
+
+
+def test_comparisons(study):
+    assert list(study.methods) == ["worth", "entropy", "tpe", "nsga2", "random"]
+    worth = study.methods["worth"]
+    assert list(worth.progress) == list(range(1, 61))
+    assert set(worth.rewards) == set(range(5))
+    assert worth.final.median == sorted(worth.rewards.values())[2]
+    assert worth.progress[60].high == max(worth.rewards.values())
+    assert list(study.spaces) == ["digits", "text"]
+    assert len(study.spaces["digits"]["joint"].values) == 3
+    assert [len(front.points) for front in study.proxies.values()] == [7, 7]
+    assert study.proxies["macs"].points[0].cycles == pytest.approx(108)
+    assert (study.proxies["cycles"].hypervolume, study.proxies["macs"].dominated) == (412.5, 0.75)
+    losses = study.discretisation.losses
+    assert list(losses)[:3] == [(2, 8, False), (2, 8, True), (4, 16, False)]
+    assert losses[2, 8, True].high < 1 < losses[2, 8, False].low
+    assert study.discretisation.before[2, 8, True] == Spread((96.0,) * 3)
+    curve = study.discretisation.progress[True, 2, 8, "operations"]
+    assert [epoch for epoch, _ in curve] == list(range(1, 21))
+    assert curve[-1][1] == pytest.approx(0.11)
+
+
+def test_duels_are_between_the_same_seeds(make):
+    rewards = {"a": {0: 3.0, 1: 5.0, 2: 1.0, 3: 2.0}, "b": {0: 2.0, 1: 6.0, 2: 1.0, 3: 1.0}, "c": {9: 0.0}}
+    rows = [
+        row("method_reward", "points", value, seed, method=method)
+        for method, values in rewards.items()
+        for seed, value in values.items()
+    ]
+    found = duels(make(methods=rows).methods)
+    assert found == {"a": Duels(2, 1, 1), "b": Duels(1, 2, 1), "c": Duels(0, 0, 0)}
+
+
+def test_thresholds(study):
+    sweeps = {(sweep.of, sweep.cost, sweep.shape): sweep for sweep in study.thresholds.sweeps}
+    assert len(sweeps) == 6
+    bits = sweeps["weights", "bits", "39 → 128"]
+    assert bits.threshold == pytest.approx(1 / 3)
+    assert bits.curves["sparse"][0] == (0, 1_050_000)
+    assert [share for share, _ in bits.curves["dense"]] == [k / 8 for k in range(8)]
+    assert study.thresholds.solved["inputs", "both", "16 → 16"] == 0.09
+
+
+@pytest.mark.parametrize(
+    ("file", "rows", "message"),
+    [
+        ("trials", [row("trial_reward", "points", 1.0, trial="x", round=0)], r"0 .*'trial' must be a finite number"),
+        ("trials", [row("trial_reward", "points", 1.0, trial=0, round=0)], "trial 0 has no row trial_accuracy and no "),
+        ("trials", [row("trial_reward", "points", float("nan"), trial=0, round=0)], "finite number, not nan"),
+        ("trials", [row("trial_reward", "points", 1.0, trial=0, round=0)] * 2, "comes twice for the same trial, round"),
+        ("trials", [row("stopped", "reason", 3)], "value must be a string, not 3"),
+        ("front", [row("point_mismatches", "integers", 0.5, point=0, kind="found")], "whole number"),
+        ("front", [row("point_mismatches", "integers", 0, point=0, kind=3)], "'kind' must be a string"),
+        ("methods", [row("method_reward", "points", 1.0)], "'method' is missing"),
+        (
+            "discretisation",
+            [row("discretisation_loss", "points", 1.0, entropy=1, kept=2, of=8)],
+            "'entropy' must be true or false, not 1",
+        ),
+        (
+            "thresholds",
+            [row("sweep_cycles", "cycles per step", 1.0, of="weights", sparsity="x", mode="dense", shape="a")],
+            "'sparsity' must be a finite number",
+        ),
+    ],
+)  # fmt: skip
+def test_malformed_rows_name_the_file(make, file, rows, message):
+    with pytest.raises(RunFolderError, match=message) as error:
+        make(**{file: rows})
+    assert f"{file}.json" in str(error.value)
+
+
+def test_costs_and_kinds_are_checked(make):
+    rows = study_rows.point_rows()
+    with pytest.raises(RunFolderError, match=r"found point 2: point_stored_bits must be above 0, not 0"):
+        make(front=changed(rows, "point_stored_bits", 0, 2))
+    other = [Row(**vars(each) | {"parameters": each.parameters | {"kind": "lucky"}}) for each in rows[:7]]
+    with pytest.raises(RunFolderError, match="unknown kind 'lucky'"):
+        make(front=other)
+
+
+@pytest.mark.parametrize("text", ["{", "[]"])
+def test_malformed_settings(tmp_path, text):
+    study_rows.write_study(tmp_path, {"trials": study_rows.trial_rows()}, None)
+    (tmp_path / "settings.json").write_text(text)
+    with pytest.raises(RunFolderError, match=r"settings\.json"):
+        read_study(tmp_path)
+
+
+def test_empty_folder(tmp_path):
+    with pytest.raises(RunFolderError, match="gatewright search"):
+        read_study(tmp_path)
+
+
+def test_rows_are_kept_as_they_are(study):
+    text = json.loads((study.folder / "front.json").read_text())
+    assert [vars(each) for each in study.rows["front"]] == text

@@ -1,0 +1,233 @@
+import pytest
+import study_rows
+from matplotlib.colors import to_rgba
+
+from gatewright.reports import comparison_figures, study_figures
+from gatewright.reports.candidates import METRICS, Point, Span, Target, Trial
+from gatewright.reports.comparisons import Discretisation, Method, Proxy, ProxyPoint, Spread
+from gatewright.reports.study import read_study
+from gatewright.reports.style import BAD, SPARSE, STEPS, style
+from gatewright.reports.thresholds import Sweep
+
+
+@pytest.fixture(autouse=True)
+def _style():
+    with style():
+        yield
+
+
+@pytest.fixture(scope="module", params=["accuracy", "bits"])
+def study(request, tmp_path_factory):
+    files = {"trials": study_rows.trial_rows(request.param), "front": study_rows.point_rows(request.param)}
+    return read_study(study_rows.write_study(tmp_path_factory.mktemp("study"), files))
+
+
+def texts(figure):
+    """Every text drawn."""
+    return [text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))]
+
+
+def lines(axes):
+    """Lines with a label of their own, as lists of x and y."""
+    return {line.get_label(): [list(values) for values in line.get_data()] for line in axes.get_lines()}
+
+
+def trial(number, turn, reward, measured=100.0):
+    return Trial(number, turn, 90.0, reward, 100.0, measured, 5000.0, None, None)
+
+
+def point(number, kind="found", **changed):
+    values = {
+        "validation": 95.0,
+        "test": 94.0,
+        "predicted": 100.0,
+        "measured": 100.0,
+        "stored_bits": 5000.0,
+        "mismatches": 0,
+        "compared": 10,
+        "products": {},
+        "counters": {},
+        "spans": [],
+    }
+    return Point(number=number, kind=kind, **values | changed)
+
+
+def test_fronts_show_every_finished_point_and_count_trials_out_of_sight(study):
+    figure = study_figures.fronts_figure(study)
+    left, right = figure.axes
+    for axes, cost in ((left, "measured"), (right, "stored_bits")):
+        drawn = lines(axes)
+        assert len(drawn) == 3
+        found = study.of_kind("found")
+        assert drawn["found"] == [
+            [getattr(each, cost) for each in found],
+            [each.validation for each in found],
+        ]
+        assert axes.get_xscale() == "log"
+    bottom, top = left.get_ylim()
+    quality = study.metric.quality
+    assert quality(bottom) < quality(top)
+    shown = [quality(bottom) <= quality(each.validation) <= quality(top) for each in study.points]
+    assert all(shown)
+    below = sum(quality(each.score) < quality(bottom) for each in study.trials)
+    assert below
+    assert f"{below} trials below" in texts(figure)
+    assert {"trials, round 0", "trials, round 2", "found", "uncompressed, 8 bits"} <= set(texts(figure))
+
+
+def test_many_rounds_share_colours():
+    names = [name for name, *_ in study_figures._rounds([trial(k, k, 0.0) for k in range(12)])]
+    assert names == [f"trials, rounds {k}–{k + 2}" for k in (0, 3, 6, 9)]
+    ((_, colour, (only,)),) = study_figures._rounds([trial(0, 4, 0.0)])
+    assert (colour, only.round) == (STEPS[2], 4)
+
+
+def test_choices_name_whole_matrices_and_shares():
+    products = {
+        "layer0.input": {"rank": 0, "bits": 8, "density": 1.0},
+        "head": {"rank": 4, "bits": 2, "density": 0.125},
+    }
+    figure = study_figures.choices_figure([point(0, products=products), point(5, products={})])
+    drawn = texts(figure)
+    assert {
+        "whole",
+        "4",
+        "8",
+        "2",
+        "100\N{NO-BREAK SPACE}%",
+        "12.5\N{NO-BREAK SPACE}%",
+        "layer0.input",
+        "5",
+    } <= set(drawn)
+    whole, ranked = (patch.get_alpha() for patch in figure.axes[0].patches)
+    assert whole > ranked
+
+
+def test_agreement_marks_what_differs(study):
+    figure = study_figures.agreement_figure(study)
+    assert "largest difference: 0 cycles per step" in texts(figure)
+    assert "differs" not in texts(figure)
+
+
+def test_agreement_says_what_differs_in_red(tmp_path):
+    rows = study_rows.trial_rows(count=4)
+    cycles = next(each.value for each in rows if each.name == "trial_cycles_measured")
+    rows = study_rows.changed(rows, "trial_cycles_measured", cycles + 2.5)
+    study = read_study(study_rows.write_study(tmp_path, {"trials": rows}))
+    figure = study_figures.agreement_figure(study)
+    (said,) = [text for text in figure.axes[0].texts if "largest difference" in text.get_text()]
+    assert said.get_text() == "largest difference: 2.5 cycles per step"
+    assert said.get_color() == BAD
+    assert "differs" in texts(figure)
+
+
+def test_counters_lie_inside_the_cycles():
+    points = [
+        point(0, counters={"cycles": 100, "matrix": 80, "drain": 30}),
+        point(0, "uncompressed", measured=400.0),
+    ]
+    figure = study_figures.counters_figure(points)
+    drawn = texts(figure)
+    assert {"found 0", "uncompressed", "100.0", "400.0", "matrix engine", "drain and cell unit"} <= set(drawn)
+    assert "cycles" not in drawn
+    parts = {each.get_label(): [bar.get_width() for bar in each] for each in figure.axes[0].containers}
+    assert (parts["matrix engine"], parts["drain and cell unit"]) == ([80, 0], [30, 0])
+
+
+def test_timeline_has_a_line_for_each_unit():
+    spans = [
+        Span(1, "CELL", "drain", 40, 99),
+        Span(0, "MATVEC", "matrix", -5, 59),
+        Span(2, "OUTPUT", "drain", 99, 99),
+    ]
+    axes = study_figures.timeline_figure(point(0, spans=spans)).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["matrix", "drain"]
+    assert [(bar.get_x(), bar.get_width()) for bar in axes.patches] == [(40, 60), (-5, 65), (99, 1)]
+    assert [text.get_text() for text in axes.texts] == ["1 CELL", "0 MATVEC"]
+    assert axes.get_xlim() == (-5, 100)
+
+
+def test_progress_is_the_best_so_far():
+    trials = [trial(k, k // 2, reward) for k, reward in enumerate((3.0, 1.0, 7.0, -900.0))]
+    figure = study_figures.progress_figure(trials, [Target(0, 3.0), Target(1, 7.0)])
+    drawn = lines(figure.axes[0])
+    assert drawn["best so far"] == [[0, 1, 2, 3], [3.0, 3.0, 7.0, 7.0]]
+    assert drawn["target of a round"] == [[1, 3], [3.0, 7.0]]
+    assert "7.00" in texts(figure)
+    parted = [line.get_xdata()[0] for line in figure.axes[0].get_lines() if line.get_linestyle() == "--"]
+    assert parted == [1.5]
+
+
+def test_methods_are_medians_within_their_range():
+    progress = {k: Spread((k - 1.0, k + 0.0, k + 3.0)) for k in (1, 2, 3)}
+    figure = comparison_figures.methods_figure({"worth": Method(progress, {}), "late": Method({}, {0: 1.0})})
+    assert lines(figure.axes[0]) == {"worth": [[1, 2, 3], [1, 2, 3]]}
+    (band,) = figure.axes[0].collections
+    low, high = band.get_datalim(figure.axes[0].transData).intervaly
+    assert (low, high) == (0, 6)
+
+
+def test_spaces_have_a_panel_for_each_task():
+    spaces = {
+        "digits": {"joint": Spread((0.5, 0.7))},
+        "text": {"bits": Spread((0.25,)), "joint": Spread((0.75,))},
+    }
+    figure = comparison_figures.spaces_figure(spaces)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["digits", "text"]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["joint", "bits"]
+    assert {"0.6", "0.75", "0.25"} <= set(texts(figure))
+
+
+@pytest.mark.parametrize(("metric", "inverted"), [("accuracy", False), ("bits", True)])
+def test_proxies(metric, inverted):
+    fronts = {
+        "cycles": Proxy([ProxyPoint(1.5, 100.0), ProxyPoint(1.2, 300.0)], None, None),
+        "macs": Proxy([ProxyPoint(1.5, 150.0)], None, None),
+    }
+    axes = comparison_figures.proxies_figure(fronts, METRICS[metric]).axes[0]
+    assert lines(axes)["found by measured cycles"] == [[100, 300], [1.5, 1.2]]
+    assert lines(axes)["found by multiply-accumulates"] == [[150], [1.5]]
+    assert axes.yaxis_inverted() == inverted
+
+
+def test_losses_are_medians():
+    losses = {
+        (2, 8, False): Spread((9.0, 20.0, 30.0)),
+        (2, 8, True): Spread((0.25,)),
+        (4, 8, True): Spread((-0.5,)),
+    }
+    figure = comparison_figures.losses_figure(Discretisation(losses, {}, {}, {}))
+    assert {"20.00", "0.25", "-0.50", "2 of 8", "4 of 8"} <= set(texts(figure))
+    assert [bar.get_width() for bar in figure.axes[0].patches] == [20, 0.25, -0.5]
+    assert {bar.get_facecolor() for bar in figure.axes[0].patches[1:]} == {to_rgba(SPARSE)}
+
+
+def test_entropies_have_a_panel_for_each_kind():
+    progress = {
+        (on, 2, 8, what): [(1.0, 2.0), (2.0, 1.0)] for on in (True, False) for what in ("edges", "accuracy")
+    }
+    figure = comparison_figures.entropies_figure(Discretisation({}, {}, {}, progress), METRICS["accuracy"])
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["entropy of the edges", "accuracy"]
+    assert [len(axes.get_lines()) for axes in figure.axes] == [2, 2]
+    (legend,) = figure.legends
+    assert len(legend.get_texts()) == 2
+
+
+def test_thresholds_are_drawn_where_they_lie():
+    curves = {"dense": [(0.0, 8e5), (0.5, 8e5)], "sparse": [(0.0, 1.2e6), (0.5, 6e5)]}
+    sweeps = [Sweep("weights", "bits", "a", curves, 1 / 3), Sweep("inputs", "cycles", "b", curves, None)]
+    figure = comparison_figures.thresholds_figure(sweeps)
+    shown = [axes for axes in figure.axes if axes.get_visible()]
+    assert [axes.get_xlabel() for axes in shown] == ["zeros among the weights", "zeros among the inputs"]
+    first, second = (lines(axes) for axes in shown)
+    assert first["threshold"][0] == [1 / 3, 1 / 3]
+    assert "33.3\N{NO-BREAK SPACE}%" in texts(figure)
+    assert first["sparse"] == [[0, 0.5], [1.2e6, 6e5]]
+    assert "threshold" not in second
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.5, "0.5"), (2000, "2,000"), (50_000, "50 k"), (1_250_000, "1.25 M")]
+)
+def test_short_figures(value, text):
+    assert study_figures.short(value) == text

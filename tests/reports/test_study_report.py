@@ -1,0 +1,207 @@
+import csv
+import json
+
+import pytest
+import study_rows
+from html_page import read
+from study_rows import row
+
+from gatewright.errors import RunFolderError
+from gatewright.reports.study_report import FIGURES, write_study_report
+from gatewright.results import Row
+
+HOSTILE = """<script>alert(1)</script>"'&{{ 7 * 7 }}$x^2"""
+
+
+@pytest.fixture(scope="module")
+def complete(tmp_path_factory):
+    """A folder with all files and its report."""
+    folder = study_rows.write_study(tmp_path_factory.mktemp("study"), study_rows.all_rows())
+    write_study_report(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(complete):
+    return read(complete / "report.html")
+
+
+def written(folder, settings=study_rows.SETTINGS, **files):
+    return read(write_study_report(study_rows.write_study(folder, files, settings)))
+
+
+def test_complete_report(complete, page):
+    assert page.tags.count("svg") == len(FIGURES)
+    for shown in (
+        "✓ PASS Every finished point was simulated on the RTL: 14,000 integers compared, 0 mismatches",
+        "Point 4, no worse than the uncompressed 8-bit model in validation, is 4.5 times smaller and 5.6 times faster",
+        "Largest difference of 44 measurements: 0 cycles.",
+        "Stopped: all 60 trials are done. 1 candidate without training, not feasible: ecp5-25k: too few multipliers.",
+        "gatewright search --study runs/study --seed 7",
+        "search.method worth",
+        "space.choices.network.rank [4, 8, 16, null]",
+        "0123456789ab",
+        "33.3 %",
+    ):
+        assert shown in page.text, shown
+    assert "Not run yet" not in page.text
+    assert "FAIL" not in page.text
+    for name in FIGURES:
+        assert (complete / "figures" / f"{name}.svg").read_text().startswith("<?xml")
+        assert (complete / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    assert not list(complete.rglob("*.partial"))
+
+
+def test_tables_hold_the_numbers(page):
+    for shown in (
+        "found 4 98.96 98.56 483.53 483.53 167,979 1,000 0",
+        "uncompressed 98.65 98.25 2,711.50 2,711.50 750,000 1,000 0",
+        "found 3 layer0.recurrent 16 4 50 %",
+        "found 7 layer0.input whole 4 50 %",
+        "found 4 483.5 386.8 169.2 48.4 24.2",
+        "macs 93.00 108.0",
+        "Found by macs: hypervolume 305.56; 75 % of its points are dominated by the other front.",
+        "inputs both 16 → 16 9 %",
+    ):
+        assert shown in page.text, shown
+
+
+def test_page_is_self_contained(page):
+    assert all(link.startswith("#") for link in page.links)
+    assert not {"script", "img", "iframe", "link"} & set(page.tags)
+
+
+def test_same_rows_same_bytes(tmp_path):
+    files = {"trials": study_rows.trial_rows(count=6), "thresholds": study_rows.threshold_rows()}
+    written(tmp_path, **files)
+    first = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    write_study_report(tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == first
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_half_finished_study(tmp_path, count):
+    rows = [
+        each for each in study_rows.trial_rows(count=count) if each.name not in ("stopped", "round_target")
+    ]
+    page = written(tmp_path, trials=rows, settings=None)
+    assert "INCOMPLETE" in page.text
+    assert "not stopped yet" in page.text
+    for file, command in (
+        ("front.json", "gatewright search"),
+        ("methods.json", "gatewright bench methods"),
+        ("spaces.json", "gatewright bench spaces"),
+        ("proxies.json", "gatewright bench proxies"),
+        ("discretisation.json", "gatewright bench discretisation"),
+        ("thresholds.json", "gatewright bench thresholds"),
+    ):
+        assert f"needs {file} , which {command} writes into {tmp_path}" in page.text, file
+    drawn = sorted(path.stem for path in (tmp_path / "figures").glob("*.png"))
+    assert drawn == ["agreement", "fronts", "progress"]
+
+
+def test_trials_that_were_not_measured(tmp_path):
+    rows = [each for each in study_rows.trial_rows() if each.name != "trial_cycles_measured"]
+    assert "Nothing was measured yet" in written(tmp_path, trials=rows).text
+    assert not (tmp_path / "figures" / "agreement.png").exists()
+
+
+def test_only_thresholds(tmp_path):
+    page = written(tmp_path, thresholds=study_rows.threshold_rows())
+    assert page.tags.count("svg") == 1
+    assert "needs trials.json , which gatewright search" in page.text
+
+
+def test_bits_are_shown_with_four_digits(tmp_path):
+    page = written(tmp_path, front=study_rows.point_rows("bits"))
+    assert "found 4 1.2207 1.2287" in page.text
+    assert "Validation bits 1.2207 decides; uncompressed 1.2270" in page.text
+
+
+def test_a_figure_that_is_no_longer_drawn_goes(tmp_path):
+    written(tmp_path, trials=study_rows.trial_rows(count=4))
+    (tmp_path / "trials.json").unlink()
+    written(tmp_path, thresholds=study_rows.threshold_rows())
+    assert [path.name for path in sorted((tmp_path / "figures").iterdir())] == [
+        "thresholds.png",
+        "thresholds.svg",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("point_mismatches", 3, "✗ FAIL 3 of 14,000 integers of the front differ"),
+        (
+            "point_cycles_measured",
+            71.5,
+            "✗ Predicted and measured cycles differ by up to 1.5 cycles per step",
+        ),
+    ],
+)
+def test_differences_are_loud(tmp_path, name, value, text):
+    rows = study_rows.changed(study_rows.point_rows(), name, value)
+    report = write_study_report(study_rows.write_study(tmp_path, {"front": rows}))
+    page = read(report)
+    assert text in page.text
+    assert "✓ PASS" not in page.text
+    assert '<tr class="bad"><td>found 0</td>' in report.read_text()
+    assert ('<p class="bad">' in report.read_text()) == (name == "point_cycles_measured")
+
+
+def test_differences_of_counters_are_listed(tmp_path):
+    text = "point 3, drain: 5 cycles, 6 predicted"
+    page = written(tmp_path, front=[*study_rows.point_rows(), row("point_difference", "text", text)])
+    assert f"✗ {text}" in page.text
+    assert "✗ FAIL" in page.text
+
+
+def test_a_loss_above_the_limit_is_marked(tmp_path):
+    report = tmp_path / "report.html"
+    rows = [
+        row("discretisation_loss", "points", 1.2, entropy=entropy, kept=2, of=8) for entropy in (True, False)
+    ]
+    page = written(tmp_path, discretisation=rows)
+    assert report.read_text().count('<td class="n bad">') == 1
+    assert "2 of 8 on – – 1.20 (1.20 to 1.20)" in page.text
+    written(tmp_path, discretisation=[row("discretisation_loss", "points", 0.9, entropy=True, kept=2, of=8)])
+    assert '<td class="n bad">' not in report.read_text()
+
+
+def test_hostile_strings_stay_text(tmp_path):
+    files = {"front": study_rows.point_rows()}
+    files["methods"] = [
+        row("method_reward", "points", 1.0, method=HOSTILE),
+        row("method_progress", "points", 1.0, method=HOSTILE, trials=1),
+    ]
+    files["spaces"] = [row("hypervolume", "share", 1.0, space=HOSTILE, task=HOSTILE)]
+    files["front"] = [
+        Row(
+            **vars(each)
+            | {"parameters": each.parameters | ({"product": HOSTILE} if "product" in each.parameters else {})}
+        )
+        for each in files["front"]
+        if each.parameters.get("product", "head") == "head"
+    ]
+    page = written(
+        tmp_path,
+        {"task": HOSTILE, "command": HOSTILE, "search": {"seed": HOSTILE}, HOSTILE: HOSTILE},
+        **files,
+    )
+    assert "script" not in page.tags
+    assert page.text.count("<script>alert(1)</script>") >= 9
+
+
+def test_rows_leave_in_both_formats(complete):
+    rows = json.loads((complete / "rows.json").read_text())
+    assert rows["spaces"] == json.loads((complete / "spaces.json").read_text())
+    with (complete / "rows.csv").open(newline="") as stream:
+        lines = list(csv.DictReader(stream))
+    assert len(lines) == sum(map(len, rows.values()))
+    assert json.loads(lines[0]["parameters"])["candidate"]["layer0.bits"] == 4
+
+
+def test_malformed_rows_leave_no_report(tmp_path):
+    with pytest.raises(RunFolderError, match=r"trials\.json"):
+        written(tmp_path, trials=[row("trial_reward", "points", "high", trial=0, round=0)])
+    assert not (tmp_path / "report.html").exists()
