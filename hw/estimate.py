@@ -14,13 +14,14 @@ from gatewright.hw.cycles.model import OpTime, column_words, predict
 from gatewright.hw.ops import Op, Opcode
 from gatewright.hw.resources import ResourceEstimate, estimate_resources
 
-_UNITS = {
+UNITS = {
     Opcode.INPUT: "input",
     Opcode.MATVEC: "matrix",
     Opcode.CELL: "drain",
     Opcode.REDUCE: "drain",
     Opcode.OUTPUT: "output",
 }
+"""The unit that executes each op."""
 
 _STEPS = 24
 """Steps of the job whose middle stands for the steady state, in which buffers alternate from step to step."""
@@ -162,11 +163,11 @@ def _loops(compiled: Compiled, timeline: Sequence[OpTime], begins: Sequence[int]
         if not runs:
             continue
         shown = min(runs, key=lambda each: abs(each.step - _MIDDLE))
-        unit = _UNITS[op.opcode]
+        unit = UNITS[op.opcode]
         others = [
             (each.first, each.last)
             for each in timeline
-            if each.first and _UNITS[compiled.image.program[each.op].opcode] != unit
+            if each.first and UNITS[compiled.image.program[each.op].opcode] != unit
         ]
         loops.append(
             Loop(

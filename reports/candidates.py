@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gatewright.errors import RunFolderError
+from gatewright.reports.metrics import Metric
 from gatewright.reports.table import Kind, Table
 
 FOUND, UNIFORM, UNCOMPRESSED = "found", "uniform", "uncompressed"
@@ -21,28 +22,6 @@ KINDS: dict[str, Kind] = {
 """Parameters of these rows that are no text."""
 
 _COSTS = ("cycles_predicted", "stored_bits")
-
-
-@dataclass(frozen=True)
-class Metric:
-    """The metric that the task is judged by."""
-
-    name: str
-    unit: str
-    sign: int
-
-    def quality(self, score: float) -> float:
-        """Give a score so that more is better."""
-        return self.sign * score
-
-
-METRICS = {
-    "accuracy": Metric("accuracy", "percent", 1),
-    "agreement": Metric("agreement", "percent", 1),
-    "snr": Metric("snr", "dB", 1),
-    "bits": Metric("bits", "bits", -1),
-}
-"""The metrics of tasks, by name."""
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from gatewright.reports.candidates import Metric
 from gatewright.reports.comparisons import Discretisation, Method, Proxy, Spread
 from gatewright.reports.formatting import percent
-from gatewright.reports.study_figures import logarithmic, score_label, short
+from gatewright.reports.metrics import Metric, score_label
+from gatewright.reports.study_figures import logarithmic, short
 from gatewright.reports.style import (
     DENSE,
     INK,

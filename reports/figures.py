@@ -8,6 +8,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from gatewright.reports.counters import ACTIVITY
 from gatewright.reports.formatting import percent
+from gatewright.reports.metrics import Metric, score_label
 from gatewright.reports.run import Compression, Key, Simulation, Training
 from gatewright.reports.style import (
     DENSE,
@@ -25,49 +26,68 @@ from gatewright.reports.style import (
 
 _BAR = 0.62
 
+_PATTERNS = {
+    "equal": "balanced, equal counts",
+    "contribution": "balanced, counts by contribution",
+    "unstructured": "unstructured",
+}
 
-def accuracy_figure(compression: Compression, training: Training | None) -> Figure:
-    """Accuracy on the test split against density, with the float model and the baseline as lines."""
+
+def accuracy_figure(compression: Compression, training: Training | None, metric: Metric) -> Figure:
+    """Score on the test split against density, with the float model and the baseline as lines."""
     figure = new_figure(4.0)
     axes = figure.add_subplot()
-    densities = sorted(compression.accuracy)
-    accuracies = [compression.accuracy[density] for density in densities]
+    densities = sorted(compression.scores)
+    scores = [compression.scores[density] for density in densities]
     axes.set_xscale("log", base=2)
-    axes.plot(
-        densities, accuracies, marker="o", color=SPARSE, markeredgecolor=SURFACE, zorder=3, clip_on=False
-    )
-    for density, accuracy in zip(densities, accuracies, strict=True):
-        label = note(axes, density, accuracy, f"{accuracy:.2f}", (0, -17), ha="center", color=INK, zorder=4)
+    axes.plot(densities, scores, marker="o", color=SPARSE, markeredgecolor=SURFACE, zorder=3, clip_on=False)
+    for density, score in zip(densities, scores, strict=True):
+        label = note(axes, density, score, f"{score:.2f}", (0, -17), ha="center", color=INK, zorder=4)
         label.set_bbox({"facecolor": SURFACE, "edgecolor": "none", "pad": 1})
     right = densities[-1] * 1.25
-    references = (
-        [("float", training.float_accuracy), ("baseline", training.baseline_accuracy)] if training else []
-    )
+    references = [("float", training.float_score), ("baseline", training.baseline_score)] if training else []
     levels = {name: value for name, value in references if value is not None}
     for name, value in levels.items():
         axes.axhline(value, color=MUTED, linewidth=1.2, linestyle=(0, (5, 3)))
         note(axes, right, value, f"{name} {value:.2f}", (6, 0), va="center", color=MUTED)
-    low, high = min([*accuracies, *levels.values()]), max([*accuracies, *levels.values()])
-    margin = max(high - low, 0.5) * 0.22
-    axes.set_ylim(max(low - margin, -2), min(high + margin, 102))
+    low, high = min([*scores, *levels.values()]), max([*scores, *levels.values()])
+    margin = max(high - low, 0.5 if metric.unit == "percent" else 0.05) * 0.22
+    axes.set_ylim(low - margin, min(high + margin, 102))
     axes.set_xlim(densities[0] / 1.25, right)
-    axes.xaxis.set_major_locator(FixedLocator(densities))
-    axes.xaxis.set_major_formatter(FixedFormatter([percent(density) for density in densities]))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xlabel("density: share of weights kept (logarithmic)")
-    axes.set_ylabel("test accuracy, percent")
+    _name_densities(axes, densities)
+    axes.set_ylabel(score_label(metric, "test"))
     return figure
 
 
-def training_figure(training: Training) -> Figure:
-    """Validation accuracy of the float model by epoch."""
+def patterns_figure(patterns: Mapping[str, Mapping[float, float]], metric: Metric) -> Figure:
+    """Score on the test split against density, a curve for each kind of pattern."""
+    figure = new_figure(3.4)
+    axes = figure.add_subplot()
+    axes.set_xscale("log", base=2)
+    for index, (columns, scores) in enumerate(patterns.items()):
+        densities = sorted(scores)
+        axes.plot(
+            densities,
+            [scores[density] for density in densities],
+            marker="os^"[index % 3],
+            color=PARTS[index % len(PARTS)],
+            label=_PATTERNS.get(columns, columns),
+        )
+    _name_densities(axes, sorted({density for scores in patterns.values() for density in scores}))
+    axes.set_ylabel(score_label(metric, "test"))
+    legend_above(figure, len(patterns))
+    return figure
+
+
+def training_figure(training: Training, metric: Metric) -> Figure:
+    """Validation score of the float model by epoch."""
     figure = new_figure(2.6)
     axes = figure.add_subplot()
-    epochs, accuracies = zip(*training.progress, strict=True)
-    axes.plot(epochs, accuracies, color=DENSE, marker="o" if len(epochs) == 1 else None)
-    note(axes, epochs[-1], accuracies[-1], f"{accuracies[-1]:.2f}", (5, 0), va="center", color=INK)
+    epochs, scores = zip(*training.progress, strict=True)
+    axes.plot(epochs, scores, color=DENSE, marker="o" if len(epochs) == 1 else None)
+    note(axes, epochs[-1], scores[-1], f"{scores[-1]:.2f}", (5, 0), va="center", color=INK)
     axes.set_xlabel("epoch")
-    axes.set_ylabel("validation accuracy, percent")
+    axes.set_ylabel(score_label(metric, "validation"))
     return figure
 
 
@@ -214,6 +234,13 @@ def busy_figure(shares: dict[str, dict[str, float]]) -> Figure:
 def bar_names(keys: Iterable[Key]) -> list[str]:
     """Name compiled models by density and mode."""
     return [f"{percent(density)}, {mode}" for density, mode in keys]
+
+
+def _name_densities(axes: Axes, densities: Sequence[float]) -> None:
+    axes.xaxis.set_major_locator(FixedLocator(densities))
+    axes.xaxis.set_major_formatter(FixedFormatter([percent(density) for density in densities]))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel("density: share of weights kept (logarithmic)")
 
 
 def _name_bars(axes: Axes, names: Sequence[str]) -> None:

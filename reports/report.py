@@ -10,7 +10,7 @@ from gatewright.reports.page import write_page
 from gatewright.reports.run import PAIRS, Run, read_run
 from gatewright.reports.style import style
 
-FIGURES = ("accuracy", "training", "cycles", "activity", "storage")
+FIGURES = ("accuracy", "patterns", "training", "cycles", "activity", "storage")
 """Names of all figures that a complete report holds."""
 
 
@@ -55,10 +55,12 @@ def write_report(run_folder: Path) -> Path:
 
 def _draw(run: Run) -> dict[str, Figure]:
     drawn = {}
-    if run.compression and run.compression.accuracy:
-        drawn["accuracy"] = figures.accuracy_figure(run.compression, run.training)
+    if run.compression and run.compression.scores:
+        drawn["accuracy"] = figures.accuracy_figure(run.compression, run.training, run.metric)
+    if run.patterns:
+        drawn["patterns"] = figures.patterns_figure(run.patterns, run.metric)
     if run.training and run.training.progress:
-        drawn["training"] = figures.training_figure(run.training)
+        drawn["training"] = figures.training_figure(run.training, run.metric)
     if run.simulation and run.simulation.executions:
         drawn["cycles"] = figures.cycles_figure(run.simulation)
         if _counters(run):

@@ -8,13 +8,14 @@ from statistics import median
 from typing import TypeVar
 
 from gatewright.errors import RunFolderError
+from gatewright.reports.metrics import Metric, metric_of
 from gatewright.reports.table import Table
 from gatewright.results import Row
 from gatewright.run import RunFolder
 
 Part = TypeVar("Part")
 
-STEPS = ("train", "compress", "compile", "cosim", "synth")
+STEPS = ("train", "compress", "patterns", "compile", "cosim", "synth")
 """Steps that leave rows in a run folder; ``gatewright STEP`` runs them."""
 
 PAIRS = ("pytorch = golden", "golden = RTL", "dense = sparse")
@@ -29,10 +30,10 @@ Key = tuple[float, str]
 
 @dataclass(frozen=True)
 class Training:
-    """Accuracies on the test split, in percent, and (epoch, validation accuracy) in order."""
+    """Scores on the test split, and (epoch, validation score) in order, in the task's metric."""
 
-    float_accuracy: float | None
-    baseline_accuracy: float | None
+    float_score: float | None
+    baseline_score: float | None
     progress: list[tuple[float, float]]
 
 
@@ -47,9 +48,9 @@ class MatrixPattern:
 
 @dataclass(frozen=True)
 class Compression:
-    """Accuracy of the quantised models on the test split, in percent by density; patterns of their matrices."""
+    """Score of the quantised models on the test split, in the task's metric by density; patterns of their matrices."""
 
-    accuracy: dict[float, float]
+    scores: dict[float, float]
     patterns: list[MatrixPattern]
 
 
@@ -156,13 +157,18 @@ class Synthesis:
 
 @dataclass(frozen=True)
 class Run:
-    """All that a run folder tells; a step that has not been run is None."""
+    """All that a run folder tells; a step that has not been run is None.
+
+    `patterns` has the test scores of each kind of pattern by density.
+    """
 
     folder: Path
     summary: dict
     rows: dict[str, list[Row]]
+    metric: Metric
     training: Training | None
     compression: Compression | None
+    patterns: dict[str, dict[float, float]] | None
     storage: dict[Key, dict[str, float]] | None
     simulation: Simulation | None
     synthesis: Synthesis | None
@@ -185,6 +191,8 @@ def read_run(folder: Path) -> Run:
             f"run `gatewright {STEPS[0]}` first"
         )
 
+    metric = metric_of(tables.values(), ("float", "quantised", "pattern"))
+
     def part(step: str, read: Callable[[Table], Part]) -> Part | None:
         return read(tables[step]) if step in tables else None
 
@@ -192,8 +200,10 @@ def read_run(folder: Path) -> Run:
         folder,
         _summary(files.summary),
         {step: table.rows for step, table in tables.items()},
-        training=part("train", _training),
-        compression=part("compress", _compression),
+        metric=metric,
+        training=part("train", lambda table: _training(table, metric.name)),
+        compression=part("compress", lambda table: _compression(table, metric.name)),
+        patterns=part("patterns", lambda table: _patterns(table, metric.name)),
         storage=part("compile", _storage),
         simulation=part("cosim", _simulation),
         synthesis=part("synth", _synthesis),
@@ -212,26 +222,34 @@ def _summary(path: Path) -> dict:
     return summary
 
 
-def _training(table: Table) -> Training:
-    progress = sorted((epoch, accuracy) for accuracy, epoch in table.figures("training_progress", "epoch"))
+def _training(table: Table, metric: str) -> Training:
+    progress = sorted((epoch, score) for score, epoch in table.figures("training_progress", "epoch"))
     return Training(
-        table.figure("float_accuracy", split="test"),
-        table.figure("baseline_accuracy", split="test"),
+        table.figure(f"float_{metric}", split="test"),
+        table.figure(f"baseline_{metric}", split="test"),
         progress,
     )
 
 
-def _compression(table: Table) -> Compression:
-    accuracy = {
+def _compression(table: Table, metric: str) -> Compression:
+    scores = {
         density: value
-        for value, density, split in table.figures("quantised_accuracy", "density", "split")
+        for value, density, split in table.figures(f"quantised_{metric}", "density", "split")
         if split == "test"
     }
     patterns = [
         MatrixPattern(density, matrix, kept)
         for kept, density, matrix in table.figures("weight_density", "density", "matrix")
     ]
-    return Compression(dict(sorted(accuracy.items(), reverse=True)), patterns)
+    return Compression(dict(sorted(scores.items(), reverse=True)), patterns)
+
+
+def _patterns(table: Table, metric: str) -> dict[str, dict[float, float]]:
+    found: dict[str, dict[float, float]] = {}
+    for value, columns, density, split in table.figures(f"pattern_{metric}", "columns", "density", "split"):
+        if split == "test":
+            found.setdefault(columns, {})[density] = value
+    return found
 
 
 def _storage(table: Table) -> dict[Key, dict[str, float]]:

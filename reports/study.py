@@ -9,8 +9,9 @@ from typing import TypeVar
 
 from gatewright.errors import RunFolderError
 from gatewright.reports import candidates, comparisons, thresholds
-from gatewright.reports.candidates import FOUND, METRICS, UNCOMPRESSED, Metric, Point, Target, Trial
+from gatewright.reports.candidates import FOUND, UNCOMPRESSED, Point, Target, Trial
 from gatewright.reports.comparisons import Discretisation, Method, Proxy, Spread
+from gatewright.reports.metrics import Metric, metric_of
 from gatewright.reports.table import Kind, Table
 from gatewright.reports.thresholds import Thresholds
 from gatewright.results import Row
@@ -132,7 +133,7 @@ def read_study(folder: Path) -> Study:
             f"{folder}: no rows of a study ({', '.join(path.name for path in paths.values())}); "
             "run `gatewright search` first"
         )
-    metric = _metric(tables)
+    metric = metric_of(tables.values(), ("trial", "point", "super", "proxy_point"))
 
     def part(name: str, read: Callable[[Table], Part], empty: Part) -> Part:
         return read(tables[name]) if name in tables else empty
@@ -167,12 +168,3 @@ def _settings(path: Path) -> dict:
     if not isinstance(settings, dict):
         raise RunFolderError(f"{path}: must be an object")
     return settings
-
-
-def _metric(tables: dict[str, Table]) -> Metric:
-    """Tell the task's metric by the names of the rows."""
-    names = {row.name for table in tables.values() for row in table.rows}
-    for name, metric in METRICS.items():
-        if any(f"{owner}_{name}" in names for owner in ("trial", "point", "super", "proxy_point")):
-            return metric
-    return METRICS["accuracy"]

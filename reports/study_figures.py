@@ -9,10 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from gatewright.reports.candidates import FOUND, UNCOMPRESSED, UNIFORM, Metric, Point, Target, Trial
+from gatewright.reports.candidates import FOUND, UNCOMPRESSED, UNIFORM, Point, Target, Trial
 from gatewright.reports.counters import cycle_words
 from gatewright.reports.figures import activity_bars
 from gatewright.reports.formatting import percent
+from gatewright.reports.metrics import score_label
 from gatewright.reports.study import Study
 from gatewright.reports.style import (
     BAD,
@@ -126,10 +127,9 @@ def agreement_figure(study: Study) -> Figure:
 
 
 def counters_figure(points: Sequence[Point]) -> Figure:
-    """Cycles per step of every point as pale bars; inside each, thin bars of its counters."""
-    words = cycle_words(
-        [name for name in dict.fromkeys(n for p in points for n in p.counters) if name != "cycles"]
-    )
+    """Cycles per step of every point as pale bars; inside each, thin bars of its counters that are not zero."""
+    counted = {name for point in points for name, value in point.counters.items() if value}
+    words = cycle_words([name for name in points[0].counters if name in counted - {"cycles"}])
     bars = [
         (
             f"{LOOKS[point.kind]['label']} {point.number}" if point.kind != UNCOMPRESSED else "uncompressed",
@@ -195,11 +195,6 @@ def progress_figure(trials: Sequence[Trial], targets: Sequence[Target]) -> Figur
     axes.set_ylabel("reward, points")
     legend_above(figure, 3)
     return figure
-
-
-def score_label(metric: Metric, split: str) -> str:
-    """Name an axis of scores."""
-    return f"{split} {metric.name}, " + (metric.unit if metric.sign > 0 else "fewer is better")
 
 
 def short(value: float) -> str:

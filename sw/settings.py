@@ -17,7 +17,7 @@ Scheme = Literal["incremental", "descent"]
 """How widths fall: all at once with the largest weights frozen first, or one product after the other."""
 
 
-def _check(settings, ranges: dict[str, tuple[float, float]]) -> None:
+def check_ranges(settings, ranges: dict[str, tuple[float, float]]) -> None:
     """Hold every field that has one against its closed range; integer fields must be integers."""
     for entry in fields(settings):
         if entry.name not in ranges:
@@ -79,7 +79,7 @@ class TrainSettings:
     seed: int = 0
 
     def __post_init__(self):
-        _check(
+        check_ranges(
             self,
             {
                 "hidden": (4, 1024),
@@ -134,7 +134,7 @@ class CompressSettings:
     seed: int = 0
 
     def __post_init__(self):
-        _check(
+        check_ranges(
             self,
             {
                 "prune_epochs": (2, 1000),
@@ -192,7 +192,7 @@ class SimplifySettings:
     pattern_bits: int = 4
 
     def __post_init__(self):
-        _check(
+        check_ranges(
             self,
             {
                 "share": (0.001, 0.9),

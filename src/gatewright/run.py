@@ -20,13 +20,15 @@ _OUTPUTS = {
     "verilog": ("verilog",),
     "synth": ("synth.json",),
     "cosim": ("cosim.json", "mismatches.txt"),
+    "search": ("search",),
     "report": ("summary.json", "report.html", "figures", "rows.json", "rows.csv"),
 }
 """What each step leaves. The first is written last, so that it marks a finished step."""
 
 _NEXT = {
-    "train": ("compress", "patterns", "simplify"),
+    "train": ("compress", "patterns", "search", "simplify"),
     "patterns": ("report",),
+    "search": (),
     "simplify": (),
     "compress": ("compile",),
     "compile": ("verilog", "synth", "cosim"),
@@ -103,6 +105,11 @@ class RunFolder:
     def simplified(self) -> Path:
         """The integer model that was compressed to a requirement."""
         return self.root / "simplified.npz"
+
+    @property
+    def search(self) -> Path:
+        """The folder of the study, unless it has another place."""
+        return self.root / "search"
 
     @property
     def config(self) -> Path:

@@ -1,7 +1,7 @@
 """The steps of the command line as functions: each reads and writes files of a run folder."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -9,24 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from gatewright.compress_bench import bench_compress
 from gatewright.cosim import toolchain
-from gatewright.cosim.bench import (
-    bench_golden,
-    bench_hw,
-    bench_hw_large,
-    bench_hw_wide,
-    bench_sim,
-)
-from gatewright.cosim.cycles_bench import bench_cycles
 from gatewright.cosim.golden import Golden
+from gatewright.cosim.search.settings import SearchSettings
 from gatewright.cosim.verify import Verification, verify
-from gatewright.errors import ConfigError, ToolError
+from gatewright.errors import ToolError
 from gatewright.hw.compiler import Compiled, Mode, compile_bundle, smallest_config
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.estimate import Estimate
 from gatewright.hw.estimate import estimate as estimate_model
-from gatewright.hw.fpga.bench import bench_place, place_accelerator
+from gatewright.hw.fpga.bench import place_accelerator
 from gatewright.hw.fpga.devices import device
 from gatewright.hw.fpga.flows import write_flows
 from gatewright.hw.fpga.synthesis import synthesise
@@ -34,20 +26,21 @@ from gatewright.hw.fpga.verilog import AXI_TOP, TOP, emit, emit_axi
 from gatewright.hw.interface import CYCLE_COUNTERS, EVENT_COUNTERS
 from gatewright.model_steps import task_of
 from gatewright.progress import Progress, within
+from gatewright.reports.candidates import FOUND
 from gatewright.reports.report import write_report
+from gatewright.reports.study import read_study
 from gatewright.results import Row, read_rows, write_rows
 from gatewright.run import RunFolder
+from gatewright.search_steps import Scope, processors, search
 from gatewright.storage import write_json
-from gatewright.sw.bench import bench_train
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.compress import CompressSettings, uniform_spec
 from gatewright.sw.compress import compress as compress_model
-from gatewright.sw.compress.pattern_bench import bench_patterns, compare_patterns
+from gatewright.sw.compress.pattern_bench import compare_patterns
 from gatewright.sw.integer import run_integer
 from gatewright.sw.metrics import UNITS
 from gatewright.sw.mode import POLICY, ModePolicy, sparsity
 from gatewright.sw.models import FloatModel
-from gatewright.sw.qat_bench import bench_qat
 from gatewright.sw.spec import CompressionSpec, ProductSpec
 from gatewright.sw.tasks import baseline, load_task
 from gatewright.sw.training import train_float
@@ -55,31 +48,11 @@ from gatewright.sw.training import train_float
 MEGAHERTZ = 100.0
 """Clock frequency that constraints ask for unless told otherwise."""
 
+DEMO_POINTS = 3
+"""Most points of the final front of the demo's search."""
+
 HEADLINE_DENSITY = 0.125
 """Density whose cycles stand in the summary, where the run has it; else the sparsest."""
-
-
-def _bench_import(progress: Progress) -> list[Row]:
-    # Here because onnx and its test cases take time to load, which no other command needs.
-    from gatewright.sw.importers.bench import bench_import
-
-    return bench_import(progress)
-
-
-BENCHES: dict[str, Callable[[Progress], list[Row]]] = {
-    "hw": bench_hw,
-    "hw-large": bench_hw_large,
-    "hw-wide": bench_hw_wide,
-    "place": bench_place,
-    "sim": bench_sim,
-    "golden": bench_golden,
-    "train": bench_train,
-    "qat": bench_qat,
-    "compress": bench_compress,
-    "patterns": bench_patterns,
-    "import": _bench_import,
-}
-"""Benchmarks by name."""
 
 
 def train(
@@ -390,13 +363,15 @@ def demo(
     *,
     cell_lanes: int,
     recordings: int,
+    trials: int,
     command: str,
     overwrite: bool,
     progress: Progress,
 ) -> tuple[dict, Path]:
     """Do every step; gives the summary and the report's path.
 
-    `training` is what `train` is given, `compression` and `shape` what `compress` is.
+    `training` is what `train` is given, `compression` and `shape` what `compress` is; without `trials` nothing is
+    searched.
     """
     # What would stop a later step should not first cost the time of the earlier ones.
     AcceleratorConfig(lanes=shape["lanes"], cell_lanes=cell_lanes)
@@ -420,6 +395,21 @@ def demo(
         overwrite=False,
         progress=progress,
     )
+    if trials:
+        search(
+            root,
+            SearchSettings(trials=trials, rounds=min(trials, SearchSettings.rounds), seed=seed),
+            Scope(lanes=shape["lanes"], activation_bits=shape["activation_bits"]),
+            compression,
+            study=None,
+            points=DEMO_POINTS,
+            uniform=False,
+            processes=processors(),
+            dask=None,
+            command=command,
+            overwrite=False,
+            progress=progress,
+        )
     return report(root, seconds=round(time.perf_counter() - begin, 1))
 
 
@@ -443,18 +433,20 @@ def _summarise(run: RunFolder, seconds: float | None) -> dict:
     compared = run.rows("cosim").exists()
     densities = run.densities
     headline = HEADLINE_DENSITY if HEADLINE_DENSITY in densities else min(densities, default=None)
-    accuracies = values("quantised_accuracy", "density", split="test")
+    metric = task.metric
+    scores = values(f"quantised_{metric}", "density", split="test")
     summary = {
         "task": task.name,
         "seed": run.settings["seed"],
         "config": AcceleratorConfig.load(run.config).to_json() if run.config.exists() else None,
-        "baseline_accuracy": value("baseline_accuracy"),
-        "float_accuracy": value("float_accuracy", split="test"),
-        "quantised_accuracy": {f"{density:g}": accuracy for density, accuracy in accuracies.items()},
+        f"baseline_{metric}": value(f"baseline_{metric}"),
+        f"float_{metric}": value(f"float_{metric}", split="test"),
+        f"quantised_{metric}": {f"{density:g}": score for density, score in scores.items()},
         "integers_compared": sum(values("integers_compared").values()) if compared else None,
         "mismatches": sum(values("mismatches").values()) if compared else None,
         "density": headline,
         "cycles_per_step": values("cycles_per_step", "mode", density=headline),
+        "search": _searched(run),
         "simulated_cycles_per_second": value("simulated_cycles_per_second"),
         "command": run.settings["command"],
         "seconds": seconds,
@@ -463,17 +455,19 @@ def _summarise(run: RunFolder, seconds: float | None) -> dict:
     return {name: entry for name, entry in summary.items() if entry is not None and entry != {}}
 
 
-def bench(name: str, *, path: Path | None, cases: int, seed: int, progress: Progress) -> list[Row]:
-    """Run one benchmark; with a path, write its rows there. Only that of the cycle model takes `cases` and `seed`."""
-    if name == "cycles":
-        rows = bench_cycles(cases, seed, progress)
-    elif name in BENCHES:
-        rows = BENCHES[name](progress)
-    else:
-        raise ConfigError(f"no benchmark named {name!r}; known are cycles, {', '.join(BENCHES)}")
-    if path:
-        write_rows(path, rows)
-    return rows
+def _searched(run: RunFolder) -> dict:
+    """Tell how much smaller and faster the best point is that a search found, if it has ended."""
+    if not (run.search / "front.json").exists():
+        return {}
+    study = read_study(run.search)
+    best, reference = study.best, study.reference
+    if best is None or reference is None:
+        return {"points": len(study.of_kind(FOUND))}
+    return {
+        "points": len(study.of_kind(FOUND)),
+        "times_smaller": reference.stored_bits / best.stored_bits,
+        "times_faster": reference.measured / best.measured,
+    }
 
 
 def _compare_golden(

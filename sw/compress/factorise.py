@@ -1,5 +1,7 @@
 """Low rank: matrices become the products of two factors, by singular values."""
 
+from collections.abc import Callable
+
 from gatewright.errors import ConfigError
 from gatewright.sw.network import LayerParameters, LstmNetwork, ProductParameters
 from gatewright.sw.spec import CompressionSpec
@@ -26,19 +28,21 @@ def factorise(network: LstmNetwork, spec: CompressionSpec) -> LstmNetwork:
         rank = spec.products[name].rank
         return product if rank in (None, product.rank) else product.factorised(rank)
 
+    for name in names:
+        if name.endswith(".projection") and spec.products[name].rank is not None:
+            raise ConfigError(
+                f"{name} cannot have a rank: a projection is low-rank already; set its rows instead"
+            )
+    return with_products(network, part)
+
+
+def with_products(
+    network: LstmNetwork, part: Callable[[str, ProductParameters], ProductParameters]
+) -> LstmNetwork:
+    """Give a network whose products are what `part` makes of another's, by their names; the biases are copies."""
     layers = []
     for k, layer in enumerate(network.layers):
-        if layer.projection is not None and spec.products[f"layer{k}.projection"].rank is not None:
-            raise ConfigError(
-                f"layer{k}.projection cannot have a rank: a projection is low-rank already; set its rows instead"
-            )
-        layers.append(
-            LayerParameters(
-                part(f"layer{k}.input", layer.input),
-                part(f"layer{k}.recurrent", layer.recurrent),
-                layer.bias,
-                layer.projection,
-            )
-        )
+        products = {kind: part(f"layer{k}.{kind}", product) for kind, product in layer.products().items()}
+        layers.append(LayerParameters(bias=layer.bias, **products))
     head = None if network.head is None else part("head", network.head)
     return LstmNetwork(layers, head, network.head_bias, network.dropout.p).train(network.training)

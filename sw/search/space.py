@@ -175,6 +175,11 @@ class SearchSpace:
             products[name] = ProductSpec(rank if factors else None, bits, 1.0 if name == "head" else density)
         return CompressionSpec(products, self.activation_bits, self._group_lanes(candidate), self.columns)
 
+    def parameter(self, product: str, kind: Kind) -> str | None:
+        """Name the parameter that chooses a kind for a product: that of its narrowest scope; None if none does."""
+        names = (f"{scope}.{kind}" for scope in reversed(_scopes(product)))
+        return next((name for name in names if name in self.choices), None)
+
     def hardware(self, candidate: Candidate) -> dict[str, int]:
         """Give the fields of `AcceleratorConfig` that a candidate chooses."""
         chosen = {name: candidate.get(f"hardware.{name}") for name in HARDWARE}
@@ -199,10 +204,8 @@ class SearchSpace:
             raise ConfigError(f"not a search space (missing or wrong entry {error})") from error
 
     def _chosen(self, candidate: Candidate, product: str, kind: Kind):
-        for scope in reversed(_scopes(product)):
-            if f"{scope}.{kind}" in self.choices:
-                return candidate[f"{scope}.{kind}"]
-        return _WHOLE[kind]
+        name = self.parameter(product, kind)
+        return _WHOLE[kind] if name is None else candidate[name]
 
     def _group_lanes(self, candidate: Candidate) -> int:
         hardware = self.hardware(candidate)

@@ -14,7 +14,7 @@ from gatewright.cosim import toolchain
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.models import FloatModel
 
-SMALL = ["--hidden", "12", "--epochs", "2", "--lanes", "8", "--cell-lanes", "1", "--recordings", "3",
+SMALL = ["--hidden", "12", "--epochs", "2", "--lanes", "8", "--cell-lanes", "1", "--recordings", "3", "--trials", "3",
          "--prune-epochs", "2", "--quantise-epochs", "1", "--density", "1", "--density", "0.34"]  # fmt: skip
 
 
@@ -51,6 +51,7 @@ def test_help_lists_the_steps():
     for name in (
         "train",
         "compress",
+        "patterns",
         "simplify",
         "import",
         "quantise",
@@ -59,6 +60,7 @@ def test_help_lists_the_steps():
         "synth",
         "estimate",
         "cosim",
+        "search",
         "report",
         "demo",
         "bench",
@@ -87,6 +89,29 @@ def test_a_demo_leaves_its_summary_and_report(run):
     assert "<svg" in (run / "report.html").read_text()
 
 
+def test_a_demo_searches(run):
+    front = json.loads((run / "search" / "front.json").read_text())
+    found = [row for row in front if row["parameters"]["kind"] == "found"]
+    assert sum(row["value"] for row in found if row["name"] == "point_integers_compared") > 0
+    assert not any(row["value"] for row in front if row["name"] == "point_mismatches")
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary["search"]["points"] == len({row["parameters"]["point"] for row in found})
+    assert 'href="search/report.html"' in (run / "report.html").read_text()
+    assert "<svg" in (run / "search" / "report.html").read_text()
+
+
+def test_a_search_goes_on_where_it_was_left(run, tmp_path):
+    small = ["--lanes", "8", "--workers", "1", "--prune-epochs", "2", "--quantise-epochs", "1"]
+    asked = ["search", "--run", run, "--study", tmp_path / "study", *small, "--predict"]
+    text = invoke(*asked, "--trials", "4", "--rounds", "1", "--points", "1", "--patience", "2")
+    assert "stopped: " in text
+    trials = (tmp_path / "study" / "trials.json").read_bytes()
+    again = invoke(*asked, "--trials", "4", "--rounds", "1", "--points", "1", "--patience", "2")
+    assert "stopped: " in again
+    assert (tmp_path / "study" / "trials.json").read_bytes() == trials
+    assert "other settings" in invoke(*asked, "--trials", "5", "--rounds", "1", status=2)
+
+
 def test_a_step_can_be_repeated_alone(run):
     assert "--overwrite" in invoke("cosim", "--run", run, status=2)
     kept = [p for p in run.rglob("*") if p.suffix in (".npz", ".pt", ".v")]
@@ -101,7 +126,7 @@ def test_a_step_can_be_repeated_alone(run):
 
 def test_narrow_low_rank_models_go_the_same_way(recordings, tmp_path):
     folder = tmp_path / "run"
-    shape = ["--bits", "4", "--rank", "3", "--columns", "contribution"]
+    shape = ["--bits", "4", "--rank", "3", "--columns", "contribution", "--trials", "0"]
     invoke("demo", "--run", folder, "--task", recordings, *SMALL, *shape)
     assert json.loads((folder / "summary.json").read_text())["mismatches"] == 0
     densities = {
@@ -199,13 +224,20 @@ def test_a_step_names_the_one_that_it_needs(tmp_path, recordings):
         (["demo", "--columns", "some"], "'some' is not one of"),
         (
             ["bench", "nothing"],
-            "known are cycles, hw, hw-large, hw-wide, place, sim, golden, train, compress, import",
+            "known are hw, hw-large, hw-wide, cycles, place, sim, golden, train, qat, compress, patterns, text, import",
         ),
+        (["bench", "text"], "give --text FILE"),
+        (["search", "--hardware", "lanes:16"], "--hardware must be such as lanes=16,32, not 'lanes:16'"),
+        (["search", "--trials", "0"], "SearchSettings.trials must be from 1"),
+        (["search", "--hardware", "lanes=24"], "must be a power of two, not 24"),
+        (["search", "--device", "ecp6"], "ecp6"),
     ],
 )
 def test_bad_values_are_refused_by_name(run, tmp_path, arguments, message):
     target = (
-        [] if arguments[0] == "bench" else ["--run", run if arguments[0] == "compress" else tmp_path / "new"]
+        []
+        if arguments[0] == "bench"
+        else ["--run", run if arguments[0] in ("compress", "search") else tmp_path / "new"]
     )
     assert message in invoke(*arguments, *target, status=2).replace("│ ", "")
     assert not (tmp_path / "new").exists()

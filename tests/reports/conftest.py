@@ -31,6 +31,15 @@ def compress_rows():
     return rows
 
 
+def pattern_rows():
+    return [
+        row("pattern_accuracy", "percent", 97 + density - place, columns=columns, density=density, split=split)
+        for place, columns in enumerate(("equal", "contribution", "unstructured"))
+        for density in DENSITIES[1:]
+        for split in ("validation", "test")
+    ]
+
+
 def compile_rows():
     return [
         row("stored_bits", "bits", bits, density=0.25, mode=mode, memory=memory)
@@ -117,6 +126,7 @@ def make_run(tmp_path):
         files = {
             "train": train_rows(),
             "compress": compress_rows(),
+            "patterns": pattern_rows(),
             "compile": compile_rows(),
             "cosim": cosim_rows(),
             "synth": synthesis_rows() + placement_rows(),

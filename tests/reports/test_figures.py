@@ -1,6 +1,7 @@
 import pytest
 
 from gatewright.reports import figures
+from gatewright.reports.metrics import METRICS
 from gatewright.reports.run import Compression, Execution, Simulation, Training
 from gatewright.reports.style import style, to_svg
 
@@ -25,15 +26,22 @@ def test_percent():
 def test_accuracy_shows_every_density_and_both_references():
     compression = Compression({1.0: 98.5, 0.25: 98.25, 0.125: 97.75}, [])
     with style():
-        drawn = texts(figures.accuracy_figure(compression, Training(98.75, 93.25, [])))
+        drawn = texts(figures.accuracy_figure(compression, Training(98.75, 93.25, []), METRICS["accuracy"]))
     assert {"98.50", "98.25", "97.75", "float 98.75", "baseline 93.25"} <= set(drawn)
 
 
 def test_accuracy_without_training():
     with style():
-        drawn = texts(figures.accuracy_figure(Compression({0.25: 98.25}, []), None))
+        drawn = texts(figures.accuracy_figure(Compression({0.25: 98.25}, []), None, METRICS["accuracy"]))
     assert "98.25" in drawn
     assert not any("float" in text for text in drawn)
+
+
+def test_patterns_have_a_curve_each_in_the_metric_of_the_task():
+    patterns = {"equal": {0.25: 2.5, 0.5: 2.25}, "unstructured": {0.25: 2.375, 0.5: 2.125}}
+    with style():
+        drawn = texts(figures.patterns_figure(patterns, METRICS["bits"]))
+    assert {"balanced, equal counts", "unstructured", "test bits, fewer is better"} <= set(drawn)
 
 
 def test_cycles_and_ideal():

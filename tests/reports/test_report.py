@@ -104,11 +104,11 @@ def test_same_rows_same_bytes(make_run):
 def test_partial_run_names_the_missing_commands(make_run):
     folder = make_run()
     write_report(folder)
-    make_run(compress=None, compile=None, cosim=None, synth=None, summary=None)
+    make_run(compress=None, patterns=None, compile=None, cosim=None, synth=None, summary=None)
     page = read(write_report(folder))
     assert "NOT VERIFIED" in page.text
     assert "PASS" not in page.text
-    for step in ("compress", "compile", "cosim", "synth"):
+    for step in ("compress", "patterns", "compile", "cosim", "synth"):
         assert f"gatewright {step} --run {folder}" in page.words, step
     assert sorted(path.name for path in (folder / "figures").iterdir()) == ["training.png", "training.svg"]
 

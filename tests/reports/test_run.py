@@ -9,10 +9,10 @@ from gatewright.results import Row, write_rows
 
 def test_typed_figures(make_run):
     run = read_run(make_run())
-    assert run.training.float_accuracy == 98.5
-    assert run.training.baseline_accuracy == 93.2
+    assert run.training.float_score == 98.5
+    assert run.training.baseline_score == 93.2
     assert run.training.progress == [(1.0, 91), (2.0, 92), (3.0, 93)]
-    assert list(run.compression.accuracy.items()) == [(1.0, 98.0), (0.25, 97.25), (0.125, 97.125)]
+    assert list(run.compression.scores.items()) == [(1.0, 98.0), (0.25, 97.25), (0.125, 97.125)]
     assert [(p.density, p.kept) for p in run.compression.patterns][1] == (0.25, 0.25)
     assert run.storage[0.25, "sparse"] == {
         "weight": 8000,

@@ -3,8 +3,9 @@ import study_rows
 from matplotlib.colors import to_rgba
 
 from gatewright.reports import comparison_figures, study_figures
-from gatewright.reports.candidates import METRICS, Point, Span, Target, Trial
+from gatewright.reports.candidates import Point, Span, Target, Trial
 from gatewright.reports.comparisons import Discretisation, Method, Proxy, ProxyPoint, Spread
+from gatewright.reports.metrics import METRICS
 from gatewright.reports.study import read_study
 from gatewright.reports.style import BAD, SPARSE, STEPS, style
 from gatewright.reports.thresholds import Sweep

@@ -1,0 +1,144 @@
+"""What a candidate costs on its hardware: stored bits, multiply-accumulates, and cycles, predicted and measured."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gatewright.cosim.golden import Golden
+from gatewright.cosim.verify import Measurement, Verification
+from gatewright.hw.compiler import Compiled, compile_bundle
+from gatewright.hw.compiler.image import Results
+from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.cycles.model import OpTime, Prediction, predict
+from gatewright.sw.bundle import Bundle
+from gatewright.sw.mode import POLICY, sparsity
+from gatewright.sw.tasks import Split
+
+
+def spread(split: Split, count: int) -> list[np.ndarray]:
+    """Give at most `count` raw sequences, evenly over a split, which is ordered by class."""
+    chosen = np.linspace(0, len(split) - 1, min(count, len(split))).round().astype(int)
+    return [split.sequences[k] for k in chosen]
+
+
+@dataclass(frozen=True)
+class Costs:
+    """One model on one configuration, with the sequences that its cycles are told on.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    compiled : Compiled
+        With the results that the task needs: the logits, or the outputs of a model without a head.
+    sequences : list of int64 arrays [steps, inputs]
+    skips : list of bool
+        Whether each runs in sparse mode, by the calibrated policy.
+    predictions : list of Prediction
+        Of `compiled` on each.
+    """
+
+    bundle: Bundle
+    compiled: Compiled
+    sequences: list[np.ndarray]
+    skips: list[bool]
+    predictions: list[Prediction]
+
+    @classmethod
+    def of(
+        cls, bundle: Bundle, config: AcceleratorConfig, recordings: Sequence[np.ndarray], every_step: bool
+    ) -> "Costs":
+        """Compile a model and predict its cycles, where zeros are skipped from the golden model's trace.
+
+        Parameters
+        ----------
+        bundle : Bundle
+        config : AcceleratorConfig
+        recordings : sequence of float arrays [steps, inputs]
+            Raw sequences.
+        every_step : bool
+            The task has a label for each step.
+
+        Raises
+        ------
+        CapacityError
+            The model does not fit the configuration.
+        """
+        when: Results = "all" if every_step else "last"
+        logits: Results = when if bundle.head else "none"
+        compiled = compile_bundle(
+            bundle,
+            config,
+            mode=POLICY,
+            hidden_results="none" if bundle.head else when,
+            logit_results=logits,
+        )
+        weights = sparsity(*(stage.matrix.values for stage in bundle.matrices.values()))
+        sequences = [bundle.quantise_input(raw) for raw in recordings]
+        skips = [POLICY.sequence_sparse(weights, sparsity(x)) for x in sequences]
+        predictions = [_predict(compiled, x, skip) for x, skip in zip(sequences, skips, strict=True)]
+        return cls(bundle, compiled, sequences, skips, predictions)
+
+    @property
+    def stored_bits(self) -> int:
+        """Bits of the emitted image: values, indices, scales, biases, program and padding."""
+        return sum(self.compiled.image.stored_bits(self.compiled.config).values())
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates with non-zero weights of one step; those of a head that runs at the end are left out."""
+        macs, every = self.compiled.macs, self.compiled.logit_results == "all"
+        return macs["input"] + macs["recurrent"] + (macs["head"] if every else 0)
+
+    @property
+    def steps(self) -> int:
+        """Steps of all sequences."""
+        return sum(map(len, self.sequences))
+
+    @property
+    def cycles(self) -> float:
+        """Predicted cycles per step: those of all sequences over all their steps."""
+        return sum(each.cycles for each in self.predictions) / self.steps
+
+    @property
+    def measurement(self) -> Measurement:
+        """What to run at RTL level for the cycles."""
+        return Measurement(self.compiled, self.sequences, self.skips)
+
+    @property
+    def proof(self) -> Measurement:
+        """What to run for the proof: the same model, sending every output of the last layer."""
+        compiled = compile_bundle(
+            self.bundle,
+            self.compiled.config,
+            mode=POLICY,
+            hidden_results="all",
+            logit_results=self.compiled.logit_results,
+        )
+        return Measurement(compiled, self.sequences, self.skips)
+
+    def steady_step(self) -> list[OpTime]:
+        """Give the ops of the middle step of the longest sequence that have work, in cycles after its first issue."""
+        k = max(range(len(self.sequences)), key=lambda each: len(self.sequences[each]))
+        timeline = _predict(self.compiled, self.sequences[k], self.skips[k], timeline=True).timeline
+        ops = [each for each in timeline if each.step == len(self.sequences[k]) // 2]
+        begin = min(each.issue for each in ops)
+        return [
+            each._replace(issue=each.issue - begin, first=each.first - begin, last=each.last - begin)
+            for each in ops
+            if each.first
+        ]
+
+    def differences(self, found: Verification) -> list[str]:
+        """Say where the counters of `measurement` differ from the predicted ones; nothing is right."""
+        return [
+            f"sequence {number}: {name} is predicted as {value}, measured as {found.counters[name][number]}"
+            for number, prediction in enumerate(self.predictions)
+            for name, value in prediction.counters.items()
+            if found.counters[name][number] != value
+        ]
+
+
+def _predict(compiled: Compiled, x: np.ndarray, skip: bool, *, timeline: bool = False) -> Prediction:
+    trace = Golden(compiled).run(x, trace=True)[1] if skip else None
+    return predict(compiled, len(x), True, skip, trace, timeline=timeline)

@@ -1,0 +1,250 @@
+"""The evaluation of one candidate: its validation score, its size, and its cycles, predicted and measured."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from torch import Tensor
+
+from gatewright.cosim import simulator
+from gatewright.cosim.search.costs import Costs, spread
+from gatewright.cosim.search.folder import Plan, StudyFolder
+from gatewright.cosim.search.hardware import candidate_config, exceeded
+from gatewright.cosim.verify import measure
+from gatewright.errors import CapacityError, ConfigError, ToolError
+from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.fpga.devices import device
+from gatewright.progress import Progress, silent
+from gatewright.sw.bundle import Bundle
+from gatewright.sw.determinism import one_thread
+from gatewright.sw.integer import evaluate
+from gatewright.sw.metrics import quality
+from gatewright.sw.models import FloatModel
+from gatewright.sw.search.space import Candidate
+from gatewright.sw.search.supernet import SuperNetwork, candidate_bundle, train_super
+from gatewright.sw.tasks import Task
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a candidate was found to be.
+
+    Parameters
+    ----------
+    score : float
+        The task's metric on the validation split, of the integer model.
+    quality : float
+        The same so that more is better.
+    stored_bits : int
+        Bits of the emitted image.
+    cycles_predicted : float
+        Cycles per step.
+    cycles_measured : float or None
+        The same at RTL level; None where it was not simulated.
+    macs : int
+        Multiply-accumulates with non-zero weights of one step.
+    reward : float
+        The score R.
+    seconds : float
+        What the evaluation took; 0 for a result that was there already.
+    integers_compared : int
+        Elements that golden model and RTL agreed on.
+    """
+
+    score: float
+    quality: float
+    stored_bits: int
+    cycles_predicted: float
+    cycles_measured: float | None
+    macs: int
+    reward: float
+    seconds: float
+    integers_compared: int
+
+    @property
+    def cycles(self) -> float:
+        """Cycles per step: those measured, where they are."""
+        return self.cycles_predicted if self.cycles_measured is None else self.cycles_measured
+
+    @property
+    def point(self) -> tuple[float, float, float]:
+        """Quality with its sign turned, cycles per step and stored bits: less is better."""
+        return -self.quality, self.cycles, float(self.stored_bits)
+
+    def to_json(self) -> dict:
+        """Give the evaluation as plain JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Infeasible:
+    """A candidate that no hardware can run, or none that fits the device; it was not trained.
+
+    Parameters
+    ----------
+    reason : str
+    """
+
+    reason: str
+
+
+class Evaluate(Protocol):
+    """What a study needs to have candidates evaluated; must travel to worker processes."""
+
+    def prepare(self, round: int, targets: Sequence[Candidate], progress: Progress) -> None:
+        """Make what the candidates of a round need, if it is not there yet; called before any is evaluated."""
+
+    def __call__(self, candidate: Candidate, round: int) -> Evaluation | Infeasible:
+        """Evaluate a candidate in a round."""
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """Evaluates candidates of a study; what they share is loaded once in each process.
+
+    Parameters
+    ----------
+    folder : Path
+        The study's; all workers must see it.
+    """
+
+    folder: Path
+
+    def prepare(self, round: int, targets: Sequence[Candidate], progress: Progress) -> None:
+        """Train the super network of a round, and build the simulation."""
+        folder, shared = StudyFolder.open(self.folder), _shared(self.folder)
+        plan, path = shared.plan, folder.supernet(round)
+        if shared.measure and plan.config is not None:
+            simulator.build(plan.config, progress)
+        if path.exists():
+            return
+        if round == 0:
+            supernet, epochs = SuperNetwork.of(shared.dense), plan.sandwich.epochs
+        else:
+            supernet, epochs = SuperNetwork.load(folder.supernet(round - 1)), plan.search.round_epochs
+        values = asdict(plan.sandwich) | {"epochs": epochs, "seed": plan.sandwich.seed + round}
+        settings = type(plan.sandwich)(**values)
+        train_super(shared.task, shared.dense, supernet, plan.space, settings, progress, targets)
+        supernet.save(path)
+
+    @one_thread()
+    def __call__(self, candidate: Candidate, round: int) -> Evaluation | Infeasible:
+        """Evaluate a candidate as a sub-network of a round's super network.
+
+        Raises
+        ------
+        CapacityError
+            The study's accelerator is too small for the candidate.
+        ToolError
+            A tool failed, golden model and RTL disagree, or predicted and measured cycles do.
+        """
+        begin = time.perf_counter()
+        shared = _shared(self.folder)
+        search = shared.plan.search
+        supernet = _supernet(StudyFolder(self.folder).supernet(round))
+        try:
+            bundle, config = shared.candidate(supernet, candidate)
+        except _NoHardware as error:
+            return Infeasible(str(error))
+        try:
+            costs = Costs.of(bundle, config, shared.recordings, shared.task.validation.every_step)
+        except CapacityError as error:
+            raise CapacityError(f"the study's accelerator is too small for {candidate}: {error}") from error
+        measured, compared = None, 0
+        if shared.measure:
+            (found,) = measure(config, [costs.measurement])
+            if different := costs.differences(found):
+                raise ToolError(
+                    f"predicted and measured cycles of {candidate} differ: {'; '.join(different)}"
+                )
+            measured, compared = found.cycles_per_step, found.integers_compared
+        score = evaluate(bundle, shared.task.validation, shared.task.metric)
+        good = quality(score, shared.task.metric)
+        return Evaluation(
+            score=score,
+            quality=good,
+            stored_bits=costs.stored_bits,
+            cycles_predicted=costs.cycles,
+            cycles_measured=measured,
+            macs=costs.macs,
+            reward=search.reward(good, costs.cycles if measured is None else measured, costs.stored_bits),
+            seconds=time.perf_counter() - begin,
+            integers_compared=compared,
+        )
+
+
+class _NoHardware(Exception):
+    """No hardware for a candidate, or none that fits the device."""
+
+
+class _Shared(NamedTuple):
+    """What the candidates of a study share."""
+
+    plan: Plan
+    task: Task
+    dense: FloatModel
+    sample: list[Tensor]
+    recordings: list[np.ndarray]
+    measure: bool
+
+    def candidate(self, supernet: SuperNetwork, candidate: Candidate) -> tuple[Bundle, AcceleratorConfig]:
+        """Give a candidate's integer model and its hardware; it is trained only where that fits.
+
+        Raises
+        ------
+        _NoHardware
+            The hardware that the candidate chooses cannot run it.
+        """
+        epochs = self.plan.search.tune_epochs
+        if self.plan.config is not None:
+            return self._bundle(supernet, candidate, epochs), self.plan.config
+        try:
+            # Shapes and patterns, which decide what memories hold, are there before the training.
+            bundle = self._bundle(supernet, candidate, 0)
+            config = self._config(bundle, candidate)
+            if epochs:
+                bundle = self._bundle(supernet, candidate, epochs)
+                config = self._config(bundle, candidate)
+        except (ConfigError, CapacityError) as error:
+            raise _NoHardware(str(error)) from error
+        return bundle, config
+
+    def _bundle(self, supernet: SuperNetwork, candidate: Candidate, epochs: int) -> Bundle:
+        spec = self.plan.space.spec(candidate)
+        return candidate_bundle(
+            self.task, self.dense, supernet, spec, self.sample, self.plan.tune, epochs, silent
+        )
+
+    def _config(self, bundle: Bundle, candidate: Candidate) -> AcceleratorConfig:
+        config = candidate_config(bundle, self.plan.space, candidate)
+        if self.plan.device is not None and (short := exceeded(config, device(self.plan.device))):
+            raise _NoHardware(f"{self.plan.device} is too small: it {', '.join(short)}")
+        return config
+
+
+@lru_cache(maxsize=2)
+def _shared(folder: Path) -> _Shared:
+    study = StudyFolder.open(folder)
+    plan = study.plan
+    task, dense = plan.load_task(), FloatModel.load(study.float_model)
+    sequences = task.train.sequences
+    every = max(1, len(sequences) // plan.search.calibrated)
+    sample = dense.standardise(sequences[::every][: plan.search.calibrated])
+    measured = plan.search.measure
+    return _Shared(
+        plan,
+        task,
+        dense,
+        sample,
+        spread(task.validation, plan.search.recordings),
+        plan.config is not None if measured is None else measured,
+    )
+
+
+@lru_cache(maxsize=2)
+def _supernet(path: Path) -> SuperNetwork:
+    return SuperNetwork.load(path)

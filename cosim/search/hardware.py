@@ -1,0 +1,133 @@
+"""The accelerator that candidates are compiled for: one for a whole space, or one for each candidate."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
+
+from gatewright.errors import ConfigError
+from gatewright.hw.compiler import smallest_config
+from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.fpga.demand import demand, shortages
+from gatewright.hw.fpga.devices import Device
+from gatewright.hw.resources import estimate_resources
+from gatewright.sw.bundle import Bundle
+from gatewright.sw.compress.sample import sample_of
+from gatewright.sw.mode import POLICY
+from gatewright.sw.models import FloatModel
+from gatewright.sw.search.space import RANKS, Candidate, SearchSpace
+from gatewright.sw.search.supernet import SuperNetwork, candidate_bundle
+from gatewright.sw.settings import CompressSettings
+from gatewright.sw.spec import WEIGHT_BITS, CompressionSpec, uniform_spec
+from gatewright.sw.tasks import Task
+
+_SIZING_SEQUENCES = 8
+"""Sequences that the models which the hardware is sized by are calibrated on: their values hardly count."""
+
+
+def space_config(task: Task, dense: FloatModel, space: SearchSpace, **fixed: int) -> AcceleratorConfig:
+    """Give the smallest configuration that holds the extremes of a space, and the uniform models beside it.
+
+    Parameters
+    ----------
+    task : Task
+    dense : FloatModel
+    space : SearchSpace
+        In which the hardware is not chosen.
+    **fixed : int
+        Values of `AcceleratorConfig` that are given, but for lanes and the narrowest weight, which the space has.
+
+    Raises
+    ------
+    ConfigError
+        No legal configuration holds them.
+    """
+    supernet = SuperNetwork.of(dense)
+    sample = dense.standardise(sample_of(task).sequences[:_SIZING_SEQUENCES])
+    models = [
+        (candidate_bundle(task, dense, supernet, spec, sample, CompressSettings()), POLICY)
+        for spec in _extremes(dense, space)
+    ]
+    given = {"cell_lanes": _cell_lanes(space.lanes), "narrowest_weight": min(WEIGHT_BITS)} | fixed
+    config = smallest_config(models, lanes=space.lanes, **given)
+    # Where zeros are depends on the weights: narrow ones may all be stored sparse, and every column may differ.
+    columns = max(sum(stage.matrix.columns for stage in bundle.matrices.values()) for bundle, _ in models)
+    return replace(
+        config,
+        index_depth=max(config.index_depth, config.weight_depth // 2),
+        column_depth=1 << (columns - 1).bit_length(),
+    )
+
+
+def candidate_config(bundle: Bundle, space: SearchSpace, candidate: Candidate) -> AcceleratorConfig:
+    """Give the smallest configuration that holds a candidate, with the parallelism that it chooses.
+
+    Raises
+    ------
+    ConfigError
+        There is no such configuration.
+    """
+    chosen = {"lanes": space.lanes} | space.hardware(candidate)
+    cell_lanes = _cell_lanes(chosen["lanes"] // chosen.get("groups", 1))
+    return smallest_config([(bundle, POLICY)], **({"cell_lanes": cell_lanes} | chosen))
+
+
+def exceeded(config: AcceleratorConfig, device: Device) -> list[str]:
+    """Say what a device has too little of for a configuration; nothing where it may fit."""
+    if device.family != "ECP5":
+        return shortages(demand(config), device)
+    needs = estimate_resources(config)
+    pairs = {
+        "look-up tables": (needs.luts, device.luts),
+        "block RAMs": (needs.block_ram, device.block_rams),
+        "multipliers": (needs.multipliers, device.multipliers),
+    }
+    return [f"needs {need} {name}, has {has}" for name, (need, has) in pairs.items() if need > has]
+
+
+def check_device(config: AcceleratorConfig, device: Device) -> None:
+    """Refuse hardware that is larger than a device.
+
+    Raises
+    ------
+    ConfigError
+        It is; the text says by how much.
+    """
+    if short := exceeded(config, device):
+        raise ConfigError(
+            f"the accelerator of {config.lanes} lanes does not fit {device.name}: it {', '.join(short)}; use fewer "
+            "lanes, a smaller space or a larger device"
+        )
+
+
+def _cell_lanes(group_lanes: int) -> int:
+    return max(1, min(AcceleratorConfig.cell_lanes, group_lanes // 4))
+
+
+def _extremes(dense: FloatModel, space: SearchSpace) -> Iterator[CompressionSpec]:
+    """Give what needs the most of some memory: every rank, unpruned and at the densest sparse storage.
+
+    At full width for the words; in the narrowest weights, of which many are zero, for the column table.
+    """
+
+    def chosen(kind: str) -> set:
+        return {value for name, values in space.choices.items() if name.endswith(kind) for value in values}
+
+    stored_sparse = {each for each in chosen(".density") if POLICY.weights_sparse(1 - each)}
+    densities = {1.0, max(stored_sparse, default=1.0)}
+    ranks, widths = {None, *RANKS, *chosen(".rank")}, (min(WEIGHT_BITS), max(WEIGHT_BITS))
+    for rank, density, bits in product(ranks, densities, widths):
+        spec = uniform_spec(
+            dense.network, density, bits, space.lanes, rank, space.activation_bits, space.columns
+        )
+        yield from (spec, _mixed(spec))
+    for candidate in (space.smallest, space.largest):
+        yield space.spec(candidate)
+
+
+def _mixed(spec: CompressionSpec) -> CompressionSpec:
+    """Keep the input parts whole where the recurrent parts may be of low rank."""
+    products = {
+        name: replace(each, rank=None) if name.endswith(".input") else each
+        for name, each in spec.products.items()
+    }
+    return replace(spec, products=products)

@@ -1,0 +1,157 @@
+"""The trials of a study, as Optuna keeps them on disk."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.storages import BaseStorage, JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
+
+from gatewright.cosim.search.evaluate import Evaluation, Infeasible
+from gatewright.cosim.search.folder import Plan, StudyFolder
+from gatewright.errors import RunFolderError
+from gatewright.sw.search.space import Candidate
+from gatewright.sw.search.worth import REWARD
+
+DIRECTIONS: tuple[Literal["maximize", "minimize"], ...] = ("maximize", "minimize", "minimize")
+"""Of the study's objectives: quality, cycles per step, stored bits."""
+
+_FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
+"""A candidate without hardware is a pruned trial."""
+
+_PLACE, _ROUND, _RESULT, _INFEASIBLE, _COPIED = "place", "round", "result", "infeasible", "copied"
+_SEPARATE = "separate_optima"
+
+
+@dataclass(frozen=True)
+class Record:
+    """A finished trial.
+
+    Parameters
+    ----------
+    trial : int
+        Its number in Optuna's study.
+    round : int
+    candidate : Candidate
+    found : Evaluation or Infeasible
+    copied : bool
+        The candidate was evaluated in the same round already, and that result counts once more.
+    """
+
+    trial: int
+    round: int
+    candidate: Candidate
+    found: Evaluation | Infeasible
+    copied: bool
+
+
+class Records:
+    """The trials of one study on disk; one process at a time writes them.
+
+    Parameters
+    ----------
+    folder : StudyFolder
+    plan : Plan
+
+    Raises
+    ------
+    RunFolderError
+        The storage cannot be read or written.
+    """
+
+    def __init__(self, folder: StudyFolder, plan: Plan):
+        # The study's own progress says what Optuna would.
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        try:
+            self.study = optuna.create_study(
+                storage=_storage(folder, plan),
+                study_name=plan.name,
+                directions=DIRECTIONS,
+                load_if_exists=True,
+            )
+        except Exception as error:
+            # Every storage has errors of its own.
+            where = plan.storage or folder.journal
+            raise RunFolderError(f"{where}: the study can be neither read nor begun ({error!r})") from error
+
+    def fail_running(self) -> None:
+        """End the trials that run no more, without a result: their places are free again."""
+        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            self.study.tell(trial.number, state=TrialState.FAIL)
+
+    def places(self) -> set[int]:
+        """Give the places in the order of trials that are taken: by all trials that did not fail."""
+        trials = self.study.get_trials(deepcopy=False, states=(*_FINISHED, TrialState.RUNNING))
+        return {trial.user_attrs[_PLACE] for trial in trials}
+
+    def ask(self, place: int, round: int, distributions: Mapping[str, BaseDistribution]) -> optuna.Trial:
+        """Begin a trial; its parameters are the candidate that the study's sampler proposes."""
+        trial = self.study.ask(dict(distributions))
+        trial.set_user_attr(_PLACE, place)
+        trial.set_user_attr(_ROUND, round)
+        return trial
+
+    def tell(self, trial: optuna.Trial, found: Evaluation | Infeasible, *, copied: bool) -> None:
+        """Finish a trial."""
+        for name, value in {_COPIED: copied, **_notes(found)}.items():
+            trial.set_user_attr(name, value)
+        if isinstance(found, Infeasible):
+            trial.set_constraint("hardware", 1.0)
+            self.study.tell(trial, state=TrialState.PRUNED)
+        else:
+            trial.set_user_attr(REWARD, found.reward)
+            self.study.tell(trial, [found.quality, found.cycles, float(found.stored_bits)])
+
+    @property
+    def separate(self) -> tuple[Candidate, Evaluation | Infeasible] | None:
+        """The combination of the separate optima and what it was found to be, once that is known."""
+        notes = self.study.user_attrs.get(_SEPARATE)
+        if notes is None:
+            return None
+        return notes["candidate"], _found(notes)
+
+    @separate.setter
+    def separate(self, told: tuple[Candidate, Evaluation | Infeasible]) -> None:
+        candidate, found = told
+        self.study.set_user_attr(_SEPARATE, {"candidate": candidate} | _notes(found))
+
+    def finished(self) -> list[Record]:
+        """Give all finished trials, in the order of their numbers."""
+        return [_record(trial) for trial in self.study.get_trials(deepcopy=False, states=_FINISHED)]
+
+
+def _record(trial: FrozenTrial) -> Record:
+    notes = trial.user_attrs
+    return Record(trial.number, notes[_ROUND], dict(trial.params), _found(notes), notes[_COPIED])
+
+
+def _notes(found: Evaluation | Infeasible) -> dict:
+    return {_INFEASIBLE: found.reason} if isinstance(found, Infeasible) else {_RESULT: found.to_json()}
+
+
+def _found(notes: Mapping) -> Evaluation | Infeasible:
+    return Infeasible(notes[_INFEASIBLE]) if _INFEASIBLE in notes else Evaluation(**notes[_RESULT])
+
+
+def _storage(folder: StudyFolder, plan: Plan) -> BaseStorage | str:
+    if plan.storage is not None:
+        return plan.storage
+    _mend(folder)
+    return JournalStorage(JournalFileBackend(str(folder.journal)))
+
+
+def _mend(folder: StudyFolder) -> None:
+    """Undo what a process that was killed while it wrote left of the journal: a lock, and half a line."""
+    folder.journal.with_name(folder.journal.name + ".lock").unlink(missing_ok=True)
+    if folder.journal.exists():
+        with folder.journal.open("rb+") as stream:
+            stream.truncate(stream.read().rfind(b"\n") + 1)
+
+
+def best(records: Sequence[Record]) -> Record | None:
+    """Give the trial with the largest reward, of equal ones the first; None if no candidate was feasible."""
+    feasible = [(each.found.reward, each) for each in records if isinstance(each.found, Evaluation)]
+    return max(feasible, key=lambda pair: pair[0])[1] if feasible else None

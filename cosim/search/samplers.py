@@ -1,0 +1,48 @@
+"""The samplers behind one name each: ours by worth, and Optuna's as baselines."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import optuna
+from optuna.distributions import CategoricalDistribution
+from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
+
+from gatewright.cosim.search.settings import SearchSettings
+from gatewright.sw.search.space import SearchSpace
+from gatewright.sw.search.worth import WorthSampler
+
+_GENERATIONS = 5
+"""Generations that NSGA-II gets at least; Optuna's own population of 50 would make small studies random."""
+
+_SMALLEST_POPULATION = 4
+
+
+def sampler(settings: SearchSettings, place: int) -> BaseSampler:
+    """Give a sampler for one trial.
+
+    Each trial has a fresh one, whose random numbers follow from the seed and the trial's place in the order. What it
+    knows is in the study, so that a resumed study proposes what the uninterrupted one would have.
+
+    Parameters
+    ----------
+    settings : SearchSettings
+    place : int
+        The trial's place in the order.
+    """
+    seed = int(np.random.SeedSequence([settings.seed, place]).generate_state(1)[0])
+    match settings.method:
+        case "worth":
+            # Takes its random numbers from the study's own count of trials.
+            return WorthSampler(settings.seed)
+        case "tpe":
+            return TPESampler(seed=seed)
+        case "nsga2":
+            population = min(50, max(_SMALLEST_POPULATION, settings.trials // _GENERATIONS))
+            return NSGAIISampler(population_size=population, seed=seed)
+        case "random":
+            return RandomSampler(seed=seed)
+
+
+def distributions(space: SearchSpace) -> Mapping[str, optuna.distributions.BaseDistribution]:
+    """Give the parameters of a space as Optuna has them: all are categorical."""
+    return {name: CategoricalDistribution(values) for name, values in space.choices.items()}

@@ -1,0 +1,215 @@
+"""Tables of the README: the accelerator, its cycles, and the tools' speed."""
+
+import json
+
+import source as files
+from source import fits, markdown, rows, value
+
+from gatewright.hw.fpga.bench import CONFIG as PLACED
+from gatewright.hw.resources import estimate_resources
+from gatewright.results import Row
+
+NONE = "–"
+
+PLAIN = {"weight_bits": 8, "zeros": 0.0, "rank": None}
+"""Parameters of a model that is neither narrow nor low rank, and whose inputs are not zero."""
+
+
+def demo_table() -> str:
+    """Give the figures of the accelerator for the spoken digits, of the tools' speed, and of the estimates."""
+    summary = json.loads((files.RESULTS / "demo.json").read_text())
+    sim, golden, synth = rows("sim"), rows("golden"), rows("synth")
+    cycles = summary["cycles_per_step"]
+    ratio = cycles["sparse"] / cycles["dense"]
+    speed = [
+        value(sim, "simulated_cycles_per_second", mode=mode, narrowest_weight=narrowest)
+        for narrowest in (8, 2)
+        for mode in ("dense", "sparse")
+    ]
+    macs = [value(golden, "golden_macs_per_second", mode=mode) / 1e9 for mode in ("dense", "sparse")]
+    parts = [value(synth, name) for name in ("multipliers", "block_ram", "luts", "flip_flops")]
+    table = [
+        (
+            "integers compared between PyTorch, golden model and RTL; mismatches",
+            f"{summary['integers_compared']:,}; {summary['mismatches']}",
+            "make demo",
+        ),
+        (
+            f"clock cycles per step at density {summary['density']:g}: dense mode, sparse mode, ratio",
+            f"{cycles['dense']:,.1f}, {cycles['sparse']:,.1f}, {ratio:.3f}",
+            "make demo",
+        ),
+        ("seconds that all steps of the demo take", f"{summary['seconds']:.0f}", "make demo"),
+        (
+            "simulated cycles per second, 64 → 128, end to end: dense, sparse; the same on lanes for 2-bit weights",
+            f"{speed[0]:,.0f}, {speed[1]:,.0f}; {speed[2]:,.0f}, {speed[3]:,.0f}",
+            "gatewright bench sim",
+        ),
+        (
+            "golden model, multiply-accumulates per second on one core: dense, sparse",
+            f"{macs[0]:.1f} G, {macs[1]:.2f} G",
+            "gatewright bench golden",
+        ),
+        (
+            "ECP5 estimate by Yosys: multipliers, block RAMs, LUTs, flip-flops",
+            ", ".join(f"{part:,.0f}" for part in parts),
+            "gatewright synth",
+        ),
+    ]
+    return markdown(
+        ("figure", "value", "command"), ((what, figure, f"`{command}`") for what, figure, command in table)
+    )
+
+
+def model(row: Row) -> str:
+    """Name the model of a row by its shape."""
+    at = row.parameters
+    sizes = f"{at['inputs']} → {at['hidden']}" + (f" → {at['projection']}" if "projection" in at else "")
+    return sizes if at["shape"] == sizes else f"{at['shape']}, {sizes}"
+
+
+def alike(row: Row) -> dict:
+    """Give what singles out one measurement of the accelerator."""
+    return {
+        key: row.parameters.get(key) for key in ("shape", "lanes", "mode", "weight_bits", "rank", "zeros")
+    }
+
+
+def plain_rows() -> dict[tuple[str, int], dict[str, tuple[Row, float]]]:
+    """Give the row of cycles per step and the percent busy, by (model, lanes) and mode, of all plain models."""
+    found: dict[tuple[str, int], dict[str, tuple[Row, float]]] = {}
+    source = rows("hw") + rows("hw-large") + rows("hw-wide")
+    for row in source:
+        if fits(row, "cycles_per_step", PLAIN):
+            modes = found.setdefault((model(row), row.parameters["lanes"]), {})
+            modes[row.parameters["mode"]] = (row, value(source, "busy_on_nonzeros", **alike(row)))
+    return found
+
+
+def shapes_table() -> str:
+    """Give cycles per step and busy share of every plain model."""
+    body = []
+    for (name, lanes), modes in plain_rows().items():
+        cells = [name, str(lanes)]
+        for mode in ("dense", "sparse"):
+            if mode in modes:
+                row, busy = modes[mode]
+                kept = [f"{100 * row.parameters['density']:.3g} %"] if mode == "sparse" else []
+                cells += [*kept, f"{row.value:,.1f}", f"{busy:.1f} %"]
+            else:
+                cells += [NONE] * (3 if mode == "sparse" else 2)
+        body.append(cells)
+    header = (
+        "model",
+        "lanes",
+        "dense: cycles per step",
+        "busy",
+        "sparse: weights kept",
+        "cycles per step",
+        "busy",
+    )
+    return markdown(header, body)
+
+
+def compression_table() -> str:
+    """Give what narrow weights and low rank gain over the same model in 8 bits and full rank."""
+    source = rows("hw")
+    body = []
+    for row in source:
+        if row.name == "reduction_of_work":
+            at = row.parameters
+            what = f"rank {at['rank']}" if "rank" in at else f"{at['weight_bits']}-bit weights"
+            cycles, gain = (value(source, name, **alike(row)) for name in ("cycles_per_step", "speed_up"))
+            body.append(
+                (model(row), str(at["lanes"]), what, f"{cycles:,.1f}", f"{gain:.2f}", f"{row.value:.2f}")
+            )
+    return markdown(("model", "lanes", "with", "cycles per step", "times as fast", "times less work"), body)
+
+
+def zeros_table() -> str:
+    """Give the cycles when zero inputs are skipped, and by how much they exceed the non-zero column steps' words."""
+    source = rows("hw")
+    body = []
+    for row in source:
+        if row.name == "over_bound":
+            at = row.parameters
+            cycles = value(source, "cycles_per_step", **alike(row))
+            share = f"{100 * at['zeros']:g} %"
+            body.append(
+                (model(row), str(at["lanes"]), at["mode"], share, f"{cycles:,.1f}", f"{row.value:.1f} %")
+            )
+    return markdown(
+        ("model", "lanes", "mode", "inputs that are zero", "cycles per step", "over the bound"), body
+    )
+
+
+def peers_table() -> str:
+    """Give what others published beside the measured rows of like models."""
+    source = rows("hw") + rows("hw-large") + rows("hw-wide")
+
+    def ours(name: str, shape: str, lanes: int, mode: str) -> float:
+        return value(source, name, shape=shape, lanes=lanes, mode=mode, **PLAIN)
+
+    def product(cycles: float, multipliers: int) -> str:
+        return f"{cycles:,.0f} cycles per step × {multipliers} multipliers = {cycles * multipliers:,.0f}"
+
+    def busy(shape: str, lanes: int, mode: str) -> str:
+        return f"busy {ours('busy_on_nonzeros', shape, lanes, mode):.1f} % ({shape}, {lanes} lanes, {mode})"
+
+    body = (
+        (
+            "elastic-ai.creator, 1 → 20",
+            f"about {product(950, 4)}",
+            product(ours("cycles_per_step", "elastic-ai", 4, "dense"), 4),
+        ),
+        ("ESE, sparse weights", "69 % of its peak", busy("ESE LSTMP", 64, "sparse")),
+        ("EdgeDRNN, 16 units", "busy 67.7 %", busy("128 → 128", 16, "dense")),
+    )
+    return markdown(("peer", "published", "Gatewright"), body)
+
+
+def model_table() -> str:
+    """Give how far predicted cycles are from measured ones, and what a prediction takes."""
+    source = rows("cycles")
+    found = next(row for row in source if row.name == "jobs_equal")
+    at = found.parameters
+    table = (
+        (
+            f"jobs of {at['models']} random models on {at['configurations']} accelerators that match in every counter",
+            f"{found.value:,.0f} of {at['jobs']:,}",
+        ),
+        ("cycles that were compared", f"{value(source, 'cycles_compared'):,.0f}"),
+        ("a prediction, median", f"{value(source, 'prediction_median'):.2f} ms"),
+    )
+    return markdown(("figure", "value"), table)
+
+
+def placement_table() -> str:
+    """Give clock frequency and area of the placed accelerator, beside what is predicted without synthesis."""
+    source = rows("place")
+    predicted = estimate_resources(PLACED)
+    speeds = [row.value for row in source if row.name == "placed_frequency"]
+    body = [
+        (
+            f"clock frequency, median of {len(speeds)} seeds (all: {', '.join(f'{speed:.1f}' for speed in speeds)})",
+            f"{value(source, 'median_frequency'):.1f} MHz",
+            NONE,
+        )
+    ]
+    for name, what, expected in (
+        ("placed_multipliers", "18x18-bit multipliers", predicted.multipliers),
+        ("placed_block_ram", "18-kbit block RAMs", predicted.block_ram),
+        ("placed_luts", "look-up tables", predicted.luts),
+        ("placed_flip_flops", "flip-flops", predicted.flip_flops),
+    ):
+        placed = next(row for row in source if row.name == name)
+        body.append((f"{what}, of {placed.parameters['available']:,}", f"{placed.value:,}", f"{expected:,}"))
+    return markdown(("figure", "placed", "predicted"), body)
+
+
+def busy_shares() -> dict[str, dict[str, float]]:
+    """Give the percent busy by model and mode, for the picture."""
+    return {
+        f"{name}, {lanes} lanes": {mode: busy for mode, (_, busy) in modes.items()}
+        for (name, lanes), modes in plain_rows().items()
+    }

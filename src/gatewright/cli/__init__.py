@@ -1,0 +1,14 @@
+"""The command line: every command is a thin layer over a function of the package."""
+
+# The order is that of the commands in the help.
+# isort: off
+from gatewright.cli import steps, search, models, tools
+from gatewright.cli.app import app
+# isort: on
+
+__all__ = ["app", "main", "models", "search", "steps", "tools"]
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,143 @@
+"""The command that searches."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gatewright.cli.app import command, command_line
+from gatewright.cli.options import (
+    POINTS,
+    RUN,
+    ActivationBits,
+    Lanes,
+    Overwrite,
+    PruneEpochs,
+    QuantiseEpochs,
+    Run,
+    Seed,
+    given,
+    hardware_of,
+)
+from gatewright.console import TerminalProgress, console
+from gatewright.cosim.search.settings import Method, SearchSettings
+from gatewright.sw.search.space import Granularity
+from gatewright.sw.spec import CompressionSpec
+
+
+@command
+def search(
+    run: Run = RUN,
+    study: Annotated[
+        Path | None, typer.Option("--study", help="Folder of the study; default: 'search' in the run folder.")
+    ] = None,
+    method: Annotated[
+        Method, typer.Option("--method", help="Who proposes candidates.")
+    ] = SearchSettings.method,
+    trials: Annotated[int, typer.Option("--trials", help="Candidates in all.")] = SearchSettings.trials,
+    rounds: Annotated[
+        int,
+        typer.Option(
+            "--rounds", help="Parts of the trials; between them the shared weights are trained further."
+        ),
+    ] = SearchSettings.rounds,
+    tune_epochs: Annotated[
+        int, typer.Option("--tune-epochs", help="Epochs of integer training of each candidate.")
+    ] = SearchSettings.tune_epochs,
+    granularity: Annotated[
+        Granularity,
+        typer.Option(
+            "--granularity", help="One rank for the network, or rank, bits and density for each matrix."
+        ),
+    ] = "network",
+    lanes: Lanes = CompressionSpec.lanes,
+    activation_bits: ActivationBits = CompressionSpec.activation_bits,
+    hardware: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--hardware",
+            help="Also search the accelerator: 'lanes=16,32', 'groups=1,2', 'cell_lanes=1,2'; repeat.",
+        ),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option("--device", help="FPGA that the accelerator must fit, for example ecp5-25k.")
+    ] = None,
+    score: Annotated[
+        float | None,
+        typer.Option("--score", help="Stop at this validation score, once both targets are met, too."),
+    ] = None,
+    cycles: Annotated[
+        float | None,
+        typer.Option("--cycles", help="Target: cycles per step; default: a tenth of the 8-bit model's."),
+    ] = None,
+    volume: Annotated[
+        float | None,
+        typer.Option("--volume", help="Target: stored bits; default: a tenth of the 8-bit model's."),
+    ] = None,
+    patience: Annotated[
+        int, typer.Option("--patience", help="Stop after so many trials without improvement; 0: never.")
+    ] = SearchSettings.patience,
+    measure: Annotated[
+        bool | None,
+        typer.Option(
+            "--measure/--predict",
+            help="Simulate every candidate at RTL level, or only the final front; default: every one, unless the "
+            "hardware is searched.",
+        ),
+    ] = None,
+    points: Annotated[int, typer.Option("--points", min=1, help="Most points of the final front.")] = POINTS,
+    uniform: Annotated[
+        bool, typer.Option("--uniform", help="Also train and measure models with one rank and width for all.")
+    ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, help="Processes that evaluate; default: one per processor."),
+    ] = None,
+    dask: Annotated[
+        str | None, typer.Option("--dask", help="Address of a Dask scheduler whose workers evaluate instead.")
+    ] = None,
+    storage: Annotated[
+        str | None, typer.Option("--storage", help="Optuna storage by URL; default: a journal in the folder.")
+    ] = None,
+    prune_epochs: PruneEpochs = None,
+    quantise_epochs: QuantiseEpochs = None,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Search ranks, widths and densities, scored by cycles measured on the RTL; goes on with a study that was left."""
+    from gatewright import search_steps
+
+    settings = SearchSettings(
+        method=method,
+        trials=trials,
+        rounds=rounds,
+        seed=seed,
+        tune_epochs=tune_epochs,
+        measure=measure,
+        target_score=score,
+        target_cycles=cycles,
+        target_bits=volume,
+        patience=patience,
+    )
+    scope = search_steps.Scope(
+        granularity, lanes, activation_bits, hardware_of(hardware or []), device, storage
+    )
+    with TerminalProgress() as progress:
+        found = search_steps.search(
+            run,
+            settings,
+            scope,
+            given(prune_epochs=prune_epochs, quantise_epochs=quantise_epochs),
+            study=study,
+            points=points,
+            uniform=uniform,
+            processes=workers or search_steps.processors(),
+            dask=dask,
+            command=command_line(),
+            overwrite=overwrite,
+            progress=progress,
+        )
+    console.print(f"stopped: {found.outcome.reason}", highlight=False)
+    console.print(f"wrote {found.report}", highlight=False)
+    if found.interrupted:
+        raise typer.Exit(130)

@@ -1,0 +1,129 @@
+"""How the searches that train weights and choices together do so: every choice with its legal range."""
+
+from dataclasses import dataclass
+
+from gatewright.errors import ConfigError
+from gatewright.sw.search.entropy import CONTROLS
+from gatewright.sw.settings import check_ranges
+
+
+@dataclass(frozen=True)
+class SuperSettings:
+    """How the shared weights of a super network are trained.
+
+    Parameters
+    ----------
+    epochs : int
+        Passes over the train split, 0 to 1000.
+    sampled : int
+        Random sub-networks of every update, beside the largest and the smallest one: 0 to 16.
+    learning_rate : float
+        Peak of the one-cycle schedule, 1e-6 to 1.
+    calibrated : int
+        Sequences that the formats of a sub-network are calibrated on in each update, 1 to 4096.
+    distillation : float
+        Weight of the dense model's soft targets in the loss, 0 to 1; the rest is cross-entropy.
+    temperature : float
+        At which soft targets are compared, 0.5 to 20.
+    seed : int
+        Of sub-networks, order of batches and disturbances, 0 to 2**32 - 1.
+
+    Raises
+    ------
+    ConfigError
+        A value is outside its range.
+    """
+
+    epochs: int = 12
+    sampled: int = 2
+    learning_rate: float = 4e-3
+    calibrated: int = 32
+    distillation: float = 0.7
+    temperature: float = 2.0
+    seed: int = 0
+
+    def __post_init__(self):
+        check_ranges(
+            self,
+            {
+                "epochs": (0, 1000),
+                "sampled": (0, 16),
+                "learning_rate": (1e-6, 1.0),
+                "calibrated": (1, 4096),
+                "distillation": (0.0, 1.0),
+                "temperature": (0.5, 20.0),
+                "seed": (0, 2**32 - 1),
+            },
+        )
+
+
+@dataclass(frozen=True)
+class EntropySettings:
+    """How a differentiable search is trained; the source's own values are the defaults where it states any.
+
+    Parameters
+    ----------
+    epochs : int
+        Passes over the train split, 4 to 1000. Stated: 50.
+    learning_rate : float
+        Peak of the one-cycle schedule, 1e-6 to 1.
+    alpha_rate, beta_rate : float
+        Learning rates of the scores of widths and of the weights of components, 1e-6 to 1.
+    entropy : bool
+        Whether there are entropy losses.
+    weight : float
+        Of the entropy losses, 0 to 100. Stated: 0.1; here the choices are far more, and the updates far fewer.
+    delay : float
+        Share of the epochs in which widths do not learn, 0 to 0.5. Stated: 8 of 50 epochs.
+    control, operations_control : str
+        How the weight of both losses grows, and after the delay that of the widths': a name of `entropy.CONTROLS`.
+        Stated: linear and log.
+    cycles_weight : float
+        Of the expected cycles as a share of the most, where a table of cycles is given: 0 to 100.
+    seed : int
+        Of order of batches and disturbances, 0 to 2**32 - 1.
+
+    Raises
+    ------
+    ConfigError
+        A value is outside its range.
+    """
+
+    epochs: int = 16
+    learning_rate: float = 2e-3
+    alpha_rate: float = 1e-2
+    beta_rate: float = 2e-2
+    entropy: bool = True
+    weight: float = 0.3
+    delay: float = 0.16
+    control: str = "linear"
+    operations_control: str = "log"
+    cycles_weight: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self):
+        check_ranges(
+            self,
+            {
+                "epochs": (4, 1000),
+                "learning_rate": (1e-6, 1.0),
+                "alpha_rate": (1e-6, 1.0),
+                "beta_rate": (1e-6, 1.0),
+                "weight": (0.0, 100.0),
+                "delay": (0.0, 0.5),
+                "cycles_weight": (0.0, 100.0),
+                "seed": (0, 2**32 - 1),
+            },
+        )
+        for name in ("control", "operations_control"):
+            if getattr(self, name) not in CONTROLS:
+                raise ConfigError(
+                    f"EntropySettings.{name} must be one of {', '.join(CONTROLS)}, not {getattr(self, name)!r}"
+                )
+        if not isinstance(self.entropy, bool):
+            raise ConfigError(f"EntropySettings.entropy must be True or False, not {self.entropy!r}")
+
+    @property
+    def first_epoch(self) -> int:
+        """The epoch, counted from 1, from which widths learn."""
+        return max(1, round(self.delay * self.epochs))

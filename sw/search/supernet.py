@@ -1,0 +1,339 @@
+"""One network with shared weights that every candidate of a search is cut out of.
+
+Source: CN112771545A (2021) initialises a super network, samples and evaluates sub-networks of it, and searches their
+rank and precision. Ours: the factors at full rank, whose leading rows and columns are the sub-networks' factors;
+and the sandwich rule that trains them together (J. Yu, T. Huang, Universally slimmable networks, 2019).
+"""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from random import Random
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from gatewright.errors import BundleError, ConfigError
+from gatewright.progress import Progress, silent
+from gatewright.sw.batching import Batch
+from gatewright.sw.bundle import Bundle
+from gatewright.sw.compress import compress
+from gatewright.sw.compress.distillation import Distillation
+from gatewright.sw.compress.factorise import with_products
+from gatewright.sw.compress.pattern import balanced_mask, layout
+from gatewright.sw.compress.quantise import QuantisedNetwork, calibrate, train_quantised
+from gatewright.sw.determinism import seeded
+from gatewright.sw.integer import evaluate
+from gatewright.sw.models import FloatModel
+from gatewright.sw.network import LstmNetwork, ProductParameters
+from gatewright.sw.search.settings import SuperSettings
+from gatewright.sw.search.space import Candidate, SearchSpace
+from gatewright.sw.settings import CompressSettings
+from gatewright.sw.spec import GATE_PRODUCTS, CompressionSpec
+from gatewright.sw.tasks import Task
+from gatewright.sw.training import fit
+
+
+@dataclasses.dataclass(frozen=True)
+class SuperNetwork:
+    """Shared float weights of all sub-networks.
+
+    Parameters
+    ----------
+    model : FloatModel
+        Its W_ih and W_hh are two factors of full rank, min(rows, columns), so that their product is any matrix: the
+        whole one is a sub-network too. The other products are as they were.
+
+    Raises
+    ------
+    ConfigError
+        A gate matrix is not two factors of full rank.
+    """
+
+    model: FloatModel
+
+    def __post_init__(self):
+        for name, product in self.network.products().items():
+            if name.endswith(GATE_PRODUCTS) and product.rank != min(product.rows, product.columns):
+                raise ConfigError(f"{name} of a super network must be two factors of full rank")
+
+    @classmethod
+    def of(cls, model: FloatModel) -> "SuperNetwork":
+        """Factorise a trained model by singular values; it computes the same, up to float rounding."""
+
+        def full(name: str, product: ProductParameters) -> ProductParameters:
+            if name.endswith(GATE_PRODUCTS):
+                return product.factorised(min(product.rows, product.columns))
+            return ProductParameters(*product.factors)
+
+        network = with_products(model.network, full)
+        return cls(dataclasses.replace(model, network=network))
+
+    @property
+    def network(self) -> LstmNetwork:
+        """The shared weights."""
+        return self.model.network
+
+    def parameters(self, spec: CompressionSpec) -> dict[str, Tensor]:
+        """Give the parameters of a sub-network as functions of the shared ones, so that gradients go back to these.
+
+        A rank takes the first rows and columns of the factors; None takes their product.
+
+        Returns
+        -------
+        dict of tensors
+            By their names in `subnetwork`'s ``named_parameters``; not pruned.
+
+        Raises
+        ------
+        ConfigError
+            The specification names other products, or a rank that the super network cannot give.
+        """
+        self._check(spec)
+        parameters: dict[str, Tensor] = {
+            name: parameter for name, parameter in self.network.named_parameters() if ".factors." not in name
+        }
+        for name, product in self.network.products().items():
+            for k, factor in enumerate(_part(name, product, spec.products[name].rank)):
+                parameters[f"{name.replace('layer', 'layers.')}.factors.{k}"] = factor
+        return parameters
+
+    @torch.no_grad()
+    def subnetwork(self, spec: CompressionSpec, *, prune: bool = True) -> LstmNetwork:
+        """Give a copy of a sub-network.
+
+        Parameters
+        ----------
+        spec : CompressionSpec
+        prune : bool
+            Whether only the largest weights that the patterns allow are left, as many as each product's density says.
+
+        Raises
+        ------
+        ConfigError
+            The specification does not suit the super network.
+        """
+        self._check(spec)
+        network = with_products(
+            self.network,
+            lambda name, product: ProductParameters(*_part(name, product, spec.products[name].rank)),
+        )
+        if prune:
+            for name, matrix in network.matrices().items():
+                if spec.of(name).density < 1:
+                    places = layout(name, matrix, spec)
+                    matrix.mul_(balanced_mask(matrix, places, spec.of(name).density, spec.columns))
+        return network.eval()
+
+    def save(self, path: str | Path) -> None:
+        """Write a checkpoint; the file appears whole or not at all."""
+        self.model.save(path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "SuperNetwork":
+        """Read a checkpoint; nothing in the file is executed.
+
+        Raises
+        ------
+        BundleError
+            The file is missing, foreign, truncated or of another version, or holds no super network.
+        """
+        try:
+            return cls(FloatModel.load(path))
+        except ConfigError as error:
+            raise BundleError(f"{path}: not a super network ({error})") from error
+
+    def _check(self, spec: CompressionSpec) -> None:
+        names = set(self.network.products())
+        if set(spec.products) != names:
+            raise ConfigError(
+                f"the specification is for the products {', '.join(sorted(spec.products))}, but the super network has "
+                f"{', '.join(sorted(names))}"
+            )
+
+
+def train_super(
+    task: Task,
+    dense: FloatModel,
+    supernet: SuperNetwork,
+    space: SearchSpace,
+    settings: SuperSettings,
+    progress: Progress = silent,
+    targets: Sequence[Candidate] = (),
+) -> tuple[float, ...]:
+    """Train the shared weights by the sandwich rule, in the integers of the sub-networks.
+
+    In every update the largest, the smallest and some random candidates learn from the dense model on the same batch,
+    each pruned and quantised as it would be; the shared weights take the sum of their gradients.
+
+    Parameters
+    ----------
+    task : Task
+        Its train split trains; its validation split is measured only.
+    dense : FloatModel
+        Teaches, and gives the scaling of the inputs and the settings of batches.
+    supernet : SuperNetwork
+        Trained in place.
+    space : SearchSpace
+    settings : SuperSettings
+    progress : Progress
+    targets : sequence of Candidate
+        Promising candidates: each random one is one of these with probability 1/2, if there are any.
+
+    Returns
+    -------
+    tuple of float
+        Validation score of the smallest sub-network after each epoch.
+
+    Raises
+    ------
+    ConfigError
+        The space does not suit the super network.
+    AccumulatorOverflowError
+        Some input could overflow an accumulator.
+    DataError
+        Training diverged.
+    """
+    random = Random(settings.seed)
+    teaching = CompressSettings(distillation=settings.distillation, temperature=settings.temperature)
+    distillation = Distillation(dense, teaching)
+    sequences = dense.standardise(task.train.sequences)
+    sample = sequences[:: max(1, len(sequences) // settings.calibrated)]
+    largest, smallest = space.spec(space.largest), space.spec(space.smallest)
+
+    def sandwich() -> Iterator[CompressionSpec]:
+        yield largest
+        yield smallest
+        for _ in range(settings.sampled):
+            aimed = targets and random.random() < 0.5
+            yield space.spec(random.choice(targets) if aimed else space.sample(random))
+
+    def loss(batch: Batch) -> Tensor:
+        return torch.stack([_loss(supernet, spec, sample, distillation, batch) for spec in sandwich()]).sum()
+
+    def validate() -> float:
+        student = calibrate(supernet.subnetwork(smallest), sample, smallest)
+        bundle = student.bundle(dense.mean, dense.deviation, dense.labels)
+        return evaluate(bundle, task.validation, task.metric)
+
+    with seeded(settings.seed):
+        history = fit(
+            dense,
+            task,
+            supernet.network,
+            loss,
+            epochs=settings.epochs,
+            learning_rate=settings.learning_rate,
+            validate=validate,
+            what="super network",
+            progress=progress,
+        )
+    supernet.network.eval()
+    return history
+
+
+def candidate_bundle(
+    task: Task,
+    dense: FloatModel,
+    supernet: SuperNetwork,
+    spec: CompressionSpec,
+    sequences: Sequence[Tensor],
+    settings: CompressSettings,
+    epochs: int = 0,
+    progress: Progress = silent,
+) -> Bundle:
+    """Evaluate a candidate quickly: a sub-network in integers, trained a little or not at all.
+
+    Parameters
+    ----------
+    task : Task
+        Its train split trains; its test split is not looked at.
+    dense : FloatModel
+        Teaches.
+    supernet : SuperNetwork
+        Left as it is.
+    spec : CompressionSpec
+    sequences : sequence of tensors [steps, inputs]
+        Inputs of the network (standardised) that all formats are calibrated on.
+    settings : CompressSettings
+        How it is trained, but for the epochs.
+    epochs : int
+        Of integer training, from the shared weights; 0 only calibrates.
+    progress : Progress
+
+    Raises
+    ------
+    ConfigError
+        The specification does not suit the super network.
+    AccumulatorOverflowError
+        Some input could overflow an accumulator.
+    DataError
+        Training diverged.
+    """
+    network = supernet.subnetwork(spec)
+    with seeded(settings.seed):
+        student = QuantisedNetwork(network, spec, sequences, learn_scales=settings.learn_scales)
+        train_quantised(
+            task,
+            dense,
+            student,
+            dataclasses.replace(settings, quantise_epochs=epochs),
+            "fine-tune",
+            progress,
+        )
+    return student.bundle(dense.mean, dense.deviation, dense.labels)
+
+
+def finalise(
+    task: Task,
+    dense: FloatModel,
+    supernet: SuperNetwork,
+    spec: CompressionSpec,
+    settings: CompressSettings,
+    progress: Progress = silent,
+) -> Bundle:
+    """Compress to a candidate in full, from the shared weights: prune gradually from the slice, then train in integers.
+
+    Takes and raises what `compress` does, and gives its notes.
+    """
+    start = supernet.subnetwork(spec, prune=False)
+    return compress(task, dense, spec, settings, progress, start=start)
+
+
+class _Lesson(nn.Module):
+    """The loss of a student on a batch, as a module whose parameters can be put in place."""
+
+    def __init__(self, student: QuantisedNetwork, distillation: Distillation):
+        super().__init__()
+        self.student, self._distillation = student, distillation
+
+    def forward(self, batch: Batch) -> Tensor:
+        return self._distillation(batch.logits(self.student), batch)
+
+
+def _loss(
+    supernet: SuperNetwork,
+    spec: CompressionSpec,
+    sample: Sequence[Tensor],
+    distillation: Distillation,
+    batch: Batch,
+) -> Tensor:
+    """Give the loss of a sub-network in integers as a function of the shared weights."""
+    student = calibrate(supernet.subnetwork(spec), sample, spec)
+    shared = {f"student.masters.{name}": value for name, value in supernet.parameters(spec).items()}
+    return functional_call(_Lesson(student, distillation), shared, (batch,))
+
+
+def _part(name: str, product: ProductParameters, rank: int | None) -> tuple[Tensor, ...]:
+    """Give a product's leading factors, or its whole matrix."""
+    if product.rank is None or not name.endswith(GATE_PRODUCTS):
+        if rank is not None:
+            raise ConfigError(f"the super network keeps {name} as it is: its rank cannot be {rank}")
+        return tuple(product.factors)
+    if rank is None:
+        return (product(),)
+    if rank > product.rank:
+        raise ConfigError(f"the rank of {name} must be from 1 to {product.rank}, not {rank}")
+    first, second = product.factors
+    return first[:rank], second[:, :rank]

@@ -1,0 +1,37 @@
+"""Calls for worker processes, which find them here."""
+
+import os
+import signal
+import time
+
+from gatewright.errors import DataError
+
+
+def square(value):
+    """Give the square, and who computed it."""
+    return value * value, os.getpid()
+
+
+def refuse(value):
+    """Raise an error."""
+    raise DataError(f"not {value}")
+
+
+def die_once(marker, value):
+    """Kill the own process the first time, give the value the second."""
+    try:
+        marker.touch(exist_ok=False)
+    except FileExistsError:
+        return value
+    return die(value)
+
+
+def die(value):
+    """Kill the own process."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def wait_long(marker):
+    """Say that the call runs, and go on for minutes."""
+    marker.touch()
+    time.sleep(600)

@@ -1,0 +1,174 @@
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import studies
+
+from gatewright.cosim.golden import Golden
+from gatewright.cosim.search import costs as costs_module
+from gatewright.cosim.search import evaluate as module
+from gatewright.cosim.search.costs import Costs, spread
+from gatewright.cosim.search.evaluate import Evaluation, Evaluator, Infeasible
+from gatewright.cosim.search.folder import StudyFolder
+from gatewright.cosim.search.records import Records
+from gatewright.errors import CapacityError, ToolError
+from gatewright.hw.compiler import compile_bundle
+from gatewright.results import read_rows
+from gatewright.sw.integer import evaluate
+from gatewright.sw.mode import POLICY, ModePolicy, sparsity
+from gatewright.sw.search.supernet import SuperNetwork, candidate_bundle
+
+
+@pytest.fixture(scope="module")
+def records(study):
+    return Records(study, study.plan).finished()
+
+
+def make(plan, tmp_path, epochs=0, **given):
+    """A study with its super network, without trials."""
+    plan = replace(plan, sandwich=replace(plan.sandwich, epochs=epochs), **given)
+    folder = StudyFolder.create(tmp_path / "study", plan, studies.model())
+    evaluator = Evaluator(folder.root)
+    evaluator.prepare(0, [], lambda *_: None)
+    return folder, evaluator
+
+
+def test_every_trial_is_measured_and_as_predicted(study, records):
+    assert len(records) == 5
+    assert all(each.found.cycles_measured == each.found.cycles_predicted > 0 for each in records)
+    measured = [row.value for row in read_rows(study.trials) if row.name == "trial_cycles_measured"]
+    assert measured == [each.found.cycles_measured for each in records]
+    # Two recordings of three logits.
+    assert [each.found.integers_compared for each in records] == [6] * 5
+    assert all(each.found.seconds > 0 for each in records if not each.copied)
+
+
+def test_an_evaluation_is_that_of_the_model(study, records):
+    plan, record = study.plan, records[0]
+    task, dense = plan.load_task(), studies.model()
+    sample = dense.standardise(task.train.sequences)
+    supernet, spec = SuperNetwork.load(study.supernet(0)), plan.space.spec(record.candidate)
+    bundle = candidate_bundle(task, dense, supernet, spec, sample, plan.tune)
+    compiled = compile_bundle(bundle, plan.config, mode=POLICY)
+    found = record.found
+    assert found.score == found.quality == evaluate(bundle, task.validation)
+    assert found.stored_bits == sum(compiled.image.stored_bits(plan.config).values())
+    assert found.macs == sum(
+        stage.matrix.nonzeros for name, stage in bundle.matrices.items() if name != "head"
+    )
+    assert found.reward == found.quality
+
+
+def test_each_round_has_a_super_network_of_its_own(study, records):
+    assert {each.round for each in records} == {0, 1}
+    first, second = (SuperNetwork.load(study.supernet(round)).network for round in (0, 1))
+    assert any((a != b).any() for a, b in zip(first.parameters(), second.parameters(), strict=True))
+    assert not study.supernet(2).exists()
+
+
+def test_evaluators_travel_to_workers(study, records):
+    evaluator = pickle.loads(pickle.dumps(Evaluator(study.root)))
+    again = evaluator(records[0].candidate, 0)
+    assert replace(again, seconds=records[0].found.seconds) == records[0].found
+
+
+def test_targets_and_fine_tuning_count(plan, tmp_path):
+    search = replace(plan.search, measure=False, target_cycles=1.0, cycles_weight=1.0)
+    _, evaluator = make(plan, tmp_path, search=search)
+    found = evaluator(plan.space.largest, 0)
+    assert found.cycles_measured is None
+    assert found.cycles == found.cycles_predicted
+    assert found.reward == pytest.approx(found.quality - (found.cycles - 1))
+    (tmp_path / "tuned").mkdir()
+    _, tuned = make(plan, tmp_path / "tuned", search=replace(search, tune_epochs=2))
+    assert tuned(plan.space.largest, 0).macs != found.macs
+
+
+def test_wrong_predictions_fail(plan, tmp_path, monkeypatch):
+    _, evaluator = make(plan, tmp_path)
+    of = Costs.of
+
+    def wrong(*given):
+        costs = of(*given)
+        costs.predictions[1].counters["matrix"] += 1
+        return costs
+
+    monkeypatch.setattr(module.Costs, "of", wrong)
+    with pytest.raises(
+        ToolError, match=r"of \{'network.rank': None.* differ: sequence 1: matrix is predicted"
+    ):
+        evaluator(plan.space.largest, 0)
+
+
+def test_too_small_accelerators_are_named(plan, tmp_path):
+    config = replace(plan.config, weight_depth=16)
+    _, evaluator = make(plan, tmp_path, config=config, search=replace(plan.search, measure=False))
+    with pytest.raises(CapacityError, match=r"too small for \{'network.rank': None.*weight_depth"):
+        evaluator(plan.space.largest, 0)
+
+
+def test_hardware_is_searched_within_a_device(plan, tmp_path, monkeypatch):
+    space = studies.space(densities=(0.5,), hardware={"lanes": (4, 8, 16, 64), "cell_lanes": (1, 2)})
+    _, evaluator = make(
+        plan,
+        tmp_path,
+        config=None,
+        space=space,
+        device="ecp5-25k",
+        search=replace(plan.search, tune_epochs=1),
+    )
+    trained = []
+    bundle = module.candidate_bundle
+    monkeypatch.setattr(module, "candidate_bundle", lambda *a, **k: trained.append(a[6]) or bundle(*a, **k))
+
+    def found(lanes, cell_lanes):
+        return evaluator(space.largest | {"hardware.lanes": lanes, "hardware.cell_lanes": cell_lanes}, 0)
+
+    small, large = found(4, 1), found(8, 1)
+    assert isinstance(small, Evaluation)
+    assert isinstance(large, Evaluation)
+    assert small.cycles_measured is large.cycles_measured is None
+    assert small.cycles > large.cycles
+    trained.clear()
+    # More lanes than rows; more cell lanes than quads; more multipliers than there are.
+    for lanes, cell_lanes, text in (
+        (64, 1, "lanes must be at most 32"),
+        (4, 2, "cell_lanes must be a power of two from 1 to 1"),
+        (16, 2, "ecp5-25k is too small: it needs"),
+    ):
+        assert isinstance(refused := found(lanes, cell_lanes), Infeasible)
+        assert text in refused.reason
+    assert 1 not in trained
+
+
+def test_spread_is_even_over_the_split(plan):
+    split = plan.load_task().validation
+    chosen = spread(split, 3)
+    assert [len(x) for x in chosen] == [
+        len(split.sequences[k]) for k in (0, round((len(split) - 1) / 2), len(split) - 1)
+    ]
+    assert len(spread(split, 1000)) == len(split)
+
+
+def test_zeros_are_skipped_as_the_policy_says(study, records, monkeypatch):
+    plan = study.plan
+    task, dense = plan.load_task(), studies.model()
+    supernet = SuperNetwork.load(study.supernet(0))
+    sample = dense.standardise(task.train.sequences)
+    sparse, full = (
+        candidate_bundle(task, dense, supernet, plan.space.spec(candidate), sample, plan.tune)
+        for candidate in (plan.space.smallest, plan.space.largest)
+    )
+    zeros = [
+        sparsity(*(stage.matrix.values for stage in bundle.matrices.values())) for bundle in (sparse, full)
+    ]
+    assert zeros[0] > zeros[1]
+    recordings = [np.array([[0, 0], [1, 0], [0, 0]]), np.array([[0, 2], [0, 0]])]
+    monkeypatch.setattr(costs_module, "POLICY", ModePolicy(sum(zeros) / 2, 1.0))
+    skipping, plain = (Costs.of(bundle, plan.config, recordings, False) for bundle in (sparse, full))
+    assert (skipping.skips, plain.skips) == ([True, True], [False, False])
+    for x, prediction in zip(skipping.sequences, skipping.predictions, strict=True):
+        flags = Golden(skipping.compiled).run(x, trace=True)[1].flags
+        assert prediction.counters["skipped"] == (flags == 0).sum() > 0
+    assert all(prediction.counters["skipped"] == 0 for prediction in plain.predictions)

@@ -1,0 +1,186 @@
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import studies
+
+from gatewright.cosim.search import front as module
+from gatewright.cosim.search.evaluate import Evaluation, Infeasible
+from gatewright.cosim.search.folder import StudyFolder
+from gatewright.cosim.search.front import finish, front, uniform_points
+from gatewright.cosim.search.pareto import dominated
+from gatewright.cosim.search.records import Record, Records
+from gatewright.errors import RunFolderError, ToolError
+from gatewright.results import read_rows
+from gatewright.sw.bundle import Bundle
+from gatewright.sw.integer import evaluate
+
+POINTS = 2
+
+
+@pytest.fixture(scope="module")
+def settings(plan):
+    return replace(plan.tune, prune_epochs=2, quantise_epochs=1)
+
+
+@pytest.fixture(scope="module")
+def rows(study, settings):
+    return finish(study.root, points=POINTS, settings=settings, uniform=False)
+
+
+def record(number, quality, cycles, bits, round=0):
+    found = Evaluation(quality, quality, bits, cycles, cycles, 1, quality, 0.0, 0)
+    return Record(number, round, {"rank": number}, found, False)
+
+
+def test_front_begins_with_the_best_and_leaves_out_what_is_beaten():
+    records = [
+        record(0, 60.0, 10.0, 100),
+        record(1, 90.0, 100.0, 1000),
+        record(2, 89.0, 20.0, 200),
+        record(3, 59.0, 11.0, 100),
+        Record(4, 0, {"rank": 4}, Infeasible("too large"), False),
+        record(5, 88.9, 19.9, 199),
+    ]
+    assert front(records, 1) == [{"rank": 1}]
+    assert front(records, 2) == [{"rank": 1}, {"rank": 5}]
+    assert sorted(each["rank"] for each in front(records, 9)) == [0, 1, 2, 5]
+    assert front(records[4:5], 3) == []
+
+
+def test_the_last_result_of_a_candidate_counts():
+    records = [record(0, 90.0, 10.0, 100), record(1, 50.0, 10.0, 100), record(0, 40.0, 10.0, 100, round=1)]
+    assert front(records, 2) == [{"rank": 1}]
+
+
+def test_uniform_points_are_different_models(study):
+    points = uniform_points(studies.model(), study.plan)
+    assert [each.kind for each in points] == ["uncompressed"] + ["uniform"] * (len(points) - 1)
+    first = points[0].spec
+    assert all((each.rank, each.bits, each.density) == (None, 8, 1.0) for each in first.products.values())
+    # No rank from 8 up has fewer weights than these small matrices.
+    assert [each.candidate for each in points] == [
+        {"network.rank": None, "network.bits": bits, "network.density": 1.0} for bits in (8, 4, 2)
+    ]
+
+
+def values(rows, point, name, **more):
+    return [
+        row.value
+        for row in rows
+        if row.name == name and row.parameters["point"] == point and more.items() <= row.parameters.items()
+    ]
+
+
+def test_every_point_is_simulated_and_as_predicted(rows, study):
+    assert read_rows(study.front) == rows
+    points = {row.parameters["point"] for row in rows}
+    kinds = [row.parameters["kind"] for row in rows if row.name == "point_stored_bits"]
+    assert kinds == ["found"] * (len(points) - 1) + ["uncompressed"]
+    plan = study.plan
+    for point in points:
+        assert values(rows, point, "point_mismatches") == [0]
+        predicted, measured = (
+            values(rows, point, f"point_cycles_{name}") for name in ("predicted", "measured")
+        )
+        assert predicted == measured
+        assert values(rows, point, "point_counter", counter="cycles") == measured
+        # Three logits of each recording, twice; eight hidden values of each step.
+        x = module.spread(plan.load_task().validation, plan.search.recordings)
+        assert values(rows, point, "point_integers_compared") == [2 * 3 * len(x) + 8 * sum(map(len, x))]
+    assert not [row for row in rows if row.name == "point_difference"]
+
+
+def test_rows_are_those_of_the_bundles(rows, study):
+    plan = study.plan
+    task = plan.load_task()
+    for point in {row.parameters["point"] for row in rows}:
+        bundle = Bundle.load(study.bundle(point))
+        for split in ("validation", "test"):
+            found = evaluate(bundle, getattr(task, split))
+            assert values(rows, point, "point_accuracy", split=split) == [found]
+        candidate = next(row.parameters["candidate"] for row in rows if row.parameters["point"] == point)
+        for name, (product, _) in bundle.products.items():
+            (rank,) = values(rows, point, "point_rank", product=name)
+            assert rank == getattr(product, "rank", 0)
+            (bits,) = values(rows, point, "point_bits", product=name)
+            parts = [product] if rank == 0 else [product.first, product.second]
+            assert bits == parts[0].format.bits
+            (density,) = values(rows, point, "point_density", product=name)
+            elements = np.concatenate([part.values.ravel() for part in parts])
+            assert density == np.count_nonzero(elements) / elements.size
+        assert set(candidate) >= {"network.rank"}
+
+
+def test_ops_of_a_steady_step(rows):
+    ops = [row for row in rows if row.name == "point_op" and row.parameters["point"] == 0]
+    assert {row.parameters["unit"] for row in ops} == {"input", "matrix", "drain"}
+    for row in ops:
+        assert row.value == row.parameters["last"] - row.parameters["first"] + 1 > 0
+        assert row.parameters["first"] >= 0
+    assert not [row for row in rows if row.name == "point_op" and row.parameters["kind"] != "found"]
+
+
+def test_front_points_are_those_of_the_trials(rows, study):
+    records = Records(study, study.plan).finished()
+    chosen = [
+        row.parameters["candidate"]
+        for row in rows
+        if row.name == "point_stored_bits" and row.parameters["kind"] == "found"
+    ]
+    assert chosen == front(records, POINTS)
+    points = {tuple(each.candidate.items()): each.found.point for each in records}
+    assert not any(dominated(points[tuple(each.items())], list(points.values())) for each in chosen)
+
+
+def copy_of(study, tmp_path):
+    shutil.copytree(study.root, tmp_path / "copy")
+    return StudyFolder(tmp_path / "copy")
+
+
+def test_trained_points_are_kept(rows, study, settings, tmp_path, monkeypatch):
+    folder = copy_of(study, tmp_path)
+    trained = []
+    train = module.finalise
+    monkeypatch.setattr(module, "finalise", lambda *a: trained.append(a) or train(*a))
+    assert finish(folder.root, points=POINTS, settings=settings, uniform=False) == rows
+    assert not trained
+    folder.bundle(0).write_bytes(b"")
+    assert finish(folder.root, points=POINTS, settings=settings, uniform=False) == rows
+    assert len(trained) == 1
+    finish(folder.root, points=1, settings=replace(settings, seed=1), uniform=False)
+    assert len(trained) == 3
+
+
+def test_wrong_predictions_are_shown_and_fail(rows, study, settings, tmp_path, monkeypatch):
+    folder = copy_of(study, tmp_path)
+    of = module.Costs.of
+
+    def wrong(*given):
+        costs = of(*given)
+        costs.predictions[0].counters["cycles"] += 7
+        return costs
+
+    monkeypatch.setattr(module.Costs, "of", wrong)
+    with pytest.raises(
+        ToolError, match="differ on the final front: point 0, sequence 0: cycles is predicted"
+    ):
+        finish(folder.root, points=POINTS, settings=settings, uniform=False)
+    shown = read_rows(folder.front)
+    assert any(row.name == "point_difference" for row in shown)
+    assert values(shown, 0, "point_cycles_predicted") != values(shown, 0, "point_cycles_measured")
+
+
+def test_points_beyond_the_device_are_left_out(study, settings, tmp_path, monkeypatch):
+    folder, plan = copy_of(study, tmp_path), replace(study.plan, device="ice40-hx8k")
+    monkeypatch.setattr(module.StudyFolder, "plan", plan)
+    rows = finish(folder.root, points=1, settings=settings, uniform=False)
+    assert {row.name for row in rows} == {"point_infeasible"}
+    assert all("ice40-hx8k: needs" in row.value for row in rows)
+
+
+def test_a_front_needs_trials(tmp_path, settings):
+    folder = studies.make(tmp_path / "study")
+    with pytest.raises(RunFolderError, match="no finished trial"):
+        finish(folder.root, points=1, settings=settings)

@@ -1,0 +1,73 @@
+from dataclasses import replace
+from random import Random
+
+import pytest
+import studies
+
+from gatewright.cosim.search.costs import Costs
+from gatewright.cosim.search.hardware import candidate_config, check_device, exceeded, space_config
+from gatewright.errors import ConfigError
+from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.fpga.devices import device
+from gatewright.hw.resources import estimate_resources
+from gatewright.sw.search.space import SearchSpace
+from gatewright.sw.search.supernet import SuperNetwork, candidate_bundle
+from gatewright.sw.settings import CompressSettings
+
+
+def bundles(task, space, count):
+    dense, random = studies.model(), Random(0)
+    sample = dense.standardise(task.train.sequences[:8])
+    for candidate in (space.smallest, space.largest, *(space.sample(random) for _ in range(count))):
+        spec = space.spec(candidate)
+        yield (
+            candidate,
+            candidate_bundle(task, dense, SuperNetwork.of(dense), spec, sample, CompressSettings()),
+        )
+
+
+@pytest.mark.parametrize("granularity", ["network", "matrix"])
+@pytest.mark.parametrize("columns", ["equal", "contribution"])
+def test_one_accelerator_holds_every_candidate(plan, granularity, columns):
+    task = plan.load_task()
+    space = SearchSpace.of(
+        studies.model().network, granularity, ranks=(1, 2, None), lanes=studies.LANES, columns=columns
+    )
+    config = space_config(task, studies.model(), space)
+    assert (config.lanes, config.cell_lanes, config.narrowest_weight) == (8, 2, 2)
+    for _, bundle in bundles(task, space, 40):
+        Costs.of(bundle, config, task.validation.sequences[:1], False)
+        # Training may leave zeros anywhere, so that any column may differ from the others.
+        assert sum(stage.matrix.columns for stage in bundle.matrices.values()) <= config.column_depth
+
+
+def test_the_space_settles_lanes_and_widths(plan):
+    space = studies.space(lanes=4, activation_bits=16)
+    config = space_config(plan.load_task(), studies.model(), space, cell_lanes=1)
+    assert (config.lanes, config.cell_lanes, config.activation_bits) == (4, 1, 16)
+
+
+def test_candidates_choose_their_hardware(plan):
+    space = studies.space(hardware={"lanes": (8, 16), "groups": (1, 2), "cell_lanes": (1,)})
+    for candidate, bundle in bundles(plan.load_task(), space, 4):
+        config = candidate_config(bundle, space, candidate)
+        assert config.lanes == candidate["hardware.lanes"]
+        assert config.groups == candidate["hardware.groups"]
+        assert config.cell_lanes == 1
+    fewer = replace(space, choices={"hardware.lanes": (8, 16)})
+    assert candidate_config(bundle, fewer, {"hardware.lanes": 8}).cell_lanes == 2
+
+
+def test_devices_limit_resources():
+    config, small, large = AcceleratorConfig(), device("ecp5-25k"), device("ecp5-85k")
+    needs = estimate_resources(config)
+    assert exceeded(config, small) == [
+        f"needs {needs.luts} look-up tables, has 24288",
+        f"needs {needs.block_ram} block RAMs, has 56",
+        f"needs {needs.multipliers} multipliers, has 28",
+    ]
+    assert exceeded(config, large) == []
+    check_device(config, large)
+    with pytest.raises(ConfigError, match=r"32 lanes does not fit ecp5-25k: it needs .* multipliers, has 28"):
+        check_device(config, small)
+    assert any("multipliers" in text for text in exceeded(config, device("ice40-up5k")))

@@ -1,0 +1,49 @@
+from dataclasses import replace
+
+import optuna
+import pytest
+from optuna.samplers import NSGAIISampler, RandomSampler, TPESampler
+
+from gatewright.cosim.search.samplers import distributions, sampler
+from gatewright.cosim.search.settings import SearchSettings
+from gatewright.sw.search.space import SearchSpace
+from gatewright.sw.search.worth import REWARD, WorthSampler
+
+KINDS = {"worth": WorthSampler, "tpe": TPESampler, "nsga2": NSGAIISampler, "random": RandomSampler}
+SPACE = SearchSpace(
+    {"layer0.input": (16, 4), "layer0.recurrent": (16, 4), "head": (3, 4)},
+    {"network.rank": (1, 2, None), "layer0.bits": (2, 4, 8), "layer0.density": (0.25, 0.5, 1.0)},
+)
+
+
+def proposed(settings, trials):
+    """What a method proposes where wide, whole and dense is best."""
+    study = optuna.create_study(directions=["maximize", "minimize"])
+    for place in range(trials):
+        study.sampler = sampler(settings, place)
+        trial = study.ask(dict(distributions(SPACE)))
+        value = (trial.params["network.rank"] or 4) + trial.params["layer0.bits"]
+        trial.set_user_attr(REWARD, float(value))
+        study.tell(trial, [float(value), trial.params["layer0.density"]])
+    return [trial.params for trial in study.trials]
+
+
+@pytest.mark.parametrize("method", KINDS)
+def test_proposals_are_candidates_and_follow_from_the_seed(method):
+    settings = SearchSettings(method=method, trials=30)
+    assert isinstance(sampler(settings, 0), KINDS[method])
+    candidates = proposed(settings, 30)
+    for candidate in candidates:
+        SPACE.spec(candidate)
+    assert proposed(settings, 30) == candidates
+    assert proposed(replace(settings, seed=1), 30) != candidates
+    assert len({tuple(each.values()) for each in candidates}) > 5
+
+
+@pytest.mark.parametrize("method", ["worth", "tpe", "nsga2"])
+def test_methods_learn(method):
+    settings = SearchSettings(method=method, trials=60)
+    found = [
+        (candidate["network.rank"] or 4) + candidate["layer0.bits"] for candidate in proposed(settings, 60)
+    ]
+    assert sum(found[40:]) > sum(found[:20]) * 1.1

@@ -1,0 +1,52 @@
+from dataclasses import replace
+
+import pytest
+
+from gatewright.cosim.search.settings import SearchSettings
+from gatewright.errors import ConfigError
+
+
+def test_reward_loses_by_share_beyond_targets():
+    settings = SearchSettings(target_cycles=100, target_bits=1000, cycles_weight=20, bits_weight=4)
+    assert settings.reward(90, 100, 1000) == 90
+    assert settings.reward(90, 1, 1) == 90
+    assert settings.reward(90, 150, 1000) == 80
+    assert settings.reward(90, 100, 1500) == 88
+    assert settings.reward(90, 150, 1500) == 78
+    assert replace(settings, target_cycles=None).reward(90, 1e9, 1500) == 88
+    assert replace(settings, target_bits=None).reward(90, 150, 1e9) == 80
+
+
+@pytest.mark.parametrize(
+    ("trials", "rounds", "sizes"), [(12, 3, [4, 4, 4]), (7, 3, [3, 2, 2]), (2, 2, [1, 1])]
+)
+def test_rounds_are_as_equal_as_can_be(trials, rounds, sizes):
+    settings = SearchSettings(trials=trials, rounds=rounds)
+    places = [settings.round_of(place) for place in range(trials)]
+    assert places == sorted(places)
+    assert [places.count(round) for round in range(rounds)] == sizes
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"trials": 0}, "trials must be from 1 to 100000"),
+        ({"trials": 2, "rounds": 3}, "rounds must be at most its trials, 2"),
+        ({"method": "best"}, "method must be one of worth, tpe, nsga2, random"),
+        ({"measure": "yes"}, "measure must be True, False or None"),
+        ({"target_cycles": 0}, "target_cycles must be above 0"),
+        ({"target_bits": -1}, "target_bits must be above 0"),
+        ({"target_score": "high"}, "target_score must be a number or None"),
+        ({"target_score": float("nan")}, "target_score must be a number or None"),
+        ({"cycles_weight": -1}, "cycles_weight must be from 0"),
+        ({"tune_epochs": 1.5}, "tune_epochs must be an integer"),
+    ],
+)
+def test_refuses(given, text):
+    with pytest.raises(ConfigError, match=text):
+        SearchSettings(**given)
+
+
+def test_json():
+    settings = SearchSettings(method="tpe", target_bits=5e4)
+    assert SearchSettings(**settings.to_json()) == settings

@@ -1,0 +1,124 @@
+import copy
+import dataclasses
+
+import pytest
+import torch
+
+from gatewright.errors import ConfigError
+from gatewright.sw.compress import CompressSettings, compress
+from gatewright.sw.integer import evaluate
+from gatewright.sw.search import differentiable as room
+from gatewright.sw.search.differentiable import discretisation_rows, entropy_search
+from gatewright.sw.search.mixed import MixedNetwork
+from gatewright.sw.search.settings import EntropySettings
+from gatewright.sw.search.space import SearchSpace
+from gatewright.sw.spec import WEIGHT_BITS
+
+QUICK = EntropySettings(epochs=4, alpha_rate=0.1, beta_rate=0.1)
+GATES = ("layer0.input.rank", "layer0.recurrent.rank")
+
+
+@pytest.fixture(scope="module")
+def space(float_model):
+    return SearchSpace.of(float_model.network, "matrix", ranks=(4, None), densities=(0.5, 1.0), lanes=8)
+
+
+@pytest.fixture(scope="module")
+def base(space):
+    return space.largest | dict.fromkeys(GATES, 4)
+
+
+def test_a_search_gives_a_candidate_of_the_space_and_the_cost_of_discretising(task, float_model, space, base):
+    before = copy.deepcopy(float_model.network.state_dict())
+    found = entropy_search(task, float_model, space, base, QUICK)
+    assert found.spec == space.spec(found.candidate)
+    unsearched = {name: value for name, value in found.candidate.items() if not name.endswith(".bits")}
+    assert unsearched == {name: value for name, value in base.items() if not name.endswith(".bits")}
+    assert found.network.layers[0].recurrent.rank == 4
+    assert found.network.layers[0].input.rank is None
+    assert found.loss == pytest.approx(found.super_score - found.discretised_score)
+    assert len(found.history) == 4
+    assert found.history[-1].score == found.super_score
+    for name, value in float_model.network.state_dict().items():
+        assert torch.equal(value, before[name])
+    again = entropy_search(task, float_model, space, base, QUICK)
+    assert again.candidate == found.candidate
+    assert again.history == found.history
+    settings = CompressSettings(prune_epochs=2, quantise_epochs=1)
+    bundle = compress(task, float_model, found.spec, settings, start=found.network)
+    assert evaluate(bundle, task.validation) > 80
+
+
+def test_in_bits_fewer_are_better(task, float_model, space, base):
+    found = entropy_search(dataclasses.replace(task, metric="bits"), float_model, space, base, QUICK)
+    assert found.loss == pytest.approx(found.discretised_score - found.super_score)
+
+
+def test_entropy_losses_decide_and_nothing_else_does(task, float_model, space, base):
+    settings = dataclasses.replace(QUICK, epochs=12, weight=0.3)
+    with_losses, without = (
+        entropy_search(task, float_model, space, base, dataclasses.replace(settings, entropy=losses))
+        for losses in (True, False)
+    )
+    assert with_losses.history[-1].operations < 0.2 < 0.5 < without.history[-1].operations
+    assert with_losses.history[-1].edges < without.history[-1].edges - 0.2
+    assert abs(with_losses.loss) <= 3.0
+
+
+def test_components_never_weigh_more_than_one(task, float_model, space, base, monkeypatch):
+    made = []
+
+    def spy(*parts):
+        made.append(MixedNetwork(*parts))
+        return made[-1]
+
+    monkeypatch.setattr(room, "MixedNetwork", spy)
+    entropy_search(task, float_model, space, base, dataclasses.replace(QUICK, entropy=False))
+    assert max(float(beta.detach().max()) for beta, _ in made[0].betas) == 1.0
+
+
+def test_widths_wait_for_the_delay_and_components_do_not(task, float_model, space, base):
+    settings = dataclasses.replace(QUICK, epochs=6, delay=0.5)
+    history = entropy_search(task, float_model, space, base, settings).history
+    start = history[0].operations
+    assert [epoch.operations == start for epoch in history] == [True, True, False, False, False, False]
+    assert history[0].edges != history[1].edges
+
+
+def test_expected_cycles_make_widths_narrow(task, float_model, space, base):
+    cycles = {(name, bits): 10.0 * bits for name in space.shapes for bits in WEIGHT_BITS}
+    settings = dataclasses.replace(QUICK, cycles_weight=20.0)
+    found = entropy_search(task, float_model, space, base, settings, cycles=cycles)
+    assert {product.bits for product in found.spec.products.values()} == {2}
+    del cycles["head", 4]
+    with pytest.raises(ConfigError, match=r"cycles has no entry for .*head.*4"):
+        entropy_search(task, float_model, space, base, settings, cycles=cycles)
+
+
+def test_a_space_without_factors_or_widths_has_nothing_to_lose(task, float_model, space):
+    fixed = {name: (8,) for name in space.choices if name.endswith(".bits")}
+    fixed = space.fixed({name: value for name, (value,) in fixed.items()})
+    found = entropy_search(task, float_model, fixed, fixed.largest, QUICK)
+    assert found.candidate == fixed.largest
+    assert all(epoch.operations == epoch.edges == 0 for epoch in found.history)
+
+
+def test_rows_have_every_setting(task, float_model):
+    rows = discretisation_rows(task, float_model, QUICK, [2, 4], [3])
+    losses = [row for row in rows if row.name == "discretisation_loss"]
+    assert [row.parameters for row in losses] == [
+        {"entropy": entropy, "kept": kept, "of": 16} for kept in (2, 4) for entropy in (False, True)
+    ]
+    for row in losses:
+        scores = [
+            next(other.value for other in rows if other.name == name and other.parameters == row.parameters)
+            for name in ("super_accuracy", "discretised_accuracy")
+        ]
+        assert row.value == pytest.approx(scores[0] - scores[1])
+        assert (row.unit, row.seed) == ("points", 3)
+    progress = [row for row in rows if row.name == "entropy_progress"]
+    assert len(progress) == 4 * 4 * 3
+    assert {row.parameters["what"] for row in progress} == {"operations", "edges", "accuracy"}
+    assert {row.parameters["epoch"] for row in progress} == {1, 2, 3, 4}
+    with pytest.raises(ConfigError, match="16 components save no weights"):
+        discretisation_rows(task, float_model, QUICK, [16], [0])
