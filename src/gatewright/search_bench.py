@@ -46,6 +46,9 @@ METHODS: tuple[Method, ...] = ("worth", "tpe", "nsga2", "random")
 TRIALS = 50
 """Candidates that each method may try."""
 
+PROXY_TRIALS = 200
+"""Candidates of each front that proxies are compared by."""
+
 SECONDS = 30.0
 """Seconds of evaluation that each space may take."""
 
@@ -98,6 +101,8 @@ def workbench(
     training: dict | None = None,
     sandwich: SuperSettings | None = None,
     lanes: int = SearchSpace.lanes,
+    trials: int = TRIALS,
+    rtl: bool = False,
 ) -> Iterator[Workbench]:
     """Train a model and its super network.
 
@@ -113,6 +118,10 @@ def workbench(
     sandwich : SuperSettings, optional
         All but the seed.
     lanes : int
+    trials : int
+        Candidates that a search may try.
+    rtl : bool
+        Whether `Workbench.measured` will be asked: it needs a simulation.
     """
     data = load_task(task, seed=seed)
     dense = train_float(data, replace(data.training, seed=seed, **(training or {})), progress)
@@ -135,13 +144,14 @@ def workbench(
         folder = StudyFolder.create(root / "measured", measured_plan, dense)
         folder.supernet(0).symlink_to(root / "predicted" / folder.supernet(0).name)
         measured = Evaluator(root / "measured")
-        measured.prepare(0, [], progress)
+        if rtl:
+            measured.prepare(0, [], progress)
         reference = predicted(space.largest, 0)
         if not isinstance(reference, Evaluation):
             raise ConfigError(f"the uncompressed model has no hardware: {reference.reason}")
         settings = replace(
             plan.search,
-            trials=TRIALS,
+            trials=trials,
             target_cycles=reference.cycles / TIMES,
             target_bits=reference.stored_bits / TIMES,
         )
@@ -250,7 +260,14 @@ def bench_both_spaces(text: Path, progress: Progress = silent) -> list[Row]:
         return bench_spaces(progress, tasks={"digits": {}, str(excerpt): {"training": SMALL_TEXT}})
 
 
-def bench_proxies(progress: Progress = silent, *, task: str = "digits", seed: int = 0, **making) -> list[Row]:
+def bench_proxies(
+    progress: Progress = silent,
+    *,
+    task: str = "digits",
+    seed: int = 0,
+    trials: int = PROXY_TRIALS,
+    **making,
+) -> list[Row]:
     """Search for a front by cycles and by multiply-accumulates; both fronts are then measured at RTL level.
 
     Returns
@@ -261,8 +278,8 @@ def bench_proxies(progress: Progress = silent, *, task: str = "digits", seed: in
         that the other dominates.
     """
     rows: list[Row] = []
-    with workbench(task, seed, progress, **making) as bench:
-        settings = replace(bench.settings, method="nsga2", seed=seed, trials=4 * TRIALS)
+    with workbench(task, seed, progress, trials=trials, rtl=True, **making) as bench:
+        settings = replace(bench.settings, method="nsga2", seed=seed)
         fronts = {
             name: front_of(search(bench.space, settings, bench.evaluate, objective), objective)
             for name, objective in (("cycles", by_cycles), ("macs", by_macs))
