@@ -5,10 +5,12 @@ import search
 import software
 from source import ROOT
 
-from gatewright.reports.figures import busy_figure
+from gatewright.reports.figures import busy_figure, patterns_figure
+from gatewright.reports.metrics import METRICS
 from gatewright.reports.style import style, to_png
 
-BUSY_PICTURE = ROOT / "docs" / "images" / "busy.png"
+IMAGES = ROOT / "docs" / "images"
+BUSY_PICTURE, PATTERNS_PICTURE = IMAGES / "busy.png", IMAGES / "patterns.png"
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
 
@@ -24,6 +26,7 @@ def block() -> str:
         "Balanced patterns, in which no lane waits for another, beside unstructured pruning at equal density "
         "(`gatewright bench patterns`; test accuracy in 8-bit integers, means of 3 seeds):",
         software.patterns_table(),
+        f"![Accuracy of balanced and unstructured pruning]({PATTERNS_PICTURE.relative_to(ROOT).as_posix()})",
         "A character model (64 symbols, 256 units, on the King James text of Debian's `bible-kjv`, "
         "`gatewright bench text --text kjv.txt`), which has no capacity to spare:",
         software.text_table(),
@@ -76,13 +79,15 @@ def block() -> str:
 
 
 def main() -> None:
-    """Replace the block between the README's two marks, and draw the picture."""
+    """Replace the block between the README's two marks, and draw the pictures."""
     readme = ROOT / "README.md"
     before, _, rest = readme.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     readme.write_text(f"{before}{BEGIN}\n{block()}\n{END}{after}")
     with style():
         BUSY_PICTURE.write_bytes(to_png(busy_figure(hardware.busy_shares())))
+        curves = patterns_figure(software.pattern_curves(), METRICS["accuracy"])
+        PATTERNS_PICTURE.write_bytes(to_png(curves))
 
 
 if __name__ == "__main__":

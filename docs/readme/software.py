@@ -35,23 +35,27 @@ def accuracy_table() -> str:
     return markdown(("figure", "value", "command"), body)
 
 
+def pattern_curves() -> dict[str, dict[float, float]]:
+    """Give the mean test accuracy of every kind of pattern, by density."""
+    found: dict[str, dict[float, list[float]]] = {}
+    for row in rows("patterns"):
+        if fits(row, "pattern_accuracy", {"split": "test"}):
+            at = row.parameters
+            found.setdefault(at["columns"], {}).setdefault(at["density"], []).append(float(row.value))
+    return {
+        columns: {density: mean(values) for density, values in curve.items()}
+        for columns, curve in found.items()
+    }
+
+
 def patterns_table() -> str:
     """Give by how many points balanced patterns are worse than unstructured pruning."""
-    source = rows("patterns")
-    found = [row for row in source if row.name == "worse_than_unstructured"]
-    densities = list(dict.fromkeys(row.parameters["density"] for row in found))
+    source, curves = rows("patterns"), pattern_curves()
     body = []
-    for density in densities:
-        accuracies = [
-            mean(
-                float(row.value)
-                for row in source
-                if fits(row, "pattern_accuracy", {"columns": columns, "density": density, "split": "test"})
-            )
-            for columns in ("unstructured", "equal", "contribution")
-        ]
+    for density in curves["unstructured"]:
+        accuracies = [curves[columns][density] for columns in ("unstructured", "equal", "contribution")]
         worse = [
-            value(found, "worse_than_unstructured", columns=columns, density=density)
+            value(source, "worse_than_unstructured", columns=columns, density=density)
             for columns in ("equal", "contribution")
         ]
         body.append(
@@ -61,7 +65,7 @@ def patterns_table() -> str:
                 ", ".join(f"{points:+.2f}" for points in worse),
             )
         )
-    header = ("weights kept", "unstructured", "equal counts", "by contribution", "points worse")
+    header = ("weights kept", "unstructured", "equal counts", "by contribution", "points worse: equal, by contribution")
     return markdown(header, body)
 
 
