@@ -141,13 +141,13 @@ def gradient_search(
     seconds: float,
     progress: Progress = silent,
 ) -> list[Tried]:
-    """Search by gradient (M3), once for each rank of the space from the smallest, while there is budget.
+    """Search by gradient (M3), once for each rank of the space, from the middle outwards, while there is budget.
 
     Densities stay at their largest, as the method does not choose them. The training counts as well as the evaluations.
     """
     tried: list[Tried] = []
     spent = 0.0
-    for rank in sorted(
+    ranks = sorted(
         {
             value
             for name, values in space.choices.items()
@@ -155,7 +155,8 @@ def gradient_search(
             for value in values
             if value
         }
-    ):
+    )
+    for rank in sorted(ranks, key=lambda rank: abs(ranks.index(rank) - len(ranks) // 2)):
         if spent >= seconds:
             break
         base = space.largest | {name: rank for name in space.choices if name.endswith(".rank")}

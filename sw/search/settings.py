@@ -89,12 +89,12 @@ class EntropySettings:
         A value is outside its range.
     """
 
-    epochs: int = 16
+    epochs: int = 24
     learning_rate: float = 2e-3
     alpha_rate: float = 1e-2
     beta_rate: float = 2e-2
     entropy: bool = True
-    weight: float = 0.3
+    weight: float = 0.5
     delay: float = 0.16
     control: str = "linear"
     operations_control: str = "log"

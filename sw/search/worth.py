@@ -4,9 +4,11 @@ Source: CN108764455A (2018) gives each hyper-parameter a range and a number of s
 sample values, train, evaluate; the optimum of a hyper-parameter is its candidate with the largest worth. The cost is
 linear in the hyper-parameters. Ours: a worth is the sample average of the rewards, values are sampled by an upper
 confidence bound (P. Auer et al., Finite-time analysis of the multiarmed bandit problem, 2002), by soft-max or
-ε-greedily, and the search begins with balanced random values.
+ε-greedily, and the search begins with balanced random values. The default rule, ``ranked``, is ours as well: rewards
+count by their rank, as few bad combinations would else decide all averages, and no combination is tried twice.
 """
 
+import heapq
 import math
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
@@ -20,6 +22,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 from optuna.samplers import BaseSampler
+from optuna.search_space import IntersectionSearchSpace
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
@@ -28,8 +31,15 @@ from gatewright.errors import ConfigError
 REWARD = "reward"
 """User attribute of a trial that holds its reward (more is better), where a study has several objectives."""
 
-Rule = Literal["ucb", "softmax", "greedy"]
-"""How values are sampled: upper confidence bound, soft-max of the worths, or ε-greedily."""
+Rule = Literal["ranked", "ucb", "softmax", "greedy"]
+"""How values are sampled: the untried combination with the largest sum of bounds on ranked worths; or each value by
+itself, by upper confidence bound, by soft-max of the worths, or ε-greedily."""
+
+EXPLORATION = {"ranked": 0.1, "ucb": 2.0}
+"""The factor c of the rules that have one, unless told otherwise."""
+
+_UNTRIED = 1e3
+"""Bound of a value without a reward: above all others."""
 
 
 class WorthSampler(BaseSampler):
@@ -45,9 +55,12 @@ class WorthSampler(BaseSampler):
     samples_per_hp : int
         Candidates that are drawn from a range of numbers, at least 1; log-uniformly where its scale is logarithmic. A
         categorical parameter's candidates are its choices.
-    rule : "ucb", "softmax" or "greedy"
-    exploration : float
-        Of ``ucb``, the factor c in ``Q + c·sqrt(ln t / N)``, at least 0.
+    rule : "ranked", "ucb", "softmax" or "greedy"
+    exploration : float, optional
+        Of ``ranked`` and ``ucb``, the factor c in ``Q + c·sqrt(ln t / N)``, at least 0; `EXPLORATION` if left out.
+    sharpness : float
+        Of ``ranked``: a reward counts as the share of the others below it to this power, at least 1. The larger, the
+        more the best decide.
     temperature : float
         Of ``softmax``, above 0.
     epsilon : float
@@ -67,17 +80,21 @@ class WorthSampler(BaseSampler):
         seed: int = 0,
         samples_per_hp: int = 5,
         *,
-        rule: Rule = "ucb",
-        exploration: float = 2.0,
+        rule: Rule = "ranked",
+        exploration: float | None = None,
+        sharpness: float = 8.0,
         temperature: float = 0.4,
         epsilon: float = 0.1,
-        startup: int = 12,
+        startup: int = 8,
     ):
         if rule not in get_args(Rule):
             raise ConfigError(f"rule must be one of {', '.join(get_args(Rule))}, not {rule!r}")
+        if exploration is None:
+            exploration = EXPLORATION.get(rule, 0.0)
         for name, value, legal, text in (
             ("samples_per_hp", samples_per_hp, samples_per_hp >= 1, "at least 1"),
             ("exploration", exploration, exploration >= 0, "at least 0"),
+            ("sharpness", sharpness, sharpness >= 1, "at least 1"),
             ("temperature", temperature, temperature > 0, "above 0"),
             ("epsilon", epsilon, 0 <= epsilon <= 1, "from 0 to 1"),
             ("startup", startup, startup >= 0, "at least 0"),
@@ -85,30 +102,52 @@ class WorthSampler(BaseSampler):
             if not legal:
                 raise ConfigError(f"{name} must be {text}, not {value}")
         self._seed, self._samples, self._rule = seed, samples_per_hp, rule
-        self._exploration, self._temperature = exploration, temperature
+        self._exploration, self._sharpness, self._temperature = exploration, sharpness, temperature
         self._epsilon, self._startup = epsilon, startup
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Give nothing: all parameters are independent."""
-        return {}
+        """Give the parameters of all trials for ``ranked``; nothing for the others, as they sample independently."""
+        if self._rule != "ranked":
+            return {}
+        return IntersectionSearchSpace(include_pruned=True).calculate(study)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Give nothing: all parameters are independent."""
-        return {}
+        """Give the untried combination with the largest sum of bounds, behind the random beginning."""
+        finished, running = _rewarded(study), _running(study, trial)
+        before = len(finished) + len(running)
+        if not search_space or before < max(self._startup, 2) or len(finished) < 2:
+            return {}
+        rewards = np.array([reward for _, reward in finished])
+        weights = ((rewards[:, None] > rewards).sum(axis=1) / (len(rewards) - 1)) ** self._sharpness
+        candidates = {name: self._candidates(name, each) for name, each in search_space.items()}
+        bounds = []
+        for name, values in candidates.items():
+            counts, totals, rewarded = np.zeros((3, len(values)))
+            for each in (*(each for each, _ in finished), *running):
+                if (k := _index(values, each, name)) is not None:
+                    counts[k] += 1
+            for (each, _), weight in zip(finished, weights, strict=True):
+                if (k := _index(values, each, name)) is not None:
+                    totals[k] += weight
+                    rewarded[k] += 1
+            known = totals / np.maximum(rewarded, 1)
+            bonus = self._exploration * np.sqrt(math.log(before) / np.maximum(counts, 1))
+            bounds.append(np.where(counts > 0, known + bonus, _UNTRIED))
+        tried = {
+            tuple(_index(values, each, name) for name, values in candidates.items())
+            for each in (*(each for each, _ in finished), *running)
+        }
+        chosen = _best_new(bounds, tried)
+        return {name: values[k] for (name, values), k in zip(candidates.items(), chosen, strict=True)}
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         """Give the value of a parameter."""
         values = self._candidates(param_name, param_distribution)
-        finished = _rewarded(study)
-        running = [
-            each
-            for each in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-            if each.number != trial.number
-        ]
+        finished, running = _rewarded(study), _running(study, trial)
         before = len(finished) + len(running)
         random = np.random.default_rng([self._seed, crc32(param_name.encode()), before])
         counts = np.zeros(len(values))
@@ -185,6 +224,40 @@ def _rewarded(study: Study) -> list[tuple[FrozenTrial, float]]:
     return [
         (trial, _reward(study, trial) if trial.state == TrialState.COMPLETE else least) for trial in trials
     ]
+
+
+def _running(study: Study, trial: FrozenTrial) -> list[FrozenTrial]:
+    """Give the trials that run beside this one."""
+    states = (TrialState.RUNNING,)
+    return [each for each in study.get_trials(deepcopy=False, states=states) if each.number != trial.number]
+
+
+def _best_new(bounds: Sequence[np.ndarray], tried: set[tuple]) -> tuple[int, ...]:
+    """Give the places of the combination with the largest sum of bounds that was not tried; if all were, the largest.
+
+    Combinations come in the order of their sums: a worse one is reached from a better one by one step to the next
+    best value of one parameter.
+    """
+    orders = [np.argsort(-each, kind="stable") for each in bounds]
+
+    def places(steps: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(int(order[step]) for order, step in zip(orders, steps, strict=True))
+
+    def cost(steps: tuple[int, ...]) -> float:
+        return -sum(float(each[k]) for each, k in zip(bounds, places(steps), strict=True))
+
+    first = (0,) * len(bounds)
+    heap, seen = [(cost(first), first)], {first}
+    while heap:
+        _, steps = heapq.heappop(heap)
+        if places(steps) not in tried:
+            return places(steps)
+        for k, order in enumerate(orders):
+            following = (*steps[:k], steps[k] + 1, *steps[k + 1 :])
+            if steps[k] + 1 < len(order) and following not in seen:
+                seen.add(following)
+                heapq.heappush(heap, (cost(following), following))
+    return places(first)
 
 
 def _reward(study: Study, trial: FrozenTrial) -> float:

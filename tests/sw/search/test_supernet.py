@@ -142,6 +142,7 @@ def test_training_makes_the_smallest_network_better_and_repeats(task, float_mode
         history = train_super(task, float_model, supernet, space, settings)
         return history, supernet
 
+    dense = copy.deepcopy(float_model.network.state_dict())
     before = SuperNetwork.of(float_model)
     smallest = space.spec(space.smallest)
 
@@ -152,6 +153,8 @@ def test_training_makes_the_smallest_network_better_and_repeats(task, float_mode
     history, supernet = trained()
     assert len(history) == 2
     assert bits(supernet) < 0.8 * bits(before)
+    for name, value in float_model.network.state_dict().items():
+        assert torch.equal(value, dense[name])
     again = trained()
     assert again[0] == history
     for one, other in zip(supernet.network.parameters(), again[1].network.parameters(), strict=True):

@@ -100,21 +100,23 @@ def test_startup_is_balanced_and_keeps_parameters_out_of_step():
     [(0.0, 1), (1.0, 1), (1.5, None)],
 )
 def test_upper_confidence_bound(exploration, expected):
-    study = study_of(WorthSampler(startup=0, exploration=exploration))
+    study = study_of(WorthSampler(rule="ucb", startup=0, exploration=exploration))
     for value, reward in ((1, 2.0), (1, 4.0), (1, 6.0), (2, 0.0), (2, 6.0), (None, 2.0)):
         told(study, ({"a": value}, reward))
     assert study.ask({"a": PARAMETERS["a"]}).params == {"a": expected}
 
 
 def test_of_equal_values_the_first_is_taken():
-    study = told(study_of(WorthSampler(startup=0)), ({"a": None}, 1.0), ({"a": 2}, 1.0), ({"a": 1}, 1.0))
+    study = told(
+        study_of(WorthSampler(rule="ucb", startup=0)), ({"a": None}, 1.0), ({"a": 2}, 1.0), ({"a": 1}, 1.0)
+    )
     assert study.ask({"a": PARAMETERS["a"]}).params == {"a": 1}
 
 
 @pytest.mark.parametrize(
     "sampler",
     [
-        WorthSampler(exploration=0.5),
+        WorthSampler(rule="ucb", exploration=0.5),
         WorthSampler(rule="softmax", temperature=0.2),
         WorthSampler(rule="greedy", epsilon=0.2),
     ],
@@ -125,6 +127,30 @@ def test_every_rule_settles_on_the_best(sampler):
     best = sum(parameters == {"a": 2, "b": "y"} for parameters in last)
     assert best > 15
     assert separate_optima(study) == {"a": 2, "b": "y"}
+
+
+def test_ranked_tries_everything_once_before_anything_twice():
+    study = study_of(WorthSampler(startup=2))
+    pairs = [tuple(each.values()) for each in run(study, 7)]
+    assert len(set(pairs[:6])) == 6
+    assert pairs[6] == (2, "y")
+
+
+def test_ranked_takes_the_untried_combination_of_the_best_values():
+    # By rank, 2 and "y" are best; together they were not tried. One disaster does not outweigh what else they gave.
+    trials = [(1, "x", 0.0), (2, "x", 5.0), (1, "y", 6.0), (None, "y", -900.0), (None, "x", -950.0)]
+    study = told(
+        study_of(WorthSampler(startup=0, exploration=0.0, sharpness=1.0)),
+        *(({"a": a, "b": b}, value) for a, b, value in trials),
+    )
+    assert study.ask(PARAMETERS).params == {"a": 2, "b": "y"}
+
+
+def test_ranked_trials_spread_while_others_run():
+    study = study_of(WorthSampler(startup=2))
+    run(study, 2)
+    running = [tuple(study.ask(PARAMETERS).params.values()) for _ in range(4)]
+    assert len({*running, *(tuple(trial.params.values()) for trial in study.trials[:2])}) == 6
 
 
 def test_rules_differ_in_how_they_explore():
@@ -144,7 +170,9 @@ def test_a_study_goes_on_the_same_way_with_another_sampler_object():
 
 
 def test_parallel_trials_spread():
-    study = told(study_of(WorthSampler(startup=0)), *(({"a": value}, 1.0) for value in (1, 2, None)))
+    study = told(
+        study_of(WorthSampler(rule="ucb", startup=0)), *(({"a": value}, 1.0) for value in (1, 2, None))
+    )
     running = [study.ask({"a": PARAMETERS["a"]}).params["a"] for _ in range(3)]
     assert set(running) == {1, 2, None}
 
@@ -175,9 +203,10 @@ def test_logarithmic_ranges_are_drawn_log_uniformly():
 @pytest.mark.parametrize(
     ("given", "text"),
     [
-        ({"rule": "best"}, "rule must be one of ucb, softmax, greedy"),
+        ({"rule": "best"}, "rule must be one of ranked, ucb, softmax, greedy"),
         ({"samples_per_hp": 0}, "samples_per_hp must be at least 1"),
         ({"exploration": -1}, "exploration must be at least 0"),
+        ({"sharpness": 0.5}, "sharpness must be at least 1"),
         ({"temperature": 0}, "temperature must be above 0"),
         ({"epsilon": 1.5}, "epsilon must be from 0 to 1"),
         ({"startup": -1}, "startup must be at least 0"),
