@@ -314,7 +314,7 @@ def bench_proxies(
 
 
 def bench_discretisation(
-    progress: Progress = silent, *, task: str = "digits", seeds: Sequence[int] = (0,)
+    progress: Progress = silent, *, task: str = "digits", seeds: Sequence[int] = (0, 1)
 ) -> list[Row]:
     """Measure what discretising a differentiable search costs, with and without entropy losses.
 
