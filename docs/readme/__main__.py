@@ -45,9 +45,6 @@ def block() -> str:
         "**Methods**, 50 candidates each from one super network, scored by a reward of accuracy, cycles and bits "
         "(`gatewright bench methods`; *worth* is M4, *entropy* M3, which trains instead of trying):",
         search.methods_table(),
-        "**What to choose**, in equal time (`gatewright bench spaces`; hypervolume in points or bits × octaves of "
-        "cycles × octaves of stored bits, median and range of 3 seeds):",
-        search.spaces_table(),
         "**Proxies**: fronts found by measured cycles and by multiply-accumulates, both measured "
         "(`gatewright bench proxies`):",
         search.proxies_table(),

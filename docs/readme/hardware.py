@@ -39,7 +39,11 @@ def demo_table() -> str:
             f"{cycles['dense']:,.1f}, {cycles['sparse']:,.1f}, {ratio:.3f}",
             "make demo",
         ),
-        ("seconds that all steps of the demo take", f"{summary['seconds']:.0f}", "make demo"),
+        (
+            "seconds that all steps of the demo take, but for its search",
+            f"{summary['seconds']:.0f}",
+            "make demo",
+        ),
         (
             "simulated cycles per second, 64 → 128, end to end: dense, sparse; the same on lanes for 2-bit weights",
             f"{speed[0]:,.0f}, {speed[1]:,.0f}; {speed[2]:,.0f}, {speed[3]:,.0f}",

@@ -95,22 +95,6 @@ def methods_table() -> str:
     )
 
 
-def spaces_table() -> str:
-    """Give the hypervolume of each space, by task."""
-    source = rows("spaces")
-    tasks = list(dict.fromkeys(row.parameters["task"] for row in source))
-    body = []
-    for space in dict.fromkeys(row.parameters["space"] for row in source):
-        cells = []
-        for task in tasks:
-            volumes = [
-                float(row.value) for row in source if fits(row, "hypervolume", {"space": space, "task": task})
-            ]
-            cells.append(f"{median(volumes):.0f} ({min(volumes):.0f} to {max(volumes):.0f})")
-        body.append((space, *cells))
-    return markdown(("chosen", *(f"{task}: hypervolume" for task in tasks)), body)
-
-
 def proxies_table() -> str:
     """Give what a front is worth that was found by multiply-accumulates."""
     source = rows("proxies")

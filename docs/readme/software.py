@@ -65,7 +65,13 @@ def patterns_table() -> str:
                 ", ".join(f"{points:+.2f}" for points in worse),
             )
         )
-    header = ("weights kept", "unstructured", "equal counts", "by contribution", "points worse: equal, by contribution")
+    header = (
+        "weights kept",
+        "unstructured",
+        "equal counts",
+        "by contribution",
+        "points worse: equal, by contribution",
+    )
     return markdown(header, body)
 
 

@@ -143,11 +143,6 @@ class SearchSpace:
         for values in combinations(*self.choices.values()):
             yield dict(zip(self.choices, values, strict=True))
 
-    def only(self, *kinds: Kind) -> "SearchSpace":
-        """Give the space in which nothing but these kinds is chosen."""
-        kept = {name: values for name, values in self.choices.items() if name.rpartition(".")[2] in kinds}
-        return SearchSpace(self.shapes, kept, self.lanes, self.activation_bits, self.columns)
-
     def fixed(self, values: Candidate) -> "SearchSpace":
         """Give the space in which some parameters have one candidate value only."""
         choices = {**self.choices, **{name: (value,) for name, value in values.items()}}

@@ -33,7 +33,9 @@ def compress_rows():
 
 def pattern_rows():
     return [
-        row("pattern_accuracy", "percent", 97 + density - place, columns=columns, density=density, split=split)
+        row(
+            "pattern_accuracy", "percent", 97 + density - place, columns=columns, density=density, split=split
+        )
         for place, columns in enumerate(("equal", "contribution", "unstructured"))
         for density in DENSITIES[1:]
         for split in ("validation", "test")
