@@ -120,7 +120,10 @@ class WorthSampler(BaseSampler):
         if not search_space or before < max(self._startup, 2) or len(finished) < 2:
             return {}
         rewards = np.array([reward for _, reward in finished])
-        weights = ((rewards[:, None] > rewards).sum(axis=1) / (len(rewards) - 1)) ** self._sharpness
+        # A combination counts once, else the best would lose rank by being tried again.
+        distinct = np.array(list({str(each.params): reward for each, reward in finished}.values()))
+        below = (rewards[:, None] > distinct).sum(axis=1)
+        weights = (below / max(1, len(distinct) - 1)) ** self._sharpness
         candidates = {name: self._candidates(name, each) for name, each in search_space.items()}
         bounds = []
         for name, values in candidates.items():
