@@ -194,7 +194,8 @@ def test_known_candidates_are_copied_not_evaluated(tmp_path):
                 {"network.rank": 1, "layer0.density": 1.0, "head.bits": 8, **candidate}, round
             )
 
-    folder, log = make(tmp_path / "study", given={"space": small}, trials=20), tmp_path / "log"
+    given = {"space": small}
+    folder, log = make(tmp_path / "study", given=given, method="random", trials=20), tmp_path / "log"
     outcome = run_study(folder.root, evaluate=Two(log))
     assert outcome.trials == 20
     assert len(lines(log, "evaluate")) == 4
