@@ -28,10 +28,10 @@ results: demo ## Measure what the README states, and write it there; TEXT=kjv.tx
 	mkdir -p docs/results docs/images
 	for name in golden sim train qat compress patterns import hw hw-large hw-wide place methods proxies discretisation thresholds; do $(VENV)/bin/gatewright bench $$name --json docs/results/$$name.json || exit 1; done
 	$(VENV)/bin/gatewright bench cycles --n 500 --json docs/results/cycles.json
-	$(if $(TEXT),for name in text spaces; do $(VENV)/bin/gatewright bench $$name --text $(TEXT) --json docs/results/$$name.json || exit 1; done)
+	$(if $(TEXT),$(VENV)/bin/gatewright bench text --text $(TEXT) --json docs/results/text.json)
 	$(VENV)/bin/gatewright search --run runs/demo --study runs/study --trials 60 --uniform --overwrite
 	cp runs/study/front.json docs/results/search-front.json
-	for name in methods spaces proxies discretisation thresholds; do cp docs/results/$$name.json runs/study/; done
+	cp $(foreach name,methods proxies discretisation thresholds,docs/results/$(name).json) runs/study/
 	$(VENV)/bin/gatewright report --study runs/study
 	mkdir -p reports/gallery && cp runs/study/report.html reports/gallery/search.html
 	cp runs/demo/summary.json docs/results/demo.json
