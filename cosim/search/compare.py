@@ -23,6 +23,9 @@ from gatewright.sw.tasks import Task
 
 Key = tuple
 
+STALE = 50
+"""Known proposals in a row after which a search ends: they cost no budget, and a sampler may never leave them."""
+
 
 @dataclass(frozen=True)
 class Tried:
@@ -112,9 +115,9 @@ def search(
     parameters = dict(distributions(space))
     tried: list[Tried] = []
     known: set[Key] = set()
-    spent = 0.0
+    spent, stale = 0.0, 0
     for place in range(settings.trials):
-        if spent >= seconds or len(known) == space.size:
+        if spent >= seconds or len(known) == space.size or stale == STALE:
             break
         study.sampler = sampler(settings, place)
         trial = study.ask(parameters)
@@ -123,9 +126,10 @@ def search(
             study.tell(trial, state=optuna.trial.TrialState.PRUNED)
             continue
         key = tuple(trial.params.items())
+        stale += 1
         if key not in known:
             known.add(key)
-            spent += found.seconds
+            spent, stale = spent + found.seconds, 0
         trial.set_user_attr(REWARD, found.reward)
         study.tell(trial, objective(found))
         tried.append(Tried(dict(trial.params), found, spent))
