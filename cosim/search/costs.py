@@ -17,9 +17,8 @@ from gatewright.sw.tasks import Split
 
 
 def spread(split: Split, count: int) -> list[np.ndarray]:
-    """Give at most `count` raw sequences, evenly over a split, which is ordered by class."""
-    chosen = np.linspace(0, len(split) - 1, min(count, len(split))).round().astype(int)
-    return [split.sequences[k] for k in chosen]
+    """Give at most `count` raw sequences, evenly over a split."""
+    return [split.sequences[k] for k in split.spread(count)]
 
 
 @dataclass(frozen=True)

@@ -275,8 +275,7 @@ def cosim(
     test = task_of(run).test
     toolchain.compiler()
     run.start("cosim", overwrite=overwrite)
-    # Evenly over the split, which is ordered by class.
-    chosen = np.linspace(0, len(test) - 1, min(recordings, len(test))).round().astype(int)
+    chosen = test.spread(recordings)
     rows: list[Row] = []
     complaints: list[str] = []
     cycles, seconds = 0, 0.0

@@ -127,14 +127,8 @@ class WorthSampler(BaseSampler):
         candidates = {name: self._candidates(name, each) for name, each in search_space.items()}
         bounds = []
         for name, values in candidates.items():
-            counts, totals, rewarded = np.zeros((3, len(values)))
-            for each in (*(each for each, _ in finished), *running):
-                if (k := _index(values, each, name)) is not None:
-                    counts[k] += 1
-            for (each, _), weight in zip(finished, weights, strict=True):
-                if (k := _index(values, each, name)) is not None:
-                    totals[k] += weight
-                    rewarded[k] += 1
+            weighted = [(each, weight) for (each, _), weight in zip(finished, weights, strict=True)]
+            counts, totals, rewarded = _tally(values, name, weighted, running)
             known = totals / np.maximum(rewarded, 1)
             bonus = self._exploration * np.sqrt(math.log(before) / np.maximum(counts, 1))
             bounds.append(np.where(counts > 0, known + bonus, _UNTRIED))
@@ -153,16 +147,7 @@ class WorthSampler(BaseSampler):
         finished, running = _rewarded(study), _running(study, trial)
         before = len(finished) + len(running)
         random = np.random.default_rng([self._seed, crc32(param_name.encode()), before])
-        counts = np.zeros(len(values))
-        totals = np.zeros(len(values))
-        rewarded = np.zeros(len(values))
-        for each in (*(each for each, _ in finished), *running):
-            if (k := _index(values, each, param_name)) is not None:
-                counts[k] += 1
-        for each, reward in finished:
-            if (k := _index(values, each, param_name)) is not None:
-                totals[k] += reward
-                rewarded[k] += 1
+        counts, totals, rewarded = _tally(values, param_name, finished, running)
         if before < self._startup or not counts.all() or not rewarded.all():
             return values[random.choice(np.flatnonzero(counts == counts.min()))]
         # Equal rewards count once, else the unit would shrink as the search settles.
@@ -227,6 +212,25 @@ def _rewarded(study: Study) -> list[tuple[FrozenTrial, float]]:
     return [
         (trial, _reward(study, trial) if trial.state == TrialState.COMPLETE else least) for trial in trials
     ]
+
+
+def _tally(
+    values: Sequence[Any],
+    name: str,
+    finished: Sequence[tuple[FrozenTrial, float]],
+    running: Sequence[FrozenTrial],
+) -> np.ndarray:
+    """Give for each value of a parameter the trials that have it, the sum of their rewards, and how many have one."""
+    counts, totals, rewarded = tally = np.zeros((3, len(values)))
+    for each, reward in finished:
+        if (k := _index(values, each, name)) is not None:
+            counts[k] += 1
+            totals[k] += reward
+            rewarded[k] += 1
+    for each in running:
+        if (k := _index(values, each, name)) is not None:
+            counts[k] += 1
+    return tally
 
 
 def _running(study: Study, trial: FrozenTrial) -> list[FrozenTrial]:

@@ -36,6 +36,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.sequences)
 
+    def spread(self, count: int) -> list[int]:
+        """Give the places of at most `count` sequences, evenly over the split, which may be ordered by class."""
+        return np.linspace(0, len(self) - 1, min(count, len(self))).round().astype(int).tolist()
+
     @property
     def every_step(self) -> bool:
         """Whether each step has a label of its own."""
