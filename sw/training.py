@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gatewright.errors import DataError
+from gatewright.errors import DivergenceError
 from gatewright.progress import Progress, silent
 from gatewright.sw.batching import Batch, by_length, pad, pad_labels
 from gatewright.sw.determinism import one_thread, seeded
@@ -30,7 +30,7 @@ def train_float(task: Task, settings: TrainSettings, progress: Progress = silent
 
     Raises
     ------
-    DataError
+    DivergenceError
         Training diverged.
     """
     mean, deviation = scaling(task)
@@ -99,7 +99,7 @@ def fit(
 
     Raises
     ------
-    DataError
+    DivergenceError
         The loss is no longer finite.
     """
     settings = model.settings
@@ -120,7 +120,7 @@ def fit(
             batch = Batch(x, lengths[indices], pad_labels(task.train.labels, indices))
             value = loss(batch)
             if not torch.isfinite(value):
-                raise DataError(
+                raise DivergenceError(
                     f"{what}: the loss is {value.item()} in epoch {epoch + 1}; use a smaller learning rate "
                     f"than {learning_rate}, or look for extreme values in the data"
                 )

@@ -15,7 +15,7 @@ from gatewright.cosim.search.costs import Costs, spread
 from gatewright.cosim.search.folder import Plan, StudyFolder
 from gatewright.cosim.search.hardware import candidate_config, exceeded
 from gatewright.cosim.verify import measure
-from gatewright.errors import CapacityError, ConfigError, ToolError
+from gatewright.errors import CapacityError, ConfigError, DivergenceError, ToolError
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.devices import device
 from gatewright.progress import Progress, silent
@@ -82,7 +82,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Infeasible:
-    """A candidate that no hardware can run, or none that fits the device; it was not trained.
+    """A candidate that no hardware can run, or none that fits the device, so that it was not trained; or that diverged.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ class Evaluator:
         supernet = _supernet(StudyFolder(self.folder).supernet(round))
         try:
             bundle, config = shared.candidate(supernet, candidate)
-        except _NoHardware as error:
+        except (_NoHardware, DivergenceError) as error:
             return Infeasible(str(error))
         try:
             costs = Costs.of(bundle, config, shared.recordings, shared.task.validation.every_step)

@@ -1,7 +1,7 @@
 """The final front: each point is trained in full, scored once on the test split, and simulated at RTL level."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass
 from math import log2
@@ -17,7 +17,7 @@ from gatewright.cosim.search.pareto import choose, pareto
 from gatewright.cosim.search.records import Record, Records
 from gatewright.cosim.search.rows import CYCLES
 from gatewright.cosim.verify import Verification, measure
-from gatewright.errors import BundleError, RunFolderError, ToolError
+from gatewright.errors import BundleError, DivergenceError, RunFolderError, ToolError
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.estimate import UNITS as OP_UNITS
 from gatewright.hw.fpga.devices import device
@@ -144,8 +144,8 @@ def finish(
         beside = uniform_points(FloatModel.load(folder.float_model), plan)
         every = found + (beside if uniform else beside[:1])
         last = max(each.round for each in records)
-        _train(folder, every, last, settings, processes, dask, progress)
-        rows = _measured(folder, plan, every, settings.seed, progress)
+        failed = _train(folder, every, last, settings, processes, dask, progress)
+        rows = _measured(folder, plan, every, failed, settings.seed, progress)
     different = [row.value for row in rows if row.name == "point_difference"]
     write_rows(folder.front, rows)
     if different:
@@ -163,17 +163,24 @@ def _train(
     processes: int,
     dask: str | None,
     progress: Progress,
-) -> None:
+) -> dict[int, str]:
+    """Train all points; says why, of those whose training diverged."""
     folder.bundle(0).parent.mkdir(exist_ok=True)
     root = folder.root.resolve()
     with workers(processes, dask) as found:
         progress("final front", 0, len(points), "")
-        calls = [
-            found.executor.submit(_finalise, root, k, each.spec, round, settings)
+        calls = {
+            found.executor.submit(_finalise, root, k, each.spec, round, settings): k
             for k, each in enumerate(points)
-        ]
+        }
+        failed: dict[int, str] = {}
         for done, call in enumerate(as_completed(calls), 1):
-            progress("final front", done, len(points), call.result())
+            try:
+                told = call.result()
+            except DivergenceError as error:
+                told = failed[calls[call]] = str(error)
+            progress("final front", done, len(points), told)
+    return failed
 
 
 def _finalise(root: Path, number: int, spec: CompressionSpec, round: int, settings: CompressSettings) -> str:
@@ -200,20 +207,33 @@ def _kept(path: Path, spec: CompressionSpec, settings: CompressSettings) -> Bund
 
 
 def _measured(
-    folder: StudyFolder, plan: Plan, points: Sequence[Point], seed: int, progress: Progress
+    folder: StudyFolder,
+    plan: Plan,
+    points: Sequence[Point],
+    failed: Mapping[int, str],
+    seed: int,
+    progress: Progress,
 ) -> list[Row]:
-    """Compile all points and simulate them: those of one configuration in one simulation."""
+    """Compile all points that were trained and simulate them: those of one configuration in one simulation."""
     task = plan.load_task()
     recordings = spread(task.validation, plan.search.recordings)
     rows: list[Row] = []
     costs: dict[int, Costs] = {}
     by_config: dict[AcceleratorConfig, list[int]] = {}
+
+    def left_out(number: int, reason: str) -> Row:
+        point = points[number]
+        at = {"point": number, "kind": point.kind, "candidate": point.candidate}
+        return Row("point_infeasible", "reason", reason, at, seed)
+
     for number, point in enumerate(points):
+        if number in failed:
+            rows.append(left_out(number, failed[number]))
+            continue
         bundle = Bundle.load(folder.bundle(number))
         config = plan.config or candidate_config(bundle, plan.space, point.candidate)
         if plan.device is not None and (short := exceeded(config, device(plan.device))):
-            at = {"point": number, "kind": point.kind, "candidate": point.candidate}
-            rows.append(Row("point_infeasible", "reason", f"{plan.device}: {'; '.join(short)}", at, seed))
+            rows.append(left_out(number, f"{plan.device}: {'; '.join(short)}"))
             continue
         costs[number] = Costs.of(bundle, config, recordings, task.validation.every_step)
         by_config.setdefault(config, []).append(number)

@@ -25,6 +25,10 @@ class DataError(GatewrightError):
     """A data set is malformed."""
 
 
+class DivergenceError(DataError):
+    """Training diverged: its loss is no longer finite."""
+
+
 class BundleError(GatewrightError):
     """A model bundle, image or checkpoint is malformed."""
 

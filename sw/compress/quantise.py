@@ -225,7 +225,7 @@ def train_quantised(
     ------
     AccumulatorOverflowError
         Some input could overflow an accumulator.
-    DataError
+    DivergenceError
         Training diverged.
     """
     distillation = Distillation(dense, settings)
@@ -268,7 +268,7 @@ def quantise(
         The specification does not suit the network.
     AccumulatorOverflowError
         Some input could overflow an accumulator.
-    DataError
+    DivergenceError
         Training diverged.
     """
     sequences = dense.standardise(task.train.sequences)

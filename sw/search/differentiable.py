@@ -122,7 +122,7 @@ def entropy_search(
     ------
     ConfigError
         The candidate is not one of the space, a rank is too large, or `cycles` lacks a product or a width.
-    DataError
+    DivergenceError
         Training diverged.
     """
     spec = space.spec(base)
@@ -169,7 +169,7 @@ def discretisation_rows(
     ------
     ConfigError
         So many components save no weights in any matrix.
-    DataError
+    DivergenceError
         Training diverged.
     """
     rows: list[Row] = []

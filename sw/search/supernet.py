@@ -192,7 +192,7 @@ def train_super(
         The space does not suit the super network.
     AccumulatorOverflowError
         Some input could overflow an accumulator.
-    DataError
+    DivergenceError
         Training diverged.
     """
     random = Random(settings.seed)
@@ -268,7 +268,7 @@ def candidate_bundle(
         The specification does not suit the super network.
     AccumulatorOverflowError
         Some input could overflow an accumulator.
-    DataError
+    DivergenceError
         Training diverged.
     """
     network = supernet.subnetwork(spec)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from gatewright.errors import DataError
+from gatewright.errors import DivergenceError
 from gatewright.sw.determinism import seeded
 from gatewright.sw.settings import TrainSettings
 from gatewright.sw.tasks import Split, baseline
@@ -64,7 +64,9 @@ def test_a_constant_feature_does_no_harm(task):
 
 def test_divergence_is_an_error_for_people(task):
     wild = Split([s * np.float32(np.nan) for s in task.train.sequences], task.train.labels)
-    with pytest.raises(DataError, match="train: the loss is nan in epoch 1; use a smaller learning rate"):
+    with pytest.raises(
+        DivergenceError, match="train: the loss is nan in epoch 1; use a smaller learning rate"
+    ):
         train_float(dataclasses.replace(task, train=wild), BRIEF)
 
 

@@ -12,7 +12,7 @@ from gatewright.cosim.search.costs import Costs, spread
 from gatewright.cosim.search.evaluate import Evaluation, Evaluator, Infeasible
 from gatewright.cosim.search.folder import StudyFolder
 from gatewright.cosim.search.records import Records
-from gatewright.errors import CapacityError, ToolError
+from gatewright.errors import CapacityError, DivergenceError, ToolError
 from gatewright.hw.compiler import compile_bundle
 from gatewright.results import read_rows
 from gatewright.sw.integer import evaluate
@@ -83,6 +83,15 @@ def test_targets_and_fine_tuning_count(plan, tmp_path):
     (tmp_path / "tuned").mkdir()
     _, tuned = make(plan, tmp_path / "tuned", search=replace(search, tune_epochs=2))
     assert tuned(plan.space.largest, 0).macs != found.macs
+
+
+def test_a_candidate_that_diverges_is_no_failure(plan, tmp_path, monkeypatch):
+    def diverge(*_):
+        raise DivergenceError("the loss is nan")
+
+    monkeypatch.setattr(module, "candidate_bundle", diverge)
+    _, evaluator = make(plan, tmp_path, search=replace(plan.search, measure=False))
+    assert evaluator(plan.space.largest, 0) == Infeasible("the loss is nan")
 
 
 def test_wrong_predictions_fail(plan, tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ from gatewright.cosim.search.folder import StudyFolder
 from gatewright.cosim.search.front import finish, front, uniform_points
 from gatewright.cosim.search.pareto import dominated
 from gatewright.cosim.search.records import Record, Records
-from gatewright.errors import RunFolderError, ToolError
+from gatewright.errors import DivergenceError, RunFolderError, ToolError
 from gatewright.results import read_rows
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.integer import evaluate
@@ -178,6 +178,22 @@ def test_points_beyond_the_device_are_left_out(study, settings, tmp_path, monkey
     rows = finish(folder.root, points=1, settings=settings, uniform=False)
     assert {row.name for row in rows} == {"point_infeasible"}
     assert all("ice40-hx8k: needs" in row.value for row in rows)
+
+
+def test_points_that_diverge_are_left_out(rows, study, settings, tmp_path, monkeypatch):
+    folder = copy_of(study, tmp_path)
+    folder.bundle(1).unlink()
+
+    def diverge(*_):
+        raise DivergenceError("the loss is nan")
+
+    monkeypatch.setattr(module, "finalise", diverge)
+    kept = finish(folder.root, points=POINTS, settings=settings, uniform=False)
+    assert [row for row in kept if row.parameters["point"] != 1] == [
+        row for row in rows if row.parameters["point"] != 1
+    ]
+    (left_out,) = (row for row in kept if row.parameters["point"] == 1)
+    assert (left_out.name, left_out.value) == ("point_infeasible", "the loss is nan")
 
 
 def test_a_front_needs_trials(tmp_path, settings):
