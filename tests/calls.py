@@ -17,6 +17,17 @@ def refuse(value):
     raise DataError(f"not {value}")
 
 
+def told_square(value, progress):
+    """Do what `square` does, and tell it."""
+    progress("square", 1, 1, f"{value}")
+    return square(value)
+
+
+def told_refusal(value, progress):
+    """Do what `refuse` does."""
+    refuse(value)
+
+
 def die_once(marker, value):
     """Kill the own process the first time, give the value the second."""
     try:

@@ -10,7 +10,6 @@ from typing import Literal
 
 from gatewright.cosim.search.costs import Costs, spread
 from gatewright.cosim.search.evaluate import Evaluation
-from gatewright.cosim.search.executors import workers
 from gatewright.cosim.search.folder import Plan, StudyFolder
 from gatewright.cosim.search.hardware import candidate_config, exceeded
 from gatewright.cosim.search.pareto import choose, pareto
@@ -18,6 +17,7 @@ from gatewright.cosim.search.records import Record, Records
 from gatewright.cosim.search.rows import CYCLES
 from gatewright.cosim.verify import Verification, measure
 from gatewright.errors import BundleError, DivergenceError, RunFolderError, ToolError
+from gatewright.executors import workers
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.estimate import UNITS as OP_UNITS
 from gatewright.hw.fpga.devices import device

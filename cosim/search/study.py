@@ -15,7 +15,6 @@ from pathlib import Path
 import optuna
 
 from gatewright.cosim.search.evaluate import Evaluate, Evaluation, Evaluator, Infeasible
-from gatewright.cosim.search.executors import Workers, workers
 from gatewright.cosim.search.folder import Plan, StudyFolder
 from gatewright.cosim.search.interrupts import Interrupts
 from gatewright.cosim.search.pareto import dominated
@@ -23,6 +22,7 @@ from gatewright.cosim.search.records import Record, Records, best
 from gatewright.cosim.search.rows import trial_rows
 from gatewright.cosim.search.samplers import distributions, sampler
 from gatewright.cosim.search.settings import SearchSettings
+from gatewright.executors import Workers, workers
 from gatewright.progress import Progress, silent
 from gatewright.results import write_rows
 from gatewright.sw.metrics import UNITS, Metric, quality

@@ -1,6 +1,5 @@
 """The command that searches: a study in a run folder, its final front on the RTL, and its report."""
 
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -121,7 +120,7 @@ def search(
     uniform : bool
         Whether models set by hand are trained and measured beside it.
     processes, dask
-        Who evaluates, see `cosim.search.executors.workers`.
+        Who evaluates, see `executors.workers`.
     command : str
         What a reader of the report repeats it with.
     overwrite : bool
@@ -160,11 +159,6 @@ def search(
             progress=progress,
         )
     return Found(outcome, write_study_report(where))
-
-
-def processors() -> int:
-    """Give how many processes this machine runs at once."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _plan(

@@ -7,13 +7,11 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from gatewright.cosim import toolchain
-from gatewright.cosim.golden import Golden
 from gatewright.cosim.search.settings import SearchSettings
-from gatewright.cosim.verify import Verification, verify
+from gatewright.cosim_steps import cosim
 from gatewright.errors import ToolError
+from gatewright.executors import run_all
 from gatewright.hw.compiler import Compiled, Mode, compile_bundle, smallest_config
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.estimate import Estimate
@@ -23,23 +21,21 @@ from gatewright.hw.fpga.devices import device
 from gatewright.hw.fpga.flows import write_flows
 from gatewright.hw.fpga.synthesis import synthesise
 from gatewright.hw.fpga.verilog import AXI_TOP, TOP, emit, emit_axi
-from gatewright.hw.interface import CYCLE_COUNTERS, EVENT_COUNTERS
 from gatewright.model_steps import task_of
-from gatewright.progress import Progress, within
+from gatewright.progress import Progress
 from gatewright.reports.candidates import FOUND
 from gatewright.reports.report import write_report
 from gatewright.reports.study import read_study
 from gatewright.results import Row, read_rows, write_rows
-from gatewright.run import RunFolder
-from gatewright.search_steps import Scope, processors, search
+from gatewright.run import RunFolder, modes
+from gatewright.search_steps import Scope, search
 from gatewright.storage import write_json
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.compress import CompressSettings, uniform_spec
 from gatewright.sw.compress import compress as compress_model
 from gatewright.sw.compress.pattern_bench import compare_patterns
-from gatewright.sw.integer import run_integer
 from gatewright.sw.metrics import UNITS
-from gatewright.sw.mode import POLICY, ModePolicy, sparsity
+from gatewright.sw.mode import POLICY
 from gatewright.sw.models import FloatModel
 from gatewright.sw.spec import CompressionSpec, ProductSpec
 from gatewright.sw.tasks import baseline, load_task
@@ -97,10 +93,11 @@ def compress(
     seed: int,
     given: dict[str, Any],
     *,
+    processes: int,
     overwrite: bool,
     progress: Progress,
 ) -> list[Row]:
-    """Make one bundle for each density.
+    """Make one bundle for each density, side by side in as many processes.
 
     `shape` has the other arguments of `uniform_spec`, `given` the fields of `CompressSettings` that are not to be the
     task's own.
@@ -115,9 +112,10 @@ def compress(
         for density in sorted(set(densities), reverse=True)
     }
     run.start("compress", overwrite=overwrite)
+    work = [(task, model, spec, settings) for spec in specs.values()]
+    bundles = run_all(compress_model, work, processes, "compress", progress)
     rows = []
-    for density, spec in specs.items():
-        bundle = compress_model(task, model, spec, settings, progress)
+    for density, bundle in zip(specs, bundles, strict=True):
         bundle.save(run.bundle(density))
         at = {"density": density}
         rows += [
@@ -199,11 +197,6 @@ def compile(root: Path, *, config: Path | None, cell_lanes: int, overwrite: bool
     return rows
 
 
-def modes(density: float) -> tuple[Mode, ...]:
-    """Modes that a density is compiled for: an unpruned model has nothing to skip."""
-    return ("dense",) if density == 1 else ("dense", "sparse")
-
-
 def verilog(root: Path, *, bake: float | None, mode: Mode, megahertz: float, overwrite: bool) -> list[str]:
     """Write the run's accelerator as Verilog, linted, with a folder for each FPGA flow; gives the flows' names.
 
@@ -254,85 +247,6 @@ def estimate(path: Path, config: Path | None, *, mode: Mode, steps: int) -> Esti
     return estimate_model(compiled, steps)
 
 
-def cosim(
-    root: Path,
-    *,
-    recordings: int,
-    policy: ModePolicy,
-    stalls: bool,
-    seed: int,
-    overwrite: bool,
-    progress: Progress,
-) -> list[Row]:
-    """Prove PyTorch = golden model on the whole test split and golden model = RTL on some of its recordings.
-
-    Programs that send every hidden vector carry the proof; those that send the logits alone are the ones measured. Of
-    the models that are stored sparse, the policy decides for each recording whether zero activations are skipped.
-    """
-    run = RunFolder.open(root)
-    run.need("compile")
-    config = AcceleratorConfig.load(run.config)
-    test = task_of(run).test
-    toolchain.compiler()
-    run.start("cosim", overwrite=overwrite)
-    chosen = test.spread(recordings)
-    rows: list[Row] = []
-    complaints: list[str] = []
-    cycles, seconds = 0, 0.0
-    for density in run.densities:
-        bundle = Bundle.load(run.bundle(density))
-        sequences = [bundle.quantise_input(raw) for raw in test.sequences]
-        simulated = [sequences[k] for k in chosen]
-        weights = sparsity(*(stage.matrix.values for stage in bundle.matrices.values()))
-        skips = [policy.sequence_sparse(weights, sparsity(x)) for x in simulated]
-        expected = run_integer(bundle, sequences)
-        results = {}
-        for mode in modes(density):
-            at = {"density": density, "mode": mode}
-            told = within(progress, f"{density:.4g} {mode}")
-            proof, fast = (
-                Compiled.load(run.compiled(density, mode, results)) for results in ("hidden", "logits")
-            )
-            rows += _equality("pytorch = golden", at, *_compare_golden(proof, sequences, expected, told))
-            proven, measured = (
-                verify(
-                    compiled,
-                    simulated,
-                    skip=skips if mode == "sparse" else False,
-                    stalls=stalls,
-                    seed=seed,
-                    progress=told,
-                )
-                for compiled in (proof, fast)
-            )
-            both = (proven, measured)
-            rows += _equality(
-                "golden = RTL", at, sum(v.integers_compared for v in both), sum(v.mismatches for v in both)
-            )
-            complaints += [v.report for v in both if v.mismatches]
-            rows += _measurements(at, fast, measured)
-            if mode == "sparse":
-                rows.append(Row("skipping_recordings", "recordings", sum(skips), at))
-            cycles += sum(v.simulated_cycles for v in both)
-            seconds += sum(v.wall_seconds for v in both)
-            results[mode] = np.concatenate(proven.results)
-        if len(results) == 2:
-            differing = int(np.count_nonzero(results["dense"] != results["sparse"]))
-            rows += _equality("dense = sparse", {"density": density}, results["dense"].size, differing)
-    rows.append(
-        Row(
-            "simulated_cycles_per_second",
-            "cycles/s",
-            cycles / seconds,
-            {"lanes": config.lanes, "stalls": stalls},
-        )
-    )
-    write_rows(run.rows("cosim"), rows)
-    if complaints:
-        run.mismatches.write_text("\n".join(complaints))
-    return rows
-
-
 def report(root: Path, *, seconds: float | None = None) -> tuple[dict, Path]:
     """Write ``summary.json`` and the report; gives the summary and the report's path.
 
@@ -363,6 +277,7 @@ def demo(
     cell_lanes: int,
     recordings: int,
     trials: int,
+    processes: int,
     command: str,
     overwrite: bool,
     progress: Progress,
@@ -381,7 +296,16 @@ def demo(
     toolchain.compiler()
     begin = time.perf_counter()
     train(root, task, seed, training, command=command, overwrite=overwrite, progress=progress)
-    compress(root, densities, shape, seed, compression, overwrite=False, progress=progress)
+    compress(
+        root,
+        densities,
+        shape,
+        seed,
+        compression,
+        processes=processes,
+        overwrite=False,
+        progress=progress,
+    )
     compile(root, config=None, cell_lanes=cell_lanes, overwrite=False)
     verilog(root, bake=None, mode="dense", megahertz=MEGAHERTZ, overwrite=False)
     synth(root, place_on=None, seeds=(), overwrite=False, progress=progress)
@@ -391,6 +315,7 @@ def demo(
         policy=POLICY,
         stalls=False,
         seed=0,
+        processes=processes,
         overwrite=False,
         progress=progress,
     )
@@ -403,7 +328,7 @@ def demo(
             study=None,
             points=DEMO_POINTS,
             uniform=False,
-            processes=processors(),
+            processes=processes,
             dask=None,
             command=command,
             overwrite=False,
@@ -467,43 +392,3 @@ def _searched(run: RunFolder) -> dict:
         "times_smaller": reference.stored_bits / best.stored_bits,
         "times_faster": reference.measured / best.measured,
     }
-
-
-def _compare_golden(
-    compiled: Compiled, sequences: list, expected: tuple, progress: Progress
-) -> tuple[int, int]:
-    """Run the golden model on every sequence: integers compared with PyTorch's, and how many differ."""
-    golden = Golden(compiled)
-    compared = differing = 0
-    for done, (x, hidden, logits) in enumerate(zip(sequences, *expected, strict=True), 1):
-        wanted = np.concatenate([np.asarray(hidden).ravel(), np.asarray(logits).ravel()])
-        found = golden.run(x)
-        compared += wanted.size
-        differing += int(np.count_nonzero(found != wanted))
-        progress("PyTorch against golden model", done, len(sequences), "")
-    return compared, differing
-
-
-def _equality(pair: str, at: dict, compared: int, differing: int) -> list[Row]:
-    parameters = {"pair": pair, **at}
-    return [
-        Row("integers_compared", "integers", compared, parameters),
-        Row("mismatches", "integers", differing, parameters),
-    ]
-
-
-def _measurements(at: dict, compiled: Compiled, measured: Verification) -> list[Row]:
-    """Turn the hardware's counters into rows."""
-    cycles = sum(measured.counters["cycles"])
-    useful = sum(compiled.useful_macs(steps) for steps in measured.steps)
-    return [
-        Row("cycles_per_step", "cycles", measured.cycles_per_step, at),
-        Row("busy_on_nonzeros", "percent", 100 * useful / (compiled.config.lanes * cycles), at),
-        Row("recordings", "recordings", len(measured.steps), at),
-        Row("steps", "steps", sum(measured.steps), at),
-        *(
-            Row("counter", unit, sum(measured.counters[name]), {"counter": name, **at})
-            for unit, names in (("cycles", CYCLE_COUNTERS), ("count", EVENT_COUNTERS))
-            for name in names
-        ),
-    ]

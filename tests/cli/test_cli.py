@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -11,11 +12,13 @@ from typer.testing import CliRunner
 from gatewright import __version__
 from gatewright.cli import app
 from gatewright.cosim import toolchain
+from gatewright.results import read_rows
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.models import FloatModel
 
+DENSITIES = ["--density", "1", "--density", "0.34"]
 SMALL = ["--hidden", "12", "--epochs", "2", "--lanes", "8", "--cell-lanes", "1", "--recordings", "3", "--trials", "3",
-         "--prune-epochs", "2", "--quantise-epochs", "1", "--density", "1", "--density", "0.34"]  # fmt: skip
+         "--prune-epochs", "2", "--quantise-epochs", "1", "--workers", "1", *DENSITIES]  # fmt: skip
 
 
 def invoke(*arguments, status=0):
@@ -141,6 +144,19 @@ def test_narrow_low_rank_models_go_the_same_way(recordings, tmp_path):
         "layer0.recurrent.second",
         "head",
     }
+
+
+def test_processes_side_by_side_give_the_same(run, tmp_path):
+    shutil.copytree(run, tmp_path / "copy")
+    found = []
+    for workers in (1, 2):
+        at = ["--run", tmp_path / "copy", "--overwrite", "--workers", workers]
+        invoke("compress", *at, "--prune-epochs", "2", "--quantise-epochs", "1", *DENSITIES, "--lanes", "8")
+        invoke("compile", *at[:2], "--cell-lanes", "1")
+        invoke("cosim", *at, "--recordings", "3")
+        rows = [read_rows(tmp_path / "copy" / f"{step}.json") for step in ("compress", "cosim")]
+        found.append([row for each in rows for row in each if row.name != "simulated_cycles_per_second"])
+    assert found[0] == found[1]
 
 
 def test_a_model_is_simplified_to_a_requirement(run):

@@ -26,6 +26,10 @@ LearningRate = Annotated[
     float | None,
     typer.Option("--learning-rate", help=f"Peak learning rate of float training; default: {TASKS}."),
 ]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="Processes that work side by side; default: one per processor."),
+]
 PruneEpochs = Annotated[
     int | None,
     typer.Option("--prune-epochs", help=f"Epochs of pruning and fine-tuning in float; default: {TASKS}."),

@@ -16,11 +16,13 @@ from gatewright.cli.options import (
     QuantiseEpochs,
     Run,
     Seed,
+    Workers,
     given,
     hardware_of,
 )
 from gatewright.console import TerminalProgress, console
 from gatewright.cosim.search.settings import Method, SearchSettings
+from gatewright.executors import processors
 from gatewright.sw.search.space import Granularity
 from gatewright.sw.spec import CompressionSpec
 
@@ -89,10 +91,7 @@ def search(
     uniform: Annotated[
         bool, typer.Option("--uniform", help="Also train and measure models with one rank and width for all.")
     ] = False,
-    workers: Annotated[
-        int | None,
-        typer.Option("--workers", min=1, help="Processes that evaluate; default: one per processor."),
-    ] = None,
+    workers: Workers = None,
     dask: Annotated[
         str | None, typer.Option("--dask", help="Address of a Dask scheduler whose workers evaluate instead.")
     ] = None,
@@ -131,7 +130,7 @@ def search(
             study=study,
             points=points,
             uniform=uniform,
-            processes=workers or search_steps.processors(),
+            processes=workers or processors(),
             dask=dask,
             command=command_line(),
             overwrite=overwrite,

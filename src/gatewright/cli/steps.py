@@ -29,10 +29,12 @@ from gatewright.cli.options import (
     Run,
     Seed,
     TaskName,
+    Workers,
     given,
     shape_of,
 )
 from gatewright.console import TerminalProgress, console, show_rows, show_summary
+from gatewright.executors import processors
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.run import RunFolder
 from gatewright.sw.mode import POLICY, ModePolicy, Policy
@@ -77,6 +79,7 @@ def compress(
     activation_bits: ActivationBits = CompressionSpec.activation_bits,
     prune_epochs: PruneEpochs = None,
     quantise_epochs: QuantiseEpochs = None,
+    workers: Workers = None,
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
@@ -86,7 +89,16 @@ def compress(
     with TerminalProgress() as progress:
         chosen = given(prune_epochs=prune_epochs, quantise_epochs=quantise_epochs)
         shape = shape_of(lanes, bits, rank, columns, activation_bits)
-        rows = steps.compress(run, density, shape, seed, chosen, overwrite=overwrite, progress=progress)
+        rows = steps.compress(
+            run,
+            density,
+            shape,
+            seed,
+            chosen,
+            processes=workers or processors(),
+            overwrite=overwrite,
+            progress=progress,
+        )
     show_rows(rows)
 
 
@@ -213,19 +225,21 @@ def cosim(
     stalls: Annotated[
         bool, typer.Option("--stalls", help="Add random gaps and stalls on the streams.")
     ] = False,
+    workers: Workers = None,
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
     """Prove PyTorch = golden model = RTL on the test split, and measure cycles on the RTL."""
-    from gatewright import steps
+    from gatewright.cosim_steps import cosim as prove
 
     with TerminalProgress() as progress:
-        rows = steps.cosim(
+        rows = prove(
             run,
             recordings=recordings,
             policy=ModePolicy(weight_threshold, input_threshold, policy),
             stalls=stalls,
             seed=seed,
+            processes=workers or processors(),
             overwrite=overwrite,
             progress=progress,
         )
@@ -274,6 +288,7 @@ def demo(
     trials: Annotated[
         int, typer.Option("--trials", min=0, help="Candidates of the search; 0: no search.")
     ] = DEMO_TRIALS,
+    workers: Workers = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Do everything on spoken digits: train, compress, compile, emit, simulate, prove, search, report."""
@@ -291,6 +306,7 @@ def demo(
             cell_lanes=cell_lanes,
             recordings=recordings,
             trials=trials,
+            processes=workers or processors(),
             command=command_line(),
             overwrite=overwrite,
             progress=progress,

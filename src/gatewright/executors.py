@@ -1,20 +1,29 @@
-"""Where trials run: in this process, in processes of this machine, or on a Dask cluster; one interface for all."""
+"""Where work is done: in this process, in processes of this machine, or on a Dask cluster; one interface for all."""
 
 import multiprocessing
+import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from gatewright.errors import ConfigError, ToolError
+from gatewright.progress import Progress, silent
+
+Result = TypeVar("Result")
 
 DEATHS = 3
 """Worker processes that may die over one call; then the call is to blame."""
 
 CONNECT_SECONDS = 60
+
+
+def processors() -> int:
+    """Give how many processes this machine runs at once."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Workers(NamedTuple):
@@ -63,6 +72,37 @@ def workers(count: int = 1, dask: str | None = None) -> Iterator[Workers]:
             pool.kill()
             raise
         pool.shutdown()
+
+
+def run_all(
+    work: Callable[..., Result],
+    given: Sequence[tuple],
+    processes: int,
+    what: str,
+    progress: Progress,
+) -> list[Result]:
+    """Do independent pieces of work, in processes where there are several of both; gives the results in order.
+
+    Parameters
+    ----------
+    work : callable
+        Takes what it is given, and a `Progress` behind that.
+    given : sequence of tuples
+    processes : int
+    what : str
+        Name of the whole, for the progress of pieces that are done in processes, which tell nothing themselves.
+    progress : Progress
+    """
+    count = min(processes, len(given))
+    if count < 2:
+        return [work(*each, progress) for each in given]
+    with workers(count) as found:
+        progress(what, 0, len(given), "")
+        calls = [found.executor.submit(work, *each, silent) for each in given]
+        for done, call in enumerate(as_completed(calls), 1):
+            call.result()
+            progress(what, done, len(given), "")
+        return [call.result() for call in calls]
 
 
 class _Serial(Executor):

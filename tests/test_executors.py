@@ -7,11 +7,11 @@ import time
 
 import pytest
 import studies
-from calls import die, die_once, refuse, square, wait_long
+from calls import die, die_once, refuse, square, told_refusal, told_square, wait_long
 from distributed import Client, LocalCluster
 
-from gatewright.cosim.search.executors import DEATHS, workers
 from gatewright.errors import ConfigError, DataError, ToolError
+from gatewright.executors import DEATHS, run_all, workers
 
 
 def until(condition):
@@ -67,6 +67,20 @@ def test_errors_in_the_block_stop_what_runs(tmp_path):
     assert set(multiprocessing.active_children()) == before
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+def test_independent_work_comes_back_in_order(processes):
+    told = []
+    found = run_all(told_square, [(3,), (1,), (2,)], processes, "squares", lambda *args: told.append(args))
+    assert [value for value, _ in found] == [9, 1, 4]
+    assert (os.getpid() in {process for _, process in found}) == (processes == 1)
+    if processes == 1:
+        assert told == [("square", 1, 1, f"{value}") for value in (3, 1, 2)]
+    else:
+        assert told == [("squares", done, 3, "") for done in range(4)]
+    with pytest.raises(DataError, match="not 3"):
+        run_all(told_refusal, [(3,), (4,)], processes, "refusals", lambda *_: None)
+
+
 @pytest.mark.parametrize("count", [-1, 2000])
 def test_refuses_counts(count):
     with pytest.raises(ConfigError, match="workers must be from 0 to 1024"), workers(count):
@@ -74,7 +88,7 @@ def test_refuses_counts(count):
 
 
 def test_refuses_addresses_without_a_scheduler(monkeypatch):
-    monkeypatch.setattr("gatewright.cosim.search.executors.CONNECT_SECONDS", 1)
+    monkeypatch.setattr("gatewright.executors.CONNECT_SECONDS", 1)
     with pytest.raises(ConfigError, match="no Dask scheduler answers at"), workers(dask="tcp://127.0.0.1:1"):
         pass
 
