@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 
 import optuna
 
@@ -18,7 +19,7 @@ from gatewright.sw.models import FloatModel
 from gatewright.sw.search.differentiable import entropy_search
 from gatewright.sw.search.settings import EntropySettings
 from gatewright.sw.search.space import Candidate, Kind, SearchSpace
-from gatewright.sw.search.worth import REWARD
+from gatewright.sw.search.worth import note
 from gatewright.sw.tasks import Task
 
 Key = tuple
@@ -82,7 +83,7 @@ def by_reward(found: Evaluation) -> list[float]:
 
 def by_cycles(found: Evaluation) -> list[float]:
     """Quality, cycles per step and stored bits."""
-    return [found.quality, found.cycles, float(found.stored_bits)]
+    return found.parts
 
 
 def by_macs(found: Evaluation) -> list[float]:
@@ -97,7 +98,9 @@ def search(
     objective: Objective = by_reward,
     seconds: float = math.inf,
 ) -> list[Tried]:
-    """Search a space in this process, in memory, to the limit of trials or of seconds.
+    """Search a space in this process, in memory, to the limit of trials or of seconds; gives each candidate once.
+
+    What is proposed again costs no trial, so that all methods evaluate as many candidates.
 
     Parameters
     ----------
@@ -116,23 +119,24 @@ def search(
     tried: list[Tried] = []
     known: set[Key] = set()
     spent, stale = 0.0, 0
-    for place in range(settings.trials):
-        if spent >= seconds or len(known) == space.size or stale == STALE:
+    for place in count():
+        if spent >= seconds or len(known) == min(settings.trials, space.size) or stale == STALE:
             break
         study.sampler = sampler(settings, place)
         trial = study.ask(parameters)
+        key = tuple(trial.params.items())
+        new = key not in known
+        known.add(key)
+        stale = 0 if new else stale + 1
         found = evaluate(trial.params)
         if isinstance(found, Infeasible):
             study.tell(trial, state=optuna.trial.TrialState.PRUNED)
             continue
-        key = tuple(trial.params.items())
-        stale += 1
-        if key not in known:
-            known.add(key)
-            spent, stale = spent + found.seconds, 0
-        trial.set_user_attr(REWARD, found.reward)
+        note(trial, found.reward, found.parts)
         study.tell(trial, objective(found))
-        tried.append(Tried(dict(trial.params), found, spent))
+        if new:
+            spent += found.seconds
+            tried.append(Tried(dict(trial.params), found, spent))
     return tried
 
 

@@ -71,9 +71,15 @@ class Evaluation:
         return self.cycles_predicted if self.cycles_measured is None else self.cycles_measured
 
     @property
+    def parts(self) -> list[float]:
+        """What the reward is made of, and a study's objectives: quality, cycles per step and stored bits."""
+        return [self.quality, self.cycles, float(self.stored_bits)]
+
+    @property
     def point(self) -> tuple[float, float, float]:
         """Quality with its sign turned, cycles per step and stored bits: less is better."""
-        return -self.quality, self.cycles, float(self.stored_bits)
+        quality, cycles, bits = self.parts
+        return -quality, cycles, bits
 
     def to_json(self) -> dict:
         """Give the evaluation as plain JSON values."""

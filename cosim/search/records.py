@@ -14,7 +14,7 @@ from gatewright.cosim.search.evaluate import Evaluation, Infeasible
 from gatewright.cosim.search.folder import Plan, StudyFolder
 from gatewright.errors import RunFolderError
 from gatewright.sw.search.space import Candidate
-from gatewright.sw.search.worth import REWARD
+from gatewright.sw.search.worth import note
 
 DIRECTIONS: tuple[Literal["maximize", "minimize"], ...] = ("maximize", "minimize", "minimize")
 """Of the study's objectives: quality, cycles per step, stored bits."""
@@ -102,8 +102,8 @@ class Records:
             trial.set_constraint("hardware", 1.0)
             self.study.tell(trial, state=TrialState.PRUNED)
         else:
-            trial.set_user_attr(REWARD, found.reward)
-            self.study.tell(trial, [found.quality, found.cycles, float(found.stored_bits)])
+            note(trial, found.reward, found.parts)
+            self.study.tell(trial, found.parts)
 
     @property
     def separate(self) -> tuple[Candidate, Evaluation | Infeasible] | None:

@@ -33,7 +33,7 @@ def sampler(settings: SearchSettings, place: int) -> BaseSampler:
     match settings.method:
         case "worth":
             # Takes its random numbers from the study's own count of trials.
-            return WorthSampler(settings.seed)
+            return WorthSampler(settings.seed, combine=settings.reward)
         case "tpe":
             return TPESampler(seed=seed)
         case "nsga2":

@@ -4,11 +4,10 @@ Source: CN108764455A (2018) gives each hyper-parameter a range and a number of s
 sample values, train, evaluate; the optimum of a hyper-parameter is its candidate with the largest worth. The cost is
 linear in the hyper-parameters. Ours: a worth is the sample average of the rewards, values are sampled by an upper
 confidence bound (P. Auer et al., Finite-time analysis of the multiarmed bandit problem, 2002), by soft-max or
-ε-greedily, and the search begins with balanced random values. The default rule, ``ranked``, is ours as well: rewards
-count by their rank, as few bad combinations would else decide all averages, and no combination is tried twice.
+ε-greedily, and the search begins with balanced random values. The default rule, ``additive``, is ours as well: the
+worths of a combination's values add up (`additive`), and no combination is tried twice.
 """
 
-import heapq
 import math
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
@@ -24,22 +23,26 @@ from optuna.distributions import (
 from optuna.samplers import BaseSampler
 from optuna.search_space import IntersectionSearchSpace
 from optuna.study import Study, StudyDirection
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from gatewright.errors import ConfigError
+from gatewright.sw.search.additive import Combine, Places, Trials, propose
 
 REWARD = "reward"
 """User attribute of a trial that holds its reward (more is better), where a study has several objectives."""
 
-Rule = Literal["ranked", "ucb", "softmax", "greedy"]
-"""How values are sampled: the untried combination with the largest sum of bounds on ranked worths; or each value by
-itself, by upper confidence bound, by soft-max of the worths, or ε-greedily."""
+PARTS = "parts"
+"""User attribute of a trial that lists what its reward is made of, where that is to be learnt part by part."""
 
-EXPLORATION = {"ranked": 0.1, "ucb": 2.0}
+Rule = Literal["additive", "ucb", "softmax", "greedy"]
+"""How values are sampled: the untried combination with the best bound on a sum of worths; or each value by itself, by
+upper confidence bound, by soft-max of the worths, or ε-greedily."""
+
+EXPLORATION = {"additive": 0.5, "ucb": 2.0}
 """The factor c of the rules that have one, unless told otherwise."""
 
-_UNTRIED = 1e3
-"""Bound of a value without a reward: above all others."""
+_FEWEST = 2
+"""Trials with a reward that worths can add up from."""
 
 
 class WorthSampler(BaseSampler):
@@ -55,19 +58,25 @@ class WorthSampler(BaseSampler):
     samples_per_hp : int
         Candidates that are drawn from a range of numbers, at least 1; log-uniformly where its scale is logarithmic. A
         categorical parameter's candidates are its choices.
-    rule : "ranked", "ucb", "softmax" or "greedy"
+    rule : "additive", "ucb", "softmax" or "greedy"
     exploration : float, optional
-        Of ``ranked`` and ``ucb``, the factor c in ``Q + c·sqrt(ln t / N)``, at least 0; `EXPLORATION` if left out.
+        Of ``additive`` and ``ucb``, the factor of the bound's width, at least 0; of the latter c in
+        ``Q + c·sqrt(ln t / N)``. `EXPLORATION` if left out.
     sharpness : float
-        Of ``ranked``: a reward counts as the share of the others below it to this power, at least 1. The larger, the
-        more the best decide.
+        Of ``additive``: a trial weighs as the share of the others with a smaller reward to this power, at least 1. The
+        larger, the more the best decide.
     temperature : float
         Of ``softmax``, above 0.
     epsilon : float
         Of ``greedy``, the share of random values, 0 to 1.
     startup : int
         Trials that take a random one of the values with the fewest samples, at least 0. Without them, parameters with
-        as many candidates would stay in step for ever, as they share every reward.
+        as many candidates would stay in step for ever, as they share every reward. With ``additive`` it goes on until
+        each value was tried.
+    combine : callable, optional
+        Of ``additive``: gives the reward of a trial's `PARTS`, of which the first counts as it is, the others, that
+        must be above 0, by their logarithms; it may not fall with the first or rise with another. If left out, the
+        reward is learnt as a whole.
 
     Raises
     ------
@@ -80,12 +89,13 @@ class WorthSampler(BaseSampler):
         seed: int = 0,
         samples_per_hp: int = 5,
         *,
-        rule: Rule = "ranked",
+        rule: Rule = "additive",
         exploration: float | None = None,
-        sharpness: float = 8.0,
+        sharpness: float = 2.0,
         temperature: float = 0.4,
         epsilon: float = 0.1,
         startup: int = 8,
+        combine: Combine | None = None,
     ):
         if rule not in get_args(Rule):
             raise ConfigError(f"rule must be one of {', '.join(get_args(Rule))}, not {rule!r}")
@@ -103,40 +113,43 @@ class WorthSampler(BaseSampler):
                 raise ConfigError(f"{name} must be {text}, not {value}")
         self._seed, self._samples, self._rule = seed, samples_per_hp, rule
         self._exploration, self._sharpness, self._temperature = exploration, sharpness, temperature
-        self._epsilon, self._startup = epsilon, startup
+        self._epsilon, self._startup, self._combine = epsilon, startup, combine
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Give the parameters of all trials for ``ranked``; nothing for the others, as they sample independently."""
-        if self._rule != "ranked":
+        """Give the parameters of all trials for ``additive``; nothing for the others, as they sample independently."""
+        if self._rule != "additive":
             return {}
         return IntersectionSearchSpace(include_pruned=True).calculate(study)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Give the untried combination with the largest sum of bounds, behind the random beginning."""
-        finished, running = _rewarded(study), _running(study, trial)
-        before = len(finished) + len(running)
-        if not search_space or before < max(self._startup, 2) or len(finished) < 2:
-            return {}
-        rewards = np.array([reward for _, reward in finished])
-        # A combination counts once, else the best would lose rank by being tried again.
-        distinct = np.array(list({str(each.params): reward for each, reward in finished}.values()))
-        below = (rewards[:, None] > distinct).sum(axis=1)
-        weights = (below / max(1, len(distinct) - 1)) ** self._sharpness
+        """Give the untried combination with the best bound, behind the random beginning."""
         candidates = {name: self._candidates(name, each) for name, each in search_space.items()}
-        bounds = []
-        for name, values in candidates.items():
-            weighted = [(each, weight) for (each, _), weight in zip(finished, weights, strict=True)]
-            counts, totals, rewarded = _tally(values, name, weighted, running)
-            known = totals / np.maximum(rewarded, 1)
-            bonus = self._exploration * np.sqrt(math.log(before) / np.maximum(counts, 1))
-            bounds.append(np.where(counts > 0, known + bonus, _UNTRIED))
-        tried = {
-            tuple(_index(values, each, name) for name, values in candidates.items())
-            for each in (*(each for each, _ in finished), *running)
-        }
-        chosen = _best_new(bounds, tried)
+        sizes = tuple(len(values) for values in candidates.values())
+
+        def places(each: FrozenTrial) -> Places | None:
+            found = [_index(values, each, name) for name, values in candidates.items()]
+            return None if None in found else tuple(k for k in found if k is not None)
+
+        finished = [(at, *pair) for pair in _rewarded(study) if (at := places(pair[0])) is not None]
+        running = [at for each in _running(study, trial) if (at := places(each)) is not None]
+        tried = [*(at for at, *_ in finished), *running]
+        complete = [each for _, each, _ in finished if each.state == TrialState.COMPLETE]
+        if not search_space or len(tried) < self._startup or len(complete) < _FEWEST:
+            return {}
+        if any(len(set(taken)) < size for taken, size in zip(zip(*tried, strict=True), sizes, strict=True)):
+            return {}
+        parts = {each.number: self._parts(study, each) for each in complete}
+        nothing = np.full(len(parts[complete[0].number]), np.nan)
+        trials = Trials(
+            sizes,
+            [at for at, *_ in finished],
+            np.array([parts.get(each.number, nothing) for _, each, _ in finished]),
+            np.array([reward if each.number in parts else np.nan for _, each, reward in finished]),
+            running,
+        )
+        chosen = propose(trials, self._combine or float, self._exploration, self._sharpness)
         return {name: values[k] for (name, values), k in zip(candidates.items(), chosen, strict=True)}
 
     def sample_independent(
@@ -148,7 +161,8 @@ class WorthSampler(BaseSampler):
         before = len(finished) + len(running)
         random = np.random.default_rng([self._seed, crc32(param_name.encode()), before])
         counts, totals, rewarded = _tally(values, param_name, finished, running)
-        if before < self._startup or not counts.all() or not rewarded.all():
+        unknown = before < self._startup or not counts.all() or not rewarded.all()
+        if self._rule == "additive" or unknown:
             return values[random.choice(np.flatnonzero(counts == counts.min()))]
         # Equal rewards count once, else the unit would shrink as the search settles.
         rewards = sorted({reward for _, reward in finished})
@@ -168,6 +182,18 @@ class WorthSampler(BaseSampler):
             return int(worths.argmax())
         return int((worths + self._exploration * np.sqrt(math.log(before) / counts)).argmax())
 
+    def _parts(self, study: Study, trial: FrozenTrial) -> list[float]:
+        """Give what a finished trial's reward is made of: without `combine`, the reward."""
+        if self._combine is None:
+            return [_reward(study, trial)]
+        parts = trial.user_attrs.get(PARTS)
+        if not parts or not all(value > 0 for value in parts[1:]):
+            raise ConfigError(
+                f"trial {trial.number} has no user attribute {PARTS!r} that can be combined, a list of numbers of "
+                f"which all but the first are above 0: it is {parts!r}"
+            )
+        return parts
+
     def _candidates(self, name: str, distribution: BaseDistribution) -> Sequence[Any]:
         """Give a parameter's candidate values, the same in every trial."""
         if isinstance(distribution, CategoricalDistribution):
@@ -181,6 +207,12 @@ class WorthSampler(BaseSampler):
             drawn = low + np.round((drawn - low) / step) * step
         kind = int if isinstance(distribution, IntDistribution) else float
         return sorted({kind(min(max(value, low), high)) for value in drawn.tolist()})
+
+
+def note(trial: Trial, reward: float, parts: Sequence[float]) -> None:
+    """Note on a trial what the sampler learns from it, whatever the study's objectives are."""
+    trial.set_user_attr(REWARD, reward)
+    trial.set_user_attr(PARTS, list(parts))
 
 
 def worths(study: Study) -> dict[str, dict[Any, float]]:
@@ -237,34 +269,6 @@ def _running(study: Study, trial: FrozenTrial) -> list[FrozenTrial]:
     """Give the trials that run beside this one."""
     states = (TrialState.RUNNING,)
     return [each for each in study.get_trials(deepcopy=False, states=states) if each.number != trial.number]
-
-
-def _best_new(bounds: Sequence[np.ndarray], tried: set[tuple]) -> tuple[int, ...]:
-    """Give the places of the combination with the largest sum of bounds that was not tried; if all were, the largest.
-
-    Combinations come in the order of their sums: a worse one is reached from a better one by one step to the next
-    best value of one parameter.
-    """
-    orders = [np.argsort(-each, kind="stable") for each in bounds]
-
-    def places(steps: tuple[int, ...]) -> tuple[int, ...]:
-        return tuple(int(order[step]) for order, step in zip(orders, steps, strict=True))
-
-    def cost(steps: tuple[int, ...]) -> float:
-        return -sum(float(each[k]) for each, k in zip(bounds, places(steps), strict=True))
-
-    first = (0,) * len(bounds)
-    heap, seen = [(cost(first), first)], {first}
-    while heap:
-        _, steps = heapq.heappop(heap)
-        if places(steps) not in tried:
-            return places(steps)
-        for k, order in enumerate(orders):
-            following = (*steps[:k], steps[k] + 1, *steps[k + 1 :])
-            if steps[k] + 1 < len(order) and following not in seen:
-                seen.add(following)
-                heapq.heappush(heap, (cost(following), following))
-    return places(first)
 
 
 def _reward(study: Study, trial: FrozenTrial) -> float:

@@ -8,7 +8,7 @@ from optuna.samplers import NSGAIISampler, RandomSampler, TPESampler
 from gatewright.cosim.search.samplers import distributions, sampler
 from gatewright.cosim.search.settings import SearchSettings
 from gatewright.sw.search.space import SearchSpace
-from gatewright.sw.search.worth import REWARD, WorthSampler
+from gatewright.sw.search.worth import WorthSampler, note
 
 KINDS = {"worth": WorthSampler, "tpe": TPESampler, "nsga2": NSGAIISampler, "random": RandomSampler}
 SPACE = SearchSpace(
@@ -24,7 +24,7 @@ def proposed(settings, trials):
         study.sampler = sampler(settings, place)
         trial = study.ask(dict(distributions(SPACE)))
         value = (trial.params["network.rank"] or 4) + trial.params["layer0.bits"]
-        trial.set_user_attr(REWARD, float(value))
+        note(trial, float(value), [float(value), 1.0, 1.0])
         study.tell(trial, [float(value), trial.params["layer0.density"]])
     return [trial.params for trial in study.trials]
 

@@ -1,0 +1,177 @@
+"""Worths of values that add up: learnt from all trials together, each by what it explains beside the others.
+
+Ours, as part of M4 (`worth`): the plain mean of the trials that had a value also holds what the other values did to
+them. Here the parts of a reward are told apart, and each is the sum of one worth for each value, by ridge regression;
+the bound on it is that of a linear bandit (L. Li et al., A contextual-bandit approach to personalized news article
+recommendation, 2010).
+"""
+
+import heapq
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+Places = tuple[int, ...]
+"""A combination: for every parameter, the place of its value among the candidates."""
+
+Combine = Callable[..., float]
+"""Gives the reward of its parts."""
+
+_RIDGE = 0.2
+_LEAST_WEIGHT = 0.02
+"""Of the worst trial, where the best has 1: what is bad stays known."""
+
+_STARTS = 3
+"""Best trials that the next combination is looked for from."""
+
+
+@dataclass(frozen=True)
+class Trials:
+    """What is known of a study.
+
+    Parameters
+    ----------
+    sizes : tuple of int
+        Candidate values of each parameter.
+    places : list of Places
+        Of the finished trials.
+    parts : float array [trials, parts]
+        What each trial's reward is made of; the first part counts as it is, the others by their logarithms. NaN in
+        trials that gave nothing: their first part counts as worse than all by the range of the others.
+    rewards : float array [trials]
+        NaN in the same.
+    running : list of Places
+        Of the trials that have not ended.
+    """
+
+    sizes: tuple[int, ...]
+    places: list[Places]
+    parts: np.ndarray
+    rewards: np.ndarray
+    running: list[Places]
+
+
+def propose(trials: Trials, combine: Combine, exploration: float, sharpness: float) -> Places:
+    """Give the untried combination with the best bound that is found; if all were tried, the best.
+
+    Parameters
+    ----------
+    trials : Trials
+        At least two have parts.
+    combine : Combine
+        Must not fall where the first part rises, nor rise where another does.
+    exploration : float
+        Factor of the bound's width.
+    sharpness : float
+        A trial weighs as the share of others whose reward is smaller, to this power.
+    """
+    bound = _bounds(trials, combine, exploration, sharpness)
+    taken = {*trials.places, *trials.running}
+    order = sorted(np.flatnonzero(~np.isnan(trials.rewards)), key=lambda k: -trials.rewards[k])
+    found = [
+        _untaken(_climb(trials.places[k], trials.sizes, bound), trials.sizes, bound, taken)
+        for k in order[:_STARTS]
+    ]
+    return max(found, key=lambda pair: pair[0])[1]
+
+
+def _bounds(
+    trials: Trials, combine: Combine, exploration: float, sharpness: float
+) -> Callable[[Sequence[Places]], np.ndarray]:
+    """Fit the worths; gives what tells the bounds on the rewards of combinations."""
+    known = ~np.isnan(trials.rewards)
+    rewards, first = trials.rewards[known], trials.parts[:, 0].copy()
+    first[~known] = 2 * np.min(first[known]) - np.max(first[known])
+    weights = np.ones(len(known))
+    share = (rewards[:, None] > rewards).sum(axis=1) / max(1, len(rewards) - 1)
+    weights[known] = share**sharpness * (1 - _LEAST_WEIGHT) + _LEAST_WEIGHT
+    x = _indicators(trials.places, trials.sizes)
+    quality = _Fit.of(x, first, weights)
+    costs = [_Fit.of(x[known], np.log2(cost), weights[known]) for cost in trials.parts[known, 1:].T]
+    deviation = np.std(first - quality.of_all(x))
+    # A running trial will tell something, so that what it tries is less worth trying.
+    every = np.concatenate([x, _indicators(trials.running, trials.sizes)])
+    spread = np.linalg.inv(_gram(every, np.concatenate([weights, np.ones(len(trials.running))])))
+
+    def bounds(combinations: Sequence[Places]) -> np.ndarray:
+        rows = _indicators(combinations, trials.sizes)
+        parts = [quality.of_all(rows), *(2 ** cost.of_all(rows) for cost in costs)]
+        width = np.sqrt(np.einsum("ij,jk,ik->i", rows, spread, rows))
+        expected = np.array([combine(*each) for each in zip(*parts, strict=True)])
+        return expected + exploration * deviation * width
+
+    return bounds
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """A mean, and what each value adds to it."""
+
+    mean: float
+    worths: np.ndarray
+
+    @classmethod
+    def of(cls, x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> "_Fit":
+        mean = float(weights @ y / weights.sum())
+        return cls(mean, np.linalg.solve(_gram(x, weights), (x * weights[:, None]).T @ (y - mean)))
+
+    def of_all(self, x: np.ndarray) -> np.ndarray:
+        return self.mean + x @ self.worths
+
+
+def _gram(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    return (x * weights[:, None]).T @ x + _RIDGE * np.eye(x.shape[1])
+
+
+def _indicators(combinations: Sequence[Places], sizes: Sequence[int]) -> np.ndarray:
+    """Give a row for each combination: 1 at its values, and at the last, that all have."""
+    rows = np.zeros((len(combinations), sum(sizes) + 1))
+    rows[:, -1] = 1
+    begins = np.cumsum([0, *sizes[:-1]])
+    for row, each in zip(rows, combinations, strict=True):
+        row[begins + each] = 1
+    return rows
+
+
+def _neighbours(places: Places, sizes: Sequence[int]) -> list[Places]:
+    """Give the combinations that differ in one value."""
+    return [
+        (*places[:p], k, *places[p + 1 :])
+        for p, size in enumerate(sizes)
+        for k in range(size)
+        if k != places[p]
+    ]
+
+
+def _climb(start: Places, sizes: Sequence[int], bound: Callable[[Sequence[Places]], np.ndarray]) -> Places:
+    """Go from neighbour to better neighbour while there is one."""
+    top, height = start, bound([start])[0]
+    while around := _neighbours(top, sizes):
+        heights = bound(around)
+        k = int(heights.argmax())
+        if heights[k] <= height:
+            break
+        top, height = around[k], heights[k]
+    return top
+
+
+def _untaken(
+    start: Places,
+    sizes: Sequence[int],
+    bound: Callable[[Sequence[Places]], np.ndarray],
+    taken: set[Places],
+) -> tuple[float, Places]:
+    """Give the first combination that is not taken, with its bound, the best of those reached so far coming first."""
+    first = float(bound([start])[0])
+    heap, seen = [(-first, start)], {start}
+    while heap:
+        cost, places = heapq.heappop(heap)
+        if places not in taken:
+            return -cost, places
+        around = [each for each in _neighbours(places, sizes) if each not in seen]
+        seen.update(around)
+        if around:
+            for height, each in zip(bound(around), around, strict=True):
+                heapq.heappush(heap, (-float(height), each))
+    return first, start
