@@ -1,8 +1,7 @@
 """What a search may choose: ranks, widths and densities of products, and the hardware's parallelism."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from itertools import product as combinations
 from math import prod
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -137,11 +136,6 @@ class SearchSpace:
     def sample(self, random: Random) -> Candidate:
         """Draw a candidate, every value with the same probability."""
         return {name: random.choice(values) for name, values in self.choices.items()}
-
-    def candidates(self) -> Iterator[Candidate]:
-        """Give all candidates."""
-        for values in combinations(*self.choices.values()):
-            yield dict(zip(self.choices, values, strict=True))
 
     def fixed(self, values: Candidate) -> "SearchSpace":
         """Give the space in which some parameters have one candidate value only."""
