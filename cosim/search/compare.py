@@ -167,7 +167,9 @@ def gradient_search(
     for rank in sorted(ranks, key=lambda rank: abs(ranks.index(rank) - len(ranks) // 2)):
         if spent >= seconds:
             break
-        base = space.largest | {name: rank for name in space.choices if name.endswith(".rank")}
+        base = space.largest | {
+            name: rank for name, values in space.choices.items() if name.endswith(".rank") and rank in values
+        }
         begin = time.perf_counter()
         result = entropy_search(task, dense, space, base, settings, progress)
         found = evaluate(result.candidate)

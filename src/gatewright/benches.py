@@ -14,6 +14,7 @@ from gatewright.progress import Progress
 from gatewright.results import Row, write_rows
 from gatewright.search_bench import bench_both_spaces, bench_discretisation, bench_methods, bench_proxies
 from gatewright.sw.bench import bench_train
+from gatewright.sw.compress.factor_bench import bench_factors
 from gatewright.sw.compress.pattern_bench import bench_patterns
 from gatewright.sw.qat_bench import bench_qat
 from gatewright.text_bench import bench_text
@@ -61,6 +62,7 @@ BENCHES: dict[str, Callable[[Options], list[Row]]] = {
     "train": lambda options: bench_train(options.progress),
     "qat": lambda options: bench_qat(options.progress),
     "compress": lambda options: bench_compress(options.progress),
+    "factors": lambda options: bench_factors(options.progress),
     "patterns": lambda options: bench_patterns(options.progress),
     "text": lambda options: bench_text(str(_text_of(options)), options.progress),
     "import": _import,

@@ -92,6 +92,8 @@ class SearchSpace:
     ) -> "SearchSpace":
         """Give the space of a network: the head is never factorised or pruned, as it is small.
 
+        Ranks whose two factors have no fewer weights than the whole matrix are left to that.
+
         Parameters
         ----------
         network : LstmNetwork
@@ -107,10 +109,10 @@ class SearchSpace:
         gates = [name for name in shapes if name.endswith(GATE_PRODUCTS)]
         choices: dict[str, tuple[Value, ...]] = {}
         if granularity == "network":
-            choices[f"{NETWORK}.rank"] = ranks
+            choices[f"{NETWORK}.rank"] = _worth_having(ranks, [shapes[name] for name in gates])
             pruned = list(dict.fromkeys(_scopes(name)[1] for name in shapes if name != "head"))
         else:
-            choices |= {f"{name}.rank": ranks for name in gates}
+            choices |= {f"{name}.rank": _worth_having(ranks, [shapes[name]]) for name in gates}
             pruned = [name for name in shapes if name != "head"]
         widths = pruned + [name for name in shapes if name == "head"]
         choices |= {f"{scope}.bits": bits for scope in widths}
@@ -159,8 +161,7 @@ class SearchSpace:
         products = {}
         for name, (rows, columns) in self.shapes.items():
             rank, bits, density = (self._chosen(candidate, name, kind) for kind in get_args(Kind))
-            pays = rank is not None and rank * (rows + columns) < rows * columns
-            factors = pays and name.endswith(GATE_PRODUCTS)
+            factors = _pays(rank, rows, columns) and name.endswith(GATE_PRODUCTS)
             products[name] = ProductSpec(rank if factors else None, bits, 1.0 if name == "head" else density)
         return CompressionSpec(products, self.activation_bits, self._group_lanes(candidate), self.columns)
 
@@ -217,6 +218,17 @@ class SearchSpace:
                 _check_value(kind, value)
             except ConfigError as error:
                 raise ConfigError(f"a value of {name} is not legal: {error}") from None
+
+
+def _pays(rank: Value, rows: int, columns: int) -> bool:
+    """Tell whether two factors of a rank have fewer weights than the whole matrix."""
+    return rank is not None and rank * (rows + columns) < rows * columns
+
+
+def _worth_having(ranks: tuple[Value, ...], shapes: list[tuple[int, int]]) -> tuple[Value, ...]:
+    """Give the ranks that pay for some matrix, and the whole in place of those that do not."""
+    paying = tuple(rank for rank in ranks if any(_pays(rank, *shape) for shape in shapes))
+    return paying if len(paying) == len(ranks) else (*paying, None)
 
 
 def _check_value(kind: str, value: Value) -> None:

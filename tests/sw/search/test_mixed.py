@@ -6,14 +6,12 @@ from gatewright.sw.search.mixed import MixedNetwork, quantised
 from gatewright.sw.search.space import SearchSpace
 from gatewright.sw.spec import WEIGHT_BITS
 
-GATES = ("layer0.input.rank", "layer0.recurrent.rank")
-
 
 @pytest.fixture
 def mixed(network_of):
     network = network_of(hidden=16)
     space = SearchSpace.of(network, "matrix", ranks=(4, None), densities=(1.0,), lanes=8)
-    return MixedNetwork(network, space, space.spec(space.largest | dict.fromkeys(GATES, 4)))
+    return MixedNetwork(network, space, space.spec(space.largest | {"layer0.recurrent.rank": 4}))
 
 
 def test_a_product_is_the_sum_of_its_widths_and_components_in_their_proportions(mixed):

@@ -50,6 +50,16 @@ def test_factors_that_save_nothing_are_not_made(network):
     assert ranks(24) == (24, None, None)
 
 
+def test_ranks_that_save_nothing_are_no_candidates(network):
+    # 12 * (64 + 16) = 960 < 1024 weights, 13 * 80 = 1040 > 1024; 24 * 104 = 2496 < 2560, 25 * 104 = 2600 > 2560.
+    ranks = (8, 12, 13, 24, 25)
+    each = SearchSpace.of(network, "matrix", ranks=(*ranks, None)).choices
+    assert each["layer0.input.rank"] == (8, 12, 13, 24, None)
+    assert each["layer0.recurrent.rank"] == (8, 12, None)
+    assert SearchSpace.of(network, ranks=ranks).choices["network.rank"] == (8, 12, 13, 24, None)
+    assert SearchSpace.of(network, ranks=(8, 12)).choices["network.rank"] == (8, 12)
+
+
 def test_narrow_scopes_count():
     choices = {"network.bits": (2, 4), "layer0.bits": (4, 8), "layer0.input.bits": (8,)}
     spec = SearchSpace(SHAPES, choices).spec({"network.bits": 2, "layer0.bits": 4, "layer0.input.bits": 8})

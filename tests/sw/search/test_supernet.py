@@ -178,10 +178,10 @@ def test_every_update_trains_the_largest_the_smallest_and_the_asked_number_of_ot
 
     monkeypatch.setattr(room, "_loss", spy)
     target = space.sample(Random(5))
-    settings = SuperSettings(epochs=1, sampled=3, calibrated=4)
+    settings = SuperSettings(epochs=4, sampled=3, calibrated=4)
     targets = [target] if aimed else []
     train_super(task, float_model, SuperNetwork.of(float_model), space, settings, targets=targets)
-    updates = -(-len(task.train) // float_model.settings.batch)
+    updates = 4 * -(-len(task.train) // float_model.settings.batch)
     assert len(seen) == 5 * updates
     assert seen[::5] == [space.spec(space.largest)] * updates
     assert seen[1::5] == [space.spec(space.smallest)] * updates
