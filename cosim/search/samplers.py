@@ -1,6 +1,7 @@
 """The samplers behind one name each: ours by worth, and Optuna's as baselines."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 import optuna
@@ -29,11 +30,12 @@ def sampler(settings: SearchSettings, place: int) -> BaseSampler:
     place : int
         The trial's place in the order.
     """
-    seed = int(np.random.SeedSequence([settings.seed, place]).generate_state(1)[0])
+    seed, aim = (int(each) for each in np.random.SeedSequence([settings.seed, place]).generate_state(2))
     match settings.method:
         case "worth":
             # Takes its random numbers from the study's own count of trials.
-            return WorthSampler(settings.seed, combine=settings.reward)
+            scale = 2 ** (settings.spread * (aim / 2**31 - 1))
+            return WorthSampler(settings.seed, combine=partial(settings.reward, scale=scale))
         case "tpe":
             return TPESampler(seed=seed)
         case "nsga2":

@@ -46,6 +46,9 @@ class SearchSettings:
         Stored bits asked for: V0, above 0.
     cycles_weight, bits_weight : float
         λ_L and λ_V: points that the reward loses where cycles, or bits, are twice the target's: 0 to 1e6.
+    spread : float
+        Octaves, 0 to 20: every trial of ``worth`` aims at targets that are up to so much looser or tighter, so that
+        the search covers the front; 0 looks for the largest reward alone.
     patience : int
         Trials without a better reward and without a new point on the front after which the search ends, 0 to 100,000;
         0 never does.
@@ -70,6 +73,7 @@ class SearchSettings:
     target_bits: float | None = None
     cycles_weight: float = 10.0
     bits_weight: float = 10.0
+    spread: float = 2.0
     patience: int = 0
 
     def __post_init__(self):
@@ -85,6 +89,7 @@ class SearchSettings:
                 "recordings": (1, 1000),
                 "cycles_weight": (0.0, 1e6),
                 "bits_weight": (0.0, 1e6),
+                "spread": (0.0, 20.0),
                 "patience": (0, 100_000),
             },
         )
@@ -111,7 +116,7 @@ class SearchSettings:
         """Give the round that the trial at a place of the order belongs to; rounds are as equal as can be."""
         return place * self.rounds // self.trials
 
-    def reward(self, quality: float, cycles: float, bits: float) -> float:
+    def reward(self, quality: float, cycles: float, bits: float, scale: float = 1.0) -> float:
         """Give the score R of a candidate, in points of quality.
 
         ``R = quality - λ_L·max(0, L/L0 - 1) - λ_V·max(0, V/V0 - 1)``; a target that is not set costs nothing. The form
@@ -125,13 +130,15 @@ class SearchSettings:
             Cycles per step, L.
         bits : float
             Stored bits, V.
+        scale : float
+            Of the targets.
         """
         for value, target, weight in (
             (cycles, self.target_cycles, self.cycles_weight),
             (bits, self.target_bits, self.bits_weight),
         ):
             if target is not None:
-                quality -= weight * max(0.0, value / target - 1)
+                quality -= weight * max(0.0, value / (scale * target) - 1)
         return quality
 
     def to_json(self) -> dict:

@@ -194,7 +194,7 @@ def bench_methods(
         for seed in seeds:
             spent = []
             for method in METHODS:
-                settings = replace(bench.settings, method=method, seed=seed)
+                settings = replace(bench.settings, method=method, seed=seed, spread=0.0)
                 tried = search(bench.space, settings, bench.evaluate, by_reward)
                 spent.append(tried[-1].seconds)
                 rows += _method_rows(method, tried, seed)

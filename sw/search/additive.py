@@ -39,8 +39,6 @@ class Trials:
     parts : float array [trials, parts]
         What each trial's reward is made of; the first part counts as it is, the others by their logarithms. NaN in
         trials that gave nothing: their first part counts as worse than all by the range of the others.
-    rewards : float array [trials]
-        NaN in the same.
     running : list of Places
         Of the trials that have not ended.
     """
@@ -48,7 +46,6 @@ class Trials:
     sizes: tuple[int, ...]
     places: list[Places]
     parts: np.ndarray
-    rewards: np.ndarray
     running: list[Places]
 
 
@@ -66,22 +63,27 @@ def propose(trials: Trials, combine: Combine, exploration: float, sharpness: flo
     sharpness : float
         A trial weighs as the share of others whose reward is smaller, to this power.
     """
-    bound = _bounds(trials, combine, exploration, sharpness)
+    known = ~np.isnan(trials.parts[:, 0])
+    rewards = np.array([combine(*each) for each in trials.parts[known]])
+    bound = _bounds(trials, known, rewards, combine, exploration, sharpness)
     taken = {*trials.places, *trials.running}
-    order = sorted(np.flatnonzero(~np.isnan(trials.rewards)), key=lambda k: -trials.rewards[k])
+    order = np.flatnonzero(known)[np.argsort(-rewards, kind="stable")][:_STARTS]
     found = [
-        _untaken(_climb(trials.places[k], trials.sizes, bound), trials.sizes, bound, taken)
-        for k in order[:_STARTS]
+        _untaken(_climb(trials.places[k], trials.sizes, bound), trials.sizes, bound, taken) for k in order
     ]
     return max(found, key=lambda pair: pair[0])[1]
 
 
 def _bounds(
-    trials: Trials, combine: Combine, exploration: float, sharpness: float
+    trials: Trials,
+    known: np.ndarray,
+    rewards: np.ndarray,
+    combine: Combine,
+    exploration: float,
+    sharpness: float,
 ) -> Callable[[Sequence[Places]], np.ndarray]:
-    """Fit the worths; gives what tells the bounds on the rewards of combinations."""
-    known = ~np.isnan(trials.rewards)
-    rewards, first = trials.rewards[known], trials.parts[:, 0].copy()
+    """Fit the worths to the trials that are known; gives what tells the bounds on the rewards of combinations."""
+    first = trials.parts[:, 0].copy()
     first[~known] = 2 * np.min(first[known]) - np.max(first[known])
     weights = np.ones(len(known))
     share = (rewards[:, None] > rewards).sum(axis=1) / max(1, len(rewards) - 1)

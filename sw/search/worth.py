@@ -132,10 +132,10 @@ class WorthSampler(BaseSampler):
             found = [_index(values, each, name) for name, values in candidates.items()]
             return None if None in found else tuple(k for k in found if k is not None)
 
-        finished = [(at, *pair) for pair in _rewarded(study) if (at := places(pair[0])) is not None]
+        finished = [(at, each) for each, _ in _rewarded(study) if (at := places(each)) is not None]
         running = [at for each in _running(study, trial) if (at := places(each)) is not None]
-        tried = [*(at for at, *_ in finished), *running]
-        complete = [each for _, each, _ in finished if each.state == TrialState.COMPLETE]
+        tried = [*(at for at, _ in finished), *running]
+        complete = [each for _, each in finished if each.state == TrialState.COMPLETE]
         if not search_space or len(tried) < self._startup or len(complete) < _FEWEST:
             return {}
         if any(len(set(taken)) < size for taken, size in zip(zip(*tried, strict=True), sizes, strict=True)):
@@ -144,9 +144,8 @@ class WorthSampler(BaseSampler):
         nothing = np.full(len(parts[complete[0].number]), np.nan)
         trials = Trials(
             sizes,
-            [at for at, *_ in finished],
-            np.array([parts.get(each.number, nothing) for _, each, _ in finished]),
-            np.array([reward if each.number in parts else np.nan for _, each, reward in finished]),
+            [at for at, _ in finished],
+            np.array([parts.get(each.number, nothing) for _, each in finished]),
             running,
         )
         chosen = propose(trials, self._combine or float, self._exploration, self._sharpness)

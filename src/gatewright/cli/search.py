@@ -76,6 +76,13 @@ def search(
         float | None,
         typer.Option("--volume", help="Target: stored bits; default: a tenth of the 8-bit model's."),
     ] = None,
+    spread: Annotated[
+        float,
+        typer.Option(
+            "--spread",
+            help="Octaves around both targets that trials of 'worth' aim at, to cover the whole front.",
+        ),
+    ] = SearchSettings.spread,
     patience: Annotated[
         int, typer.Option("--patience", help="Stop after so many trials without improvement; 0: never.")
     ] = SearchSettings.patience,
@@ -116,6 +123,7 @@ def search(
         target_score=score,
         target_cycles=cycles,
         target_bits=volume,
+        spread=spread,
         patience=patience,
     )
     scope = search_steps.Scope(

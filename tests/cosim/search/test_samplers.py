@@ -1,5 +1,6 @@
 from dataclasses import replace
 from itertools import product
+from math import log2
 from statistics import fmean
 
 import optuna
@@ -56,3 +57,18 @@ def test_methods_learn(method, learnt):
     found = [worth_of(*(each[name] for name in names)) for each in proposals]
     every = [worth_of(*values) for values in product(*(SPACE.choices[name] for name in names))]
     assert fmean(found[learnt]) > 1.1 * fmean(every)
+
+
+def test_spread_aims_at_targets_around_those_asked_for():
+    settings = SearchSettings(target_cycles=100.0, target_bits=1000.0, cycles_weight=1.0, spread=2.0)
+    scales = []
+    for place in range(400):
+        # One target's width above the target costs a point: cycles that cost as much are twice the target.
+        cost = sampler(settings, place)._combine(0.0, 1000.0, 0.0)
+        scales.append(1000.0 / (1 - cost) / 100.0)
+    octaves = [log2(scale) for scale in scales]
+    assert -2 <= min(octaves) < -1.9
+    assert 1.9 < max(octaves) <= 2
+    assert abs(fmean(octaves)) < 0.2
+    fixed = sampler(replace(settings, spread=0.0), 7)._combine
+    assert fixed(5.0, 150.0, 1500.0) == settings.reward(5.0, 150.0, 1500.0)

@@ -13,6 +13,8 @@ def test_reward_loses_by_share_beyond_targets():
     assert settings.reward(90, 150, 1000) == 80
     assert settings.reward(90, 100, 1500) == 88
     assert settings.reward(90, 150, 1500) == 78
+    assert settings.reward(90, 150, 1500, scale=1.5) == 90
+    assert settings.reward(90, 75, 1000, scale=0.5) == 90 - 20 / 2 - 4
     assert replace(settings, target_cycles=None).reward(90, 1e9, 1500) == 88
     assert replace(settings, target_bits=None).reward(90, 150, 1e9) == 80
 
@@ -34,6 +36,7 @@ def test_rounds_are_as_equal_as_can_be(trials, rounds, sizes):
         ({"trials": 2, "rounds": 3}, "rounds must be at most its trials, 2"),
         ({"method": "best"}, "method must be one of worth, tpe, nsga2, random"),
         ({"measure": "yes"}, "measure must be True, False or None"),
+        ({"spread": -1}, "spread must be from 0"),
         ({"target_cycles": 0}, "target_cycles must be above 0"),
         ({"target_bits": -1}, "target_bits must be above 0"),
         ({"target_score": "high"}, "target_score must be a number or None"),
