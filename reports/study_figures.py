@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import accumulate
-from math import ceil
+from math import ceil, inf
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -13,7 +13,7 @@ from gatewright.reports.candidates import FOUND, UNCOMPRESSED, UNIFORM, Point, T
 from gatewright.reports.counters import cycle_words
 from gatewright.reports.figures import activity_bars
 from gatewright.reports.formatting import percent
-from gatewright.reports.metrics import score_label
+from gatewright.reports.metrics import Metric, score_label
 from gatewright.reports.study import Study
 from gatewright.reports.style import (
     BAD,
@@ -39,6 +39,9 @@ LOOKS: dict[str, dict[str, Any]] = {
 _UNITS = {"input": PARTS[2], "matrix": PARTS[0], "drain": PARTS[1], "output": PARTS[3]}
 _CELL = 0.36
 
+_FEW = 12
+"""Points that there is room for beside each other."""
+
 
 def fronts_figure(study: Study) -> Figure:
     """The score against cycles per step and against stored bits: quick trials, and finished points of each kind."""
@@ -58,7 +61,13 @@ def fronts_figure(study: Study) -> Figure:
         for kind, looks in LOOKS.items():
             points = sorted(study.of_kind(kind), key=cost_of_point)
             if points:
-                _draw_points(axes, points, cost_of_point, looks, numbered=kind == FOUND)
+                costs_of_points = [cost_of_point(point) for point in points]
+                scores = [point.validation for point in points]
+                axes.plot(
+                    costs_of_points, scores, markeredgecolor=SURFACE, linestyle="none", zorder=3, **looks
+                )
+                if kind == FOUND:
+                    _draw_front(axes, points, costs_of_points, study.metric)
         logarithmic(axes, [cost_of_trial(t) for t in study.trials] + [cost_of_point(p) for p in study.points])
         axes.set_xlabel(label)
     _limit_scores(left, study)
@@ -72,6 +81,7 @@ def choices_figure(points: Sequence[Point]) -> Figure:
     products = list(dict.fromkeys(name for point in points for name in point.products))
     figure = new_figure(1.0 + 3 * (0.35 + _CELL * len(products)))
     panels = figure.subplots(3, 1, sharex=True)
+    crowded = len(points) > _FEW
     for axes, kind in zip(panels, ("rank", "bits", "density"), strict=True):
         chosen = [[point.products.get(name, {}).get(kind) for point in points] for name in products]
         # A whole matrix, of rank 0 in the rows, is more than any rank.
@@ -83,10 +93,13 @@ def choices_figure(points: Sequence[Point]) -> Figure:
                     if kind == "rank":
                         share = 0.7 * share if value else 1.0
                     axes.barh(y, 1, 1, x - 0.5, color=DENSE, alpha=0.08 + 0.5 * share, linewidth=0)
-                    axes.text(x, y, _choice(kind, value), ha="center", va="center", color=INK, size=9)
+                    text = f"{100 * value:.0f}" if crowded and kind == "density" else _choice(kind, value)
+                    size = 7 if crowded else 9
+                    axes.text(x, y, text, ha="center", va="center", color=INK, size=size)
         axes.set_yticks(range(len(products)), products, color=INK)
         axes.set_ylim(len(products) - 0.5, -0.5)
-        axes.set_title("density: share of weights kept" if kind == "density" else kind, loc="left", size=10)
+        density = f"density: {'percent' if crowded else 'share'} of weights kept"
+        axes.set_title(density if kind == "density" else kind, loc="left", size=10)
         axes.grid(visible=False)
         axes.spines[:].set_visible(False)
     panels[-1].set_xticks(range(len(points)), [str(point.number) for point in points], color=INK)
@@ -217,21 +230,18 @@ def logarithmic(axes: Axes, values: Sequence[float], axis: str = "x") -> None:
     shown.set_minor_formatter(NullFormatter())
 
 
-def _draw_points(axes: Axes, points: Sequence[Point], cost, looks: dict, *, numbered: bool) -> None:
-    line = {"linewidth": 1.4} if numbered else {"linestyle": "none"}
-    axes.plot(
-        [cost(point) for point in points],
-        [point.validation for point in points],
-        markeredgecolor=SURFACE,
-        zorder=4 if numbered else 3,
-        **looks,
-        **line,
-    )
-    if numbered:
-        for point in points:
-            note(
-                axes, cost(point), point.validation, str(point.number), (-4, 6), ha="right", color=INK, size=8
-            )
+def _draw_front(axes: Axes, points: Sequence[Point], costs: Sequence[float], metric: Metric) -> None:
+    """Join the points that no cheaper one equals, and number them; where there are few, number the others as well."""
+    steps: list[tuple[float, float]] = []
+    best = -inf
+    for point, cost in zip(points, costs, strict=True):
+        better = metric.quality(point.validation) > best
+        if better:
+            best = metric.quality(point.validation)
+            steps.append((cost, point.validation))
+        if better or len(points) <= _FEW:
+            note(axes, cost, point.validation, str(point.number), (-4, 6), ha="right", color=INK, size=8)
+    axes.step(*zip(*steps, strict=True), where="post", color=SPARSE, linewidth=1.4, zorder=2, label="_front")
 
 
 def _rounds(trials: Sequence[Trial]) -> list[tuple[str, str, list[Trial]]]:
@@ -276,4 +286,4 @@ def _count_below(axes: Axes, count: int) -> None:
 def _choice(kind: str, value: float) -> str:
     if kind == "density":
         return percent(round(value, 4))
-    return "whole" if kind == "rank" and not value else f"{value:g}"
+    return "full" if kind == "rank" and not value else f"{value:g}"

@@ -58,13 +58,18 @@ def test_fronts_show_every_finished_point_and_count_trials_out_of_sight(study):
     left, right = figure.axes
     for axes, cost in ((left, "measured"), (right, "stored_bits")):
         drawn = lines(axes)
-        assert len(drawn) == 3
+        assert len(drawn) == 4
         found = study.of_kind("found")
         assert drawn["found"] == [
             [getattr(each, cost) for each in found],
             [each.validation for each in found],
         ]
         assert axes.get_xscale() == "log"
+        costs, scores = drawn["_front"]
+        assert costs == sorted(costs)
+        qualities = [study.metric.quality(score) for score in scores]
+        assert qualities == sorted(set(qualities))
+        assert qualities[-1] == max(study.metric.quality(each.validation) for each in found)
     bottom, top = left.get_ylim()
     quality = study.metric.quality
     assert quality(bottom) < quality(top)
@@ -91,7 +96,7 @@ def test_choices_name_whole_matrices_and_shares():
     figure = study_figures.choices_figure([point(0, products=products), point(5, products={})])
     drawn = texts(figure)
     assert {
-        "whole",
+        "full",
         "4",
         "8",
         "2",
@@ -102,6 +107,14 @@ def test_choices_name_whole_matrices_and_shares():
     } <= set(drawn)
     whole, ranked = (patch.get_alpha() for patch in figure.axes[0].patches)
     assert whole > ranked
+
+
+def test_many_points_have_room():
+    products = {"head": {"rank": 0, "bits": 2, "density": 0.125}}
+    points = [point(number, products=products) for number in range(20)]
+    figure = study_figures.choices_figure(points)
+    assert {"full", "12", "density: percent of weights kept"} <= set(texts(figure))
+    assert not {"12.5\N{NO-BREAK SPACE}%"} & set(texts(figure))
 
 
 def test_agreement_marks_what_differs(study):
