@@ -24,14 +24,16 @@ $(READY): pyproject.toml constraints.txt
 clean: ## Remove the environment and the demo's run
 	rm -rf $(VENV) runs/demo
 
-results: demo ## Measure what the README states, and write it there; TEXT=kjv.txt adds the character model
+results: demo ## Measure what the README states, and write it there; TEXT=kjv.txt adds what needs a text
 	mkdir -p docs/results docs/images
-	for name in golden sim train qat compress patterns import hw hw-large hw-wide place methods proxies discretisation thresholds; do $(VENV)/bin/gatewright bench $$name --json docs/results/$$name.json || exit 1; done
+	for name in golden sim train qat compress factors patterns import hw hw-large hw-wide place methods proxies discretisation thresholds; do $(VENV)/bin/gatewright bench $$name --json docs/results/$$name.json || exit 1; done
 	$(VENV)/bin/gatewright bench cycles --n 500 --json docs/results/cycles.json
-	$(if $(TEXT),$(VENV)/bin/gatewright bench text --text $(TEXT) --json docs/results/text.json)
-	$(VENV)/bin/gatewright search --run runs/demo --study runs/study --trials 60 --uniform --overwrite
+	$(if $(TEXT),for name in text spaces; do $(VENV)/bin/gatewright bench $$name --text $(TEXT) --json docs/results/$$name.json || exit 1; done)
+	$(VENV)/bin/gatewright search --run runs/demo --study runs/study --granularity matrix --trials 200 --tune-epochs 1 --points 32 --uniform --overwrite
+	$(VENV)/bin/gatewright search --run runs/demo --study runs/small --hardware lanes=4,8,16,32 --hardware cell_lanes=1,2 --device ecp5-25k --trials 80 --tune-epochs 1 --points 4 --overwrite
 	cp runs/study/front.json docs/results/search-front.json
-	cp $(foreach name,methods proxies discretisation thresholds,docs/results/$(name).json) runs/study/
+	cp runs/small/front.json docs/results/hardware-front.json
+	cp $(foreach name,methods spaces proxies discretisation thresholds,docs/results/$(name).json) runs/study/
 	$(VENV)/bin/gatewright report --study runs/study
 	mkdir -p reports/gallery && cp runs/study/report.html reports/gallery/search.html
 	cp runs/demo/summary.json docs/results/demo.json

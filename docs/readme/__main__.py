@@ -27,6 +27,10 @@ def block() -> str:
         "(`gatewright bench patterns`; test accuracy in 8-bit integers, means of 3 seeds):",
         software.patterns_table(),
         f"![Accuracy of balanced and unstructured pruning]({PATTERNS_PICTURE.relative_to(ROOT).as_posix()})",
+        "What two factors leave of a trained matrix, at equal weights, as shares of its norm: singular values against "
+        "the best tensor train of two cores (`gatewright bench factors`; means of 3 seeds). Singular values leave less "
+        "of W_hh, and only they give factors that the lanes read as they are stored:",
+        software.factors_table(),
         "A character model (64 symbols, 256 units, on the King James text of Debian's `bible-kjv`, "
         "`gatewright bench text --text kjv.txt`), which has no capacity to spare:",
         software.text_table(),
@@ -38,13 +42,22 @@ def block() -> str:
         software.silero_table(),
         "**The accelerator** with the digits' models on 32 lanes, and the tools' speed:",
         hardware.demo_table(),
-        "**Search** (`gatewright search --trials 60 --uniform`: digits, 60 candidates, every one measured on the RTL; "
-        "the final front, trained in full. Validation chose, test is shown.)",
+        "**Search** (digits, 200 candidates, each trained for an epoch and measured on the RTL; 32 of them "
+        "trained in full, of which these are the front. Validation chose, test is shown. `gatewright search --granularity matrix --trials 200 "
+        "--tune-epochs 1 --points 32 --uniform`):",
         search.front_table(),
         search.uniform_text(),
+        "**Hardware, too**: lanes and cell lanes that fit an ECP5-25k with its 28 multipliers (`gatewright search "
+        "--hardware lanes=4,8,16,32 --hardware cell_lanes=1,2 --device ecp5-25k --trials 80 --tune-epochs 1 "
+        "--points 4`; cycles predicted for each candidate's own accelerator, and measured for the front):",
+        search.hardware_table(),
         "**Methods**, 50 candidates each from one super network, scored by a reward of accuracy, cycles and bits "
         "(`gatewright bench methods`; *worth* is M4, *entropy* M3, which trains instead of trying):",
         search.methods_table(),
+        "**What to choose**, in equal time (`gatewright bench spaces --text kjv.txt`: the digits, and a character "
+        "model of 64 units; hypervolume in points, or bits, × octaves of cycles × octaves of stored bits, median and "
+        "range of 3 seeds):",
+        search.spaces_table(),
         "**Proxies**: fronts found by measured cycles and by multiply-accumulates, both measured "
         "(`gatewright bench proxies`):",
         search.proxies_table(),

@@ -40,7 +40,7 @@ def demo_table() -> str:
             "make demo",
         ),
         (
-            "seconds that all steps of the demo take, but for its search",
+            "seconds that all steps of the demo take, its search included",
             f"{summary['seconds']:.0f}",
             "make demo",
         ),

@@ -4,6 +4,7 @@ from statistics import median
 
 from source import fits, markdown, rows, value
 
+from gatewright.cosim.search.pareto import pareto
 from gatewright.results import Row
 
 
@@ -24,25 +25,26 @@ def _point(source: list[Row], number: int) -> tuple[float, float, float, float]:
 
 
 def front_table() -> str:
-    """Give the final front of the demonstration search, beside the uncompressed model."""
+    """Give what no other of the search's final points beats, beside the uncompressed model."""
     source = rows("search-front")
     (whole,) = _points(source, "uncompressed")
-    _, _, cycles, bits = _point(source, whole)
-    body = []
-    for name, numbers in (("uncompressed, 8 bits", [whole]), ("found", _points(source, "found"))):
-        for number in numbers:
-            validation, test, c, b = _point(source, number)
-            body.append(
-                (
-                    name,
-                    f"{validation:.2f} %",
-                    f"{test:.2f} %",
-                    f"{c:,.1f}",
-                    f"{cycles / c:.2f}",
-                    f"{b:,.0f}",
-                    f"{bits / b:.2f}",
-                )
-            )
+    reference = _point(source, whole)
+    found = [_point(source, number) for number in _points(source, "found")]
+    kept = pareto([(-validation, cycles, bits) for validation, _, cycles, bits in found])
+    front = sorted((found[k] for k in kept), key=lambda point: point[2])
+    body = [
+        (
+            name,
+            f"{validation:.2f} %",
+            f"{test:.2f} %",
+            f"{cycles:,.1f}",
+            f"{reference[2] / cycles:.2f}",
+            f"{bits:,.0f}",
+            f"{reference[3] / bits:.2f}",
+        )
+        for name, points in (("uncompressed, 8 bits", [reference]), ("found", front))
+        for validation, test, cycles, bits in points
+    ]
     header = (
         "model",
         "validation",
@@ -52,6 +54,29 @@ def front_table() -> str:
         "stored bits",
         "times smaller",
     )
+    return markdown(header, body)
+
+
+def hardware_table() -> str:
+    """Give the final front of a search that chose the accelerator's parallelism as well."""
+    source = rows("hardware-front")
+    body = []
+    for number in _points(source, "found"):
+        candidate = next(row.parameters["candidate"] for row in source if row.parameters["point"] == number)
+        validation, test, cycles, bits = _point(source, number)
+        rank = candidate["network.rank"]
+        body.append(
+            (
+                f"{candidate['hardware.lanes']}",
+                f"{candidate['hardware.cell_lanes']}",
+                "full" if rank is None else f"{rank}",
+                f"{validation:.2f} %",
+                f"{test:.2f} %",
+                f"{cycles:,.1f}",
+                f"{bits:,.0f}",
+            )
+        )
+    header = ("lanes", "cell lanes", "rank", "validation", "test", "cycles per step", "stored bits")
     return markdown(header, body)
 
 
@@ -93,6 +118,22 @@ def methods_table() -> str:
     return markdown(
         ("method", "reward, median of 5 seeds", "range", "seconds of evaluation and training"), body
     )
+
+
+def spaces_table() -> str:
+    """Give the hypervolume of each space, by task."""
+    source = rows("spaces")
+    tasks = list(dict.fromkeys(row.parameters["task"] for row in source))
+    body = []
+    for space in dict.fromkeys(row.parameters["space"] for row in source):
+        cells = []
+        for task in tasks:
+            volumes = [
+                float(row.value) for row in source if fits(row, "hypervolume", {"space": space, "task": task})
+            ]
+            cells.append(f"{median(volumes):.3g} ({min(volumes):.3g} to {max(volumes):.3g})")
+        body.append((space, *cells))
+    return markdown(("chosen", *(f"{task}: hypervolume" for task in tasks)), body)
 
 
 def proxies_table() -> str:

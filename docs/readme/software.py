@@ -75,6 +75,25 @@ def patterns_table() -> str:
     return markdown(header, body)
 
 
+def factors_table() -> str:
+    """Give what singular values and tensor trains leave of each gate matrix, by rank."""
+    source = [row for row in rows("factors") if row.name == "factor_error"]
+    body = []
+    for product, rank, weights in dict.fromkeys(
+        tuple(row.parameters[key] for key in ("product", "rank", "weights")) for row in source
+    ):
+        errors = [
+            mean(
+                float(row.value)
+                for row in source
+                if fits(row, "factor_error", {"product": product, "rank": rank, "factors": factors})
+            )
+            for factors in ("svd", "tensor train")
+        ]
+        body.append((f"`{product}`", f"{rank}", f"{weights:,}", *(f"{error:.3f}" for error in errors)))
+    return markdown(("matrix", "rank", "weights", "singular values", "tensor train"), body)
+
+
 def text_table() -> str:
     """Give what compression costs the character model, in bits per character."""
     source = rows("text")
