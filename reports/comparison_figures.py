@@ -9,7 +9,7 @@ from matplotlib.ticker import FuncFormatter
 from gatewright.reports.comparisons import Discretisation, Method, Proxy, Spread
 from gatewright.reports.formatting import percent
 from gatewright.reports.metrics import Metric, score_label
-from gatewright.reports.study_figures import logarithmic, short
+from gatewright.reports.study_figures import draw_front, logarithmic, short
 from gatewright.reports.style import (
     DENSE,
     INK,
@@ -91,9 +91,8 @@ def proxies_figure(fronts: Mapping[str, Proxy], metric: Metric) -> Figure:
         label, colour, marker = _PROXIES.get(cost, (f"found by {cost}", PARTS[place % len(PARTS)], "^"))
         cycles = [point.cycles for point in front.points]
         scores = [point.score for point in front.points]
-        axes.plot(
-            cycles, scores, color=colour, marker=marker, label=label, markeredgecolor=SURFACE, linewidth=1.4
-        )
+        axes.plot(cycles, scores, marker, color=colour, label=label, markeredgecolor=SURFACE)
+        draw_front(axes, cycles, scores, metric, colour)
     logarithmic(axes, [point.cycles for front in fronts.values() for point in front.points])
     if metric.sign < 0:
         axes.invert_yaxis()

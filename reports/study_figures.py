@@ -67,7 +67,11 @@ def fronts_figure(study: Study) -> Figure:
                     costs_of_points, scores, markeredgecolor=SURFACE, linestyle="none", zorder=3, **looks
                 )
                 if kind == FOUND:
-                    _draw_front(axes, points, costs_of_points, study.metric)
+                    front = draw_front(axes, costs_of_points, scores, study.metric, SPARSE)
+                    for k in range(len(points)) if len(points) <= _FEW else front:
+                        number = str(points[k].number)
+                        at = costs_of_points[k], scores[k]
+                        note(axes, *at, number, (-4, 6), ha="right", color=INK, size=8)
         logarithmic(axes, [cost_of_trial(t) for t in study.trials] + [cost_of_point(p) for p in study.points])
         axes.set_xlabel(label)
     _limit_scores(left, study)
@@ -210,6 +214,21 @@ def progress_figure(trials: Sequence[Trial], targets: Sequence[Target]) -> Figur
     return figure
 
 
+def draw_front(
+    axes: Axes, costs: Sequence[float], scores: Sequence[float], metric: Metric, colour: str
+) -> list[int]:
+    """Join the points that no cheaper one equals, as stairs; gives their places, from cheap to dear."""
+    front: list[int] = []
+    best = -inf
+    for k in sorted(range(len(costs)), key=lambda k: (costs[k], -metric.quality(scores[k]))):
+        if metric.quality(scores[k]) > best:
+            best = metric.quality(scores[k])
+            front.append(k)
+    stairs = [costs[k] for k in front], [scores[k] for k in front]
+    axes.step(*stairs, where="post", color=colour, linewidth=1.4, zorder=2, label="_front")
+    return front
+
+
 def short(value: float) -> str:
     """Write a figure on an axis, from 10,000 on in thousands."""
     for size, least, letter in ((1e6, 1e6, " M"), (1e3, 1e4, " k")):
@@ -228,20 +247,6 @@ def logarithmic(axes: Axes, values: Sequence[float], axis: str = "x") -> None:
     shown.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0)))
     shown.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
     shown.set_minor_formatter(NullFormatter())
-
-
-def _draw_front(axes: Axes, points: Sequence[Point], costs: Sequence[float], metric: Metric) -> None:
-    """Join the points that no cheaper one equals, and number them; where there are few, number the others as well."""
-    steps: list[tuple[float, float]] = []
-    best = -inf
-    for point, cost in zip(points, costs, strict=True):
-        better = metric.quality(point.validation) > best
-        if better:
-            best = metric.quality(point.validation)
-            steps.append((cost, point.validation))
-        if better or len(points) <= _FEW:
-            note(axes, cost, point.validation, str(point.number), (-4, 6), ha="right", color=INK, size=8)
-    axes.step(*zip(*steps, strict=True), where="post", color=SPARSE, linewidth=1.4, zorder=2, label="_front")
 
 
 def _rounds(trials: Sequence[Trial]) -> list[tuple[str, str, list[Trial]]]:

@@ -42,9 +42,9 @@ def block() -> str:
         software.silero_table(),
         "**The accelerator** with the digits' models on 32 lanes, and the tools' speed:",
         hardware.demo_table(),
-        "**Search** (digits, 200 candidates, each trained for an epoch and measured on the RTL; 32 of them "
-        "trained in full, of which these are the front. Validation chose, test is shown. `gatewright search --granularity matrix --trials 200 "
-        "--tune-epochs 1 --points 32 --uniform`):",
+        "**Search** (digits, 200 candidates, each trained for an epoch and measured on the RTL; 32 of them trained in "
+        "full, of which these are the front. Validation chose, test is shown. `gatewright search --granularity matrix "
+        "--trials 200 --tune-epochs 1 --points 32 --uniform`):",
         search.front_table(),
         search.uniform_text(),
         "**Hardware, too**: lanes and cell lanes that fit an ECP5-25k with its 28 multipliers (`gatewright search "
