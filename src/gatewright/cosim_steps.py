@@ -12,10 +12,10 @@ from gatewright.executors import run_all
 from gatewright.hw.compiler import Compiled
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.interface import CYCLE_COUNTERS, EVENT_COUNTERS
-from gatewright.model_steps import task_of
+from gatewright.model_steps import modes, task_of
 from gatewright.progress import Progress, within
 from gatewright.results import Row, write_rows
-from gatewright.run import RunFolder, modes
+from gatewright.run import RunFolder
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.integer import run_integer
 from gatewright.sw.mode import ModePolicy, sparsity

@@ -27,6 +27,11 @@ from gatewright.sw.tasks import Task, load_task
 from gatewright.sw.tasks.files import load_samples
 
 
+def modes(density: float) -> tuple[Mode, ...]:
+    """Give the modes that a density is compiled for: an unpruned model has nothing to skip."""
+    return ("dense",) if density == 1 else ("dense", "sparse")
+
+
 def task_of(run: RunFolder) -> Task:
     """Load the task of a run."""
     return load_task(run.settings["task"], seed=run.settings["seed"])

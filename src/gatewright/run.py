@@ -4,14 +4,10 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gatewright import __version__
 from gatewright.errors import RunFolderError
 from gatewright.storage import write_json
-
-if TYPE_CHECKING:
-    from gatewright.hw.compiler import Mode
 
 _MARKER = "run.json"
 
@@ -42,11 +38,6 @@ _NEXT = {
     "report": (),
 }
 """Steps that read what a step leaves."""
-
-
-def modes(density: float) -> "tuple[Mode, ...]":
-    """Give the modes that a density is compiled for: an unpruned model has nothing to skip."""
-    return ("dense",) if density == 1 else ("dense", "sparse")
 
 
 @dataclass(frozen=True)

@@ -21,13 +21,13 @@ from gatewright.hw.fpga.devices import device
 from gatewright.hw.fpga.flows import write_flows
 from gatewright.hw.fpga.synthesis import synthesise
 from gatewright.hw.fpga.verilog import AXI_TOP, TOP, emit, emit_axi
-from gatewright.model_steps import task_of
+from gatewright.model_steps import modes, task_of
 from gatewright.progress import Progress
 from gatewright.reports.candidates import FOUND
 from gatewright.reports.report import write_report
 from gatewright.reports.study import read_study
 from gatewright.results import Row, read_rows, write_rows
-from gatewright.run import RunFolder, modes
+from gatewright.run import RunFolder
 from gatewright.search_steps import Scope, search
 from gatewright.storage import write_json
 from gatewright.sw.bundle import Bundle

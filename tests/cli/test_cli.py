@@ -240,7 +240,8 @@ def test_a_step_names_the_one_that_it_needs(tmp_path, recordings):
         (["demo", "--columns", "some"], "'some' is not one of"),
         (
             ["bench", "nothing"],
-            "known are hw, hw-large, hw-wide, cycles, place, sim, golden, train, qat, compress, patterns, text, import",
+            "known are hw, hw-large, hw-wide, cycles, place, sim, golden, train, qat, compress, factors, patterns, "
+            "text, import",
         ),
         (["bench", "text"], "give --text FILE"),
         (["search", "--hardware", "lanes:16"], "--hardware must be such as lanes=16,32, not 'lanes:16'"),
