@@ -19,6 +19,7 @@ from gatewright.run import RunFolder
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.integer import run_integer
 from gatewright.sw.mode import ModePolicy, sparsity
+from gatewright.sw.tasks import Split
 
 
 class _Proof(NamedTuple):
@@ -61,10 +62,11 @@ def cosim(
     run = RunFolder.open(root)
     run.need("compile")
     config = AcceleratorConfig.load(run.config)
+    test = task_of(run).test
     toolchain.compiler()
     run.start("cosim", overwrite=overwrite)
     simulator.build(config, progress)
-    given = [(run.root, density, recordings, policy, stalls, seed) for density in run.densities]
+    given = [(run.root, test, density, recordings, policy, stalls, seed) for density in run.densities]
     proofs = run_all(_prove, given, processes, "co-simulation", progress)
     rows = [row for proof in proofs for row in proof.rows]
     rate = sum(proof.cycles for proof in proofs) / sum(proof.seconds for proof in proofs)
@@ -78,6 +80,7 @@ def cosim(
 
 def _prove(
     root: Path,
+    test: Split,
     density: float,
     recordings: int,
     policy: ModePolicy,
@@ -87,7 +90,6 @@ def _prove(
 ) -> _Proof:
     """Prove and measure the models of one density, in all modes."""
     run = RunFolder.open(root)
-    test = task_of(run).test
     bundle = Bundle.load(run.bundle(density))
     sequences = [bundle.quantise_input(raw) for raw in test.sequences]
     simulated = [sequences[k] for k in test.spread(recordings)]
