@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from gatewright.cosim import simulator
-from gatewright.cosim.benches import ports, recordings
-from gatewright.cosim.benches.recordings import Recordings, Report
 from gatewright.cosim.golden import Golden
+from gatewright.cosim.testbenches import ports, recordings
+from gatewright.cosim.testbenches.recordings import Recordings, Report
 from gatewright.errors import ConfigError, DataError, ToolError
 from gatewright.hw.compiler.image import Compiled
 from gatewright.hw.config import AcceleratorConfig

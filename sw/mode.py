@@ -69,7 +69,7 @@ class ModePolicy:
 
 
 POLICY = ModePolicy(weight_threshold=0.5, input_threshold=0.0)
-"""The policy unless told otherwise, with the thresholds that `gatewright.cosim.thresholds` solved from measured sweeps.
+"""The policy unless told otherwise, with the thresholds that `gatewright bench thresholds` solved from measured sweeps.
 
 Weights: from half zeros on, the sparse mode needs neither more cycles nor more bits on any of its shapes. Inputs: at no
 share of zeros does skipping cost a cycle there, as the search for non-zeros is hidden by other work.

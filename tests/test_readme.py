@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from typer.main import get_command
 
-from gatewright.benches import BENCHES
+from gatewright.benchmarks.registry import BENCHES
 from gatewright.cli import app
 from gatewright.errors import RunFolderError
 

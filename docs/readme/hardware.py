@@ -5,7 +5,7 @@ import json
 import source as files
 from source import fits, markdown, rows, value
 
-from gatewright.hw.fpga.bench import CONFIG as PLACED
+from gatewright.benchmarks.place import CONFIG as PLACED
 from gatewright.hw.resources import estimate_resources
 from gatewright.results import Row
 

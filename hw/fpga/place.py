@@ -10,7 +10,12 @@ from importlib import util
 from pathlib import Path
 
 from gatewright.errors import ToolError
+from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.devices import Device
+from gatewright.hw.fpga.serial import SERIAL_TOP, SerialPorts
+from gatewright.hw.fpga.synthesis import netlist
+from gatewright.hw.fpga.verilog import emit_component
+from gatewright.hw.rtl.accelerator import Accelerator
 from gatewright.progress import Progress, silent
 from gatewright.results import Row
 
@@ -76,6 +81,25 @@ class Placement:
             parameters = {**where, "available": self.available[cell]}
             rows.append(Row(name, "count", self.used[cell], parameters, self.seed))
         return rows
+
+
+def place_accelerator(
+    config: AcceleratorConfig, target: Device, seeds, progress: Progress = silent
+) -> list[Placement]:
+    """Synthesise, place and route one accelerator for each seed.
+
+    No package has a pin for every port, so the ports are shift registers, which changes no path inside.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+    target : Device
+        An ECP5.
+    seeds : sequence of int
+    progress : Progress
+    """
+    text = emit_component(SerialPorts(Accelerator(config)), SERIAL_TOP)
+    return place(netlist(text, progress, top=SERIAL_TOP), target, seeds, progress=progress)
 
 
 def place(

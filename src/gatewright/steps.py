@@ -7,6 +7,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from gatewright.benchmarks.patterns import compare_patterns
 from gatewright.cosim import toolchain
 from gatewright.cosim.search.settings import SearchSettings
 from gatewright.cosim_steps import cosim
@@ -16,9 +17,9 @@ from gatewright.hw.compiler import Compiled, Mode, compile_bundle, smallest_conf
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.estimate import Estimate
 from gatewright.hw.estimate import estimate as estimate_model
-from gatewright.hw.fpga.bench import place_accelerator
 from gatewright.hw.fpga.devices import device
 from gatewright.hw.fpga.flows import write_flows
+from gatewright.hw.fpga.place import place_accelerator
 from gatewright.hw.fpga.synthesis import synthesise
 from gatewright.hw.fpga.verilog import AXI_TOP, TOP, emit, emit_axi
 from gatewright.model_steps import modes, task_of
@@ -33,7 +34,6 @@ from gatewright.storage import write_json
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.compress import CompressSettings, uniform_spec
 from gatewright.sw.compress import compress as compress_model
-from gatewright.sw.compress.pattern_bench import compare_patterns
 from gatewright.sw.metrics import UNITS
 from gatewright.sw.mode import POLICY
 from gatewright.sw.models import FloatModel

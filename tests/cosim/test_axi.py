@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from gatewright.cosim.benches.axi_run import verify_axi
+from gatewright.cosim.testbenches.axi_run import verify_axi
 
 
 @pytest.mark.parametrize("mode", ["dense", "sparse"])

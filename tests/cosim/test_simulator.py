@@ -3,7 +3,7 @@ import os
 import pytest
 
 from gatewright.cosim import simulator
-from gatewright.cosim.benches import recordings
+from gatewright.cosim.testbenches import recordings
 from gatewright.errors import ToolError
 from gatewright.hw.config import AcceleratorConfig
 
@@ -103,7 +103,7 @@ def test_tests_that_do_not_run_are_an_error(config, tmp_path):
 def test_bench_that_does_not_exist_is_an_error(config, tmp_path):
     simulation = simulator.build(config)
     with pytest.raises(ToolError, match="ModuleNotFoundError"):
-        simulator.simulate(simulation, "gatewright.cosim.benches.nothing", tmp_path, tests=["recordings"])
+        simulator.simulate(simulation, "gatewright.cosim.testbenches.nothing", tmp_path, tests=["recordings"])
 
 
 def test_failing_bench_is_counted(config, tmp_path):

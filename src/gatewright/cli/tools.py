@@ -22,10 +22,10 @@ def bench(
     ] = None,
 ) -> None:
     """Measure a part and print rows: name, value, unit, parameters, seed."""
-    from gatewright import benches
+    from gatewright.benchmarks import registry
 
     with TerminalProgress() as progress:
-        rows = benches.bench(name, json, benches.Options(progress, n, seed, text))
+        rows = registry.bench(name, json, registry.Options(progress, n, seed, text))
     show_rows(rows)
 
 

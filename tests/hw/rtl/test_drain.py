@@ -1,5 +1,5 @@
 import pytest
-from drain_bench import ROWS, Bench
+from drain_rig import ROWS, Bench
 
 from gatewright.hw.rtl.cell import CellLane
 from gatewright.hw.rtl.matrix import ADD_LATENCY

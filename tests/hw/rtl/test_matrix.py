@@ -3,7 +3,7 @@ import random
 
 import numpy as np
 import pytest
-from matrix_bench import MatrixBench, matvec, random_op
+from matrix_rig import MatrixBench, matvec, random_op
 
 from gatewright.hw.rtl.activations import LEAD, WRITE_LEAD
 

@@ -1,0 +1,198 @@
+"""Whole recordings of one or more models through one accelerator, at full rate or with random gaps and stalls.
+
+The working folder holds a folder for each model, named by its number from 0 up, with the model's parameters
+(`Recordings`). What the bench finds is left there as well (`Report`).
+"""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cocotb
+import numpy as np
+
+from gatewright.cosim.testbenches.checker import Checker
+from gatewright.cosim.testbenches.parts import Driver, Model, Monitor
+from gatewright.cosim.traffic import JobFile, cycle_limit, load_limit
+from gatewright.hw.compiler.image import Compiled
+from gatewright.hw.interface import ErrorCode
+from gatewright.storage import write_json
+
+NAME = "gatewright.cosim.testbenches.recordings"
+"""Name of this module, for the simulator."""
+
+TESTS = ["recordings"]
+"""The tests of this bench."""
+
+_PARAMETERS, _REPORT, _RESULTS = Path("bench.json"), Path("report.json"), Path("results.npz")
+_LOADED, _MODEL, _SEQUENCES = Path("loaded.npz"), Path("model.npz"), Path("sequences.npz")
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """One model and what it is to be run on.
+
+    Parameters
+    ----------
+    loaded : Compiled
+        What the accelerator is loaded with.
+    model : Compiled
+        What the golden model runs: the same, unless the bench itself is under test.
+    sequences : list of int64 array [steps, inputs]
+        Inputs.
+    gaps, stalls : float
+        Share of cycles in which input and output pause, 0 to 1 (excluded).
+    seed : int
+        Of the gaps and stalls.
+    fresh : bool
+        Each sequence starts from a fresh state; else all but the first go on from the one before.
+    skip : sequence of bool
+        For each sequence: pass over zero activations.
+    """
+
+    loaded: Compiled
+    model: Compiled
+    sequences: list[np.ndarray]
+    gaps: float
+    stalls: float
+    seed: int
+    fresh: bool
+    skip: Sequence[bool]
+
+    def save(self, folder: Path) -> None:
+        """Write the parameters to a folder."""
+        self.loaded.save(folder / _LOADED)
+        self.model.save(folder / _MODEL)
+        _write_arrays(folder / _SEQUENCES, self.sequences)
+        write_json(folder / _PARAMETERS, {name: getattr(self, name) for name in _PLAIN})
+
+    @classmethod
+    def load(cls, folder: Path) -> "Recordings":
+        """Read back what `save` wrote."""
+        loaded, model = Compiled.load(folder / _LOADED), Compiled.load(folder / _MODEL)
+        rest = json.loads((folder / _PARAMETERS).read_text())
+        return cls(loaded, model, _read_arrays(folder / _SEQUENCES), **rest)
+
+
+_PLAIN = ("gaps", "stalls", "seed", "fresh", "skip")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the bench found of one model.
+
+    Parameters
+    ----------
+    compared, mismatches, faults : int
+        As in `Checker`.
+    text : str
+        The checker's report.
+    counters : dict of list of int
+        The accelerator's counters for each sequence.
+    cycles : int
+        Clock cycles simulated so far, loading and reset included.
+    results : list of int64 array
+        Each sequence's output stream.
+    """
+
+    compared: int
+    mismatches: int
+    faults: int
+    text: str
+    counters: dict[str, list[int]]
+    cycles: int
+    results: list[np.ndarray]
+
+    def save(self, folder: Path) -> None:
+        """Write the report to a model's folder."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        _write_arrays(folder / _RESULTS, values.pop("results"))
+        write_json(folder / _REPORT, values)
+
+    @classmethod
+    def load(cls, folder: Path) -> "Report | None":
+        """Read back what `save` wrote; None where the bench did not get there."""
+        if not (folder / _REPORT).exists():
+            return None
+        return cls(results=_read_arrays(folder / _RESULTS), **json.loads((folder / _REPORT).read_text()))
+
+
+def _write_arrays(path: Path, arrays: list[np.ndarray]) -> None:
+    named: dict[str, Any] = {f"{k}": array for k, array in enumerate(arrays)}
+    np.savez(path, **named)
+
+
+def _read_arrays(path: Path) -> list[np.ndarray]:
+    with np.load(path, allow_pickle=False) as stored:
+        return [stored[f"{k}"] for k in range(len(stored.files))]
+
+
+class _Bench:
+    """One simulation, in which models follow each other."""
+
+    def __init__(self, dut: Any):
+        self.driver = Driver(dut)
+        self.dut = dut
+        self.played = 0
+
+    async def run(self, given: Recordings) -> Report:
+        """Load a model, run every sequence, compare every integer."""
+        monitor = Monitor(given.loaded.config)
+        model, checker = Model(given.model), Checker(given.model, given.seed)
+        counters: dict[str, list[int]] = {}
+        results = []
+        for number, x in enumerate(given.sequences):
+            fresh = given.fresh or number == 0
+            job = JobFile(given.loaded.config, seed=given.seed + number, gaps=given.gaps, stalls=given.stalls)
+            if number == 0:
+                words = given.loaded.image.load_words()
+                job.load(words, load_limit(len(words)))
+            job.run(x, cycle_limit(given.model, len(x)), fresh=fresh, skip=given.skip[number])
+            await self.driver.play(job, self.played)
+            seen = monitor.read(self.played)[-1]
+            self.played += 1
+            checker.require(
+                number,
+                np.array_equal(seen.inputs, x.ravel()),
+                f"took {len(seen.inputs)} of {x.size} elements",
+            )
+            checker.require(number, not seen.limited, f"no end within {seen.cycles} cycles")
+            checker.require(number, seen.error == ErrorCode.NONE, f"error code {seen.error.name}")
+            if len(seen.inputs) == x.size:
+                expected = model.expect(seen.inputs.reshape(x.shape), fresh=fresh)
+                checker.compare(number, len(x), expected.data, seen.results)
+                checker.require(
+                    number, np.array_equal(expected.last, seen.last), "wrong marks of the last element"
+                )
+            results.append(seen.results)
+            for name, value in seen.counters.items():
+                counters.setdefault(name, []).append(value)
+        return Report(
+            checker.compared,
+            checker.mismatches,
+            checker.faults,
+            checker.report(),
+            counters,
+            self.dut.cycles.value.to_unsigned(),
+            results,
+        )
+
+
+@cocotb.test()
+async def recordings(dut: Any) -> None:
+    """Run every model, one after the other."""
+    bench = _Bench(dut)
+    folders = sorted(
+        (path.parent for path in Path().glob(f"*/{_PARAMETERS}")), key=lambda path: int(path.name)
+    )
+    complaints = []
+    for folder in folders:
+        report = await bench.run(Recordings.load(folder))
+        report.save(folder)
+        if report.mismatches + report.faults:
+            complaints.append(f"model {folder.name}: {report.text}")
+    assert folders, "no models to run"
+    assert not complaints, "\n".join(complaints)

@@ -1,0 +1,1 @@
+"""Measurements that feed ``docs/results``: nothing of the product imports them."""

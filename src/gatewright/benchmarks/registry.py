@@ -1,0 +1,91 @@
+"""The benchmarks by name: each measures a part and gives rows."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from gatewright.benchmarks.accelerator import bench_golden, bench_hw, bench_hw_large, bench_hw_wide, bench_sim
+from gatewright.benchmarks.compress import bench_compress
+from gatewright.benchmarks.cycles import bench_cycles
+from gatewright.benchmarks.factors import bench_factors
+from gatewright.benchmarks.patterns import bench_patterns
+from gatewright.benchmarks.place import bench_place
+from gatewright.benchmarks.qat import bench_qat
+from gatewright.benchmarks.search import bench_both_spaces, bench_discretisation, bench_methods, bench_proxies
+from gatewright.benchmarks.text import bench_text
+from gatewright.benchmarks.thresholds import calibrate_thresholds
+from gatewright.benchmarks.training import bench_train
+from gatewright.errors import ConfigError
+from gatewright.progress import Progress
+from gatewright.results import Row, write_rows
+
+
+class Options(NamedTuple):
+    """What a benchmark may be told.
+
+    Parameters
+    ----------
+    progress : Progress
+    cases, seed : int
+        How many random cases of the cycle model, and their seed.
+    text : Path, optional
+        A text for those that need one.
+    """
+
+    progress: Progress
+    cases: int
+    seed: int
+    text: Path | None
+
+
+def _import(options: Options) -> list[Row]:
+    # Here because onnx and its test cases take time to load, which no other command needs.
+    from gatewright.benchmarks.imports import bench_import
+
+    return bench_import(options.progress)
+
+
+def _text_of(options: Options) -> Path:
+    if options.text is None:
+        raise ConfigError("this benchmark needs a text: give --text FILE, some megabytes of plain text")
+    return options.text
+
+
+BENCHES: dict[str, Callable[[Options], list[Row]]] = {
+    "hw": lambda options: bench_hw(options.progress),
+    "hw-large": lambda options: bench_hw_large(options.progress),
+    "hw-wide": lambda options: bench_hw_wide(options.progress),
+    "cycles": lambda options: bench_cycles(options.cases, options.seed, options.progress),
+    "place": lambda options: bench_place(options.progress),
+    "sim": lambda options: bench_sim(options.progress),
+    "golden": lambda options: bench_golden(options.progress),
+    "train": lambda options: bench_train(options.progress),
+    "qat": lambda options: bench_qat(options.progress),
+    "compress": lambda options: bench_compress(options.progress),
+    "factors": lambda options: bench_factors(options.progress),
+    "patterns": lambda options: bench_patterns(options.progress),
+    "text": lambda options: bench_text(str(_text_of(options)), options.progress),
+    "import": _import,
+    "methods": lambda options: bench_methods(options.progress),
+    "spaces": lambda options: bench_both_spaces(_text_of(options), options.progress),
+    "proxies": lambda options: bench_proxies(options.progress),
+    "discretisation": lambda options: bench_discretisation(options.progress),
+    "thresholds": lambda options: calibrate_thresholds(progress=options.progress),
+}
+"""Benchmarks by name."""
+
+
+def bench(name: str, path: Path | None, options: Options) -> list[Row]:
+    """Run one benchmark; with a path, write its rows there.
+
+    Raises
+    ------
+    ConfigError
+        There is no benchmark of that name, or it lacks an option.
+    """
+    if name not in BENCHES:
+        raise ConfigError(f"no benchmark named {name!r}; known are {', '.join(BENCHES)}")
+    rows = BENCHES[name](options)
+    if path:
+        write_rows(path, rows)
+    return rows

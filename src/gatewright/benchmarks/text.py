@@ -1,0 +1,66 @@
+"""The benchmark of compressing a character language model: a text leaves no capacity unused, so compression shows."""
+
+import time
+from dataclasses import replace
+
+from gatewright.benchmarks.compress import FLOAT_BITS
+from gatewright.model_steps import stored_bits
+from gatewright.progress import Progress, silent, within
+from gatewright.results import Row
+from gatewright.sw.compress import CompressionSpec, ProductSpec, compress, uniform_spec
+from gatewright.sw.network import LstmNetwork
+from gatewright.sw.tasks import baseline, load_task
+from gatewright.sw.training import train_float
+
+INPUT_RANK = 32
+"""Of W_ih in the small form: what a symbol is takes fewer numbers than there are symbols."""
+
+
+def forms(network: LstmNetwork) -> dict[str, CompressionSpec]:
+    """Give what the model is brought to: the plain form in 8 bits, and one of an eighth of the float model's bits."""
+    small = uniform_spec(network, bits=4)
+    products = {**small.products, "layer0.input": ProductSpec(INPUT_RANK, bits=4)}
+    return {"8 bits": uniform_spec(network), "4 bits, low rank": replace(small, products=products)}
+
+
+def bench_text(path: str, progress: Progress = silent, seed: int = 0, **training) -> list[Row]:
+    """Train a character model on a text and compress it to each of `forms`.
+
+    Parameters
+    ----------
+    path : str
+        A text, see `sw.tasks.text.load_text`.
+    progress : Progress
+    seed : int
+    **training
+        Fields of `TrainSettings` that are not to be the task's own.
+
+    Returns
+    -------
+    list of Row
+        Bits per character of the bigram baseline, the float model and each form on validation and test split; for each
+        form the bits that are lost, how many times fewer bits its image has than the float32 model, and the seconds.
+    """
+    task = load_task(path, seed=seed)
+    begin = time.perf_counter()
+    model = train_float(task, replace(task.training, seed=seed, **training), progress)
+    at = {"task": task.name, "hidden": model.settings.hidden, "symbols": len(task.labels)}
+    splits = {"validation": task.validation, "test": task.test}
+    dense = {name: model.score(split, task.metric) for name, split in splits.items()}
+    rows = [Row("baseline_bits", "bits", baseline(task), at | {"split": "test"}, seed)]
+    rows += [Row("float_bits", "bits", value, at | {"split": name}, seed) for name, value in dense.items()]
+    rows.append(Row("training", "seconds", time.perf_counter() - begin, at, seed))
+    parameters = sum(parameter.numel() for parameter in model.network.parameters())
+    for form, spec in forms(model.network).items():
+        begin = time.perf_counter()
+        settings = replace(task.compression, seed=seed)
+        bundle = compress(task, model, spec, settings, within(progress, form))
+        here = at | {"form": form}
+        for name in splits:
+            bits = bundle.notes[f"{name}_bits"]
+            rows.append(Row("compressed_bits", "bits", bits, here | {"split": name}, seed))
+            rows.append(Row("bits_lost", "bits", bits - dense[name], here | {"split": name}, seed))
+        times = FLOAT_BITS * parameters / stored_bits(bundle, spec.lanes)
+        rows.append(Row("compression", "times", times, here, seed))
+        rows.append(Row("compressing", "seconds", time.perf_counter() - begin, here, seed))
+    return rows

@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from gatewright.benchmarks.training import bench_train
+from gatewright.sw.settings import CompressSettings, TrainSettings
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory, task):
+    path = tmp_path_factory.mktemp("bench") / "ramps.npz"
+    sequences = task.train.sequences
+    np.savez(path, X=np.concatenate(sequences), y=task.train.labels, lengths=[len(s) for s in sequences])
+    return bench_train(
+        seeds=(0, 1),
+        densities=(1.0, 0.5),
+        task=str(path),
+        train=TrainSettings(hidden=8, epochs=3),
+        shrink=CompressSettings(prune_epochs=2, quantise_epochs=3),
+        lanes=16,
+    )
+
+
+def values(rows, name):
+    return [row.value for row in rows if row.name == name]
+
+
+def test_every_seed_and_density_has_its_row(rows):
+    found = [(row.seed, row.parameters["density"]) for row in rows if row.name == "quantised_accuracy"]
+    assert found == [(0, 1.0), (0, 0.5), (1, 1.0), (1, 0.5)]
+    assert [row.seed for row in rows if row.name == "float_accuracy"] == [0, 1]
+    assert len(values(rows, "baseline_accuracy")) == 2
+
+
+def test_means_and_losses_add_up(rows):
+    accuracy = np.array(values(rows, "quantised_accuracy")).reshape(2, 2)
+    (mean,) = values(rows, "mean_float_accuracy")
+    assert mean == pytest.approx(np.mean(values(rows, "float_accuracy")))
+    assert values(rows, "mean_quantised_accuracy") == pytest.approx(accuracy.mean(axis=0).tolist())
+    assert values(rows, "points_lost") == pytest.approx((mean - accuracy.mean(axis=0)).tolist())
+
+
+def test_an_epoch_takes_time(rows):
+    (single,), (quantised,), (ratio,) = (
+        values(rows, name) for name in ("float_epoch", "quantised_epoch", "quantised_epoch_ratio")
+    )
+    assert 0 < single < 60
+    assert ratio == pytest.approx(quantised / single)
