@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from gatewright.benchmarks import accelerator as bench
 from gatewright.benchmarks.shapes import Case, Shape
-from gatewright.cosim import bench
 from gatewright.cosim.golden import Golden
 from gatewright.cosim.verify import Verification
 from gatewright.errors import ToolError

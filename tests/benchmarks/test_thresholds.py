@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 import gatewright
+from gatewright.benchmarks import thresholds
 from gatewright.benchmarks.shapes import Shape
 from gatewright.benchmarks.thresholds import Point, calibrate_thresholds, policy_from, solve
-from gatewright.cosim import thresholds
 from gatewright.cosim.golden import Golden
 from gatewright.cosim.verify import Verification
 from gatewright.errors import ConfigError, DataError, ToolError
