@@ -111,6 +111,11 @@ class AcceleratorConfig:
                 f"activation_depth must be a multiple of lanes = {self.lanes}, not {self.activation_depth}"
             )
 
+    @staticmethod
+    def range_of(name: str) -> tuple[int, int]:
+        """Return the smallest and the largest legal depth of a memory, by its field's name."""
+        return _RANGES[name]
+
     @property
     def group_lanes(self) -> int:
         """Lanes in each group."""

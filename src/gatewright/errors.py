@@ -41,5 +41,9 @@ class RunFolderError(GatewrightError):
     """A run folder exists already, or lacks what a step needs."""
 
 
+class MismatchError(GatewrightError):
+    """What was delivered, or computed, is not what it is held against."""
+
+
 class ToolError(GatewrightError):
     """An outside tool (compiler, simulator, synthesiser) is missing or failed."""

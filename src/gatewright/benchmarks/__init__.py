@@ -1,1 +1,24 @@
 """Measurements that feed ``docs/results``: nothing of the product imports them."""
+
+NAMES = (
+    "hw",
+    "hw-large",
+    "hw-wide",
+    "cycles",
+    "place",
+    "sim",
+    "golden",
+    "train",
+    "qat",
+    "compress",
+    "factors",
+    "patterns",
+    "text",
+    "import",
+    "methods",
+    "spaces",
+    "proxies",
+    "discretisation",
+    "thresholds",
+)
+"""The benchmarks; `registry` says what each measures, and takes longer to import."""

@@ -1,107 +1,219 @@
-"""Commands for one model: take it over, quantise it, estimate it."""
+"""Commands that make models: train, import, quantise, simplify."""
 
-from json import dumps
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from gatewright.cli.answer import Answer
 from gatewright.cli.app import command
 from gatewright.cli.options import (
     ActivationBits,
     Bits,
     ColumnCounts,
+    DataSource,
+    Density,
+    Epochs,
+    FloatFile,
+    Hidden,
     Lanes,
-    ModeName,
+    Layers,
+    LearningRate,
+    MetricName,
+    Output,
     Overwrite,
+    Projection,
+    PruneEpochs,
+    QuantiseEpochs,
     Rank,
     Seed,
-    shape_of,
+    check_output,
 )
-from gatewright.console import TerminalProgress, console, show_rows
-from gatewright.sw.settings import CompressSettings
-from gatewright.sw.spec import CompressionSpec, ProductSpec
+from gatewright.flow.settings import CompressChoice, Shape, TrainChoice
+from gatewright.progress import Progress
+from gatewright.sw.settings import Degree, Scheme, SimplifySettings
 
 
-@command
-def import_(
-    file: Annotated[Path, typer.Argument(help="ONNX graph (.onnx) or PyTorch state dict (.pt, .pth, ...).")],
-    output: Annotated[Path, typer.Option("--output", help="Where the float model goes.")] = Path("model.pt"),
-    lstm: Annotated[
-        str | None, typer.Option("--lstm", help="Which LSTM, if there are several: node name, or key prefix.")
-    ] = None,
-    head: Annotated[
-        str | None, typer.Option("--head", help="The linear layer that follows: node name, or key prefix.")
-    ] = None,
-    overwrite: Overwrite = False,
-) -> None:
-    """Take over a model that was trained elsewhere, and compare it with its source."""
-    from gatewright import model_steps
-
-    imported = model_steps.import_model(file, output, lstm=lstm, head=head, overwrite=overwrite)
-    for note in imported.notes:
-        console.print(note, highlight=False)
-    console.print(f"largest difference from the source: {imported.difference:.3g}", highlight=False)
-    console.print(f"wrote {output}", highlight=False)
-
-
-@command
-def quantise(
-    model: Annotated[Path, typer.Argument(help="Float model, as `import` makes it.")],
-    samples: Annotated[
-        Path, typer.Option("--samples", help="An .npz of sequences (X, lengths) as they occur in use.")
-    ],
-    output: Annotated[Path, typer.Option("--output", help="Where the integer model goes.")] = Path(
-        "model.npz"
-    ),
-    density: Annotated[
-        float, typer.Option("--density", help="Share of weights to keep, above 0 to 1.")
-    ] = 1.0,
-    lanes: Lanes = CompressionSpec.lanes,
-    bits: Bits = ProductSpec.bits,
-    rank: Rank = None,
-    columns: ColumnCounts = CompressionSpec.columns,
-    activation_bits: ActivationBits = CompressionSpec.activation_bits,
-    prune_epochs: Annotated[
-        int, typer.Option("--prune-epochs", help="Epochs of pruning and fine-tuning in float.")
-    ] = CompressSettings.prune_epochs,
-    quantise_epochs: Annotated[
-        int, typer.Option("--quantise-epochs", help="Epochs of training in integers; 0 only calibrates.")
-    ] = 0,
+@command(
+    "gatewright train --data digits -o digits.pt",
+    "gatewright train --data mine.npz --layers 2 --projection 32 -o mine.pt",
+)
+def train(
+    data: DataSource = "digits",
+    metric: MetricName = "",
+    output: Output = Path("model.pt"),
+    hidden: Hidden = None,
+    layers: Layers = None,
+    projection: Projection = None,
+    epochs: Epochs = None,
+    learning_rate: LearningRate = None,
     seed: Seed = 0,
     overwrite: Overwrite = False,
-) -> None:
-    """Compress a model without its training data: formats from samples, and the float model as the teacher."""
-    from gatewright import model_steps
+    *,
+    progress: Progress,
+) -> Answer:
+    """Train a float LSTM on data with targets."""
+    from gatewright.flow.inputs import as_task
+    from gatewright.flow.train import train as run
 
-    with TerminalProgress() as progress:
-        rows = model_steps.quantise(
-            model,
-            samples,
-            output,
-            density,
-            shape_of(lanes, bits, rank, columns, activation_bits),
-            CompressSettings(prune_epochs=prune_epochs, quantise_epochs=quantise_epochs, seed=seed),
-            overwrite=overwrite,
-            progress=progress,
-        )
-    show_rows(rows)
-    console.print(f"wrote {output}", highlight=False)
+    check_output(output, overwrite)
+    choice = TrainChoice(hidden, layers, projection, epochs, learning_rate, seed)
+    trained = run(as_task(data, metric=metric, seed=seed), choice, name=output.stem, progress=progress)
+    trained.model.save(output)
+    following = f"gatewright quantise {output} --data {data} -o {output.with_suffix('.npz')}"
+    return Answer(
+        trained.rows, shown=("baseline_score", "float_score"), wrote=output, following=(following,)
+    )
 
 
-@command
-def estimate(
-    bundle: Annotated[Path, typer.Argument(help="Integer model (.npz), as `compress` makes it.")],
-    config: Annotated[
-        Path | None,
-        typer.Option("--config", help="Accelerator configuration (JSON); default: the smallest that fits."),
+@command(
+    "gatewright import theirs.pt --head classifier -o model.pt",
+    "gatewright import theirs.onnx --lstm lstm1:forward -o model.pt",
+    "gatewright import theirs.keras -o model.pt",
+)
+def import_(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="PyTorch (.pt, .pth, .bin, .ckpt, .safetensors), ONNX (.onnx) or Keras (.keras, .h5).",
+            show_default=False,
+        ),
+    ],
+    output: Output = Path("model.pt"),
+    lstm: Annotated[
+        str | None,
+        typer.Option(
+            "--lstm",
+            help="Which LSTM, if there are several: its name, NAME:forward or NAME:reverse for one direction, or "
+            "several in a row with commas.",
+            show_default=False,
+        ),
     ] = None,
-    mode: ModeName = "dense",
-    steps: Annotated[int, typer.Option("--steps", min=1, help="Steps of the sequence.")] = 50,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Predict the cycles of every op and of the whole sequence, and the resources, as high-level synthesis does."""
-    from gatewright import steps as run_steps
+    head: Annotated[
+        str | None,
+        typer.Option("--head", help="The linear layer that follows, by its name.", show_default=False),
+    ] = None,
+    double: Annotated[
+        bool, typer.Option("--double", help="Round weights of 64 bits to the 32 bits of the float model.")
+    ] = False,
+    overwrite: Overwrite = False,
+) -> Answer:
+    """Take over a model that was trained elsewhere: says what was taken, and what was not, and compares the two."""
+    from gatewright.sw.importers import import_model
 
-    found = run_steps.estimate(bundle, config, mode=mode, steps=steps)
-    typer.echo(dumps(found.to_json(), indent=1) if json else found.text())
+    check_output(output, overwrite)
+    imported = import_model(file, lstm=lstm, head=head, double=double)
+    imported.model.save(output)
+    lines = [*(f"took {each}" for each in imported.taken), *imported.notes]
+    lines.append(f"largest difference from the source: {imported.difference:.3g}")
+    return Answer(
+        lines=tuple(lines),
+        warnings=tuple(f"left out: {each}" for each in imported.left_out),
+        wrote=output,
+        following=(*imported.advice, f"gatewright quantise {output} --data DATA -o {output.with_suffix('.npz')}"),
+        values={
+            "taken": list(imported.taken),
+            "left_out": list(imported.left_out),
+            "difference": imported.difference,
+            "reversed_time": imported.reversed_time,
+        },
+    )
+
+
+@command(
+    "gatewright quantise model.pt --data mine.npz -o model.npz",
+    "gatewright quantise model.pt --data mine.npz --bits 4 --density 0.25 --lanes 8 -o small.npz",
+)
+def quantise(
+    model: FloatFile,
+    data: DataSource,
+    metric: MetricName = "",
+    output: Output = Path("model.npz"),
+    density: Density = Shape.density,
+    bits: Bits = Shape.bits,
+    rank: Rank = None,
+    columns: ColumnCounts = Shape.columns,
+    activation_bits: ActivationBits = Shape.activation_bits,
+    lanes: Lanes = None,
+    scale: Annotated[
+        bool,
+        typer.Option("--scale/--raw", help="Bring features of different size to one scale, folded into the model."),
+    ] = True,
+    prune_epochs: PruneEpochs = None,
+    quantise_epochs: QuantiseEpochs = None,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    *,
+    progress: Progress,
+) -> Answer:
+    """Make an integer model: factorised, pruned, quantised. Data without targets do: the float model then teaches."""
+    from gatewright.flow.inputs import as_model, as_task
+    from gatewright.flow.quantise import quantise as run
+
+    check_output(output, overwrite)
+    shape = Shape(density, bits, rank, columns, activation_bits, lanes)
+    choice = CompressChoice(prune_epochs, quantise_epochs, scale, seed)
+    found = run(
+        as_model(model),
+        as_task(data, metric=metric, seed=seed),
+        shape,
+        choice,
+        name=output.stem,
+        progress=progress,
+    )
+    found.bundle.save(output)
+    return Answer(
+        found.rows,
+        warnings=found.warnings,
+        wrote=output,
+        following=(f"gatewright build {output} -o fpga",),
+    )
+
+
+@command(
+    "gatewright simplify digits.pt --data digits --score 97.5 --volume 48000 -o small.npz",
+)
+def simplify(
+    model: FloatFile,
+    data: DataSource,
+    score: Annotated[
+        float, typer.Option("--score", help="Validation score that is needed, in the metric of the data.")
+    ],
+    volume: Annotated[int, typer.Option("--volume", min=1, help="Most bits of the emitted image.")],
+    metric: MetricName = "",
+    output: Output = Path("model.npz"),
+    degree: Annotated[Degree, typer.Option("--degree", help="Measure of contribution.")] = SimplifySettings.degree,
+    scheme: Annotated[Scheme, typer.Option("--scheme", help="How widths fall.")] = SimplifySettings.scheme,
+    lanes: Lanes = None,
+    prune_epochs: PruneEpochs = None,
+    quantise_epochs: QuantiseEpochs = None,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    *,
+    progress: Progress,
+) -> Answer:
+    """Drop what contributes least while the score allows, then narrow weights until the volume is met."""
+    from gatewright.flow.inputs import as_model, as_task
+    from gatewright.flow.simplify import simplify as run
+    from gatewright.sw.compress import Requirement
+
+    check_output(output, overwrite)
+    how = SimplifySettings(degree=degree, scheme=scheme, lanes=lanes or SimplifySettings.lanes)
+    found = run(
+        as_model(model),
+        as_task(data, metric=metric, seed=seed),
+        Requirement(score, volume),
+        how,
+        CompressChoice(prune_epochs, quantise_epochs, seed=seed),
+        name=output.stem,
+        progress=progress,
+    )
+    found.bundle.save(output)
+    missed = () if found.outcome.met else (f"the requirement is not met: {found.outcome.reason}",)
+    return Answer(
+        found.rows,
+        warnings=missed,
+        wrote=output,
+        following=(f"gatewright build {output} -o fpga",),
+        values={"met": found.outcome.met},
+    )

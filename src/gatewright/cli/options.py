@@ -1,50 +1,83 @@
-"""Options that several commands share, and how they are read."""
+"""Options that several commands share: one word, one meaning."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from gatewright.errors import ConfigError
-from gatewright.sw.search.space import Value
+from gatewright.flow.settings import Storage
+from gatewright.hw.fpga.devices import DEVICES
 from gatewright.sw.spec import Columns
 
-TASKS = "as suits the task"
+TASKS = "as suits the data"
 
-Run = Annotated[Path, typer.Option("--run", help="Run folder that the steps share.", show_default=True)]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what this step made before.")]
-Seed = Annotated[
-    int, typer.Option("--seed", min=0, help="Seed of the split, the training and all else random.")
-]
-TaskName = Annotated[
+DeviceName = Literal[tuple(DEVICES)]  # type: ignore[valid-type]
+
+FloatFile = Annotated[Path, typer.Argument(help="Float model (.pt), as `import` and `train` make it.", show_default=False)]
+DataSource = Annotated[
     str,
-    typer.Option("--task", help="'digits', or the path of sequences (.npz) or of a text (.txt)."),
+    typer.Option(
+        "--data", help="'digits', an .npz, a folder, a text, or 'module:name'; docs/data.md says what they hold."
+    ),
 ]
-Hidden = Annotated[int | None, typer.Option("--hidden", help=f"Hidden size of the LSTM; default: {TASKS}.")]
-Epochs = Annotated[int | None, typer.Option("--epochs", help=f"Epochs of float training; default: {TASKS}.")]
+MetricName = Annotated[
+    str,
+    typer.Option(
+        "--metric",
+        help="accuracy, f1, bits, mse, r2, snr, agreement, or 'module:name'; default: as suits the data.",
+        show_default=False,
+    ),
+]
+Output = Annotated[Path, typer.Option("--output", "-o", help="Where the result goes.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the split, the training and all else random.")]
+Hidden = Annotated[int | None, typer.Option("--hidden", help=f"Hidden size; default: {TASKS}.", show_default=False)]
+Layers = Annotated[int | None, typer.Option("--layers", min=1, help="LSTM layers; default: 1.", show_default=False)]
+Projection = Annotated[
+    int | None,
+    typer.Option("--projection", min=1, help="Size of the recurrent projection; default: none.", show_default=False),
+]
+Epochs = Annotated[
+    int | None, typer.Option("--epochs", help=f"Epochs of float training; default: {TASKS}.", show_default=False)
+]
 LearningRate = Annotated[
     float | None,
-    typer.Option("--learning-rate", help=f"Peak learning rate of float training; default: {TASKS}."),
+    typer.Option("--learning-rate", help=f"Peak learning rate; default: {TASKS}.", show_default=False),
 ]
 Workers = Annotated[
     int | None,
-    typer.Option("--workers", min=1, help="Processes that work side by side; default: one per processor."),
+    typer.Option(
+        "--workers", min=1, help="Processes that work side by side; default: one per processor.", show_default=False
+    ),
+]
+Dask = Annotated[
+    str | None,
+    typer.Option("--dask", help="Address of a Dask scheduler whose workers do the work.", show_default=False),
 ]
 PruneEpochs = Annotated[
     int | None,
-    typer.Option("--prune-epochs", help=f"Epochs of pruning and fine-tuning in float; default: {TASKS}."),
+    typer.Option(
+        "--prune-epochs", help=f"Epochs of pruning and fine-tuning in float; default: {TASKS}.", show_default=False
+    ),
 ]
 QuantiseEpochs = Annotated[
-    int | None, typer.Option("--quantise-epochs", help=f"Epochs of training in integers; default: {TASKS}.")
+    int | None,
+    typer.Option(
+        "--quantise-epochs",
+        help=f"Epochs of training in integers, 0 only calibrates; default: {TASKS}.",
+        show_default=False,
+    ),
 ]
-Densities = Annotated[
-    list[float], typer.Option("--density", help="Share of weights to keep, above 0 to 1; repeat for several.")
-]
+Density = Annotated[float, typer.Option("--density", help="Share of weights to keep, above 0 to 1.")]
 Bits = Annotated[int, typer.Option("--bits", help="Width of all weights: 2, 4 or 8.")]
 Rank = Annotated[
     int | None,
     typer.Option(
-        "--rank", help="Rank of the factors of W_ih and W_hh, where that saves weights; default: whole."
+        "--rank",
+        min=1,
+        help="Rank of the factors of W_ih and W_hh, where that saves weights; default: whole.",
+        show_default=False,
     ),
 ]
 ColumnCounts = Annotated[
@@ -54,49 +87,50 @@ ColumnCounts = Annotated[
 ActivationBits = Annotated[
     int, typer.Option("--activation-bits", help="Width of inputs and hidden values: 8 or 16.")
 ]
-Lanes = Annotated[int, typer.Option("--lanes", help="Lanes of the accelerator: a power of two, 4 to 1024.")]
-CellLanes = Annotated[int, typer.Option("--cell-lanes", help="LSTM units finished per cycle.")]
-ModeName = Annotated[
-    Literal["dense", "sparse"], typer.Option("--mode", help="How the model's matrices are stored.")
-]
-Recordings = Annotated[
-    int,
+Lanes = Annotated[
+    int | None,
     typer.Option(
-        "--recordings", min=1, help="Test sequences to simulate at RTL level, if there are as many."
+        "--lanes",
+        help="Lanes of the accelerator, a power of two; default: those a model was made for, or the fewest from 32 up "
+        "that hold it.",
+        show_default=False,
     ),
 ]
+CellLanes = Annotated[
+    int | None,
+    typer.Option("--cell-lanes", help="LSTM units finished per cycle; default: as suits the lanes.", show_default=False),
+]
+StorageMode = Annotated[
+    list[Storage],
+    typer.Option(
+        "--storage", help="How matrices are stored: each by its own sparsity, or all alike; repeat for several images."
+    ),
+]
+OnDevice = Annotated[
+    DeviceName | None,
+    typer.Option("--device", help="FPGA that the accelerator must fit.", show_default=False),
+]
+Clock = Annotated[float, typer.Option("--clock", help="Clock frequency in MHz.")]
+Accelerator = Annotated[
+    Path | None,
+    typer.Option(
+        "--accelerator", help="Configuration of the accelerator (JSON); default: the smallest.", show_default=False
+    ),
+]
+BuildFolder = Annotated[Path, typer.Argument(help="Folder that `build` made.", show_default=False)]
 
-RUN = Path("runs/run")
-DENSITIES = [1.0, 0.25, 0.125, 0.0625]
-POINTS = 5
-DEMO_TRIALS = 32
-PATTERN_DENSITIES = [0.25, 0.125, 0.0625]
 
+def check_output(output: Path, overwrite: bool) -> None:
+    """Refuse an output that exists, and one whose folder does not, before any work is done.
 
-def hardware_of(texts: list[str]) -> dict[str, tuple[Value, ...]]:
-    """Read choices of the hardware, such as ``lanes=16,32``."""
-    chosen: dict[str, tuple[Value, ...]] = {}
-    for text in texts:
-        name, _, values = text.partition("=")
-        try:
-            chosen[name] = tuple(sorted({int(value) for value in values.split(",")}))
-        except ValueError:
-            raise ConfigError(f"--hardware must be such as lanes=16,32, not {text!r}") from None
-    return chosen
-
-
-def given(**options: Any) -> dict[str, Any]:
-    """Keep the options that the user gave; those left out are None."""
-    return {name: value for name, value in options.items() if value is not None}
-
-
-def shape_of(
-    lanes: int, bits: int, rank: int | None, columns: Columns, activation_bits: int
-) -> dict[str, Any]:
-    return {
-        "lanes": lanes,
-        "bits": bits,
-        "rank": rank,
-        "columns": columns,
-        "activation_bits": activation_bits,
-    }
+    Raises
+    ------
+    ConfigError
+        The text says what to type.
+    """
+    if output.is_dir() or output.is_symlink():
+        raise ConfigError(f"{output} is a folder or a link; --output needs the name of a file")
+    if output.exists() and not overwrite:
+        raise ConfigError(f"{output} exists; --overwrite replaces it")
+    if not output.parent.is_dir():
+        raise ConfigError(f"{output.parent} is no folder; make it first")

@@ -1,38 +1,127 @@
-"""Commands beside a run: benchmarks, and rows as a table."""
+"""Commands beside the path: the demo, reports, benchmarks, and rows as a table."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from gatewright.cli.app import command
-from gatewright.console import TerminalProgress, show_rows
-from gatewright.reports.markdown import markdown
-from gatewright.results import read_rows
+from gatewright.benchmarks import NAMES
+from gatewright.cli.answer import Answer
+from gatewright.cli.app import ExitCode, command
+from gatewright.cli.options import CellLanes, Epochs, Hidden, Lanes, Overwrite, PruneEpochs, QuantiseEpochs, Seed, Workers
+from gatewright.flow.settings import CompressChoice, Shape, TrainChoice, VerifySettings, WorkerSettings
+from gatewright.progress import Progress
+
+BenchmarkName = Literal[NAMES]  # type: ignore[valid-type]
+
+TRIALS = 32
+"""Candidates of the demo's search."""
 
 
-@command
+@command("gatewright demo", "gatewright demo -o runs/quick --trials 0")
+def demo(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Run folder that is made.")] = Path("runs/demo"),
+    hidden: Hidden = None,
+    epochs: Epochs = None,
+    density: Annotated[
+        list[float] | None,
+        typer.Option(
+            "--density", help="Share of weights that a model keeps; repeat for several models.", show_default=False
+        ),
+    ] = None,
+    prune_epochs: PruneEpochs = None,
+    quantise_epochs: QuantiseEpochs = None,
+    lanes: Lanes = None,
+    cell_lanes: CellLanes = None,
+    recordings: Annotated[
+        int, typer.Option("--recordings", min=1, help="Test sequences to simulate at RTL level.")
+    ] = VerifySettings.recordings,
+    trials: Annotated[int, typer.Option("--trials", min=0, help="Candidates of the search; 0: no search.")] = TRIALS,
+    workers: Workers = None,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    *,
+    progress: Progress,
+    command: str,
+) -> Answer:
+    """Do everything on spoken digits: train, quantise, build, verify, search, report; goes on where it was left."""
+    from gatewright.flow.demo import DemoSettings
+    from gatewright.flow.demo import demo as run
+    from gatewright.hw.compiler.choose import HardwareChoice
+    from gatewright.sw.tasks import DataSettings
+
+    settings = DemoSettings(
+        data=DataSettings("digits", seed=seed),
+        training=TrainChoice(hidden=hidden, epochs=epochs, seed=seed),
+        shape=Shape(lanes=lanes or Shape.lanes),
+        compression=CompressChoice(prune_epochs, quantise_epochs, seed=seed),
+        hardware=HardwareChoice(lanes=lanes, cell_lanes=cell_lanes),
+        proof=VerifySettings(recordings=recordings),
+        trials=trials,
+    )
+    if density:
+        settings = replace(settings, densities=tuple(sorted(set(density), reverse=True)))
+    found = run(
+        output, settings, workers=WorkerSettings(workers), command=command, overwrite=overwrite, progress=progress
+    )
+    return _reported(found, output)
+
+
+@command("gatewright report fpga", "gatewright report study")
+def report(
+    folder: Annotated[Path, typer.Argument(help="Run folder, or folder of a study.", show_default=False)],
+) -> Answer:
+    """Write the report: one HTML file, figures, and all rows as JSON and CSV; says what is proven and what is not."""
+    from gatewright.flow.report import report as run
+
+    return _reported(run(folder), folder)
+
+
+@command("gatewright bench hw --rows hw.json", "gatewright bench cycles --n 500 --seed 1")
 def bench(
-    name: Annotated[str, typer.Argument(help="What to measure; a wrong name lists all.")],
-    json: Annotated[Path | None, typer.Option("--json", help="Also write the rows to this file.")] = None,
+    name: Annotated[BenchmarkName, typer.Argument(help="What to measure.", show_default=False)],
+    rows: Annotated[
+        Path | None, typer.Option("--rows", help="Also write the rows to this file.", show_default=False)
+    ] = None,
     n: Annotated[int, typer.Option("--n", min=1, help="Random cases of `cycles`.")] = 500,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the cases of `cycles`.")] = 0,
     text: Annotated[
-        Path | None, typer.Option("--text", help="A text (.txt), for those that need one.")
+        Path | None, typer.Option("--text", help="A text (.txt), for those that need one.", show_default=False)
     ] = None,
-) -> None:
-    """Measure a part and print rows: name, value, unit, parameters, seed."""
+    *,
+    progress: Progress,
+) -> Answer:
+    """Measure a part: rows with name, value, unit, parameters, seed."""
     from gatewright.benchmarks import registry
 
-    with TerminalProgress() as progress:
-        rows = registry.bench(name, json, registry.Options(progress, n, seed, text))
-    show_rows(rows)
+    return Answer(registry.bench(name, rows, registry.Options(progress, n, seed, text)))
 
 
-@command
+@command("gatewright table docs/results/hw.json")
 def table(
     files: Annotated[list[Path], typer.Argument(help="Files of rows, as steps and benchmarks write them.")],
-) -> None:
+) -> Answer:
     """Print rows as a Markdown table."""
-    rows = [row for path in files for row in read_rows(path)]
-    typer.echo(markdown(rows), nl=False)
+    from gatewright.reports.markdown import markdown
+    from gatewright.results import Rows
+
+    rows = [row for path in files for row in Rows.read(path)]
+    return Answer(rows, text=markdown(rows))
+
+
+def _reported(found, folder: Path) -> Answer:
+    lines = [f"{name}: {_said(value)}" for name, value in found.summary.items() if name != "config"]
+    failed = found.verdict == "FAIL" or bool(found.unproven)
+    return Answer(
+        lines=(*lines, f"report: {found.path}"),
+        warnings=tuple(f"unproven: {each} changed since, or was never proven" for each in found.unproven),
+        values={"report": str(found.path), "summary": found.summary, "unproven": list(found.unproven)},
+        exit_code=ExitCode.MISMATCH if failed else ExitCode.OK,
+    )
+
+
+def _said(value) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_said(entry)}" for key, entry in value.items())
+    return f"{value:.5g}" if isinstance(value, float) else str(value)

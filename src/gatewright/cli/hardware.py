@@ -1,0 +1,206 @@
+"""Commands that take models to hardware: build, verify, estimate, synth."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from gatewright.cli.answer import Answer
+from gatewright.cli.app import ExitCode, command
+from gatewright.cli.options import (
+    Accelerator,
+    BuildFolder,
+    CellLanes,
+    Clock,
+    DeviceName,
+    Lanes,
+    MetricName,
+    OnDevice,
+    Overwrite,
+    Seed,
+    StorageMode,
+    Workers,
+)
+from gatewright.flow.settings import MEGAHERTZ, BuildSettings, VerifySettings, WorkerSettings
+from gatewright.progress import Progress
+from gatewright.sw.mode import POLICY, ModePolicy, Policy
+
+Models = Annotated[
+    list[Path],
+    typer.Argument(help="Integer models (.npz), all for one accelerator; or the folder of a study.", show_default=False),
+]
+Point = Annotated[
+    str | None,
+    typer.Option("--point", help="Point of the study, by name; default: the recommended one.", show_default=False),
+]
+
+
+@command(
+    "gatewright build model.npz -o fpga",
+    "gatewright build study --point best --device ecp5-25k -o fpga",
+    "gatewright build model.npz --bake model -o fpga",
+)
+def build(
+    models: Models,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder that is made.")] = Path("fpga"),
+    point: Point = None,
+    lanes: Lanes = None,
+    cell_lanes: CellLanes = None,
+    device: OnDevice = None,
+    accelerator: Accelerator = None,
+    storage: StorageMode = ["auto"],  # noqa: B006
+    results: Annotated[
+        Literal["last", "every-step"] | None,
+        typer.Option("--results", help="When results are sent; default: as the model was made.", show_default=False),
+    ] = None,
+    bake: Annotated[
+        str | None,
+        typer.Option(
+            "--bake", help="Model whose contents the memories begin with, by name; default: none.", show_default=False
+        ),
+    ] = None,
+    clock: Clock = MEGAHERTZ,
+    overwrite: Overwrite = False,
+    *,
+    progress: Progress,
+    command: str,
+) -> Answer:
+    """Build an accelerator: images, Verilog, FPGA folders. The smallest, a given one, or the fastest on a device."""
+    from gatewright.flow.build import build as run
+    from gatewright.hw.compiler.choose import HardwareChoice
+    from gatewright.hw.config import AcceleratorConfig
+
+    given = None if accelerator is None else AcceleratorConfig.load(accelerator)
+    choice = HardwareChoice(config=given, device=device, lanes=lanes, cell_lanes=cell_lanes)
+    every_step = None if results is None else results == "every-step"
+    settings = BuildSettings(tuple(storage), every_step, clock, bake)
+    design = run(models, output, choice, settings, point=point, command=command, overwrite=overwrite, progress=progress)
+    return Answer(
+        list(design.rows()),
+        wrote=output,
+        following=(
+            f"gatewright verify {output} --data DATA",
+            f"gatewright estimate {output}",
+            f"gatewright report {output}",
+        ),
+        values={"accelerator": design.config.to_json(), "models": [each.name for each in design.models]},
+    )
+
+
+@command(
+    "gatewright verify fpga --data mine.npz",
+    "gatewright verify fpga --data mine.npz --recordings 100 --stalls",
+)
+def verify(
+    folder: BuildFolder,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data", help="Sequences, as for `quantise`; default: those the model was made on.", show_default=False
+        ),
+    ] = None,
+    metric: MetricName = "",
+    recordings: Annotated[
+        int, typer.Option("--recordings", min=1, help="Sequences to simulate at RTL level, if there are as many.")
+    ] = VerifySettings.recordings,
+    split: Annotated[
+        Literal["train", "validation", "test"], typer.Option("--split", help="Where they come from.")
+    ] = VerifySettings.split,
+    policy: Annotated[
+        Policy, typer.Option("--policy", help="Which sparsities must reach their thresholds for sparse mode.")
+    ] = POLICY.policy,
+    weight_threshold: Annotated[
+        float, typer.Option("--weight-threshold", help="Share of zeros among the weights, 0 to 1.")
+    ] = POLICY.weight_threshold,
+    input_threshold: Annotated[
+        float, typer.Option("--input-threshold", help="Share of zeros in a sequence, 0 to 1.")
+    ] = POLICY.input_threshold,
+    stalls: Annotated[bool, typer.Option("--stalls", help="Add random gaps and stalls on the streams.")] = False,
+    axi: Annotated[
+        bool, typer.Option("--axi/--no-axi", help="Also simulate the top with AXI ports; else it stays unproven.")
+    ] = True,
+    workers: Workers = None,
+    seed: Seed = 0,
+    *,
+    progress: Progress,
+    command: str,
+) -> Answer:
+    """Prove PyTorch = golden model = RTL on sequences, for the very files in the folder, and measure cycles."""
+    from gatewright.flow.inputs import as_task
+    from gatewright.flow.verify import verify as run
+
+    settings = VerifySettings(
+        recordings, split, ModePolicy(weight_threshold, input_threshold, policy), stalls, axi, seed
+    )
+    task = None if data is None else as_task(data, metric=metric, seed=seed)
+    found = run(folder, task, settings, workers=WorkerSettings(workers), command=command, progress=progress)
+    proof = found.proof
+    verdict = proof.verdict(folder)
+    unproven = proof.unproven(folder)
+    line = f"{verdict}: {proof.compared:,} integers compared, {proof.mismatches:,} mismatches"
+    return Answer(
+        found.rows,
+        shown=("integers_compared", "mismatches", "cycles_per_step", "busy_on_nonzeros"),
+        lines=(line,),
+        warnings=(*found.complaints, *(f"unproven: {each}" for each in unproven)),
+        following=(f"gatewright report {folder}",),
+        values={
+            "verdict": verdict,
+            "integers_compared": proof.compared,
+            "mismatches": proof.mismatches,
+            "files": dict(proof.files),
+            "unproven": list(unproven),
+        },
+        exit_code=ExitCode.OK if found.holds else ExitCode.MISMATCH,
+    )
+
+
+@command("gatewright estimate model.npz --steps 100", "gatewright estimate fpga --json")
+def estimate(
+    model: Annotated[
+        Path, typer.Argument(help="Integer model (.npz), or folder that `build` made.", show_default=False)
+    ],
+    name: Annotated[
+        str | None,
+        typer.Option("--name", help="Which model of the folder; default: the first.", show_default=False),
+    ] = None,
+    lanes: Lanes = None,
+    cell_lanes: CellLanes = None,
+    device: OnDevice = None,
+    accelerator: Accelerator = None,
+    storage: StorageMode = ["auto"],  # noqa: B006
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Steps of the sequence.")] = 50,
+    clock: Clock = MEGAHERTZ,
+) -> Answer:
+    """Predict the cycles of every op and of the whole sequence, and the resources, as high-level synthesis does."""
+    from gatewright.flow.design import Design, compile_models
+    from gatewright.hw.compiler.choose import HardwareChoice
+    from gatewright.hw.config import AcceleratorConfig
+
+    if model.is_dir():
+        design = Design.open(model)
+    else:
+        given = None if accelerator is None else AcceleratorConfig.load(accelerator)
+        choice = HardwareChoice(config=given, device=device, lanes=lanes, cell_lanes=cell_lanes)
+        design = compile_models(model, choice, BuildSettings(tuple(storage), None, clock))
+    found = design.estimate(steps, name=name)
+    line = f"at {clock:g} MHz".ljust(32) + f"{found.cycles_per_step / clock:g} µs per step"
+    return Answer(text=f"{found.text()}\n{line}", values=found.to_json() | {"megahertz": clock})
+
+
+@command("gatewright synth fpga", "gatewright synth fpga --place ecp5-85k --seeds 3")
+def synth(
+    folder: BuildFolder,
+    place: Annotated[
+        DeviceName | None,
+        typer.Option("--place", help="Also place and route on this device, an ECP5.", show_default=False),
+    ] = None,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Seeds to place with.")] = 3,
+    *,
+    progress: Progress,
+) -> Answer:
+    """Synthesise for ECP5 with Yosys, and place with nextpnr: cells, multipliers, block RAM, MHz (all estimates)."""
+    from gatewright.flow.synth import synth as run
+
+    rows = run(folder, place_on=place, seeds=range(1, seeds + 1), progress=progress)
+    return Answer(rows, following=(f"gatewright report {folder}",))

@@ -1,0 +1,221 @@
+"""The Python face: the verbs as functions with plain arguments; a thin layer over `flow`, as the command line is."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gatewright.flow.design import Design, compile_models
+from gatewright.flow.inputs import Data, as_bundle, as_model, as_task
+from gatewright.flow.quantise import Quantised
+from gatewright.flow.quantise import quantise as _quantise
+from gatewright.flow.report import Reported
+from gatewright.flow.report import report as _report
+from gatewright.flow.settings import MEGAHERTZ, BuildSettings, CompressChoice, Shape, Storage, TrainChoice
+from gatewright.flow.simplify import Simplified
+from gatewright.flow.simplify import simplify as _simplify
+from gatewright.flow.train import Trained
+from gatewright.flow.train import train as _train
+from gatewright.hw.compiler.choose import HardwareChoice
+from gatewright.hw.config import AcceleratorConfig
+from gatewright.progress import Progress, silent
+from gatewright.sw.bundle import Bundle
+from gatewright.sw.compress import Requirement, SimplifySettings
+from gatewright.sw.importers import Imported
+from gatewright.sw.importers import import_model as _import
+from gatewright.sw.metrics import Metric
+from gatewright.sw.models import FloatModel
+from gatewright.sw.spec import Columns
+from gatewright.sw.tasks import Task
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def import_model(
+    source: "str | Path | nn.Module", *, lstm: str | None = None, head: str | None = None, double: bool = False
+) -> Imported:
+    """Take over a model that was trained elsewhere, and compare it with its source.
+
+    Parameters
+    ----------
+    source : path or nn.Module
+        A file of PyTorch, ONNX or Keras, or a PyTorch module itself.
+    lstm : str, optional
+        Which LSTM, if there are several; ``NAME:forward`` or ``NAME:reverse`` for one direction.
+    head : str, optional
+        The linear layer that follows, by its name.
+    double : bool
+        Round weights of 64 bits to 32.
+
+    Returns
+    -------
+    Imported
+        `model`, what was `taken` and `left_out`, and the largest `difference` from the source.
+
+    Raises
+    ------
+    ModelImportError
+        Something in the source is not honoured; the text names it.
+    """
+    return _import(source, lstm=lstm, head=head, double=double)
+
+
+def load_data(source: Data, *, metric: str | Metric = "", seed: int = 0) -> Task:
+    """Load data: class or value per sequence or step, or no targets.
+
+    Parameters
+    ----------
+    source : str, path, dict of arrays, (X, y) or Task
+        As ``docs/data.md`` says: 'digits', an .npz, a folder, a text, 'module:name', or arrays by the same keys.
+    metric : str or Metric
+        How models are judged; as suits the data unless given.
+    seed : int
+        Of the splits, where the data do not give them.
+
+    Raises
+    ------
+    DataError
+        The data are malformed; the text says where and what is legal.
+    """
+    return as_task(source, metric=metric, seed=seed)
+
+
+def load_model(path: str | Path) -> FloatModel | Bundle:
+    """Load a float model (.pt) or an integer model (.npz) that Gatewright wrote."""
+    return as_bundle(path) if Path(path).suffix == ".npz" else as_model(path)
+
+
+def train(
+    data: Data,
+    *,
+    hidden: int | None = None,
+    layers: int | None = None,
+    projection: int | None = None,
+    epochs: int | None = None,
+    learning_rate: float | None = None,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Trained:
+    """Train a float LSTM with a linear head; what is left out is as suits the data. Returns `model` and `rows`."""
+    return _train(data, TrainChoice(hidden, layers, projection, epochs, learning_rate, seed), progress=progress)
+
+
+def quantise(
+    model: Any,
+    data: Data,
+    *,
+    bits: int = Shape.bits,
+    density: float = Shape.density,
+    rank: int | None = None,
+    columns: Columns = Shape.columns,
+    activation_bits: int = Shape.activation_bits,
+    lanes: int | None = None,
+    scale: bool = True,
+    prune_epochs: int | None = None,
+    quantise_epochs: int | None = None,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Quantised:
+    """Make an integer model of a float model.
+
+    Parameters
+    ----------
+    model : Imported, FloatModel, nn.Module or path
+    data : as `load_data` takes it
+        Without targets the float model itself teaches.
+    bits, density, rank, columns, activation_bits, lanes
+        What it becomes: width of the weights, share of them that is kept, rank of the factors (None: whole), kept weights
+        of each column, width of inputs and hidden values, and the lanes that patterns are balanced for.
+    scale : bool
+        Bring features of different size to one scale, folded into the model.
+    prune_epochs, quantise_epochs : int, optional
+        Epochs of pruning in float and of training in integers; as suits the data unless given.
+    seed : int
+    progress : Progress
+
+    Returns
+    -------
+    Quantised
+        `bundle`, `rows` (scores, signal-to-noise of every output, stored bits) and `warnings`.
+
+    Raises
+    ------
+    GatewrightError
+        A setting is illegal, the data do not suit the model, or no accelerator holds it.
+    """
+    shape = Shape(density, bits, rank, columns, activation_bits, lanes)
+    choice = CompressChoice(prune_epochs, quantise_epochs, scale, seed)
+    return _quantise(model, data, shape, choice, progress=progress)
+
+
+def simplify(
+    model: Any,
+    data: Data,
+    *,
+    score: float,
+    volume: int,
+    how: SimplifySettings | None = None,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Simplified:
+    """Compress a float model to at most `volume` bits, as long as it has the `score`; returns `bundle` and `outcome`."""
+    requirement = Requirement(score, volume)
+    return _simplify(model, data, requirement, how, CompressChoice(seed=seed), progress=progress)
+
+
+def compile(
+    models: Any,
+    *,
+    lanes: int | None = None,
+    cell_lanes: int | None = None,
+    device: str | None = None,
+    accelerator: AcceleratorConfig | str | Path | None = None,
+    storage: Storage | Sequence[Storage] = "auto",
+    every_step: bool | None = None,
+    megahertz: float = MEGAHERTZ,
+    bake: str | None = None,
+) -> Design:
+    """Compile integer models for one accelerator that runs each of them.
+
+    Parameters
+    ----------
+    models : Quantised, Bundle, path, or a dict or list of these
+    lanes, cell_lanes : int, optional
+        Of the smallest accelerator that holds the models; as suits them unless given.
+    device : str, optional
+        Take the fastest accelerator on this FPGA instead.
+    accelerator : AcceleratorConfig or path, optional
+        Take this one.
+    storage : "auto", "dense", "sparse" or several
+        How matrices are stored.
+    every_step : bool, optional
+        Whether results come in every step; as each model was made unless given.
+    megahertz : float
+        Clock frequency that constraints ask for.
+    bake : str, optional
+        The model that the memories begin with.
+
+    Returns
+    -------
+    Design
+        With `estimate`, `run`, `verify` and `write`.
+
+    Raises
+    ------
+    GatewrightError
+        No such accelerator holds the models; the text says what is short.
+    """
+    given = AcceleratorConfig.load(Path(accelerator)) if isinstance(accelerator, str | Path) else accelerator
+    stored = (storage,) if isinstance(storage, str) else tuple(storage)
+    choice = HardwareChoice(config=given, device=device, lanes=lanes, cell_lanes=cell_lanes)
+    return compile_models(models, choice, BuildSettings(stored, every_step, megahertz, bake))
+
+
+def open_build(folder: str | Path) -> Design:
+    """Open the design of a folder that `Design.write` or ``gatewright build`` made."""
+    return Design.open(folder)
+
+
+def report(folder: str | Path) -> Reported:
+    """Write the report of a build or of a study; returns its `path`, and what no proof holds for."""
+    return _report(folder)

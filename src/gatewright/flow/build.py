@@ -1,0 +1,88 @@
+"""Take integer models, or a point of a study, to the folder of an accelerator."""
+
+from pathlib import Path
+from typing import Any
+
+from gatewright.cosim import toolchain
+from gatewright.errors import ToolError
+from gatewright.flow.design import Design, compile_models
+from gatewright.flow.settings import BuildSettings
+from gatewright.flow.study import is_study, point_of
+from gatewright.hw.compiler.choose import HardwareChoice
+from gatewright.hw.fpga.verilog import AXI_TOP, TOP, emit, emit_axi
+from gatewright.progress import Progress, silent
+from gatewright.run import RunFolder
+
+BEST = "best"
+"""The recommended point of a study."""
+
+
+def build(
+    models: Any,
+    folder: str | Path,
+    choice: HardwareChoice | None = None,
+    settings: BuildSettings | None = None,
+    *,
+    point: str | None = None,
+    command: str = "",
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> Design:
+    """Build an accelerator for models: images, Verilog, FPGA folders and the hash of each file.
+
+    Parameters
+    ----------
+    models : as `compile_models` takes them, or the folder of a study
+    folder : path
+        Made by this; holds the build.
+    choice : HardwareChoice, optional
+        Which accelerator; the smallest unless told otherwise.
+    settings : BuildSettings, optional
+    point : str, optional
+        Which point of the study; the recommended one unless told otherwise.
+    command : str
+        What repeats it.
+    overwrite : bool
+        Replace a build that is there.
+    progress : Progress
+
+    Raises
+    ------
+    RunFolderError
+        The folder holds something already, or the study has no such point.
+    ConfigError, CapacityError
+        No accelerator of that kind holds the models.
+    ToolError
+        Yosys failed, or Verilator's lint complains of the Verilog.
+    """
+    progress("build", 0, 3, "compile")
+    design = compile_models(_chosen(models, point), choice, settings)
+    _lint(design, progress)
+    design.write(folder, command=command, overwrite=overwrite)
+    progress("build", 3, 3, "")
+    return design
+
+
+def build_into(run: RunFolder, design: Design, progress: Progress = silent) -> None:
+    """Write a design into a run folder that has its models, in place of a build that is there."""
+    _lint(design, progress)
+    run.clear_build()
+    design.deliver(run)
+    progress("build", 3, 3, "")
+
+
+def _lint(design: Design, progress: Progress) -> None:
+    """Hold the Verilog against Verilator's lint before anything is written."""
+    progress("build", 1, 3, "lint")
+    for text, top in ((emit(design.config), TOP), (emit_axi(design.config), AXI_TOP)):
+        if warnings := toolchain.lint(text, top):
+            raise ToolError(f"Verilator's lint complains of {top}:\n" + "\n".join(warnings))
+
+
+def _chosen(models: Any, point: str | None) -> Any:
+    """Return the point of a study by name, or models as they are."""
+    given = models[0] if isinstance(models, list | tuple) and len(models) == 1 else models
+    if isinstance(given, str | Path) and is_study(Path(given)):
+        name = point or BEST
+        return {name: point_of(Path(given), name)}
+    return models

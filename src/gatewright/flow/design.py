@@ -1,0 +1,346 @@
+"""An accelerator with its models: compiled, estimated, run bit-exactly, and written as files for FPGA tools."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gatewright.custody import Delivery, Proof, Role
+from gatewright.errors import BundleError, ConfigError, DataError, RunFolderError
+from gatewright.flow.inputs import as_bundle
+from gatewright.flow.settings import BuildSettings, Storage
+from gatewright.hw.compiler import Compiled, Mode, compile_bundle
+from gatewright.hw.compiler.choose import HardwareChoice, choose_config
+from gatewright.hw.compiler.image import Results
+from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.estimate import Estimate, estimate
+from gatewright.hw.fpga.flows import write_flows
+from gatewright.results import Row, write_rows
+from gatewright.run import RunFolder
+from gatewright.storage import write_json
+from gatewright.sw.bundle import Bundle
+from gatewright.sw.mode import POLICY, ModePolicy
+
+DEFAULT_NAME = "model"
+"""Of a model that was given without a file."""
+
+RESOURCES = ("multipliers", "block_ram", "luts", "flip_flops")
+
+STEPS = 50
+"""Steps of the sequence that an estimate is for, unless told otherwise."""
+
+
+@dataclass(frozen=True)
+class DesignModel:
+    """One model as the accelerator stores it.
+
+    Parameters
+    ----------
+    name : str
+    bundle : Bundle
+    storage : "auto", "dense" or "sparse"
+    compiled : Compiled
+        What is delivered: it sends the results that a user wants.
+    """
+
+    name: str
+    bundle: Bundle
+    storage: Storage
+    compiled: Compiled
+
+    @property
+    def proof(self) -> Compiled:
+        """The same model with a program that sends every output of the last layer too: what a proof compares."""
+        return compile_bundle(
+            self.bundle,
+            self.compiled.config,
+            mode=mode_of(self.storage),
+            hidden_results="all",
+            logit_results=self.compiled.logit_results,
+        )
+
+    @property
+    def every_step(self) -> bool:
+        """Whether results come in every step."""
+        return "all" in (self.compiled.logit_results, self.compiled.hidden_results)
+
+
+@dataclass(frozen=True)
+class Design:
+    """An accelerator and the models that it runs.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+    models : tuple of DesignModel
+        At least one; a model that is stored in several ways comes once for each.
+    settings : BuildSettings
+    """
+
+    config: AcceleratorConfig
+    models: tuple[DesignModel, ...]
+    settings: BuildSettings = field(default_factory=BuildSettings)
+
+    def model(self, name: str | None = None, storage: Storage | None = None) -> DesignModel:
+        """Return a model by name; without one, the first.
+
+        Raises
+        ------
+        ConfigError
+            There is none of that name, or none that is stored so.
+        """
+        for each in self.models:
+            if name in (None, each.name) and storage in (None, each.storage):
+                return each
+        known = ", ".join(f"{each.name} ({each.storage})" for each in self.models)
+        raise ConfigError(f"no model {name or ''} {storage or ''} in this design; there are {known}")
+
+    def estimate(self, steps: int = STEPS, *, name: str | None = None) -> Estimate:
+        """Predict the cycles of every op and of a sequence, and the resources, as high-level synthesis reports do.
+
+        Parameters
+        ----------
+        steps : int
+            Steps of the sequence.
+        name : str, optional
+            Which model; the first if left out.
+        """
+        return estimate(self.model(name).compiled, steps)
+
+    def run(self, sequences: Any, *, name: str | None = None) -> Any:
+        """Run raw sequences through the golden model, which equals the hardware bit for bit.
+
+        Parameters
+        ----------
+        sequences : array [steps, features], or a list of such
+            Raw features, as the float model takes them.
+        name : str, optional
+            Which model; the first if left out.
+
+        Returns
+        -------
+        array [steps or 1, outputs], or a list of such
+            Logits of a model with a head, else outputs of the last layer: integers times their LSB.
+        """
+        from gatewright.cosim.golden import Golden
+
+        model = self.model(name)
+        golden = Golden(model.compiled)
+        if isinstance(sequences, np.ndarray) and sequences.ndim == 2:
+            return _outputs(model, golden, sequences)
+        return [_outputs(model, golden, each) for each in sequences]
+
+    def verify(self, data: Any, settings: Any = None, **others: Any) -> "Any":
+        """Prove the design on sequences: PyTorch = golden model = RTL, every integer.
+
+        Takes what `flow.verify.verify` does; the files are written to a temporary folder, and the proof, which is about
+        their contents, holds for `write`.
+        """
+        from gatewright.flow.verify import verify_design
+
+        return verify_design(self, data, settings, **others)
+
+    def write(
+        self, folder: str | Path, *, proof: Proof | None = None, command: str = "", overwrite: bool = False
+    ) -> RunFolder:
+        """Write the folder of a build: models, images, Verilog, constraints and FPGA flows, with the hash of each file.
+
+        Parameters
+        ----------
+        folder : path
+        proof : Proof, optional
+            What `verify` gave; it is kept beside the files.
+        command : str
+            What repeats the build.
+        overwrite : bool
+            Replace a build that is there.
+
+        Raises
+        ------
+        RunFolderError
+            The folder holds something already.
+        """
+        run = RunFolder.create(Path(folder), overwrite=overwrite, command=command)
+        self.deliver(run)
+        if proof is not None:
+            proof.save(run.root)
+        return run
+
+    def deliver(self, run: RunFolder) -> Delivery:
+        """Write the design into a run folder; its list of files, which is written last, makes it whole."""
+        roles: dict[str, Role] = {}
+
+        def wrote(path: Path, role: Role) -> Path:
+            roles[path.relative_to(run.root).as_posix()] = role
+            return path
+
+        for folder in ("models", "images", "rows"):
+            (run.root / folder).mkdir(exist_ok=True)
+        for each in self.models:
+            if run.model(each.name).relative_to(run.root).as_posix() not in roles:
+                each.bundle.save(wrote(run.model(each.name), "model"))
+            each.compiled.save(wrote(run.image(each.name, each.storage), "image"))
+        write_json(wrote(run.config, "config"), self.config.to_json())
+        baked = None if self.settings.bake is None else self.model(self.settings.bake).compiled
+        for name in write_flows(run.root, self.config, baked, megahertz=self.settings.megahertz):
+            wrote(run.root / name, _role(name))
+        write_json(wrote(run.build, "flow"), self._manifest())
+        write_rows(run.rows("build"), list(self.rows()))
+        delivery = Delivery.of(run.root, roles)
+        delivery.save(run.root)
+        return delivery
+
+    def rows(self) -> Iterator[Row]:
+        """Yield what the compiler and the models of cycles and resources say of the design."""
+        for each in self.models:
+            at = {"model": each.name, "mode": each.storage}
+            for memory, bits in each.compiled.image.stored_bits(self.config).items():
+                yield Row("stored_bits", "bits", bits, {**at, "memory": memory})
+            found = estimate(each.compiled, STEPS)
+            yield Row("estimated_cycles_per_step", "cycles", found.cycles_per_step, at)
+        for name in RESOURCES:
+            yield Row(name, "count", getattr(found.resources, name), {"source": "estimate"})
+
+    def _manifest(self) -> dict[str, Any]:
+        settings = self.settings
+        return {
+            "models": [
+                {"name": each.name, "storage": each.storage, "every_step": each.every_step} for each in self.models
+            ],
+            "megahertz": settings.megahertz,
+            "bake": settings.bake,
+        }
+
+    @classmethod
+    def open(cls, folder: str | Path) -> "Design":
+        """Read the design of a build folder.
+
+        Raises
+        ------
+        RunFolderError
+            There is no build, or its list of models is malformed.
+        BundleError
+            A model or an image is malformed.
+        """
+        run = RunFolder.open(Path(folder))
+        Delivery.load(run.root)
+        try:
+            values = json.loads(run.build.read_text())
+            settings = BuildSettings(
+                tuple(each["storage"] for each in values["models"]), None, values["megahertz"], values["bake"]
+            )
+            models = tuple(
+                DesignModel(
+                    each["name"],
+                    Bundle.load(run.model(each["name"])),
+                    each["storage"],
+                    Compiled.load(run.image(each["name"], each["storage"])),
+                )
+                for each in values["models"]
+            )
+        except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+            if isinstance(error, BundleError | ConfigError):
+                raise
+            raise RunFolderError(f"{run.build}: not the list of a build's models ({error!r})") from error
+        return cls(AcceleratorConfig.load(run.config), models, settings)
+
+
+def compile_models(
+    models: Any, choice: HardwareChoice | None = None, settings: BuildSettings | None = None
+) -> Design:
+    """Compile integer models for one accelerator that runs each of them.
+
+    Parameters
+    ----------
+    models : Bundle, a result that has one, a path, or a dict or sequence of these
+        A dict names them; files are named by their stem.
+    choice : HardwareChoice, optional
+        Which accelerator: given, the smallest, or the fastest on a device; the smallest unless told otherwise.
+    settings : BuildSettings, optional
+
+    Raises
+    ------
+    BundleError
+        A model is malformed.
+    ConfigError, CapacityError
+        No such accelerator holds the models; the text says what is short.
+    """
+    settings = settings or BuildSettings()
+    named = _named(models)
+    wanted = [(name, bundle, storage) for name, bundle in named.items() for storage in _storages(bundle, settings)]
+    config = choose_config(
+        [(bundle, mode_of(storage)) for _, bundle, storage in wanted], choice or HardwareChoice()
+    )
+    if settings.bake is not None and settings.bake not in named:
+        raise ConfigError(f"no model named {settings.bake!r} to bake; there are {', '.join(named)}")
+    made = []
+    for name, bundle, storage in wanted:
+        hidden, logits = _results(bundle, settings.every_step)
+        compiled = compile_bundle(
+            bundle, config, mode=mode_of(storage), hidden_results=hidden, logit_results=logits
+        )
+        made.append(DesignModel(name, bundle, storage, compiled))
+    return Design(config, tuple(made), replace(settings, storage=tuple(each.storage for each in made)))
+
+
+def mode_of(storage: Storage) -> Mode | ModePolicy:
+    """Return how the compiler stores matrices for a choice of storage."""
+    return POLICY if storage == "auto" else storage
+
+
+def _storages(bundle: Bundle, settings: BuildSettings) -> Iterator[Storage]:
+    """Yield the ways that a model is stored: sparse only where there are zeros to leave out."""
+    pruned = any(not matrix.values.all() for matrix, _ in bundle.matrices.values())
+    for storage in settings.storage:
+        if storage != "sparse" or pruned or settings.storage == ("sparse",):
+            yield storage
+
+
+def _results(bundle: Bundle, every_step: bool | None) -> tuple[Results, Results]:
+    """Return when outputs of the last layer, and logits, are sent."""
+    wanted = bundle.notes.get("every_step", bundle.head is None) if every_step is None else every_step
+    when: Results = "all" if wanted else "last"
+    return ("none", when) if bundle.head is not None else (when, "none")
+
+
+def _named(models: Any) -> dict[str, Bundle]:
+    if isinstance(models, Mapping):
+        named = {str(name): as_bundle(each) for name, each in models.items()}
+    else:
+        given: Sequence[Any] = models if isinstance(models, list | tuple) else [models]
+        named = {}
+        for number, each in enumerate(given):
+            plain = DEFAULT_NAME if len(given) == 1 else f"{DEFAULT_NAME}{number}"
+            name = Path(each).stem if isinstance(each, str | Path) else plain
+            if name in named:
+                raise ConfigError(f"two models are named {name!r}; rename one file, or give a dict of names")
+            named[name] = as_bundle(each)
+    if not named:
+        raise ConfigError("at least one model is needed")
+    for name in named:
+        if not name or not all(each.isalnum() or each in "-_+." for each in name) or name[0] == ".":
+            raise ConfigError(
+                f"a model's name has letters, digits, '-', '_', '+' and '.' only, not {name!r}; rename the file"
+            )
+    return named
+
+
+def _role(name: str) -> Role:
+    """Return what a file of the flows is: the top for timing runs computes nothing that is delivered."""
+    if not name.startswith("rtl/") or "serial" in name:
+        return "flow"
+    return "memory" if name.endswith(".mem") else "rtl"
+
+
+def _outputs(model: DesignModel, golden: Any, raw: Any) -> np.ndarray:
+    x = np.asarray(raw)
+    if x.ndim != 2:
+        raise DataError(f"a sequence must be [steps, {model.bundle.input_size}], not of shape {x.shape}")
+    sent = golden.run(model.bundle.quantise_input(x))
+    hidden, logits = model.compiled.split_results(np.asarray(sent), len(x))
+    if model.bundle.head is not None:
+        return logits * 2.0**-model.bundle.head.logit_frac
+    return hidden * model.bundle.layers[-1].output_format.lsb

@@ -1,0 +1,353 @@
+"""The proof of a build: PyTorch = golden model = RTL on a user's own sequences, of the very files that were delivered."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from gatewright.cosim import simulator, toolchain
+from gatewright.cosim.delivered import verify_axi
+from gatewright.cosim.golden import MAX_STEPS, Golden
+from gatewright.cosim.verify import Verification
+from gatewright.cosim.verify import verify as simulate
+from gatewright.custody import Claim, Delivery, Proof, sha256
+from gatewright.errors import MismatchError
+from gatewright.executors import run_all
+from gatewright.flow.design import Design, DesignModel
+from gatewright.flow.inputs import Data, as_task
+from gatewright.flow.settings import VerifySettings, WorkerSettings
+from gatewright.hw.compiler.image import Compiled
+from gatewright.hw.cycles.model import predict
+from gatewright.hw.fpga.verilog import AXI_TOP, TOP
+from gatewright.hw.interface import CYCLE_COUNTERS, EVENT_COUNTERS
+from gatewright.progress import Progress, silent, within
+from gatewright.results import Row, write_rows
+from gatewright.run import RunFolder
+from gatewright.sw.bundle import Bundle
+from gatewright.sw.integer import run_head, run_integer
+from gatewright.sw.mode import sparsity
+from gatewright.sw.tasks import Split
+
+PYTORCH, RTL, STORAGE, AXI, BAKED, CYCLES = (
+    "pytorch = golden",
+    "golden = RTL",
+    "dense = sparse",
+    "golden = AXI",
+    "golden = baked",
+    "predicted = measured cycles",
+)
+"""What a proof compares."""
+
+AXI_SEQUENCES, AXI_STEPS = 2, 32
+"""Sequences that go through the AXI ports, and steps of each: its bus models are slow."""
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What a proof found.
+
+    Parameters
+    ----------
+    proof : Proof
+    rows : list of Row
+        Integers compared, and cycles measured.
+    complaints : tuple of str
+        Mismatches with their places; empty where every claim holds.
+    """
+
+    proof: Proof
+    rows: list[Row]
+    complaints: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether every claim holds."""
+        return all(claim.holds for claim in self.proof.claims)
+
+
+class Jobs(NamedTuple):
+    """Sequences as the accelerator runs them: pieces, some of which go on from the state of the one before."""
+
+    inputs: list[np.ndarray]
+    fresh: list[bool]
+
+    @classmethod
+    def of(cls, bundle: Bundle, split: Split, chosen: Sequence[int]) -> "Jobs":
+        """Quantise some sequences of a split, and cut streams where they were joined, and what no job can hold."""
+        inputs, fresh = [], []
+        for k in chosen:
+            x = bundle.quantise_input(split.sequences[k])
+            ends = np.cumsum([len(x)] if split.pieces is None else split.pieces[k])
+            begin = 0
+            for end in ends.tolist():
+                while begin < end:
+                    step = min(end, begin + MAX_STEPS)
+                    inputs.append(x[begin:step])
+                    fresh.append(begin == 0)
+                    begin = step
+        return cls(inputs, fresh)
+
+    def first(self, count: int, steps: int) -> "Jobs":
+        """Return the beginning of the shortest jobs that start from a fresh state."""
+        able = sorted((k for k, fresh in enumerate(self.fresh) if fresh), key=lambda k: len(self.inputs[k]))
+        chosen = able[:count]
+        return Jobs([self.inputs[k][:steps] for k in chosen], [True] * len(chosen))
+
+
+def verify(
+    folder: str | Path,
+    data: Data | None = None,
+    settings: VerifySettings | None = None,
+    *,
+    workers: WorkerSettings | None = None,
+    command: str = "",
+    progress: Progress = silent,
+) -> Verified:
+    """Prove the build in a folder, and keep the proof there with the hash of every file that it holds for.
+
+    PyTorch and golden model are compared on the whole split, golden model and RTL on some of its sequences. What is
+    simulated is the Verilog in the folder. Programs that send every output of the last layer carry the proof; those
+    that were delivered are compared and measured too.
+
+    Parameters
+    ----------
+    folder : path
+    data : optional
+        As `as_task` takes it; those that the model was quantised on, unless given.
+    settings : VerifySettings, optional
+    workers : WorkerSettings, optional
+        Models are proven side by side.
+    command : str
+        What repeats it.
+    progress : Progress
+
+    Raises
+    ------
+    MismatchError
+        A file is no longer the one that was delivered; the text names it.
+    RunFolderError
+        There is no build in the folder.
+    DataError
+        The data do not suit the models.
+    ToolError
+        A tool is missing or failed.
+    """
+    run = RunFolder.open(Path(folder))
+    delivery = Delivery.load(run.root)
+    if changed := delivery.changed(run.root):
+        raise MismatchError(
+            f"{run.root}: {', '.join(changed)} changed since the build; build again, and what you deliver is proven"
+        )
+    design = Design.open(run.root)
+    found = _prove(run, design, data, settings or VerifySettings(), workers or WorkerSettings(), command, progress)
+    write_rows(run.rows("verify"), found.rows)
+    found.proof.save(run.root)
+    run.mismatches.unlink(missing_ok=True)
+    if found.complaints:
+        run.mismatches.write_text("\n".join(found.complaints) + "\n")
+    return found
+
+
+def verify_design(
+    design: Design,
+    data: Data | None = None,
+    settings: VerifySettings | None = None,
+    *,
+    workers: WorkerSettings | None = None,
+    progress: Progress = silent,
+) -> Proof:
+    """Prove a design that has no folder yet; takes and raises what `verify` does."""
+    with tempfile.TemporaryDirectory(prefix="gatewright-") as temporary:
+        folder = Path(temporary) / "design"
+        design.write(folder)
+        return verify(folder, data, settings, workers=workers, progress=progress).proof
+
+
+def _prove(
+    run: RunFolder,
+    design: Design,
+    data: Data | None,
+    settings: VerifySettings,
+    workers: WorkerSettings,
+    command: str,
+    progress: Progress,
+) -> Verified:
+    task = as_task(_data_of(design) if data is None else data)
+    split: Split = getattr(task, settings.split)
+    toolchain.compiler()
+    # Built here once, so that the processes find it.
+    simulator.build(design.config, progress, verilog=(run.rtl / f"{TOP}.sv").read_text())
+    names = list(dict.fromkeys(each.name for each in design.models))
+    work = [(run.root, name, split, settings) for name in names]
+    parts = run_all(_prove_model, work, workers.count, "co-simulation", progress)
+    claims = [claim for part in parts for claim in part.claims]
+    rows = [row for part in parts for row in part.rows]
+    complaints = [text for part in parts for text in part.complaints]
+    rate = sum(part.cycles for part in parts) / sum(part.seconds for part in parts)
+    at = {"lanes": design.config.lanes, "stalls": settings.stalls}
+    rows.append(Row("simulated_cycles_per_second", "cycles/s", rate, at))
+    proven = {
+        name
+        for name, file in Delivery.load(run.root).files.items()
+        if file.role in ("config", "model", "image", "memory") or name == f"rtl/{TOP}.sv"
+    }
+    if settings.axi:
+        found = _prove_axi(run, design, split, progress)
+        claims.append(found.claim)
+        complaints += found.complaints
+        proven.add(f"rtl/{AXI_TOP}.sv")
+    rows += [
+        Row(name, "integers", value, {"pair": claim.pair, "model": claim.model, "mode": claim.mode})
+        for claim in claims
+        for name, value in (("integers_compared", claim.compared), ("mismatches", claim.mismatches))
+    ]
+    told = {"name": task.name, "split": settings.split, "sequences": len(split), "steps": sum(map(len, split.sequences))}
+    files = {name: sha256(run.root / name) for name in sorted(proven)}
+    return Verified(Proof(files, tuple(claims), told, command), rows, tuple(complaints))
+
+
+class _Part(NamedTuple):
+    """What became of one model in all the ways that it is stored; cycles and seconds are those of the simulations."""
+
+    claims: list[Claim]
+    rows: list[Row]
+    complaints: list[str]
+    cycles: int
+    seconds: float
+
+
+def _prove_model(root: Path, name: str, split: Split, settings: VerifySettings, progress: Progress) -> _Part:
+    design = Design.open(root)
+    text = (RunFolder(root).rtl / f"{TOP}.sv").read_text()
+    part = _Part([], [], [], 0, 0.0)
+    results: dict[str, np.ndarray] = {}
+    cycles, seconds = 0, 0.0
+    stored = [each for each in design.models if each.name == name]
+    bundle = stored[0].bundle
+    sequences = [bundle.quantise_input(raw) for raw in split.sequences]
+    outputs, _ = run_integer(bundle, sequences)
+    jobs = Jobs.of(bundle, split, split.spread(settings.recordings))
+    weights = sparsity(*(stage.matrix.values for stage in bundle.matrices.values()))
+    for model in stored:
+        told = within(progress, f"{name} {model.storage}")
+        skips = [
+            model.storage != "dense" and settings.policy.sequence_sparse(weights, sparsity(x)) for x in jobs.inputs
+        ]
+        at = {"model": name, "mode": model.storage}
+        proof = model.proof
+        compared = [_compare(model, each, sequences, outputs, told) for each in (proof, model.compiled)]
+        part.claims.append(Claim(PYTORCH, name, model.storage, *map(sum, zip(*compared, strict=True))))
+        both = [
+            simulate(
+                each,
+                jobs.inputs,
+                skip=skips,
+                fresh=jobs.fresh,
+                stalls=settings.stalls,
+                seed=settings.seed,
+                progress=told,
+                verilog=text,
+            )
+            for each in (proof, model.compiled)
+        ]
+        counts = sum(each.integers_compared for each in both), sum(each.mismatches for each in both)
+        part.claims.append(Claim(RTL, name, model.storage, *counts))
+        part.complaints.extend(each.report for each in both if each.mismatches)
+        if not settings.stalls:
+            part.claims.append(Claim(CYCLES, name, model.storage, *_count_cycles(model, jobs, skips, both[1])))
+        part.rows.extend(_measured(at, model.compiled, jobs, both[1], sum(skips)))
+        cycles += sum(each.simulated_cycles for each in both)
+        seconds += sum(each.wall_seconds for each in both)
+        results[model.storage] = np.concatenate(both[0].results)
+    if {"dense", "sparse"} <= set(results):
+        dense, sparse = results["dense"], results["sparse"]
+        part.claims.append(Claim(STORAGE, name, "", dense.size, int(np.count_nonzero(dense != sparse))))
+    return part._replace(cycles=cycles, seconds=seconds)
+
+
+def _compare(
+    model: DesignModel, compiled: Compiled, sequences: list, outputs: list, progress: Progress
+) -> tuple[int, int]:
+    """Run the golden model on every sequence: integers compared with PyTorch's, and how many differ."""
+    golden, head = Golden(compiled), model.bundle.head
+    compared = differing = 0
+    for done, (x, hidden) in enumerate(zip(sequences, outputs, strict=True), 1):
+        logits = np.zeros((len(x), 0)) if head is None else run_head(head, torch.from_numpy(hidden)).numpy()
+        for begin in range(0, len(x), MAX_STEPS):
+            end = min(len(x), begin + MAX_STEPS)
+            found = compiled.split_results(golden.run(x[begin:end], begin == 0), end - begin)
+            for ours, theirs in zip(found, (hidden, logits), strict=True):
+                wanted = theirs[end - len(ours) : end]
+                compared += ours.size
+                differing += int(np.count_nonzero(ours != wanted))
+        progress("PyTorch against golden model", done, len(sequences), "")
+    return compared, differing
+
+
+def _count_cycles(
+    model: DesignModel, jobs: Jobs, skips: Sequence[bool], measured: Verification
+) -> tuple[int, int]:
+    """Compare every counter of every job with the cycle model's: how many there are, and how many differ."""
+    compared = differing = 0
+    for number, prediction in enumerate(predictions(model.compiled, jobs, skips)):
+        for name, value in prediction.counters.items():
+            compared += 1
+            differing += measured.counters[name][number] != value
+    return compared, differing
+
+
+def predictions(compiled: Compiled, jobs: Jobs, skips: Sequence[bool]) -> Iterator:
+    """Yield what the cycle model predicts of each job; where zeros are skipped, from the golden model's trace."""
+    golden = Golden(compiled) if any(skips) else None
+    for x, fresh, skip in zip(jobs.inputs, jobs.fresh, skips, strict=True):
+        trace = None if golden is None else golden.run(x, fresh, trace=True)[1]
+        yield predict(compiled, len(x), fresh, skip, trace if skip else None)
+
+
+def _measured(
+    at: dict, compiled: Compiled, jobs: Jobs, measured: Verification, skipping: int
+) -> Iterator[Row]:
+    """Turn the hardware's counters into rows."""
+    cycles, steps = sum(measured.counters["cycles"]), sum(measured.steps)
+    useful = sum(compiled.useful_macs(each, fresh) for each, fresh in zip(measured.steps, jobs.fresh, strict=True))
+    yield Row("cycles_per_step", "cycles", measured.cycles_per_step, at)
+    yield Row("busy_on_nonzeros", "percent", 100 * useful / (compiled.config.lanes * cycles), at)
+    yield Row("recordings", "recordings", len(measured.steps), at)
+    yield Row("skipping_recordings", "recordings", skipping, at)
+    yield Row("steps", "steps", steps, at)
+    for unit, names in (("cycles", CYCLE_COUNTERS), ("count", EVENT_COUNTERS)):
+        for name in names:
+            yield Row("counter", unit, sum(measured.counters[name]), {"counter": name, **at})
+
+
+class _Ports(NamedTuple):
+    """What became of the AXI top."""
+
+    claim: Claim
+    complaints: list[str]
+
+
+def _prove_axi(run: RunFolder, design: Design, split: Split, progress: Progress) -> _Ports:
+    """Run the delivered AXI top on the beginning of some sequences: with the baked model, or with one that is loaded."""
+    baked = design.settings.bake
+    model = design.model(baked)
+    jobs = Jobs.of(model.bundle, split, split.spread(AXI_SEQUENCES)).first(AXI_SEQUENCES, AXI_STEPS)
+    found = verify_axi(run.rtl, model.compiled, jobs.inputs, baked=baked is not None, progress=progress)
+    pair = AXI if baked is None else BAKED
+    claim = Claim(pair, model.name, model.storage, found.integers_compared, found.mismatches)
+    return _Ports(claim, [found.report] if found.mismatches else [])
+
+
+def _data_of(design: Design) -> Data:
+    """Return the data that a design's models were quantised on."""
+    from gatewright.errors import DataError
+    from gatewright.sw.tasks import DataSettings
+
+    for each in design.models:
+        if isinstance(source := each.bundle.notes.get("data"), dict) and source.get("source"):
+            return DataSettings.from_json(source)
+    raise DataError("the models do not say which data they were made on: give --data FILE")
