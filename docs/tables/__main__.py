@@ -1,12 +1,13 @@
-"""Write ``docs/results.md`` and the README's ten figures: ``make results``, or ``python docs/tables`` alone after it."""
+"""Write ``docs/results.md`` and the README's ten figures: ``make results``, or ``python docs/tables`` after it."""
 
 import hardware
 import search
 import software
 from headline import headline_table
-from source import ROOT
+from source import ROOT, rows
 
 from gatewright.reports.figures import busy_figure, patterns_figure
+from gatewright.reports.metrics import metric_of
 from gatewright.reports.style import style, to_png
 
 README, RESULTS_PAGE = ROOT / "README.md", ROOT / "docs" / "results.md"
@@ -29,15 +30,16 @@ def results() -> str:
         "The baseline, logistic regression on mean and deviation of each feature, uses no recurrence. Train and test "
         "share their six speakers: the accuracies say how well known voices are understood.",
         "## Size",
-        "The digits' model compressed to a volume (`gatewright bench compress`): hidden units are dropped, then weights "
-        "narrowed. Counted are the bits of the whole emitted image, program and biases included. Means of 3 seeds:",
+        "The digits' model compressed to a volume (`gatewright bench compress`): hidden units are dropped, then "
+        "weights narrowed. Counted are the bits of the whole emitted image, program and biases included. "
+        "Means of 3 seeds:",
         software.volume_table(),
         "A character model (64 symbols, 256 units, on the King James text of Debian's `bible-kjv`, "
         "`gatewright bench text --text kjv.txt`), which has no capacity to spare:",
         software.text_table(),
         "## Patterns",
-        "In a balanced pattern no lane waits for another. Test accuracy in 8-bit integers beside unstructured pruning at "
-        "equal density (`gatewright bench patterns`, means of 3 seeds):",
+        "In a balanced pattern no lane waits for another. Test accuracy in 8-bit integers beside unstructured "
+        "pruning at equal density (`gatewright bench patterns`, means of 3 seeds):",
         software.patterns_table(),
         f"![Accuracy of balanced and unstructured pruning](images/{PATTERNS_PICTURE.name})",
         "## Low rank",
@@ -57,9 +59,9 @@ def results() -> str:
         hardware.demo_table(),
         "![Clock cycles of a step at each density, dense and sparse](images/cycles.png)",
         "## Search",
-        "Digits, 200 candidates, each trained for an epoch and measured on the RTL; 32 of them trained in full, of which "
-        "these are the front. Validation chose, test is shown. `gatewright search --granularity matrix --trials 200 "
-        "--tune-epochs 1 --points 32 --uniform`:",
+        "Digits, 200 candidates, each trained for an epoch and measured on the RTL; 32 of them trained in full, of "
+        "which these are the front. Validation chose, test is shown. `gatewright search --granularity matrix "
+        "--trials 200 --tune-epochs 1 --points 32 --uniform`:",
         search.front_table(),
         search.uniform_text(),
         "**Hardware, too**: lanes and cell lanes that fit an ECP5-25k with its 28 multipliers (`gatewright search "
@@ -115,7 +117,9 @@ def main() -> None:
     README.write_text(f"{before}{BEGIN}\n{headline_table()}\n{END}{after}")
     with style():
         BUSY_PICTURE.write_bytes(to_png(busy_figure(hardware.busy_shares())))
-        PATTERNS_PICTURE.write_bytes(to_png(patterns_figure(software.pattern_curves(), software.METRIC)))
+        PATTERNS_PICTURE.write_bytes(
+            to_png(patterns_figure(software.pattern_curves(), metric_of(rows("patterns"))))
+        )
 
 
 if __name__ == "__main__":

@@ -122,9 +122,7 @@ def compression_table() -> str:
         at = row.parameters
         what = f"rank {at['rank']}" if "rank" in at else f"{at['weight_bits']}-bit weights"
         cycles, gain = (source.figure(name, **alike(row)) for name in ("cycles_per_step", "speed_up"))
-        body.append(
-            (model(row), str(at["lanes"]), what, f"{cycles:,.1f}", f"{gain:.2f}", f"{row.value:.2f}")
-        )
+        body.append((model(row), str(at["lanes"]), what, f"{cycles:,.1f}", f"{gain:.2f}", f"{row.value:.2f}"))
     return markdown(("model", "lanes", "with", "cycles per step", "times as fast", "times less work"), body)
 
 
@@ -136,9 +134,7 @@ def zeros_table() -> str:
         at = row.parameters
         cycles = source.figure("cycles_per_step", **alike(row))
         share = f"{100 * at['zeros']:g} %"
-        body.append(
-            (model(row), str(at["lanes"]), at["mode"], share, f"{cycles:,.1f}", f"{row.value:.1f} %")
-        )
+        body.append((model(row), str(at["lanes"]), at["mode"], share, f"{cycles:,.1f}", f"{row.value:.1f} %"))
     return markdown(
         ("model", "lanes", "mode", "inputs that are zero", "cycles per step", "over the bound"), body
     )

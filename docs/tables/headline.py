@@ -36,7 +36,10 @@ def headline_table() -> str:
                 f"{train.figure('mean_float_score'):.1f} %, {train.figure('mean_score', density=DENSITY):.1f} %",
                 "`gatewright bench train`",
             ),
-            ("the same model made small: bits of the whole image against float32", *_volume(rows("compress"))),
+            (
+                "the same model made small: bits of the whole image against float32",
+                *_volume(rows("compress")),
+            ),
             (
                 "integers compared between PyTorch, golden model and RTL; mismatches",
                 f"{summary['integers_compared']:,}; {summary['mismatches']}",
@@ -53,9 +56,15 @@ def headline_table() -> str:
                 f"{summary['search']['times_faster']:.0f} times faster",
                 "`make demo`",
             ),
-            ("lanes and cycles that multiply by a true non-zero weight, 1024 units on 64 lanes", *_busy(shapes)),
+            (
+                "lanes and cycles that multiply by a true non-zero weight, 1024 units on 64 lanes",
+                *_busy(shapes),
+            ),
             ("predicted cycles equal to those of the RTL, random models", *_predicted(rows("cycles"))),
-            ("Silero VAD in 4 bits with 25 % of its weights: decisions equal to the float model's", *_silero()),
+            (
+                "Silero VAD in 4 bits with 25 % of its weights: decisions equal to the float model's",
+                *_silero(),
+            ),
             ("clock on an ECP5-85k, 16 lanes, placed and routed (estimate)", *_clock(rows("place"))),
             (
                 "the whole demo, its search included",
@@ -67,7 +76,9 @@ def headline_table() -> str:
 
 
 def _volume(compress: Rows) -> tuple[str, str]:
-    times, target = max((times, target) for target, times in compress.values("mean_compression", "target").items())
+    times, target = max(
+        (times, target) for target, times in compress.values("mean_compression", "target").items()
+    )
     lost = compress.figure("mean_score_lost", target=target)
     return f"{times:.0f} times smaller, {lost:.1f} points of accuracy lost", "`gatewright bench compress`"
 

@@ -84,10 +84,7 @@ def uniform_text() -> str:
     found = [_point(source, number) for number in _points(source, "found")]
     uniform = [_point(source, number) for number in _points(source, "uniform")]
     beaten = sum(any(f[0] >= u[0] and f[2] <= u[2] and f[3] <= u[3] for f in found) for u in uniform)
-    compared, differing = (
-        sum(source.all(name))
-        for name in ("point_integers_compared", "point_mismatches")
-    )
+    compared, differing = (sum(source.all(name)) for name in ("point_integers_compared", "point_mismatches"))
     return (
         f"{beaten} of {len(uniform)} models set by hand (one rank and width for all) are no better than some point of "
         f"the front in accuracy, cycles or bits. {compared:,} integers compared on the RTL, {differing} mismatches; "

@@ -61,7 +61,9 @@ def _candidate(prefix: str, what: str) -> dict[str, Quantity]:
 
 def _trial(prefix: str, what: str) -> dict[str, Quantity]:
     return _candidate(prefix, what) | {
-        f"{prefix}_reward": Quantity("points", f"score of {what}, less what cycles and bits take off", "signed"),
+        f"{prefix}_reward": Quantity(
+            "points", f"score of {what}, less what cycles and bits take off", "signed"
+        ),
         f"{prefix}_seconds": Quantity("seconds", f"time that {what} took"),
     }
 
@@ -83,10 +85,14 @@ _SCORES = {
 
 _MODELS = {
     "weight_density": Quantity("share", "share of a matrix's weights that are kept"),
-    "snr": Quantity("dB", "power of an output of the float model over that of the integer model's error", "signed"),
+    "snr": Quantity(
+        "dB", "power of an output of the float model over that of the integer model's error", "signed"
+    ),
     "rank": Quantity("rank", "rank of the two factors of a product; 0: whole"),
     "bits": Quantity("bits", "bits of a weight of a product"),
-    "decision_agreement": Quantity("percent", "steps in which both models' outputs lead to the same decision"),
+    "decision_agreement": Quantity(
+        "percent", "steps in which both models' outputs lead to the same decision"
+    ),
     "equal_decisions": Quantity("percent", "decisions that equal those of the source"),
     "stored_bits": Quantity("bits", "bits of the emitted memory image, padding included"),
     "fewer_stored_bits": Quantity("ratio", "stored bits of one form over those of another"),
@@ -113,7 +119,9 @@ _HARDWARE = {
     "cycles_per_step": Quantity("cycles", "clock cycles per time step, measured on the RTL"),
     "cycles_predicted_per_step": Quantity("cycles", "the same by the cycle model, for the same sequences"),
     "estimated_cycles_per_step": Quantity("cycles", "clock cycles of a steady step by the cycle model"),
-    "busy_on_nonzeros": Quantity("percent", "useful multiply-accumulates of those that the lanes could have done"),
+    "busy_on_nonzeros": Quantity(
+        "percent", "useful multiply-accumulates of those that the lanes could have done"
+    ),
     "counter": Quantity(("cycles", "count"), "a performance counter, over all sequences"),
     "recordings": Quantity("recordings", "sequences that were simulated"),
     "steps": Quantity("steps", "time steps that were simulated"),
@@ -159,7 +167,9 @@ _SEARCH = {
     "point_hidden": Quantity("units", "hidden units of a layer of a finished point"),
     "point_counter": Quantity(_PER_STEP, "a performance counter of a finished point"),
     "point_op": Quantity("cycles", "length of an op of a steady step of a finished point"),
-    "round_target": Quantity("points", "reward of the best candidate so far, at the end of a round", "signed"),
+    "round_target": Quantity(
+        "points", "reward of the best candidate so far, at the end of a round", "signed"
+    ),
     "stopped": Quantity("reason", "why the search ended", "text"),
     "method_progress": Quantity("points", "best reward of a method after so many trials", "signed"),
     "method_reward": Quantity("points", "best reward of a method at the end", "signed"),
@@ -173,7 +183,9 @@ _SEARCH = {
     "proxy_hypervolume": _score("volume that a front dominates: score × octaves of cycles"),
     "proxy_dominated": Quantity("share", "points of a front that the other front dominates"),
     "discretisation_loss": Quantity("points", "score lost by discretisation, without retraining", "signed"),
-    "entropy_progress": Quantity("value", "entropy of operations or edges, or the score, after an epoch", "signed"),
+    "entropy_progress": Quantity(
+        "value", "entropy of operations or edges, or the score, after an epoch", "signed"
+    ),
 }
 
 QUANTITIES: dict[str, Quantity] = _SCORES | _MODELS | _HARDWARE | _SEARCH
@@ -195,6 +207,7 @@ PARAMETERS: dict[str, ParameterKind] = {
     "last": "number",
     "op": "number",
     "output": "any",
+    "passed": "flag",
     "point": "any",
     "rank": "number",
     "round": "number",
@@ -203,6 +216,7 @@ PARAMETERS: dict[str, ParameterKind] = {
     "target": "number",
     "trial": "number",
     "trials": "number",
+    "volume": "number",
     "weight_bits": "number",
     "weights": "number",
     "zeros": "number",

@@ -173,7 +173,9 @@ class Rows(Sequence[Row]):
         """
         found = {self._value(row) for row in self.where(name, **parameters)}
         if len(found) > 1:
-            raise RunFolderError(f"{self.source}: {name} with {parameters} is not one figure: {sorted(found)}")
+            raise RunFolderError(
+                f"{self.source}: {name} with {parameters} is not one figure: {sorted(found)}"
+            )
         return next(iter(found), None)
 
     def figure(self, name: str, **parameters) -> float:

@@ -12,37 +12,49 @@ from gatewright.storage import write_json
 _MARKER = "run.json"
 
 _OUTPUTS = {
-    "train": ("train.json", "float.pt"),
-    "simplify": ("simplify.json", "simplified.npz"),
-    "compress": ("compress.json", "bundles"),
-    "patterns": ("patterns.json",),
-    "compile": ("compile.json", "compiled", "config.json"),
+    "train": ("rows/train.json", "float.pt"),
+    "simplify": ("rows/simplify.json", "simplified.npz"),
+    "quantise": ("rows/quantise.json", "models"),
+    "patterns": ("rows/patterns.json",),
+    "build": ("rows/build.json", "compiled", "config.json"),
     "verilog": ("verilog",),
-    "synth": ("synth.json",),
-    "cosim": ("cosim.json", "mismatches.txt"),
+    "synth": ("rows/synth.json",),
+    "verify": ("rows/verify.json", "mismatches.txt"),
     "search": ("search",),
     "report": ("summary.json", "report.html", "figures", "rows.json", "rows.csv"),
 }
 """What each step leaves. The first is written last, so that it marks a finished step."""
 
 _NEXT = {
-    "train": ("compress", "patterns", "search", "simplify"),
+    "train": ("quantise", "patterns", "search", "simplify"),
     "patterns": ("report",),
     "search": (),
     "simplify": (),
-    "compress": ("compile",),
-    "compile": ("verilog", "synth", "cosim"),
+    "quantise": ("build",),
+    "build": ("verilog", "synth", "verify"),
     "verilog": (),
     "synth": ("report",),
-    "cosim": ("report",),
+    "verify": ("report",),
     "report": (),
 }
 """Steps that read what a step leaves."""
 
 
+_COMMANDS = {
+    "train": "gatewright train DATA -o {root}",
+    "quantise": "gatewright quantise MODEL.pt --data DATA -o {root}",
+    "simplify": "gatewright simplify MODEL.pt --data DATA -o {root}",
+    "build": "gatewright build MODEL.npz -o {root}",
+    "verify": "gatewright verify {root} --data DATA",
+    "synth": "gatewright synth {root}",
+    "search": "gatewright search MODEL.pt --data DATA -o {root}",
+    "point": "gatewright build {root} --point best -o fpga/",
+}
+
+
 @dataclass(frozen=True)
-class RunFolder:
-    """Names of the files of one run; nothing else in the package spells them.
+class ReportFolder:
+    """Names of the files of a report.
 
     Parameters
     ----------
@@ -51,6 +63,54 @@ class RunFolder:
     """
 
     root: Path
+
+    @property
+    def report(self) -> Path:
+        """The report."""
+        return self.root / "report.html"
+
+    @property
+    def figures(self) -> Path:
+        """The folder of the report's figures."""
+        return self.root / "figures"
+
+    @property
+    def all_rows(self) -> tuple[Path, Path]:
+        """All rows together, as JSON and as CSV."""
+        return self.root / "rows.json", self.root / "rows.csv"
+
+    def command(self, step: str) -> str:
+        """Return the command that makes what a step leaves here."""
+        return _COMMANDS[step].format(root=self.root)
+
+
+@dataclass(frozen=True)
+class StudyFiles(ReportFolder):
+    """Names of the files of a study that are read without running it."""
+
+    @property
+    def settings(self) -> Path:
+        """What it searches, and how."""
+        return self.root / "settings.json"
+
+    @property
+    def trials(self) -> Path:
+        """Rows of all finished trials."""
+        return self.root / "trials.json"
+
+    @property
+    def front(self) -> Path:
+        """Rows of the final front and of what it is compared with."""
+        return self.root / "front.json"
+
+    def benchmark(self, name: str) -> Path:
+        """Rows of a benchmark that a reader wants beside it."""
+        return self.root / f"{name}.json"
+
+
+@dataclass(frozen=True)
+class RunFolder(ReportFolder):
+    """Names of the files of one run; nothing else in the package spells them."""
 
     @classmethod
     def create(cls, root: Path, settings: dict, *, overwrite: bool) -> "RunFolder":
@@ -70,7 +130,7 @@ class RunFolder:
                     f"the run folder {root} exists; choose another name, or --overwrite to replace it"
                 )
             shutil.rmtree(root)
-        root.mkdir(parents=True)
+        (root / "rows").mkdir(parents=True)
         write_json(root / _MARKER, {"gatewright": __version__, **settings})
         return cls(root)
 
@@ -132,19 +192,13 @@ class RunFolder:
         return self.root / "summary.json"
 
     @property
-    def report(self) -> Path:
-        """The report."""
-        return self.root / "report.html"
+    def models(self) -> dict[str, Path]:
+        """The integer models by name, whatever made them."""
+        return {path.stem: path for path in sorted((self.root / "models").glob("*.npz"))}
 
-    @property
-    def figures(self) -> Path:
-        """The folder of the report's figures."""
-        return self.root / "figures"
-
-    @property
-    def all_rows(self) -> tuple[Path, Path]:
-        """All steps' rows together, as JSON and as CSV."""
-        return self.root / "rows.json", self.root / "rows.csv"
+    def model(self, name: str) -> Path:
+        """Return the place of an integer model."""
+        return self.root / "models" / f"{name}.npz"
 
     def rows(self, step: str) -> Path:
         """Give the result rows of a step."""
@@ -152,7 +206,7 @@ class RunFolder:
 
     def bundle(self, density: float) -> Path:
         """Give the integer model of a density."""
-        return self.root / "bundles" / f"density-{density:g}.npz"
+        return self.model(f"density-{density:g}")
 
     def compiled(self, density: float, mode: str, results: str) -> Path:
         """Give the image and program of a density and mode; `results` is ``logits`` or ``hidden``."""
@@ -161,8 +215,7 @@ class RunFolder:
     @property
     def densities(self) -> list[float]:
         """Densities that have a bundle, the densest first."""
-        names = (self.root / "bundles").glob("density-*.npz")
-        return sorted((float(path.stem.removeprefix("density-")) for path in names), reverse=True)
+        return sorted((float(name.removeprefix("density-")) for name in self.models), reverse=True)
 
     def need(self, *steps: str) -> None:
         """See that steps have finished.
@@ -189,7 +242,7 @@ class RunFolder:
         if existing and not overwrite:
             raise RunFolderError(f"{existing[0]} exists; --overwrite replaces it")
         self._remove(step)
-        for folder in ("bundles", "compiled", "verilog"):
+        for folder in ("models", "compiled", "verilog"):
             if folder in _OUTPUTS[step]:
                 (self.root / folder).mkdir()
 

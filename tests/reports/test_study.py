@@ -1,4 +1,4 @@
-import json
+from dataclasses import replace
 
 import pytest
 import study_rows
@@ -6,8 +6,8 @@ from study_rows import changed, row
 
 from gatewright.errors import RunFolderError
 from gatewright.reports.comparisons import Duels, Spread, duels
-from gatewright.reports.study import read_study
-from gatewright.results import Row
+from gatewright.reports.study import Goal, read_study
+from gatewright.results import Rows
 
 
 @pytest.fixture
@@ -35,13 +35,15 @@ def test_trials_and_targets(study):
     assert [target.reward for target in study.targets] == best
     assert study.stopped == "all 60 trials are done"
     assert study.refused == {"ecp5-25k: too few multipliers": 1}
-    assert (study.metric.name, study.seed) == ("accuracy", 7)
+    assert (study.metric.name, study.seed, study.method) == ("accuracy", 7, "worth")
+    assert study.goals == [Goal("cycles", 500, hard=False), Goal("bits", 250000, hard=True)]
 
 
 def test_points(study):
     assert [len(study.of_kind(kind)) for kind in ("found", "uniform", "uncompressed")] == [8, 5, 1]
     point = study.of_kind("found")[1]
-    assert (point.number, point.validation, point.test) == (1, 97.31, 96.91)
+    assert (point.name, point.validation, point.test) == ("p1", 97.31, 96.91)
+    assert point.candidate == {"network.rank": 8}
     assert point.products["layer0.input"] == {"rank": 8, "bits": 4, "density": 0.125}
     assert point.counters["matrix"] == pytest.approx(0.8 * point.measured)
     assert [span.opcode for span in point.spans] == ["INPUT", "MATVEC", "REDUCE", "MATVEC", "CELL", "OUTPUT"]
@@ -51,7 +53,7 @@ def test_points(study):
 
 def test_the_best_point_is_no_worse_and_gains_most(study):
     gains = {
-        point.number: study.reference.stored_bits
+        point.name: study.reference.stored_bits
         * study.reference.measured
         / point.stored_bits
         / point.measured
@@ -59,7 +61,7 @@ def test_the_best_point_is_no_worse_and_gains_most(study):
         if point.validation >= study.reference.validation
     }
     assert len(gains) == 4
-    assert study.best.number == max(gains, key=gains.get) == 4
+    assert study.best.name == max(gains, key=gains.get) == "p4"
 
 
 def test_fewer_bits_are_better(make):
@@ -67,25 +69,25 @@ def test_fewer_bits_are_better(make):
     assert (study.metric.name, study.metric.quality(2.0)) == ("bits", -2.0)
     point = study.of_kind("found")[0]
     assert (point.validation, point.products["head"]["bits"]) == (1.276, 8)
-    assert study.best.number == 4
+    assert study.best.name == "p4"
     assert study.best.validation <= study.reference.validation < study.of_kind("found")[3].validation
 
 
-@pytest.mark.parametrize("name", ["agreement", "snr"])
-def test_other_metrics(make, name):
+@pytest.mark.parametrize(("unit", "better", "quality"), [("dB", "more", 96.2), ("", "less", -96.2)])
+def test_a_metric_of_the_user(make, unit, better, quality):
+    about = {"metric": "mine:distance", "better": better}
     rows = [
-        Row(**vars(each) | {"name": f"point_{name}", "value": -each.value})
-        if each.name == "point_accuracy"
-        else each
+        replace(each, unit=unit, parameters=each.parameters | about) if each.name == "point_score" else each
         for each in study_rows.point_rows()
     ]
-    study = make(front=rows)
-    assert (study.metric.name, study.of_kind("found")[0].validation) == (name, -96.2)
+    metric = make(front=rows).metric
+    assert (metric.name, metric.title, metric.unit) == ("mine:distance", "distance", unit)
+    assert metric.quality(96.2) == quality
 
 
 def test_no_point_is_good_enough(make):
     rows = [
-        Row(**vars(each) | {"value": 99.9})
+        replace(each, value=99.9)
         if "uncompressed" in each.parameters.values() and "split" in each.parameters
         else each
         for each in study_rows.point_rows()
@@ -168,8 +170,8 @@ def test_thresholds(study):
 @pytest.mark.parametrize(
     ("file", "rows", "message"),
     [
-        ("trials", [row("trial_reward", "points", 1.0, trial="x", round=0)], r"0 .*'trial' must be a finite number"),
-        ("trials", [row("trial_reward", "points", 1.0, trial=0, round=0)], "trial 0 has no row trial_accuracy and no "),
+        ("trials", [row("trial_reward", "points", 1.0, trial="x", round=0)], "'trial' must be a finite number"),
+        ("trials", [row("trial_reward", "points", 1.0, trial=0, round=0)], "trial 0 has no row trial_score and no "),
         ("trials", [row("trial_reward", "points", float("nan"), trial=0, round=0)], "finite number, not nan"),
         ("trials", [row("trial_reward", "points", 1.0, trial=0, round=0)] * 2, "comes twice for the same trial, round"),
         ("trials", [row("stopped", "reason", 3)], "value must be a string, not 3"),
@@ -178,7 +180,7 @@ def test_thresholds(study):
         ("methods", [row("method_reward", "points", 1.0)], "'method' is missing"),
         (
             "discretisation",
-            [row("discretisation_loss", "points", 1.0, entropy=1, kept=2, of=8)],
+            [row("discretisation_loss", "points", 1.0, entropy=1, kept=2, components=8)],
             "'entropy' must be true or false, not 1",
         ),
         (
@@ -198,7 +200,7 @@ def test_costs_and_kinds_are_checked(make):
     rows = study_rows.point_rows()
     with pytest.raises(RunFolderError, match=r"found point 2: point_stored_bits must be above 0, not 0"):
         make(front=changed(rows, "point_stored_bits", 0, 2))
-    other = [Row(**vars(each) | {"parameters": each.parameters | {"kind": "lucky"}}) for each in rows[:7]]
+    other = [replace(each, parameters=each.parameters | {"kind": "lucky"}) for each in rows[:7]]
     with pytest.raises(RunFolderError, match="unknown kind 'lucky'"):
         make(front=other)
 
@@ -216,6 +218,14 @@ def test_empty_folder(tmp_path):
         read_study(tmp_path)
 
 
+def test_points_may_have_names(make):
+    rows = [
+        replace(each, parameters=each.parameters | {"point": "wide"})
+        for each in study_rows.point_rows()
+        if each.parameters["kind"] == "uncompressed"
+    ]
+    assert make(front=rows).reference.name == "wide"
+
+
 def test_rows_are_kept_as_they_are(study):
-    text = json.loads((study.folder / "front.json").read_text())
-    assert [vars(each) for each in study.rows["front"]] == text
+    assert study.rows["front"] == Rows.read(study.files.front)
