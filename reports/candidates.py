@@ -63,7 +63,7 @@ class Point:
     Parameters
     ----------
     name : str
-        As commands take it: ``p0``, ``p1`` and so on.
+        As commands take it: those that were found are ``p0``, ``p1`` and so on.
     kind : str
         ``found``, ``uniform`` or ``uncompressed``.
     candidate : dict
@@ -78,6 +78,8 @@ class Point:
         Of the RTL's integers with the golden model's.
     products : dict
         ``rank`` (0: whole), ``bits`` and ``density`` of each product.
+    hidden : dict of int
+        Hidden units of each layer.
     counters : dict of float
         Cycles per step by performance counter.
     spans : list of Span
@@ -95,6 +97,7 @@ class Point:
     mismatches: int
     compared: int
     products: dict[str, dict[str, float]]
+    hidden: dict[str, int]
     counters: dict[str, float]
     spans: list[Span]
 
@@ -141,33 +144,29 @@ def read_targets(rows: Rows) -> list[Target]:
     return sorted(targets, key=lambda target: target.round)
 
 
-def point_name(point: str | float) -> str:
-    """Return the name of a point that rows give by number or by name."""
-    return point if isinstance(point, str) else f"p{point:g}"
-
-
 def read_points(rows: Rows) -> list[Point]:
     """Take the finished points out of rows, from few to many cycles."""
-    where = ("kind", "point")
+    where = ("kind", "model")
     wanted = [f"point_{name}" for name in (*_COSTS, "cycles_measured", "mismatches", "integers_compared")]
     scores = _inner(rows, ["point_score"], where, "split")
     products = _inner(rows, ["point_rank", "point_bits", "point_density"], where, "product")
+    hidden = _inner(rows, ["point_hidden"], where, "layer")
     counters = _inner(rows, ["point_counter"], where, "counter")
     candidates = {tuple(key): candidate for _, candidate, *key in rows.lines(wanted[0], "candidate", *where)}
     spans: dict[tuple, list[Span]] = {}
-    for _, kind, point, *span in rows.lines("point_op", *where, "op", "opcode", "unit", "first", "last"):
+    for _, kind, name, *span in rows.lines("point_op", *where, "op", "opcode", "unit", "first", "last"):
         op, *rest = span
-        spans.setdefault((kind, point), []).append(Span(int(op), *rest))
+        spans.setdefault((kind, name), []).append(Span(int(op), *rest))
     found = []
     for key, values in rows.collect(wanted, *where).items():
-        kind, point = key
+        kind, name = key
         known = {split: each["point_score"] for split, each in scores.get(key, {}).items()}
-        _need(rows, f"{kind} point {point}", [*wanted, "validation"], values | known)
+        _need(rows, f"{kind} point {name}", [*wanted, "validation"], values | known)
         if kind not in (FOUND, UNIFORM, UNCOMPRESSED):
-            raise RunFolderError(f"{rows.source}: point {point} is of the unknown kind {kind!r}")
+            raise RunFolderError(f"{rows.source}: point {name} is of the unknown kind {kind!r}")
         found.append(
             Point(
-                point_name(point),
+                name,
                 kind,
                 candidates[key],
                 known["validation"],
@@ -178,10 +177,11 @@ def read_points(rows: Rows) -> list[Point]:
                 int(values["point_mismatches"]),
                 int(values["point_integers_compared"]),
                 {
-                    name: {entry.removeprefix("point_"): value for entry, value in chosen.items()}
-                    for name, chosen in products.get(key, {}).items()
+                    product: {entry.removeprefix("point_"): value for entry, value in chosen.items()}
+                    for product, chosen in products.get(key, {}).items()
                 },
-                {name: each["point_counter"] for name, each in counters.get(key, {}).items()},
+                {layer: int(each["point_hidden"]) for layer, each in hidden.get(key, {}).items()},
+                {counter: each["point_counter"] for counter, each in counters.get(key, {}).items()},
                 spans.get(key, []),
             )
         )

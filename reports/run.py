@@ -10,7 +10,7 @@ from gatewright.errors import RunFolderError
 from gatewright.reports.metrics import Metric, metric_of
 from gatewright.reports.proof import Proven, read_proof
 from gatewright.reports.resources import Synthesis, read_resources, read_synthesis
-from gatewright.results import Rows
+from gatewright.results import Rows, read_rows
 from gatewright.run import RunFolder
 
 Part = TypeVar("Part")
@@ -171,7 +171,7 @@ def read_run(folder: Path) -> Run:
         The folder is missing, holds no step's rows, or an entry is malformed; the text names file and entry.
     """
     files = RunFolder(Path(folder))
-    tables = {step: Rows.read(files.rows(step)) for step in STEPS if files.rows(step).exists()}
+    tables = {step: read_rows(files.rows(step)) for step in STEPS if files.rows(step).exists()}
     if not tables:
         raise RunFolderError(
             f"{folder}: no rows of any step ({', '.join(STEPS)}); `{files.command('build')}` makes some"

@@ -13,7 +13,7 @@ from gatewright.reports.candidates import FOUND, UNCOMPRESSED, Point, Target, Tr
 from gatewright.reports.comparisons import Discretisation, Method, Proxy, Spread
 from gatewright.reports.metrics import Metric, metric_of
 from gatewright.reports.thresholds import Thresholds
-from gatewright.results import Rows
+from gatewright.results import Rows, read_rows
 from gatewright.run import StudyFiles
 
 Part = TypeVar("Part")
@@ -67,6 +67,10 @@ class Study:
         Why the search ended.
     refused : dict of int
         Trials whose hardware does not fit the device, by what it lacks.
+    recommended : str or None
+        The name of the point that the search recommends.
+    missed : list of str
+        Targets that this point misses.
     complaints : list of str
         Differences between predicted and measured counters of points.
     methods, spaces, proxies, discretisation, thresholds
@@ -83,6 +87,8 @@ class Study:
     stopped: str | None
     refused: dict[str, int]
     points: list[Point]
+    recommended: str | None
+    missed: list[str]
     complaints: list[str]
     methods: dict[str, Method]
     spaces: dict[str, dict[str, Spread]]
@@ -111,6 +117,13 @@ class Study:
         return sum(point.mismatches for point in self.points)
 
     @property
+    def title(self) -> str:
+        """What was searched on: the name of the data."""
+        data = self.settings.get("data")
+        source = data.get("source") if isinstance(data, dict) else None
+        return Path(source).name if isinstance(source, str) else self.files.root.name
+
+    @property
     def seed(self) -> int | None:
         """Of the search."""
         return _search(self.settings).get("seed")
@@ -134,15 +147,8 @@ class Study:
 
     @property
     def best(self) -> Point | None:
-        """The found point with the largest gain, of those no worse than the uncompressed model in validation.
-
-        The gain is the product of how many times smaller and faster it is.
-        """
-        if self.reference is None:
-            return None
-        least = self.metric.quality(self.reference.validation)
-        able = [point for point in self.of_kind(FOUND) if self.metric.quality(point.validation) >= least]
-        return min(able, key=lambda point: point.stored_bits * point.measured, default=None)
+        """The recommended point."""
+        return next((point for point in self.of_kind(FOUND) if point.name == self.recommended), None)
 
 
 def read_study(folder: Path) -> Study:
@@ -156,7 +162,7 @@ def read_study(folder: Path) -> Study:
     files = StudyFiles(Path(folder))
     paths = {"trials": files.trials, "front": files.front}
     paths |= {name: files.benchmark(name) for name in BENCHMARKS}
-    tables = {name: Rows.read(path) for name, path in paths.items() if path.exists()}
+    tables = {name: read_rows(path) for name, path in paths.items() if path.exists()}
     if not tables:
         raise RunFolderError(
             f"{folder}: no rows of a study ({', '.join(path.name for path in paths.values())}); "
@@ -167,7 +173,7 @@ def read_study(folder: Path) -> Study:
     def part(name: str, read: Callable[[Rows], Part], empty: Part) -> Part:
         return read(tables[name]) if name in tables else empty
 
-    trials = tables.get("trials", Rows())
+    trials, front = tables.get("trials", Rows()), tables.get("front", Rows())
     return Study(
         files,
         settings,
@@ -178,8 +184,10 @@ def read_study(folder: Path) -> Study:
         candidates.read_targets(trials),
         next(iter(trials.texts("stopped")), None),
         dict(Counter(trials.texts("trial_infeasible"))),
-        part("front", candidates.read_points, []),
-        part("front", lambda rows: rows.texts("point_difference"), []),
+        candidates.read_points(front),
+        next(iter(front.texts("recommended")), None),
+        front.texts("target_missed"),
+        front.texts("point_difference"),
         part("methods", comparisons.read_methods, {}),
         part("spaces", comparisons.read_spaces, {}),
         part("proxies", comparisons.read_proxies, {}),

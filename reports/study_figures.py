@@ -88,7 +88,7 @@ def fronts_figure(study: Study) -> Figure:
         axes.set_xlabel(label)
     _limit_scores(left, study)
     left.set_ylabel(score_label(study.metric, "validation"))
-    legend_above(figure, 4, left)
+    legend_above(figure, 4)
     return figure
 
 

@@ -64,7 +64,12 @@ def write_study_report(folder: Path) -> Path:
                 "found": study.of_kind(FOUND),
                 "names": {FOUND: "found", UNIFORM: "set by hand", UNCOMPRESSED: "uncompressed"},
                 "method": METHODS.get(study.method or "", study.method),
-                "goals": {"cycles": "cycles per step", "bits": "stored bits"},
+                "goals": {
+                    "cycles": "cycles per step",
+                    "bits": "stored bits",
+                    "luts": "look-up tables",
+                    "block_rams": "block RAMs",
+                },
                 "build": study.files.command("point"),
                 "best": study.best,
                 "shown": _shown(study),
@@ -111,7 +116,7 @@ def _draw(study: Study) -> dict[str, Figure]:
 
 
 def _shown(study: Study) -> Point | None:
-    """Give the point whose timeline is shown: the best, or the first that has one."""
+    """Return the point whose timeline is shown: the recommended one, or the first that has one."""
     able = [point for point in study.of_kind(FOUND) if point.spans]
     return study.best if study.best in able else next(iter(able), None)
 

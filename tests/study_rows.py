@@ -10,8 +10,7 @@ from gatewright.storage import write_json
 PRODUCTS = {"layer0.input": (512, 39), "layer0.recurrent": (512, 128), "head": (10, 128)}
 
 SETTINGS = {
-    "task": "spoken digits",
-    "task_seed": 3,
+    "data": {"source": "somewhere/digits.npz", "seed": 3},
     "command": "gatewright search --study runs/study --seed 7",
     "search": {
         "method": "worth",
@@ -102,7 +101,8 @@ def point_rows(metric="accuracy"):
     ]
     points.append(("uncompressed", 0, 0.9865, 2711.5, 750_000, 0))
     for kind, number, quality, cycles, bits, rank in points:
-        at = {"point": number, "kind": kind, "candidate": {"network.rank": rank or None}}
+        name = {"found": f"p{number}", "uniform": f"uniform{number}"}.get(kind, kind)
+        at = {"point": number, "model": name, "kind": kind, "candidate": {"network.rank": rank or None}}
         cycles = round(cycles, 2)
         rows += [
             scored("point_score", metric, quality, split="validation", **at),
@@ -134,9 +134,10 @@ def point_rows(metric="accuracy"):
             "inputs": 0.02,
         }.items():
             rows.append(row("point_counter", "cycles per step", cycles * share, counter=name, **at))
+        rows.append(row("point_hidden", "units", 128, layer="layer0", **at))
         if kind == "found":
             rows += op_rows(cycles, at)
-    return rows
+    return [*rows, row("recommended", "model", "p4")]
 
 
 def op_rows(cycles, at):

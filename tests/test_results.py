@@ -6,7 +6,7 @@ import pytest
 
 from gatewright.errors import RunFolderError
 from gatewright.quantities import METRIC, QUANTITIES
-from gatewright.results import Row, Rows, score_row, versions, write_rows
+from gatewright.results import Row, Rows, read_rows, score_row, versions, write_rows
 
 
 @pytest.fixture
@@ -23,15 +23,15 @@ def rows(tmp_path):
             Row("stopped", "reason", "all trials are done"),
         ],
     )
-    return Rows.read(path)
+    return read_rows(path)
 
 
 def test_rows_round_trip(tmp_path):
     rows = [Row("cycles_per_step", "cycles", 12, {"mode": "dense"}, 3), Row("input_zeros", "percent", 98.5)]
     rows.append(replace(rows[0], commit="another", versions={"gatewright": "0"}))
     write_rows(tmp_path / "rows.json", rows)
-    assert Rows.read(tmp_path / "rows.json") == rows
-    assert Rows.read(tmp_path / "rows.json", tmp_path / "rows.json") == rows * 2
+    assert read_rows(tmp_path / "rows.json") == rows
+    assert read_rows(tmp_path / "rows.json", tmp_path / "rows.json") == rows * 2
     assert rows[0].versions == versions()
     assert rows[0].versions["numpy"][0].isdigit()
 
@@ -44,7 +44,7 @@ def test_a_file_says_versions_and_commit_once(tmp_path):
     stored = json.loads(text)
     assert stored["rows"][2] == {"name": "steps", "unit": "steps", "value": 2, "parameters": {}}
     write_rows(tmp_path / "rows.json", [])
-    assert Rows.read(tmp_path / "rows.json") == []
+    assert read_rows(tmp_path / "rows.json") == []
 
 
 @pytest.mark.parametrize(
@@ -66,12 +66,12 @@ def test_malformed_rows_are_refused(tmp_path, text):
     path = tmp_path / "rows.json"
     path.write_text(text)
     with pytest.raises(RunFolderError, match=r"rows\.json"):
-        Rows.read(path)
+        read_rows(path)
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(RunFolderError, match=r"nowhere\.json"):
-        Rows.read(tmp_path / "nowhere.json")
+        read_rows(tmp_path / "nowhere.json")
 
 
 def test_a_name_or_unit_that_is_not_in_the_table_fails():

@@ -51,7 +51,7 @@ def headline_table() -> str:
                 "`make demo`",
             ),
             (
-                "best point of the demo's search against the uncompressed 8-bit model, validation no worse",
+                "recommended point of the demo's search, against the uncompressed 8-bit model",
                 f"{summary['search']['times_smaller']:.0f} times smaller, "
                 f"{summary['search']['times_faster']:.0f} times faster",
                 "`make demo`",

@@ -9,16 +9,16 @@ from gatewright.results import Rows
 
 
 def _points(source: Rows, kind: str) -> list:
-    return source.where("point_cycles_measured", kind=kind).distinct("point")
+    return source.where("point_cycles_measured", kind=kind).distinct("model")
 
 
-def _point(source: Rows, number) -> tuple[float, float, float, float]:
+def _point(source: Rows, name) -> tuple[float, float, float, float]:
     """Return validation and test accuracy, cycles per step and stored bits of a point."""
     return (
-        source.figure("point_score", point=number, split="validation"),
-        source.figure("point_score", point=number, split="test"),
-        source.figure("point_cycles_measured", point=number),
-        source.figure("point_stored_bits", point=number),
+        source.figure("point_score", model=name, split="validation"),
+        source.figure("point_score", model=name, split="test"),
+        source.figure("point_cycles_measured", model=name),
+        source.figure("point_stored_bits", model=name),
     )
 
 
@@ -27,7 +27,7 @@ def front_table() -> str:
     source = rows("search-front")
     (whole,) = _points(source, "uncompressed")
     reference = _point(source, whole)
-    found = [_point(source, number) for number in _points(source, "found")]
+    found = [_point(source, name) for name in _points(source, "found")]
     kept = pareto([(-validation, cycles, bits) for validation, _, cycles, bits in found])
     front = sorted((found[k] for k in kept), key=lambda point: point[2])
     body = [
@@ -59,9 +59,9 @@ def hardware_table() -> str:
     """Return the final front of a search that chose the accelerator's parallelism as well."""
     source = rows("hardware-front")
     body = []
-    for number in _points(source, "found"):
-        candidate = source.where(point=number)[0].parameters["candidate"]
-        validation, test, cycles, bits = _point(source, number)
+    for name in _points(source, "found"):
+        candidate = source.where(model=name)[0].parameters["candidate"]
+        validation, test, cycles, bits = _point(source, name)
         rank = candidate["network.rank"]
         body.append(
             (
@@ -81,8 +81,8 @@ def hardware_table() -> str:
 def uniform_text() -> str:
     """Say how many of the models set by hand the front dominates on the validation split."""
     source = rows("search-front")
-    found = [_point(source, number) for number in _points(source, "found")]
-    uniform = [_point(source, number) for number in _points(source, "uniform")]
+    found = [_point(source, name) for name in _points(source, "found")]
+    uniform = [_point(source, name) for name in _points(source, "uniform")]
     beaten = sum(any(f[0] >= u[0] and f[2] <= u[2] and f[3] <= u[3] for f in found) for u in uniform)
     compared, differing = (sum(source.all(name)) for name in ("point_integers_compared", "point_mismatches"))
     return (

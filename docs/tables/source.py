@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from gatewright.results import Rows
+from gatewright.results import Rows, read_rows
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "results"
@@ -12,7 +12,7 @@ RESULTS = ROOT / "docs" / "results"
 
 def rows(*names: str) -> Rows:
     """Read the rows of files of results."""
-    return Rows.read(*(RESULTS / f"{name}.json" for name in names))
+    return read_rows(*(RESULTS / f"{name}.json" for name in names))
 
 
 def markdown(header: Iterable[str], body: Iterable[Iterable[str]]) -> str:

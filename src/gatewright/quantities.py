@@ -167,6 +167,8 @@ _SEARCH = {
     "point_hidden": Quantity("units", "hidden units of a layer of a finished point"),
     "point_counter": Quantity(_PER_STEP, "a performance counter of a finished point"),
     "point_op": Quantity("cycles", "length of an op of a steady step of a finished point"),
+    "recommended": Quantity("model", "name of the finished point that the search recommends", "text"),
+    "target_missed": Quantity("text", "a target that the recommended point misses", "text"),
     "round_target": Quantity(
         "points", "reward of the best candidate so far, at the end of a round", "signed"
     ),
@@ -208,7 +210,7 @@ PARAMETERS: dict[str, ParameterKind] = {
     "op": "number",
     "output": "any",
     "passed": "flag",
-    "point": "any",
+    "point": "number",
     "rank": "number",
     "round": "number",
     "sparsity": "number",

@@ -122,17 +122,6 @@ class Rows(Sequence[Row]):
         self._rows = tuple(rows)
         self.source = source
 
-    @classmethod
-    def read(cls, *paths: Path) -> "Rows":
-        """Read the rows of one or more files, one after the other.
-
-        Raises
-        ------
-        RunFolderError
-            A file is missing or holds something else.
-        """
-        return cls((row for path in paths for row in _read(Path(path))), ", ".join(map(str, paths)))
-
     def __len__(self) -> int:
         return len(self._rows)
 
@@ -307,6 +296,17 @@ def rows_json(rows: Sequence[Row]) -> str:
     head = json.dumps(origin, ensure_ascii=False)[1:-1]
     lines = ",\n".join(entries)
     return "{" + head + (", " if head else "") + '"rows": [\n' + lines + "\n]}"
+
+
+def read_rows(*paths: Path) -> Rows:
+    """Read the rows of one or more files, one after the other.
+
+    Raises
+    ------
+    RunFolderError
+        A file is missing or holds something else.
+    """
+    return Rows((row for path in paths for row in _read(Path(path))), ", ".join(map(str, paths)))
 
 
 def _read(path: Path) -> Iterator[Row]:

@@ -1,6 +1,7 @@
 """The run folder: plain files that the steps leave for one another."""
 
 import json
+import shlex
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +82,7 @@ class ReportFolder:
 
     def command(self, step: str) -> str:
         """Return the command that makes what a step leaves here."""
-        return _COMMANDS[step].format(root=self.root)
+        return _COMMANDS[step].format(root=shlex.quote(str(self.root)))
 
 
 @dataclass(frozen=True)

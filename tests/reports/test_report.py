@@ -9,7 +9,7 @@ from gatewright.custody import Claim, sha256
 from gatewright.errors import RunFolderError
 from gatewright.reports.report import FIGURES, write_report
 from gatewright.reports.run import STEPS
-from gatewright.results import Row, Rows
+from gatewright.results import Row, read_rows
 from gatewright.run import RunFolder
 
 HOSTILE = """<script>alert(1)</script>"'&{{ 7 * 7 }}"""
@@ -56,7 +56,7 @@ def test_page_is_self_contained(make_run):
 
 
 def verify_rows(folder):
-    return list(Rows.read(RunFolder(folder).rows("verify")))
+    return list(read_rows(RunFolder(folder).rows("verify")))
 
 
 def test_counters_are_in_tables_of_cycles_and_of_events(make_run):
@@ -162,7 +162,7 @@ def test_another_metric_has_its_unit_and_direction(make_run):
     folder = make_run()
     files = RunFolder(folder)
     changed = {
-        step: [told(row) for row in Rows.read(files.rows(step))] for step in ("train", "quantise", "simplify")
+        step: [told(row) for row in read_rows(files.rows(step))] for step in ("train", "quantise", "simplify")
     }
     text = read(write_report(make_run(**changed))).text
     assert "Float model 98.5000 mm test distance; baseline without recurrence 93.2000 mm" in text

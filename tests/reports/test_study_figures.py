@@ -49,6 +49,7 @@ def point(number, kind="found", **changed):
         "mismatches": 0,
         "compared": 10,
         "products": {},
+        "hidden": {},
         "counters": {},
         "spans": [],
     }

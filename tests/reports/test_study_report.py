@@ -35,8 +35,8 @@ def test_complete_report(complete, page):
     assert page.tags.count("svg") == len(FIGURES)
     for shown in (
         "✓ PASS Every finished point was simulated on the RTL: 14,000 integers compared, 0 mismatches",
-        "Point p4 is the best: no worse than the uncompressed 8-bit model in validation, it is 4.5 times smaller and "
-        f"5.6 times faster . This builds it: gatewright build {complete} --point best -o fpga/",
+        "Point p4 is recommended. It is 4.5 times smaller and 5.6 times faster than the uncompressed 8-bit model. "
+        f"This builds it: gatewright build {complete} --point best -o fpga/",
         "Target: at most 500 cycles per step. Limit: at most 250,000 stored bits.",
         "Gatewright report of a search by worth of choices (additive model), seed 7",
         "Largest difference of 44 measurements: 0 cycles.",
@@ -64,6 +64,7 @@ def test_tables_hold_the_numbers(page):
         "found p7 layer0.input whole 4 50 %",
         "found p4 (best) 483.5 386.8 169.2 48.4 24.2",
         "matrix rank bits weights kept layer0.input 16 4 6.25 % layer0.recurrent 16 8 6.25 % head whole 2 100 %",
+        "hidden units: layer0 128: matrix rank bits",
         "Chosen in the search: network.rank 16.",
         "macs 93.00 108.0",
         "Found by macs: hypervolume 305.56; 75 % of its points are dominated by the other front.",
@@ -158,6 +159,19 @@ def test_differences_of_counters_are_listed(tmp_path):
     assert "✗ FAIL" in page.text
 
 
+def test_a_missed_target_is_told(tmp_path):
+    missed = row("target_missed", "text", "483.5 cycles per step, 400 asked for", model="p4")
+    page = written(tmp_path, front=[*study_rows.point_rows(), missed])
+    assert "It misses a target: 483.5 cycles per step, 400 asked for." in page.text
+
+
+def test_no_point_is_recommended(tmp_path):
+    rows = [each for each in study_rows.point_rows() if each.name != "recommended"]
+    page = written(tmp_path, front=rows)
+    assert "The search recommends no point." in page.text
+    assert "--point" not in page.text
+
+
 def test_a_loss_above_the_limit_is_marked(tmp_path):
     report = tmp_path / "report.html"
     rows = [
@@ -191,7 +205,7 @@ def test_hostile_strings_stay_text(tmp_path):
     ]
     page = written(
         tmp_path,
-        {"task": HOSTILE, "command": HOSTILE, "search": {"seed": HOSTILE}, HOSTILE: HOSTILE},
+        {"data": {"source": HOSTILE}, "command": HOSTILE, "search": {"seed": HOSTILE}, HOSTILE: HOSTILE},
         **files,
     )
     assert "script" not in page.tags
