@@ -11,12 +11,9 @@ from gatewright.reports.metrics import Metric, metric_of
 from gatewright.reports.proof import Proven, read_proof
 from gatewright.reports.resources import Synthesis, read_resources, read_synthesis
 from gatewright.results import Rows, read_rows
-from gatewright.run import RunFolder
+from gatewright.run import STEPS, RunFolder
 
 Part = TypeVar("Part")
-
-STEPS = ("train", "quantise", "simplify", "build", "verify", "synth")
-"""Steps that leave rows in a run folder."""
 
 Key = tuple[str, str]
 """Name and mode of one compiled model."""
@@ -186,7 +183,7 @@ def read_run(folder: Path) -> Run:
         _summary(files.summary),
         tables,
         metric,
-        _models((table for step, table in tables.items() if step in ("quantise", "simplify")), metric),
+        _models(tables.values(), metric),
         part("train", _training),
         part("simplify", _simplified),
         part("build", _build),

@@ -26,6 +26,9 @@ def summarise(folder: Path, about: Mapping[str, Any]) -> dict[str, Any]:
     """
     run = read_run(folder)
     executions = run.simulation.executions if run.simulation else {}
+    cycles: dict[str, dict[str, float]] = {}
+    for (model, mode), execution in executions.items():
+        cycles.setdefault(model, {})[mode] = execution.cycles_per_step
     training, claims = run.training, run.proof.claims
     summary = {
         **about,
@@ -36,9 +39,7 @@ def summarise(folder: Path, about: Mapping[str, Any]) -> dict[str, Any]:
         "verdict": run.proof.verdict,
         "integers_compared": run.proof.compared if claims else None,
         "mismatches": run.proof.mismatches if claims else None,
-        "cycles_per_step": {
-            f"{model}, {mode}": execution.cycles_per_step for (model, mode), execution in executions.items()
-        },
+        "cycles_per_step": cycles,
         "search": _searched(run),
         "simulated_cycles_per_second": run.simulation.speed if run.simulation else None,
     }

@@ -1,82 +1,102 @@
+"""Run folders: named models, and removal of nothing but what the package made."""
+
+import json
+
 import pytest
 
+from gatewright.custody import Delivery
 from gatewright.errors import RunFolderError
-from gatewright.run import RunFolder
+from gatewright.run import FORMAT, RunFolder
 
 
-def test_settings_are_noted(tmp_path):
-    run = RunFolder.create(tmp_path / "a" / "b", {"task": "digits", "seed": 4}, overwrite=False)
+def fill(run):
+    """Leave files as a finished build does, and one of the user's in each folder."""
+    roles = {
+        "rtl/top.sv": "rtl",
+        "images/a.dense.npz": "image",
+        "models/a.npz": "model",
+        "ecp5-25k/run.sh": "flow",
+    }
+    for name in (*roles, "models/float.pt", "rows/train.json", "rows/build.json", "report.html", "run.toml"):
+        (run.root / name).parent.mkdir(exist_ok=True)
+        (run.root / name).write_text("made")
+    Delivery.of(run.root, roles).save(run.root)
+    for folder in ("rtl", "models", "ecp5-25k", "."):
+        (run.root / folder / "mine.txt").write_text("mine")
+
+
+def left(root):
+    return sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
+
+
+MINE = ["ecp5-25k/mine.txt", "mine.txt", "models/mine.txt", "rtl/mine.txt"]
+
+
+def test_notes_are_kept(tmp_path):
+    run = RunFolder.create(tmp_path / "a" / "b", task="digits", seed=4)
     assert RunFolder.open(tmp_path / "a" / "b") == run
-    assert (run.settings["task"], run.settings["seed"]) == ("digits", 4)
+    assert (run.notes["task"], run.notes["seed"]) == ("digits", 4)
 
 
-def test_an_existing_run_is_replaced_only_when_told(tmp_path):
-    run = RunFolder.create(tmp_path / "a", {}, overwrite=False)
-    run.float_model.write_text("old")
+def test_models_have_names(tmp_path):
+    run = RunFolder.create(tmp_path / "a")
+    run.model("kept-12.5").parent.mkdir()
+    for name in ("kept-12.5", "dense"):
+        run.model(name).write_text("made")
+    run.float_model().write_text("made")
+    assert run.models == {"dense": run.model("dense"), "kept-12.5": run.model("kept-12.5")}
+
+
+def test_an_existing_run_is_replaced_only_when_asked_for(tmp_path):
+    run = RunFolder.create(tmp_path / "a")
+    fill(run)
+    before = left(run.root)
     with pytest.raises(RunFolderError, match="--overwrite"):
-        RunFolder.create(tmp_path / "a", {}, overwrite=False)
-    assert run.float_model.exists()
-    RunFolder.create(tmp_path / "a", {}, overwrite=True)
-    assert not run.float_model.exists()
+        RunFolder.create(run.root)
+    assert left(run.root) == before
+    RunFolder.create(run.root, overwrite=True)
+    assert left(run.root) == sorted([*MINE, "run.json"])
+
+
+def test_a_new_build_leaves_models_and_rows_of_other_steps(tmp_path):
+    run = RunFolder.create(tmp_path / "a")
+    fill(run)
+    run.clear_build()
+    kept = ["models/a.npz", "models/float.pt", "report.html", "rows/train.json", "run.json", "run.toml"]
+    assert left(run.root) == sorted([*MINE, *kept])
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_what_is_no_run_is_never_touched(tmp_path, overwrite):
-    (tmp_path / "file").write_text("mine")
-    for target in (tmp_path, tmp_path / "file"):
-        with pytest.raises(RunFolderError, match="no run folder"):
-            RunFolder.create(target, {}, overwrite=overwrite)
-    assert (tmp_path / "file").read_text() == "mine"
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "file").write_text("mine")
+    (tmp_path / "link").symlink_to(tmp_path / "folder")
+    for target in (tmp_path / "folder", tmp_path / "folder" / "file", tmp_path / "link"):
+        with pytest.raises(RunFolderError, match="choose another name"):
+            RunFolder.create(target, overwrite=overwrite)
+    assert (tmp_path / "folder" / "file").read_text() == "mine"
 
 
-def finish(run, step):
-    """Leave something for every output of a step."""
-    run.start(step, overwrite=True)
-    for path in {
-        "train": [run.float_model],
-        "compress": [run.bundle(density) for density in (0.0625, 1.0, 0.25)],
-        "verilog": [run.flows / "README.md"],
-    }.get(step, []):
-        path.write_text("made")
-    if step != "verilog":
-        run.rows(step).write_text("made")
+def test_a_delivery_that_names_files_elsewhere_removes_none_of_them(tmp_path):
+    (tmp_path / "precious.txt").write_text("mine")
+    run = RunFolder.create(tmp_path / "a")
+    entry = {"role": "rtl", "sha256": "0" * 64}
+    (run.root / "custody.json").write_text(json.dumps({"files": {"../precious.txt": entry}}))
+    run.clear_build()
+    assert (tmp_path / "precious.txt").read_text() == "mine"
 
 
-def test_densities_are_found_in_order(tmp_path):
-    run = RunFolder.create(tmp_path / "a", {}, overwrite=False)
-    finish(run, "compress")
-    assert run.densities == [1.0, 0.25, 0.0625]
+@pytest.mark.parametrize("marker", ['{"gatewright": "0.1.0"}', '{"format": 99}', "[]", "{"])
+def test_a_run_of_another_format_is_refused(tmp_path, marker):
+    (tmp_path / "run.json").write_text(marker)
+    with pytest.raises(RunFolderError, match=r"format|unreadable|object"):
+        RunFolder.open(tmp_path)
+    assert FORMAT == 2
 
 
-def test_a_step_refuses_what_it_made_before(tmp_path):
-    run = RunFolder.create(tmp_path / "a", {}, overwrite=False)
-    finish(run, "compress")
-    with pytest.raises(RunFolderError, match="exists; --overwrite"):
-        run.start("compress", overwrite=False)
-    assert run.bundle(0.25).exists()
-
-
-def test_a_repeated_step_removes_what_was_made_of_it_and_nothing_else(tmp_path):
-    run = RunFolder.create(tmp_path / "a", {}, overwrite=False)
-    for step in ("train", "compress", "compile", "verilog", "synth", "cosim", "report"):
-        finish(run, step)
-    run.start("verilog", overwrite=True)
-    assert not list(run.flows.iterdir())
-    run.need("train", "compress", "compile", "synth", "cosim", "report")
-    run.start("synth", overwrite=True)
-    run.need("train", "compress", "compile", "cosim")
-    for step in ("synth", "report"):
-        with pytest.raises(RunFolderError, match=f"gatewright {step}"):
-            run.need(step)
-    run.start("compress", overwrite=True)
-    assert run.densities == []
-    with pytest.raises(RunFolderError, match="gatewright cosim"):
-        run.need("cosim")
-
-
-def test_an_interrupted_step_is_not_taken_for_a_finished_one(tmp_path):
-    run = RunFolder.create(tmp_path / "a", {}, overwrite=False)
-    run.start("compress", overwrite=False)
-    run.bundle(0.25).write_text("made")
-    with pytest.raises(RunFolderError, match="gatewright compress"):
-        run.need("compress")
+def test_a_missing_step_is_named(tmp_path):
+    run = RunFolder.create(tmp_path / "a")
+    with pytest.raises(RunFolderError, match="gatewright build"):
+        run.need("build")
+    with pytest.raises(RunFolderError, match="gatewright build MODEL"):
+        RunFolder.open(tmp_path / "none")

@@ -26,7 +26,7 @@ def results() -> str:
         "## Accuracy",
         "Spoken digits in 8 bits:",
         software.accuracy_table(),
-        "![Test accuracy of the integer model against the share of weights kept](images/accuracy.png)",
+        "![Test accuracy of the integer model against the share of weights kept](images/scores.png)",
         "The baseline, logistic regression on mean and deviation of each feature, uses no recurrence. Train and test "
         "share their six speakers: the accuracies say how well known voices are understood.",
         "## Size",

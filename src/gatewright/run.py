@@ -1,55 +1,52 @@
-"""The run folder: plain files that the steps leave for one another."""
+"""A folder of named models, whatever made them, with their build, its proof and the rows that were measured."""
 
 import json
 import shlex
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gatewright import __version__
-from gatewright.errors import RunFolderError
+from gatewright.custody import DELIVERY, PROOF, Delivery
+from gatewright.errors import GatewrightError, RunFolderError
 from gatewright.storage import write_json
+
+FORMAT = 2
+"""Of the folder; a folder of another one is refused."""
 
 _MARKER = "run.json"
 
-_OUTPUTS = {
-    "train": ("rows/train.json", "float.pt"),
-    "simplify": ("rows/simplify.json", "simplified.npz"),
-    "quantise": ("rows/quantise.json", "models"),
-    "patterns": ("rows/patterns.json",),
-    "build": ("rows/build.json", "compiled", "config.json"),
-    "verilog": ("verilog",),
-    "synth": ("rows/synth.json",),
-    "verify": ("rows/verify.json", "mismatches.txt"),
-    "search": ("search",),
-    "report": ("summary.json", "report.html", "figures", "rows.json", "rows.csv"),
-}
-"""What each step leaves. The first is written last, so that it marks a finished step."""
+STEPS = ("train", "quantise", "simplify", "build", "verify", "synth")
+"""The commands that leave rows in a run folder."""
 
-_NEXT = {
-    "train": ("quantise", "patterns", "search", "simplify"),
-    "patterns": ("report",),
-    "search": (),
-    "simplify": (),
-    "quantise": ("build",),
-    "build": ("verilog", "synth", "verify"),
-    "verilog": (),
-    "synth": ("report",),
-    "verify": ("report",),
-    "report": (),
-}
-"""Steps that read what a step leaves."""
+_OWN = (
+    _MARKER,
+    "*.toml",
+    DELIVERY,
+    PROOF,
+    "summary.json",
+    "report.html",
+    "rows.json",
+    "rows.csv",
+    "mismatches.txt",
+    "models/*.pt",
+    "models/*.npz",
+    "rows/*.json",
+    "figures/*.svg",
+    "figures/*.png",
+)
+"""What the package writes into a run folder, beside the files of a build, which its delivery lists."""
 
 
 _COMMANDS = {
-    "train": "gatewright train DATA -o {root}",
-    "quantise": "gatewright quantise MODEL.pt --data DATA -o {root}",
-    "simplify": "gatewright simplify MODEL.pt --data DATA -o {root}",
-    "build": "gatewright build MODEL.npz -o {root}",
+    "train": "gatewright train --data DATA -o model.pt",
+    "quantise": "gatewright quantise model.pt --data DATA -o model.npz",
+    "simplify": "gatewright simplify model.pt --data DATA -o model.npz",
+    "build": "gatewright build model.npz -o {root}",
     "verify": "gatewright verify {root} --data DATA",
     "synth": "gatewright synth {root}",
-    "search": "gatewright search MODEL.pt --data DATA -o {root}",
-    "point": "gatewright build {root} --point best -o fpga/",
+    "search": "gatewright search model.pt --data DATA -o {root}",
+    "point": "gatewright build {root} --point best -o fpga",
 }
 
 
@@ -81,7 +78,7 @@ class ReportFolder:
         return self.root / "rows.json", self.root / "rows.csv"
 
     def command(self, step: str) -> str:
-        """Return the command that makes what a step leaves here."""
+        """Return the command that a reader types for a step; ``point`` builds the recommended point of a study."""
         return _COMMANDS[step].format(root=shlex.quote(str(self.root)))
 
 
@@ -111,29 +108,45 @@ class StudyFiles(ReportFolder):
 
 @dataclass(frozen=True)
 class RunFolder(ReportFolder):
-    """Names of the files of one run; nothing else in the package spells them."""
+    """Names of the files of one run; nothing else in the package spells them.
+
+    Parameters
+    ----------
+    root : Path
+        The folder.
+    """
 
     @classmethod
-    def create(cls, root: Path, settings: dict, *, overwrite: bool) -> "RunFolder":
-        """Make a new run folder and note its settings (task, seed, ...).
+    def create(cls, root: Path, *, overwrite: bool = False, **notes: Any) -> "RunFolder":
+        """Make a run folder.
+
+        Parameters
+        ----------
+        root : Path
+        overwrite : bool
+            Remove what an earlier run left there, and nothing else.
+        **notes
+            What the report shows of the run; plain JSON values.
 
         Raises
         ------
         RunFolderError
-            The folder exists and `overwrite` is not set, or it is something else than a run.
+            The folder holds a run already and `overwrite` is not set, or it holds something else.
         """
-        root = Path(root)
-        if root.exists():
-            if not root.is_dir() or (any(root.iterdir()) and not (root / _MARKER).is_file()):
-                raise RunFolderError(f"{root} exists and is no run folder; choose another name")
+        run = cls(Path(root))
+        if run.root.is_symlink() or (run.root.exists() and not run.root.is_dir()):
+            raise RunFolderError(f"{root} is a link or a file, not a folder; choose another name")
+        if run.root.exists() and any(run.root.iterdir()):
+            if not (run.root / _MARKER).is_file():
+                raise RunFolderError(f"{root} exists and holds no run of Gatewright; choose another name")
             if not overwrite:
                 raise RunFolderError(
-                    f"the run folder {root} exists; choose another name, or --overwrite to replace it"
+                    f"{root} holds a run already; choose another name, or --overwrite replaces it"
                 )
-            shutil.rmtree(root)
-        (root / "rows").mkdir(parents=True)
-        write_json(root / _MARKER, {"gatewright": __version__, **settings})
-        return cls(root)
+            run.clear()
+        run.root.mkdir(parents=True, exist_ok=True)
+        write_json(run.root / _MARKER, {"format": FORMAT, "gatewright": __version__, **notes})
+        return run
 
     @classmethod
     def open(cls, root: Path) -> "RunFolder":
@@ -142,35 +155,45 @@ class RunFolder(ReportFolder):
         Raises
         ------
         RunFolderError
-            There is no run in it.
+            There is no run in it, or one of another format.
         """
         run = cls(Path(root))
         if not (run.root / _MARKER).is_file():
-            raise RunFolderError(f"{root} is no run folder; `gatewright train --run {root}` makes one")
+            raise RunFolderError(f"{root} is no run folder; `gatewright build MODEL -o {root}` makes one")
+        found = run.notes.get("format")
+        if found != FORMAT:
+            raise RunFolderError(
+                f"{root} is a run folder of format {found}; this release reads format {FORMAT}: make it again"
+            )
         return run
 
     @property
-    def settings(self) -> dict:
+    def notes(self) -> dict[str, Any]:
         """What `create` noted."""
         try:
-            return json.loads((self.root / _MARKER).read_text())
+            values = json.loads((self.root / _MARKER).read_text())
         except (OSError, ValueError) as error:
             raise RunFolderError(f"{self.root / _MARKER}: unreadable ({error})") from error
+        if not isinstance(values, dict):
+            raise RunFolderError(f"{self.root / _MARKER}: must be a JSON object")
+        return values
 
     @property
-    def float_model(self) -> Path:
-        """The trained float model."""
-        return self.root / "float.pt"
+    def models(self) -> dict[str, Path]:
+        """The integer models by name."""
+        return {path.stem: path for path in sorted((self.root / "models").glob("*.npz"))}
 
-    @property
-    def simplified(self) -> Path:
-        """The integer model that was compressed to a requirement."""
-        return self.root / "simplified.npz"
+    def model(self, name: str) -> Path:
+        """The integer model of a name."""
+        return self.root / "models" / f"{name}.npz"
 
-    @property
-    def search(self) -> Path:
-        """The folder of the study, unless it has another place."""
-        return self.root / "search"
+    def float_model(self, name: str = "float") -> Path:
+        """The float model of a name."""
+        return self.root / "models" / f"{name}.pt"
+
+    def image(self, name: str, mode: str) -> Path:
+        """The image and program of a model in a mode of storage."""
+        return self.root / "images" / f"{name}.{mode}.npz"
 
     @property
     def config(self) -> Path:
@@ -178,9 +201,19 @@ class RunFolder(ReportFolder):
         return self.root / "config.json"
 
     @property
-    def flows(self) -> Path:
-        """The folder with the Verilog, and a folder for each FPGA flow."""
-        return self.root / "verilog"
+    def build(self) -> Path:
+        """What the build was asked for: models, modes, clock, device."""
+        return self.root / "build.json"
+
+    @property
+    def rtl(self) -> Path:
+        """The folder of the Verilog."""
+        return self.root / "rtl"
+
+    @property
+    def search(self) -> Path:
+        """The folder of the study."""
+        return self.root / "search"
 
     @property
     def mismatches(self) -> Path:
@@ -189,72 +222,52 @@ class RunFolder(ReportFolder):
 
     @property
     def summary(self) -> Path:
-        """Headline figures of the run."""
+        """Headline figures."""
         return self.root / "summary.json"
 
-    @property
-    def models(self) -> dict[str, Path]:
-        """The integer models by name, whatever made them."""
-        return {path.stem: path for path in sorted((self.root / "models").glob("*.npz"))}
-
-    def model(self, name: str) -> Path:
-        """Return the place of an integer model."""
-        return self.root / "models" / f"{name}.npz"
-
     def rows(self, step: str) -> Path:
-        """Give the result rows of a step."""
-        return self.root / _OUTPUTS[step][0]
+        """The rows of a step; written last, so that they mark a finished step."""
+        return self.root / "rows" / f"{step}.json"
 
-    def bundle(self, density: float) -> Path:
-        """Give the integer model of a density."""
-        return self.model(f"density-{density:g}")
-
-    def compiled(self, density: float, mode: str, results: str) -> Path:
-        """Give the image and program of a density and mode; `results` is ``logits`` or ``hidden``."""
-        return self.root / "compiled" / f"density-{density:g}-{mode}-{results}.npz"
-
-    @property
-    def densities(self) -> list[float]:
-        """Densities that have a bundle, the densest first."""
-        return sorted((float(name.removeprefix("density-")) for name in self.models), reverse=True)
-
-    def need(self, *steps: str) -> None:
-        """See that steps have finished.
+    def need(self, step: str) -> None:
+        """See that a step has finished.
 
         Raises
         ------
         RunFolderError
-            One has not; the text names it.
+            It has not; the text names the command.
         """
-        for step in steps:
-            marker = self.root / _OUTPUTS[step][0]
-            if not marker.exists():
-                raise RunFolderError(f"{marker} is missing; run `gatewright {step} --run {self.root}` first")
+        if not self.rows(step).is_file():
+            raise RunFolderError(f"{self.rows(step)} is missing; run `gatewright {step}` first")
 
-    def start(self, step: str, *, overwrite: bool) -> None:
-        """Prepare for a step: refuse what it made before, or remove that and all that other steps made of it.
+    def clear(self) -> None:
+        """Remove what the package wrote there; files of others, and folders that hold some, stay."""
+        self.clear_build()
+        for pattern in _OWN:
+            for path in self.root.glob(pattern):
+                path.unlink()
+        self._prune("models", "rows", "figures")
 
-        Raises
-        ------
-        RunFolderError
-            An output exists and `overwrite` is not set.
-        """
-        existing = [path for path in self._outputs(step) if path.exists()]
-        if existing and not overwrite:
-            raise RunFolderError(f"{existing[0]} exists; --overwrite replaces it")
-        self._remove(step)
-        for folder in ("models", "compiled", "verilog"):
-            if folder in _OUTPUTS[step]:
-                (self.root / folder).mkdir()
+    def clear_build(self) -> None:
+        """Remove a build and its proof; raises nothing where there is none."""
+        if (self.root / DELIVERY).is_file():
+            try:
+                files = list(Delivery.load(self.root).files)
+            except GatewrightError:
+                files = []
+            for name in files:
+                path = self.root / name
+                if path.resolve().is_relative_to(self.root.resolve()) and name.partition("/")[0] != "models":
+                    path.unlink(missing_ok=True)
+            self._prune(*{name.partition("/")[0] for name in files if "/" in name} - {"models"})
+        for path in (self.root / DELIVERY, self.root / PROOF, self.build, self.config, self.mismatches):
+            path.unlink(missing_ok=True)
+        for step in ("build", "verify", "synth"):
+            self.rows(step).unlink(missing_ok=True)
 
-    def _outputs(self, step: str) -> list[Path]:
-        return [self.root / name for name in _OUTPUTS[step]]
-
-    def _remove(self, step: str) -> None:
-        for path in self._outputs(step):
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
-        for following in _NEXT[step]:
-            self._remove(following)
+    def _prune(self, *folders: str) -> None:
+        """Remove folders that are empty now."""
+        for name in folders:
+            folder = self.root / name
+            if folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir()):
+                folder.rmdir()

@@ -8,9 +8,8 @@ from html_page import read
 from gatewright.custody import Claim, sha256
 from gatewright.errors import RunFolderError
 from gatewright.reports.report import FIGURES, write_report
-from gatewright.reports.run import STEPS
 from gatewright.results import Row, read_rows
-from gatewright.run import RunFolder
+from gatewright.run import STEPS, RunFolder
 
 HOSTILE = """<script>alert(1)</script>"'&{{ 7 * 7 }}"""
 
@@ -42,7 +41,7 @@ def test_complete_report(make_run):
     ):
         assert shown in page.text, shown
     assert "FAIL" not in page.text
-    assert "Not run yet" not in page.text
+    assert "Not in this folder" not in page.text
     for name in FIGURES:
         assert (folder / "figures" / f"{name}.svg").read_text().startswith("<?xml")
         assert (folder / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")

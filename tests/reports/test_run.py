@@ -2,8 +2,9 @@ import pytest
 
 from gatewright.custody import Claim, Proof
 from gatewright.errors import RunFolderError
-from gatewright.reports.run import STEPS, Round, read_run
+from gatewright.reports.run import Round, read_run
 from gatewright.results import Row, write_rows
+from gatewright.run import STEPS
 
 
 def test_typed_figures(make_run):
@@ -42,8 +43,8 @@ def test_models_are_named_whatever_made_them(make_run):
 
 def test_scores_of_another_metric_are_no_scores_of_the_run(make_run):
     about = {"model": "whole", "split": "test", "metric": "agreement", "better": "more"}
-    (model,) = read_run(make_run(quantise=[Row("score", "percent", 12.0, about)], simplify=None)).models
-    assert model.score is None
+    models = read_run(make_run(quantise=[Row("score", "percent", 12.0, about)], simplify=None)).models
+    assert {model.name: model.score for model in models} == {"whole": None, "quarter": None}
 
 
 def test_rounds_of_simplifying(make_run):
@@ -153,7 +154,7 @@ def test_malformed_summary(make_run, tmp_path, text):
 
 
 def test_empty_folder(tmp_path):
-    with pytest.raises(RunFolderError, match=r"gatewright build MODEL\.npz -o"):
+    with pytest.raises(RunFolderError, match=r"gatewright build model\.npz -o"):
         read_run(tmp_path)
     with pytest.raises(RunFolderError, match="no rows"):
         read_run(tmp_path / "nowhere")

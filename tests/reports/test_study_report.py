@@ -36,7 +36,7 @@ def test_complete_report(complete, page):
     for shown in (
         "✓ PASS Every finished point was simulated on the RTL: 14,000 integers compared, 0 mismatches",
         "Point p4 is recommended. It is 4.5 times smaller and 5.6 times faster than the uncompressed 8-bit model. "
-        f"This builds it: gatewright build {complete} --point best -o fpga/",
+        f"This builds it: gatewright build {complete} --point best -o fpga",
         "Target: at most 500 cycles per step. Limit: at most 250,000 stored bits.",
         "Gatewright report of a search by worth of choices (additive model), seed 7",
         "Largest difference of 44 measurements: 0 cycles.",
@@ -95,10 +95,10 @@ def test_half_finished_study(tmp_path, count):
     assert "INCOMPLETE" in page.text
     assert "not stopped yet" in page.text
     for command in (
-        f"gatewright search MODEL.pt --data DATA -o {tmp_path}",
+        f"gatewright search model.pt --data DATA -o {tmp_path}",
         *(f"gatewright bench {name}" for name in BENCHMARKS),
     ):
-        assert f"Not run yet: {command} makes this." in page.text, command
+        assert f"Not run yet: {command}" in page.text, command
     drawn = sorted(path.stem for path in (tmp_path / "figures").glob("*.png"))
     assert drawn == ["agreement", "fronts", "progress"]
 

@@ -14,7 +14,7 @@ def test_headline_figures(make_run):
         "verdict": "PASS",
         "integers_compared": 6300,
         "mismatches": 0,
-        "cycles_per_step": {"quarter, dense": 400, "quarter, sparse": 100},
+        "cycles_per_step": {"quarter": {"dense": 400, "sparse": 100}},
         "simulated_cycles_per_second": 250000.0,
     }
 
