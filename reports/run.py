@@ -183,7 +183,7 @@ def read_run(folder: Path) -> Run:
         _summary(files.summary),
         tables,
         metric,
-        _models(tables.values(), metric),
+        _models((table for step, table in tables.items() if step != "train"), metric),
         part("train", _training),
         part("simplify", _simplified),
         part("build", _build),
@@ -213,10 +213,10 @@ def _training(rows: Rows) -> Training:
 
 
 def _models(tables: Iterable[Rows], metric: Metric) -> list[Model]:
-    """Gather what rows tell of each model, in their order."""
+    """Gather what rows tell of each integer model, in their order; a claim about all models names none."""
     found: dict[str, Model] = {}
     for rows in tables:
-        for name in rows.distinct("model"):
+        for name in filter(None, rows.distinct("model")):
             mine = rows.where(model=name)
             about = mine.distinct("density")
             old = found.get(name, Model(name))

@@ -10,8 +10,8 @@ from typing import Literal
 Kind = Literal["amount", "signed", "text"]
 """What a value is: a number of at least 0, any finite number, or words."""
 
-ParameterKind = Literal["number", "share", "flag", "object", "text", "any"]
-"""What a parameter is: a finite number; one above 0 and at most 1; true or false; values by name; words; or either."""
+ParameterKind = Literal["number", "share", "flag", "object", "any"]
+"""What a parameter is: a finite number; one above 0 and at most 1; true or false; values by name; words or a number."""
 
 
 @dataclass(frozen=True)
@@ -224,4 +224,4 @@ PARAMETERS: dict[str, ParameterKind] = {
     "zeros": "number",
     "zeros_skipped": "flag",
 }
-"""Parameters of rows that are no words."""
+"""What the parameters of rows are; all others are words."""

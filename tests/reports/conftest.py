@@ -31,8 +31,8 @@ def scored(name, value, metric="accuracy", unit="percent", better="more", **para
 def train_rows():
     return [
         scored("baseline_score", 93.2, split="test"),
-        scored("float_score", 98.5, split="test"),
-        scored("float_score", 99.1, split="validation"),
+        scored("float_score", 98.5, split="test", model="float"),
+        scored("float_score", 99.1, split="validation", model="float"),
         *(scored("training_progress", 90 + epoch, epoch=epoch) for epoch in (2, 1, 3)),
     ]
 
@@ -105,7 +105,7 @@ def verify_rows():
             row("counter", "cycles", 123, counter="chain_wait", **place),
             row("counter", "count", 130, counter="inputs", **place),
         ]
-    return rows
+    return [*rows, row("integers_compared", "integers", 40, pair="golden = AXI", model="", mode="")]
 
 
 def synthesis_rows():
