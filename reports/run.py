@@ -40,7 +40,7 @@ class Model:
     density : float or None
         Share of weights that was asked for, if one was.
     matrices : dict of dict
-        ``rank`` (0: whole), ``bits`` and ``weight_density`` of each matrix or product, as far as rows have them.
+        ``rank``, ``bits`` and ``weight_density`` (percent kept) of each product, or matrix of one, where rows have it.
     snr : dict of float
         Signal-to-noise ratio of each output in dB.
     """

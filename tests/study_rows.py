@@ -116,7 +116,7 @@ def point_rows(metric="accuracy"):
         for place, product in enumerate(PRODUCTS):
             inside = at | {"product": product}
             rows += [
-                row("point_rank", "rank", 0 if product == "head" else rank, **inside),
+                row("point_rank", "columns", 0 if product == "head" else rank, **inside),
                 row("point_bits", "bits", (2, 4, 8)[(number + place) % 3], **inside),
                 row(
                     "point_density",

@@ -84,11 +84,11 @@ _SCORES = {
 }
 
 _MODELS = {
-    "weight_density": Quantity("share", "share of a matrix's weights that are kept"),
+    "weight_density": Quantity("percent", "weights of a matrix that are kept"),
     "snr": Quantity(
         "dB", "power of an output of the float model over that of the integer model's error", "signed"
     ),
-    "rank": Quantity("rank", "rank of the two factors of a product; 0: whole"),
+    "rank": Quantity("columns", "rank of the two factors of a product that is not whole"),
     "bits": Quantity("bits", "bits of a weight of a product"),
     "decision_agreement": Quantity(
         "percent", "steps in which both models' outputs lead to the same decision"
@@ -161,7 +161,7 @@ _SEARCH = {
     **_candidate("point", "a finished point"),
     "point_mismatches": Quantity("integers", "integers of a finished point that differ on the RTL"),
     "point_difference": Quantity("text", "a counter of a finished point that is not as predicted", "text"),
-    "point_rank": Quantity("rank", "rank of a product of a finished point; 0: whole"),
+    "point_rank": Quantity("columns", "rank of a product of a finished point; 0: whole"),
     "point_bits": Quantity("bits", "bits of a weight of a product of a finished point"),
     "point_density": Quantity("share", "weights of a product that a finished point keeps"),
     "point_hidden": Quantity("units", "hidden units of a layer of a finished point"),

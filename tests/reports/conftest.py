@@ -44,8 +44,9 @@ def quantise_rows():
         rows += [
             scored("score", 97 + density, split="test", **at),
             scored("score", 50.0, split="validation", **at),
-            row("weight_density", "share", density, matrix="layer0.recurrent", **at),
-            row("rank", "rank", 0, product="layer0.recurrent", **at),
+            row("weight_density", "percent", 100 * density, matrix="layer0.recurrent", **at),
+            row("rank", "columns", 16, product="layer0.input", **at),
+            row("bits", "bits", 4, product="layer0.input", **at),
             row("bits", "bits", 8, product="layer0.recurrent", **at),
         ]
     return [

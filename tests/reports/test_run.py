@@ -37,7 +37,10 @@ def test_models_are_named_whatever_made_them(make_run):
     }
     assert [model.density for model in models.values()] == [1.0, 0.25, 0.125, None]
     assert models["quarter"].scores == {"test": 97.25, "validation": 50}
-    assert models["quarter"].matrices == {"layer0.recurrent": {"rank": 0, "bits": 8, "weight_density": 0.25}}
+    assert models["quarter"].matrices == {
+        "layer0.recurrent": {"bits": 8, "weight_density": 25},
+        "layer0.input": {"rank": 16, "bits": 4},
+    }
     assert (models["whole"].snr, models["quarter"].snr) == ({"0": 34.25, "1": -1.5}, {})
 
 
@@ -116,7 +119,7 @@ def test_a_file_that_changed_is_unproven(make_run):
         ),
         (
             "quantise",
-            Row("weight_density", "share", 0.5, {"model": "a", "density": 2, "matrix": "a"}),
+            Row("weight_density", "percent", 50.0, {"model": "a", "density": 2, "matrix": "a"}),
             "at most 1, not 2",
         ),
         (
