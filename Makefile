@@ -24,7 +24,7 @@ $(READY): pyproject.toml constraints.txt
 clean: ## Remove the environment and the demo's run
 	rm -rf $(VENV) runs/demo
 
-results: demo ## Measure what the README states, and write it there; TEXT=kjv.txt adds what needs a text
+results: demo ## Measure what docs/results.md and the README state, and write it there; TEXT=kjv.txt adds what needs a text
 	mkdir -p docs/results docs/images
 	for name in golden sim train qat compress factors patterns import hw hw-large hw-wide place methods proxies discretisation thresholds; do $(VENV)/bin/gatewright bench $$name --json docs/results/$$name.json || exit 1; done
 	$(VENV)/bin/gatewright bench cycles --n 500 --json docs/results/cycles.json
@@ -37,6 +37,6 @@ results: demo ## Measure what the README states, and write it there; TEXT=kjv.tx
 	$(VENV)/bin/gatewright report --study runs/study
 	mkdir -p reports/gallery && cp runs/study/report.html reports/gallery/search.html
 	cp runs/demo/summary.json docs/results/demo.json
-	cp runs/demo/synth.json docs/results/synth.json
-	cp runs/demo/figures/cycles.png runs/demo/figures/accuracy.png docs/images/
-	$(VENV)/bin/python docs/readme
+	cp runs/demo/rows/synth.json docs/results/synth.json
+	cp runs/demo/figures/cycles.png runs/demo/figures/scores.png docs/images/
+	$(VENV)/bin/python docs/tables

@@ -4,22 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gatewright.errors import RunFolderError
-from gatewright.reports.metrics import Metric
-from gatewright.reports.table import Kind, Table
+from gatewright.results import Rows
 
 FOUND, UNIFORM, UNCOMPRESSED = "found", "uniform", "uncompressed"
 """Kinds of finished points: of the search, set by hand, and the model before compression."""
-
-KINDS: dict[str, Kind] = {
-    "trial": "number",
-    "round": "number",
-    "candidate": "object",
-    "op": "number",
-    "first": "number",
-    "last": "number",
-    "point": "number",
-}
-"""Parameters of these rows that are no text."""
 
 _COSTS = ("cycles_predicted", "stored_bits")
 
@@ -74,9 +62,12 @@ class Point:
 
     Parameters
     ----------
-    number : int
+    name : str
+        As commands take it: those that were found are ``p0``, ``p1`` and so on.
     kind : str
         ``found``, ``uniform`` or ``uncompressed``.
+    candidate : dict
+        What was chosen, by parameter of the space.
     validation : float
     test : float or None
         Scores in the task's metric.
@@ -87,14 +78,17 @@ class Point:
         Of the RTL's integers with the golden model's.
     products : dict
         ``rank`` (0: whole), ``bits`` and ``density`` of each product.
+    hidden : dict of int
+        Hidden units of each layer.
     counters : dict of float
         Cycles per step by performance counter.
     spans : list of Span
         Ops of one step, where they were recorded.
     """
 
-    number: int
+    name: str
     kind: str
+    candidate: dict
     validation: float
     test: float | None
     predicted: float
@@ -103,6 +97,7 @@ class Point:
     mismatches: int
     compared: int
     products: dict[str, dict[str, float]]
+    hidden: dict[str, int]
     counters: dict[str, float]
     spans: list[Span]
 
@@ -120,18 +115,18 @@ class Target:
     reward: float
 
 
-def read_trials(table: Table, metric: Metric) -> list[Trial]:
+def read_trials(rows: Rows) -> list[Trial]:
     """Take the trials out of rows, in order."""
-    wanted = [metric.name, "reward", *_COSTS]
-    names = [f"trial_{name}" for name in (*wanted, "cycles_measured", "macs", "seconds")]
+    wanted = ["trial_score", "trial_reward", *(f"trial_{name}" for name in _COSTS)]
+    names = [*wanted, "trial_cycles_measured", "trial_macs", "trial_seconds"]
     found = []
-    for (number, turn), values in table.collect(names, "trial", "round", signed=True).items():
-        _need(table, f"trial {number:g}", [f"trial_{name}" for name in wanted], values)
+    for (number, turn), values in rows.collect(names, "trial", "round").items():
+        _need(rows, f"trial {number:g}", wanted, values)
         found.append(
             Trial(
                 int(number),
                 int(turn),
-                values[f"trial_{metric.name}"],
+                values["trial_score"],
                 values["trial_reward"],
                 values["trial_cycles_predicted"],
                 values.get("trial_cycles_measured"),
@@ -143,40 +138,37 @@ def read_trials(table: Table, metric: Metric) -> list[Trial]:
     return sorted(found, key=lambda trial: trial.number)
 
 
-def read_targets(table: Table) -> list[Target]:
+def read_targets(rows: Rows) -> list[Target]:
     """Take the rounds' targets out of rows, in order."""
-    targets = [
-        Target(int(turn), reward) for reward, turn in table.figures("round_target", "round", signed=True)
-    ]
+    targets = [Target(int(turn), reward) for reward, turn in rows.lines("round_target", "round")]
     return sorted(targets, key=lambda target: target.round)
 
 
-def read_points(table: Table, metric: Metric) -> list[Point]:
+def read_points(rows: Rows) -> list[Point]:
     """Take the finished points out of rows, from few to many cycles."""
-    where = ("kind", "point")
+    where = ("kind", "model")
     wanted = [f"point_{name}" for name in (*_COSTS, "cycles_measured", "mismatches", "integers_compared")]
-    scores: dict[tuple, dict[str, float]] = {}
-    for (kind, number, split), values in table.collect(
-        [f"point_{metric.name}"], *where, "split", signed=True
-    ).items():
-        scores.setdefault((kind, number), {})[split] = values[f"point_{metric.name}"]
-    products = _inner(table, [f"point_{name}" for name in ("rank", "bits", "density")], where, "product")
-    counters = _inner(table, ["point_counter"], where, "counter")
+    scores = _inner(rows, ["point_score"], where, "split")
+    products = _inner(rows, ["point_rank", "point_bits", "point_density"], where, "product")
+    hidden = _inner(rows, ["point_hidden"], where, "layer")
+    counters = _inner(rows, ["point_counter"], where, "counter")
+    candidates = {tuple(key): candidate for _, candidate, *key in rows.lines(wanted[0], "candidate", *where)}
     spans: dict[tuple, list[Span]] = {}
-    for _, kind, number, *span in table.figures("point_op", *where, "op", "opcode", "unit", "first", "last"):
+    for _, kind, name, *span in rows.lines("point_op", *where, "op", "opcode", "unit", "first", "last"):
         op, *rest = span
-        spans.setdefault((kind, number), []).append(Span(int(op), *rest))
+        spans.setdefault((kind, name), []).append(Span(int(op), *rest))
     found = []
-    for key, values in table.collect(wanted, *where).items():
-        kind, number = key
-        known = scores.get(key, {})
-        _need(table, f"{kind} point {number:g}", [*wanted, "validation"], values | known)
+    for key, values in rows.collect(wanted, *where).items():
+        kind, name = key
+        known = {split: each["point_score"] for split, each in scores.get(key, {}).items()}
+        _need(rows, f"{kind} point {name}", [*wanted, "validation"], values | known)
         if kind not in (FOUND, UNIFORM, UNCOMPRESSED):
-            raise RunFolderError(f"{table.path}: point {number:g} is of the unknown kind {kind!r}")
+            raise RunFolderError(f"{rows.source}: point {name} is of the unknown kind {kind!r}")
         found.append(
             Point(
-                int(number),
+                name,
                 kind,
+                candidates[key],
                 known["validation"],
                 known.get("test"),
                 values["point_cycles_predicted"],
@@ -185,31 +177,32 @@ def read_points(table: Table, metric: Metric) -> list[Point]:
                 int(values["point_mismatches"]),
                 int(values["point_integers_compared"]),
                 {
-                    name: {entry.removeprefix("point_"): value for entry, value in chosen.items()}
-                    for name, chosen in products.get(key, {}).items()
+                    product: {entry.removeprefix("point_"): value for entry, value in chosen.items()}
+                    for product, chosen in products.get(key, {}).items()
                 },
-                {name: each["point_counter"] for name, each in counters.get(key, {}).items()},
+                {layer: int(each["point_hidden"]) for layer, each in hidden.get(key, {}).items()},
+                {counter: each["point_counter"] for counter, each in counters.get(key, {}).items()},
                 spans.get(key, []),
             )
         )
-    return sorted(found, key=lambda point: (point.measured, point.number))
+    return sorted(found, key=lambda point: (point.measured, point.name))
 
 
 def _inner(
-    table: Table, names: list[str], where: tuple[str, ...], inner: str
+    rows: Rows, names: list[str], where: tuple[str, ...], inner: str
 ) -> dict[tuple, dict[str, dict[str, float]]]:
-    """Give values by point and by what they belong to inside of it."""
+    """Return values by point and by what they belong to inside of it."""
     found: dict[tuple, dict[str, dict[str, float]]] = {}
-    for (*key, place), values in table.collect(names, *where, inner).items():
+    for (*key, place), values in rows.collect(names, *where, inner).items():
         found.setdefault(tuple(key), {})[place] = values
     return found
 
 
-def _need(table: Table, what: str, names: list[str], values: Mapping[str, float]) -> None:
-    """See that all of some values are there, and that costs are above 0."""
+def _need(rows: Rows, what: str, names: list[str], values: Mapping[str, float]) -> None:
+    """Check that all of some values are there, and that costs are above 0."""
     missing = [name for name in names if name not in values]
     if missing:
-        raise RunFolderError(f"{table.path}: {what} has no row {' and no '.join(missing)}")
+        raise RunFolderError(f"{rows.source}: {what} has no row {' and no '.join(missing)}")
     for name, value in values.items():
         if ("_cycles_" in name or name.endswith("_stored_bits")) and value <= 0:
-            raise RunFolderError(f"{table.path}: {what}: {name} must be above 0, not {value!r}")
+            raise RunFolderError(f"{rows.source}: {what}: {name} must be above 0, not {value!r}")

@@ -35,6 +35,7 @@ _PROXIES = {
 }
 _LOSSES = {False: "without entropy losses", True: "with entropy losses"}
 _WHAT = {"operations": "entropy of the operations", "edges": "entropy of the edges"}
+"""Titles of what goes by epoch; the score has its own."""
 
 
 def methods_figure(methods: Mapping[str, Method]) -> Figure:
@@ -94,7 +95,7 @@ def proxies_figure(fronts: Mapping[str, Proxy], metric: Metric) -> Figure:
         axes.plot(cycles, scores, marker, color=colour, label=label, markeredgecolor=SURFACE)
         draw_front(axes, cycles, scores, metric, colour)
     logarithmic(axes, [point.cycles for front in fronts.values() for point in front.points])
-    if metric.sign < 0:
+    if not metric.more_is_better:
         axes.invert_yaxis()
     axes.set_xlabel("measured cycles per step (logarithmic)")
     axes.set_ylabel(score_label(metric, "validation"))
@@ -140,9 +141,7 @@ def entropies_figure(found: Discretisation, metric: Metric) -> Figure:
                 axes.plot(
                     *zip(*curve, strict=True), color=colour, linestyle=dashes, linewidth=1.3, label=label
                 )
-        axes.set_title(
-            _WHAT.get(what, score_label(metric, what) if what != metric.name else what), loc="left", size=10
-        )
+        axes.set_title(_WHAT.get(what, metric.title), loc="left", size=10)
         axes.set_xlabel("epoch")
     legend_above(figure, 2)
     return figure

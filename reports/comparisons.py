@@ -4,17 +4,7 @@ from dataclasses import dataclass
 from itertools import permutations
 from statistics import median
 
-from gatewright.reports.table import Kind, Table
-
-KINDS: dict[str, Kind] = {
-    "trials": "number",
-    "entropy": "flag",
-    "kept": "number",
-    "of": "number",
-    "epoch": "number",
-    "point": "number",
-}
-"""Parameters of these rows that are no text."""
+from gatewright.results import Rows
 
 
 @dataclass(frozen=True)
@@ -107,7 +97,7 @@ class Discretisation:
     before, after : dict of Spread
         Those two scores.
     progress : dict of list of (epoch, value)
-        By (entropy, kept, of, what): the entropy of operations or of edges, or the metric; means over the seeds.
+        By (entropy, kept, of, what): the entropy of operations or of edges, or the score; means over the seeds.
     """
 
     losses: dict[tuple[int, int, bool], Spread]
@@ -116,13 +106,13 @@ class Discretisation:
     progress: dict[tuple[bool, int, int, str], list[tuple[float, float]]]
 
 
-def read_methods(table: Table) -> dict[str, Method]:
+def read_methods(rows: Rows) -> dict[str, Method]:
     """Take the methods' results out of rows."""
     progress: dict[str, dict[int, list[float]]] = {}
-    for value, method, trials in table.figures("method_progress", "method", "trials", signed=True):
+    for value, method, trials in rows.lines("method_progress", "method", "trials"):
         progress.setdefault(method, {}).setdefault(int(trials), []).append(value)
     rewards: dict[str, dict[int | None, float]] = {}
-    for value, method, seed in table.figures("method_reward", "method", "seed", signed=True):
+    for value, method, seed in rows.lines("method_reward", "method", "seed"):
         rewards.setdefault(method, {})[seed] = value
     return {
         name: Method(
@@ -143,10 +133,10 @@ def duels(methods: dict[str, Method]) -> dict[str, Duels]:
     return {name: Duels(*counts) for name, counts in found.items()}
 
 
-def read_spaces(table: Table) -> dict[str, dict[str, Spread]]:
+def read_spaces(rows: Rows) -> dict[str, dict[str, Spread]]:
     """Give the hypervolumes of all seeds by task and space."""
     found: dict[str, dict[str, list[float]]] = {}
-    for value, task, space in table.figures("hypervolume", "task", "space"):
+    for value, task, space in rows.lines("hypervolume", "task", "space"):
         found.setdefault(task, {}).setdefault(space, []).append(value)
     return {
         task: {space: Spread(tuple(values)) for space, values in spaces.items()}
@@ -154,14 +144,14 @@ def read_spaces(table: Table) -> dict[str, dict[str, Spread]]:
     }
 
 
-def read_proxies(table: Table, metric: str) -> dict[str, Proxy]:
+def read_proxies(rows: Rows) -> dict[str, Proxy]:
     """Give the front that was found by each cost."""
-    score, cycles = f"proxy_point_{metric}", "proxy_point_cycles"
+    score, cycles = "proxy_point_score", "proxy_point_cycles"
     fronts: dict[str, list[ProxyPoint]] = {}
-    for (cost, _), values in table.collect([score, cycles], "scored_by", "point", signed=True).items():
+    for (cost, _), values in rows.collect([score, cycles], "scored_by", "point").items():
         if len(values) == 2:
             fronts.setdefault(cost, []).append(ProxyPoint(values[score], values[cycles]))
-    whole = table.collect(["proxy_hypervolume", "proxy_dominated"], "scored_by")
+    whole = rows.collect(["proxy_hypervolume", "proxy_dominated"], "scored_by")
     return {
         cost: Proxy(
             sorted(points, key=lambda point: point.cycles),
@@ -172,17 +162,17 @@ def read_proxies(table: Table, metric: str) -> dict[str, Proxy]:
     }
 
 
-def read_discretisation(table: Table, metric: str) -> Discretisation:
+def read_discretisation(rows: Rows) -> Discretisation:
     """Take the losses by discretisation, and how the entropies fell, out of rows."""
     progress: dict[tuple[bool, int, int, str], dict[float, list[float]]] = {}
-    for value, entropy, kept, of, what, epoch in table.figures(
-        "entropy_progress", "entropy", "kept", "of", "what", "epoch", signed=True
+    for value, entropy, kept, of, what, epoch in rows.lines(
+        "entropy_progress", "entropy", "kept", "components", "what", "epoch"
     ):
         progress.setdefault((entropy, int(kept), int(of), what), {}).setdefault(epoch, []).append(value)
     return Discretisation(
-        _spreads(table, "discretisation_loss"),
-        _spreads(table, f"super_{metric}"),
-        _spreads(table, f"discretised_{metric}"),
+        _spreads(rows, "discretisation_loss"),
+        _spreads(rows, "super_score"),
+        _spreads(rows, "discretised_score"),
         {
             key: [(epoch, sum(values) / len(values)) for epoch, values in sorted(curve.items())]
             for key, curve in progress.items()
@@ -190,8 +180,8 @@ def read_discretisation(table: Table, metric: str) -> Discretisation:
     )
 
 
-def _spreads(table: Table, name: str) -> dict[tuple[int, int, bool], Spread]:
+def _spreads(rows: Rows, name: str) -> dict[tuple[int, int, bool], Spread]:
     found: dict[tuple[int, int, bool], list[float]] = {}
-    for value, kept, of, entropy in table.figures(name, "kept", "of", "entropy", signed=True):
+    for value, kept, of, entropy in rows.lines(name, "kept", "components", "entropy"):
         found.setdefault((int(kept), int(of), entropy), []).append(value)
     return {key: Spread(tuple(values)) for key, values in sorted(found.items())}

@@ -9,7 +9,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 from gatewright.reports.counters import ACTIVITY
 from gatewright.reports.formatting import percent
 from gatewright.reports.metrics import Metric, score_label
-from gatewright.reports.run import Compression, Key, Simulation, Training
+from gatewright.reports.run import Key, Model, Simulation, Training
 from gatewright.reports.style import (
     DENSE,
     INK,
@@ -33,30 +33,67 @@ _PATTERNS = {
 }
 
 
-def accuracy_figure(compression: Compression, training: Training | None, metric: Metric) -> Figure:
-    """Score on the test split against density, with the float model and the baseline as lines."""
-    figure = new_figure(4.0)
-    axes = figure.add_subplot()
-    densities = sorted(compression.scores)
-    scores = [compression.scores[density] for density in densities]
-    axes.set_xscale("log", base=2)
-    axes.plot(densities, scores, marker="o", color=SPARSE, markeredgecolor=SURFACE, zorder=3, clip_on=False)
-    for density, score in zip(densities, scores, strict=True):
-        label = note(axes, density, score, f"{score:.2f}", (0, -17), ha="center", color=INK, zorder=4)
-        label.set_bbox({"facecolor": SURFACE, "edgecolor": "none", "pad": 1})
-    right = densities[-1] * 1.25
+def scores_figure(models: Sequence[Model], training: Training | None, metric: Metric) -> Figure:
+    """Score on the test split of every model that has one, with the float model and the baseline as lines.
+
+    Against density, where all models have one of their own; else by name.
+    """
+    shown = [model for model in models if model.score is not None]
     references = [("float", training.float_score), ("baseline", training.baseline_score)] if training else []
     levels = {name: value for name, value in references if value is not None}
+    if all(model.density for model in shown) and 1 < len({model.density for model in shown}) == len(shown):
+        return _scores_by_density(shown, levels, metric)
+    return _scores_by_name(shown, levels, metric)
+
+
+def _scores_by_density(models: Sequence[Model], levels: Mapping[str, float], metric: Metric) -> Figure:
+    figure = new_figure(4.0)
+    axes = figure.add_subplot()
+    found = sorted((model.density or 0, model.score or 0) for model in models)
+    densities, scores = [density for density, _ in found], [score for _, score in found]
+    axes.set_xscale("log", base=2)
+    axes.plot(densities, scores, marker="o", color=SPARSE, markeredgecolor=SURFACE, zorder=3, clip_on=False)
+    for density, score in found:
+        text = metric.show(score, unit=False)
+        label = note(axes, density, score, text, (0, -17), ha="center", color=INK, zorder=4)
+        label.set_bbox({"facecolor": SURFACE, "edgecolor": "none", "pad": 1})
+    right = densities[-1] * 1.25
     for name, value in levels.items():
         axes.axhline(value, color=MUTED, linewidth=1.2, linestyle=(0, (5, 3)))
-        note(axes, right, value, f"{name} {value:.2f}", (6, 0), va="center", color=MUTED)
-    low, high = min([*scores, *levels.values()]), max([*scores, *levels.values()])
-    margin = max(high - low, 0.5 if metric.unit == "percent" else 0.05) * 0.22
-    axes.set_ylim(low - margin, min(high + margin, 102))
+        text = f"{name} {metric.show(value, unit=False)}"
+        note(axes, right, value, text, (6, 0), va="center", color=MUTED)
+    axes.set_ylim(*_limits([*scores, *levels.values()], metric))
     axes.set_xlim(densities[0] / 1.25, right)
     _name_densities(axes, densities)
     axes.set_ylabel(score_label(metric, "test"))
     return figure
+
+
+def _scores_by_name(models: Sequence[Model], levels: Mapping[str, float], metric: Metric) -> Figure:
+    figure = new_figure(1.4 + 0.36 * len(models))
+    axes = figure.add_subplot()
+    scores = [model.score or 0 for model in models]
+    axes.plot(scores, range(len(models)), "o", color=SPARSE, markeredgecolor=SURFACE, zorder=3)
+    for place, score in enumerate(scores):
+        label = note(
+            axes, score, place, metric.show(score, unit=False), (8, 0), va="center", color=INK, zorder=4
+        )
+        label.set_bbox({"facecolor": SURFACE, "edgecolor": "none", "pad": 1})
+    for name, value in levels.items():
+        axes.axvline(value, color=MUTED, linewidth=1.2, linestyle=(0, (5, 3)))
+        text = f"{name} {metric.show(value, unit=False)}"
+        note(axes, value, -0.55, text, (0, 4), ha="center", color=MUTED)
+    _name_bars(axes, [model.name for model in models])
+    axes.set_xlim(*_limits([*scores, *levels.values()], metric))
+    axes.set_xlabel(score_label(metric, "test"))
+    return figure
+
+
+def _limits(scores: Sequence[float], metric: Metric) -> tuple[float, float]:
+    low, high = min(scores), max(scores)
+    margin = max(high - low, 0.5 if metric.unit == "percent" else 0.02 * abs(high) or 0.05) * 0.22
+    top = high + margin
+    return low - margin, min(top, 102.0) if metric.unit == "percent" else top
 
 
 def patterns_figure(patterns: Mapping[str, Mapping[float, float]], metric: Metric) -> Figure:
@@ -85,14 +122,15 @@ def training_figure(training: Training, metric: Metric) -> Figure:
     axes = figure.add_subplot()
     epochs, scores = zip(*training.progress, strict=True)
     axes.plot(epochs, scores, color=DENSE, marker="o" if len(epochs) == 1 else None)
-    note(axes, epochs[-1], scores[-1], f"{scores[-1]:.2f}", (5, 0), va="center", color=INK)
+    last = metric.show(scores[-1], unit=False)
+    note(axes, epochs[-1], scores[-1], last, (5, 0), va="center", color=INK)
     axes.set_xlabel("epoch")
     axes.set_ylabel(score_label(metric, "validation"))
     return figure
 
 
 def cycles_figure(simulation: Simulation) -> Figure:
-    """Cycles per step of every density and mode, with the ideal of lanes that never idle."""
+    """Cycles per step of every model and mode, with the ideal of lanes that never idle."""
     executions = simulation.executions
     figure = new_figure(1.1 + 0.42 * len(executions))
     axes = figure.add_subplot()
@@ -106,7 +144,7 @@ def cycles_figure(simulation: Simulation) -> Figure:
             label += f"   ideal {execution.ideal:,.1f}"
         note(axes, cycles, place, label, (7, 0), va="center", color=INK)
     _name_bars(axes, bar_names(executions))
-    axes.set_ylabel("density, mode")
+    axes.set_ylabel("model, mode")
     axes.set_xlim(0, longest * 1.3 or 1)
     axes.set_xlabel("clock cycles per time step; the mark is the ideal, non-zeros / lanes")
     return figure
@@ -124,7 +162,7 @@ def activity_figure(simulation: Simulation) -> Figure:
             for counter, name in ACTIVITY.items()
         },
     )
-    figure.axes[0].set_ylabel("density, mode")
+    figure.axes[0].set_ylabel("model, mode")
     return figure
 
 
@@ -197,7 +235,7 @@ def storage_figure(storage: dict[Key, dict[str, float]]) -> Figure:
     for place, total in enumerate(totals):
         note(axes, total, place, f"{total:,.1f}", (7, 0), va="center", color=INK)
     _name_bars(axes, bar_names(storage))
-    axes.set_ylabel("density, mode")
+    axes.set_ylabel("model, mode")
     axes.set_xlim(0, max(totals) * 1.14 or 1)
     axes.set_xlabel("stored bits, thousands (indices, biases, program and padding included)")
     legend_above(figure, len(names))
@@ -232,8 +270,8 @@ def busy_figure(shares: dict[str, dict[str, float]]) -> Figure:
 
 
 def bar_names(keys: Iterable[Key]) -> list[str]:
-    """Name compiled models by density and mode."""
-    return [f"{percent(density)}, {mode}" for density, mode in keys]
+    """Name compiled models by name and mode."""
+    return [f"{model}, {mode}" for model, mode in keys]
 
 
 def _name_densities(axes: Axes, densities: Sequence[float]) -> None:

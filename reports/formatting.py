@@ -9,3 +9,8 @@ def percent(share: float) -> str:
 def number(value: float | None, digits: int = 0) -> str:
     """Write a figure with thousands separators; a dash where there is none."""
     return "–" if value is None else f"{value:,.{digits}f}"
+
+
+def amount(value: float) -> str:
+    """Write a figure with thousands separators and no needless digits: 250000.0 becomes ``250,000``."""
+    return f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}"

@@ -1,7 +1,6 @@
 """What every report is written with: its page, its figures, and its rows in two formats."""
 
 import csv
-import dataclasses
 import io
 import json
 from collections.abc import Iterable, Mapping
@@ -11,36 +10,38 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from gatewright.reports.formatting import number, percent
+from gatewright.reports.formatting import amount, number, percent
 from gatewright.reports.style import inline_svg, theme_css, to_png, to_svg
-from gatewright.results import Row
+from gatewright.results import Rows, rows_json
+from gatewright.run import ReportFolder
 from gatewright.storage import whole_file
 
 
 def write_page(
-    folder: Path,
+    files: ReportFolder,
     template: str,
     drawn: Mapping[str, Figure],
     names: Iterable[str],
-    rows: Mapping[str, list[Row]],
+    rows: Mapping[str, Rows],
     context: Mapping[str, object],
 ) -> Path:
-    """Write ``report.html``, ``figures/*.svg|png``, ``rows.json`` and ``rows.csv``; the same rows give the same bytes.
+    """Write the report, its figures as SVG and PNG, and all rows as JSON and CSV; the same rows give the same bytes.
 
     Must be called in the context that `style` gives.
 
     Parameters
     ----------
-    folder : Path
+    files : ReportFolder
+        Where it goes.
     template : str
         A file beside this one.
     drawn : dict of Figure
     names : iterable of str
         All figures that the report may have; what an earlier report left of those not drawn is removed.
-    rows : dict of list of Row
-        By the file that they come from.
+    rows : dict of Rows
+        By the step that they are of.
     context : dict
-        What the template needs beside ``figures``, ``theme``, ``versions`` and ``commits``.
+        What the template needs beside ``files``, ``figures``, ``theme``, ``versions`` and ``commits``.
     """
     svgs = {name: to_svg(figure) for name, figure in drawn.items()}
     pngs = {name: to_png(figure) for name, figure in drawn.items()}
@@ -53,23 +54,23 @@ def write_page(
             theme=Markup(theme_css()),
             versions=_distinct(row.versions for row in everything),
             commits=sorted({str(row.commit) for row in everything}),
+            files=files,
             **context,
         )
     )
-    pictures = folder / "figures"
-    pictures.mkdir(exist_ok=True)
+    files.figures.mkdir(exist_ok=True)
     for name in names:
         for suffix, content in ((".svg", svgs.get(name)), (".png", pngs.get(name))):
-            path = pictures / (name + suffix)
+            path = files.figures / (name + suffix)
             if content is None:
                 path.unlink(missing_ok=True)
             else:
                 _write(path, content)
-    _write(folder / "rows.json", _rows_json(rows))
-    _write(folder / "rows.csv", _rows_csv(rows))
-    report = folder / "report.html"
-    _write(report, page)
-    return report
+    as_json, as_csv = files.all_rows
+    _write(as_json, _rows_json(rows))
+    _write(as_csv, _rows_csv(rows))
+    _write(files.report, page)
+    return files.report
 
 
 def _environment() -> Environment:
@@ -81,7 +82,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"percent": percent, "number": number}
+    environment.filters |= {"amount": amount, "percent": percent, "number": number}
     return environment
 
 
@@ -94,14 +95,13 @@ def _distinct(versions: Iterable[Mapping]) -> dict[str, str]:
     return {name: ", ".join(sorted(found[name])) for name in sorted(found)}
 
 
-def _rows_json(rows: Mapping[str, list[Row]]) -> str:
-    return (
-        json.dumps({name: [dataclasses.asdict(row) for row in each] for name, each in rows.items()}, indent=1)
-        + "\n"
-    )
+def _rows_json(rows: Mapping[str, Rows]) -> str:
+    """Return an object of what `rows_json` gives for each step."""
+    steps = (f"{json.dumps(name)}: {rows_json(each)}" for name, each in rows.items())
+    return "{" + ",\n".join(steps) + "}\n"
 
 
-def _rows_csv(rows: Mapping[str, list[Row]]) -> str:
+def _rows_csv(rows: Mapping[str, Rows]) -> str:
     """Write one line for each row; parameters and versions as JSON in their cells."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")

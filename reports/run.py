@@ -1,36 +1,27 @@
 """A run folder read back: rows on disk become checked, typed figures."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
 from typing import TypeVar
 
 from gatewright.errors import RunFolderError
 from gatewright.reports.metrics import Metric, metric_of
-from gatewright.reports.table import Table
-from gatewright.results import Row
-from gatewright.run import RunFolder
+from gatewright.reports.proof import Proven, read_proof
+from gatewright.reports.resources import Synthesis, read_resources, read_synthesis
+from gatewright.results import Rows, read_rows
+from gatewright.run import STEPS, RunFolder
 
 Part = TypeVar("Part")
 
-STEPS = ("train", "compress", "patterns", "compile", "cosim", "synth")
-"""Steps that leave rows in a run folder; ``gatewright STEP`` runs them."""
-
-PAIRS = ("pytorch = golden", "golden = RTL", "dense = sparse")
-"""What the proof of equality compares; all three make it complete."""
-
-RESOURCES = ("multipliers", "block_ram", "luts", "flip_flops")
-"""Resources of an FPGA that rows count."""
-
-Key = tuple[float, str]
-"""Density (share of weights kept) and mode of one compiled model."""
+Key = tuple[str, str]
+"""Name and mode of one compiled model."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """Scores on the test split, and (epoch, validation score) in order, in the task's metric."""
+    """Scores of the float model and of the baseline, and (epoch, validation score) in order."""
 
     float_score: float | None
     baseline_score: float | None
@@ -38,20 +29,69 @@ class Training:
 
 
 @dataclass(frozen=True)
-class MatrixPattern:
-    """Share of weights that one matrix keeps."""
+class Model:
+    """One integer model, whatever made it.
 
-    density: float
-    matrix: str
-    kept: float
+    Parameters
+    ----------
+    name : str
+    scores : dict of float
+        By split, in the run's metric.
+    density : float or None
+        Share of weights that was asked for, if one was.
+    matrices : dict of dict
+        ``rank``, ``bits`` and ``weight_density`` (percent kept) of each product, or matrix of one, where rows have it.
+    snr : dict of float
+        Signal-to-noise ratio of each output in dB.
+    """
+
+    name: str
+    scores: dict[str, float] = field(default_factory=dict)
+    density: float | None = None
+    matrices: dict[str, dict[str, float]] = field(default_factory=dict)
+    snr: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def score(self) -> float | None:
+        """On the test split."""
+        return self.scores.get("test")
 
 
 @dataclass(frozen=True)
-class Compression:
-    """Score of the quantised models on the test split, in the task's metric by density; patterns of their matrices."""
+class Round:
+    """A round of simplifying.
 
-    scores: dict[float, float]
-    patterns: list[MatrixPattern]
+    Parameters
+    ----------
+    number : int
+    score : float
+        On the validation split, after it.
+    stage, what : str
+        What was done, and to what.
+    weights : float
+        Weights that are not zero after it.
+    volume : float or None
+        Bits of the emitted image, where the model is in integers.
+    passed : bool
+        Whether the model was kept; else the one before was restored.
+    """
+
+    number: int
+    score: float
+    stage: str
+    what: str
+    weights: float
+    volume: float | None
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Simplified:
+    """How a model was made as small as a requirement asks; `met` is None where no row tells."""
+
+    rounds: list[Round]
+    met: bool | None
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -62,6 +102,8 @@ class Execution:
     ----------
     cycles_per_step : float
         Clock cycles.
+    predicted : float or None
+        The same by the cycle model.
     busy : float or None
         Useful multiply-accumulates of all that the lanes could have done, in percent.
     counters : dict of float
@@ -71,6 +113,7 @@ class Execution:
     """
 
     cycles_per_step: float
+    predicted: float | None
     busy: float | None
     counters: dict[str, float]
     steps: float | None
@@ -83,94 +126,36 @@ class Execution:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """Integers of two implementations held against each other."""
-
-    pair: str
-    density: float | None
-    mode: str | None
-    compared: int
-    mismatches: int | None
-
-
-@dataclass(frozen=True)
 class Simulation:
-    """What co-simulation measured and compared; `speed` is in simulated clock cycles per second of wall time."""
+    """What was measured on the RTL; `speed` is in simulated clock cycles per second of wall time."""
 
     executions: dict[Key, Execution]
-    comparisons: list[Comparison]
     speed: float | None = None
 
-    @property
-    def compared(self) -> int:
-        """Integers compared in all."""
-        return sum(entry.compared for entry in self.comparisons)
-
-    @property
-    def mismatches(self) -> int:
-        """Integers that differ in all."""
-        return sum(entry.mismatches or 0 for entry in self.comparisons)
-
-    @property
-    def verdict(self) -> str:
-        """``FAIL`` on any mismatch, ``PASS`` when every pair was compared without one, else ``INCOMPLETE``."""
-        if self.mismatches:
-            return "FAIL"
-        proven = {entry.pair for entry in self.comparisons if entry.compared and entry.mismatches == 0}
-        whole = all(entry.compared and entry.mismatches == 0 for entry in self.comparisons)
-        return "PASS" if whole and proven >= set(PAIRS) else "INCOMPLETE"
-
 
 @dataclass(frozen=True)
-class Placement:
-    """The design placed and routed on one device, once for each seed.
+class Build:
+    """What was compiled: stored bits by memory, estimated cycles per step, and estimated resources."""
 
-    Parameters
-    ----------
-    device : str
-        Device, package and speed grade.
-    megahertz : list of float
-        Clock frequency of each seed.
-    used, available : dict of float
-        Resources by name: the median over the seeds, and those of the device.
-    """
-
-    device: str
-    megahertz: list[float]
-    used: dict[str, float]
-    available: dict[str, float]
-
-    @property
-    def median(self) -> float:
-        """Median clock frequency in MHz."""
-        return median(self.megahertz)
-
-
-@dataclass(frozen=True)
-class Synthesis:
-    """Estimated resources: sums by name, cells by type, and placements."""
-
-    sums: dict[str, float]
-    cells: dict[str, float]
-    placements: list[Placement]
+    storage: dict[Key, dict[str, float]]
+    cycles: dict[Key, float]
+    resources: dict[str, float]
 
 
 @dataclass(frozen=True)
 class Run:
-    """All that a run folder tells; a step that has not been run is None.
+    """All that a run folder tells; a step that has not been run is None."""
 
-    `patterns` has the test scores of each kind of pattern by density.
-    """
-
-    folder: Path
+    files: RunFolder
     summary: dict
-    rows: dict[str, list[Row]]
+    rows: dict[str, Rows]
     metric: Metric
+    models: list[Model]
     training: Training | None
-    compression: Compression | None
-    patterns: dict[str, dict[float, float]] | None
-    storage: dict[Key, dict[str, float]] | None
+    simplified: Simplified | None
+    build: Build | None
     simulation: Simulation | None
+    proof: Proven
     synthesis: Synthesis | None
 
 
@@ -182,31 +167,29 @@ def read_run(folder: Path) -> Run:
     RunFolderError
         The folder is missing, holds no step's rows, or an entry is malformed; the text names file and entry.
     """
-    folder = Path(folder)
-    files = RunFolder(folder)
-    tables = {step: Table(files.rows(step)) for step in STEPS if files.rows(step).exists()}
+    files = RunFolder(Path(folder))
+    tables = {step: read_rows(files.rows(step)) for step in STEPS if files.rows(step).exists()}
     if not tables:
         raise RunFolderError(
-            f"{folder}: no rows of any step ({', '.join(files.rows(step).name for step in STEPS)}); "
-            f"run `gatewright {STEPS[0]}` first"
+            f"{folder}: no rows of any step ({', '.join(STEPS)}); `{files.command('build')}` makes some"
         )
+    metric = metric_of(row for table in tables.values() for row in table)
 
-    metric = metric_of(tables.values(), ("float", "quantised", "pattern"))
-
-    def part(step: str, read: Callable[[Table], Part]) -> Part | None:
+    def part(step: str, read: Callable[[Rows], Part]) -> Part | None:
         return read(tables[step]) if step in tables else None
 
     return Run(
-        folder,
+        files,
         _summary(files.summary),
-        {step: table.rows for step, table in tables.items()},
-        metric=metric,
-        training=part("train", lambda table: _training(table, metric.name)),
-        compression=part("compress", lambda table: _compression(table, metric.name)),
-        patterns=part("patterns", lambda table: _patterns(table, metric.name)),
-        storage=part("compile", _storage),
-        simulation=part("cosim", _simulation),
-        synthesis=part("synth", _synthesis),
+        tables,
+        metric,
+        _models((table for step, table in tables.items() if step != "train"), metric),
+        part("train", _training),
+        part("simplify", _simplified),
+        part("build", _build),
+        part("verify", _simulation),
+        read_proof(files.root),
+        part("synth", read_synthesis),
     )
 
 
@@ -222,107 +205,70 @@ def _summary(path: Path) -> dict:
     return summary
 
 
-def _training(table: Table, metric: str) -> Training:
-    progress = sorted((epoch, score) for score, epoch in table.figures("training_progress", "epoch"))
+def _training(rows: Rows) -> Training:
+    progress = sorted((epoch, score) for score, epoch in rows.lines("training_progress", "epoch"))
     return Training(
-        table.figure(f"float_{metric}", split="test"),
-        table.figure(f"baseline_{metric}", split="test"),
-        progress,
+        rows.value("float_score", split="test"), rows.value("baseline_score", split="test"), progress
     )
 
 
-def _compression(table: Table, metric: str) -> Compression:
-    scores = {
-        density: value
-        for value, density, split in table.figures(f"quantised_{metric}", "density", "split")
-        if split == "test"
-    }
-    patterns = [
-        MatrixPattern(density, matrix, kept)
-        for kept, density, matrix in table.figures("weight_density", "density", "matrix")
-    ]
-    return Compression(dict(sorted(scores.items(), reverse=True)), patterns)
+def _models(tables: Iterable[Rows], metric: Metric) -> list[Model]:
+    """Gather what rows tell of each integer model, in their order; a claim about all models names none."""
+    found: dict[str, Model] = {}
+    for rows in tables:
+        for name in filter(None, rows.distinct("model")):
+            mine = rows.where(model=name)
+            about = mine.distinct("density")
+            old = found.get(name, Model(name))
+            matrices: dict[str, dict[str, float]] = {key: dict(each) for key, each in old.matrices.items()}
+            for quantity, place in (("weight_density", "matrix"), ("rank", "product"), ("bits", "product")):
+                for key, value in mine.values(quantity, place).items():
+                    matrices.setdefault(key, {})[quantity] = value
+            found[name] = Model(
+                name,
+                old.scores | mine.values("score", "split", metric=metric.name),
+                about[0] if about else old.density,
+                matrices,
+                old.snr | {str(output): value for output, value in mine.values("snr", "output").items()},
+            )
+    return list(found.values())
 
 
-def _patterns(table: Table, metric: str) -> dict[str, dict[float, float]]:
-    found: dict[str, dict[float, float]] = {}
-    for value, columns, density, split in table.figures(f"pattern_{metric}", "columns", "density", "split"):
-        if split == "test":
-            found.setdefault(columns, {})[density] = value
-    return found
-
-
-def _storage(table: Table) -> dict[Key, dict[str, float]]:
-    bits: dict[Key, dict[str, float]] = {}
-    for value, density, mode, memory in table.figures("stored_bits", "density", "mode", "memory"):
-        bits.setdefault((density, mode), {})[memory] = value
-    return _ordered(bits)
-
-
-def _simulation(table: Table) -> Simulation:
-    executions = {}
-    for cycles, density, mode in table.figures("cycles_per_step", "density", "mode"):
-        key = {"density": density, "mode": mode}
-        steps = table.figure("steps", **key)
-        per_step = {
-            name: value / steps
-            for value, name, *place in table.figures("counter", "counter", "density", "mode")
-            if steps and name != "cycles" and place == [density, mode]
-        }
-        executions[density, mode] = Execution(
-            cycles_per_step=cycles,
-            busy=table.figure("busy_on_nonzeros", **key),
-            counters=per_step,
-            steps=steps,
-            recordings=table.figure("recordings", **key),
+def _simplified(rows: Rows) -> Simplified:
+    rounds = [
+        Round(int(number), score, stage, what, weights, volume, passed)
+        for score, number, stage, what, weights, passed, volume in rows.lines(
+            "round_score", "round", "stage", "what", "weights", "passed", optional=("volume",)
         )
-    speed = table.figure("simulated_cycles_per_second")
-    return Simulation(_ordered(executions), _comparisons(table), speed)
-
-
-def _comparisons(table: Table) -> list[Comparison]:
-    """Join the two rows of each comparison; one row without the other is kept as a gap."""
-    found: dict[tuple, dict[str, int]] = {}
-    for name in ("integers_compared", "mismatches"):
-        for value, *place in table.figures(name, "pair", optional=("density", "mode")):
-            counts = found.setdefault(tuple(place), {})
-            counts[name] = counts.get(name, 0) + int(value)
-    return [
-        Comparison(pair, density, mode, counts.get("integers_compared", 0), counts.get("mismatches"))
-        for (pair, density, mode), counts in found.items()
     ]
+    met = rows.value("requirement_met")
+    reasons = rows.where("requirement_met").distinct("reason")
+    return Simplified(rounds, None if met is None else bool(met), "; ".join(reasons))
 
 
-def _synthesis(table: Table) -> Synthesis:
-    sums = {name: table.figure(name) for name in RESOURCES}
-    cells = {kind: count for count, kind in table.figures("cells", "type")}
-    return Synthesis(
-        {name: value for name, value in sums.items() if value is not None}, cells, _placements(table)
-    )
+def _build(rows: Rows) -> Build:
+    storage: dict[Key, dict[str, float]] = {}
+    for bits, model, mode, memory in rows.lines("stored_bits", "model", "mode", "memory"):
+        storage.setdefault((model, mode), {})[memory] = bits
+    cycles = {
+        (model, mode): value
+        for value, model, mode in rows.lines("estimated_cycles_per_step", "model", "mode")
+    }
+    return Build(storage, cycles, read_resources(rows))
 
 
-def _placements(table: Table) -> list[Placement]:
-    where = ("device", "package", "speed")
-    megahertz: dict[tuple, list[float]] = {}
-    for value, *place in table.figures("placed_frequency", *where):
-        megahertz.setdefault(tuple(place), []).append(value)
-    found = []
-    for device, frequencies in megahertz.items():
-        used, available = {}, {}
-        for name in RESOURCES:
-            entries = [
-                (value, most)
-                for value, most, *place in table.figures(f"placed_{name}", "available", *where)
-                if tuple(place) == device
-            ]
-            if entries:
-                used[name] = median(value for value, _ in entries)
-                available[name] = entries[0][1]
-        name, package, speed = device
-        found.append(Placement(f"{name}, {package}, speed {speed}", frequencies, used, available))
-    return found
-
-
-def _ordered(by_key: dict[Key, Part]) -> dict[Key, Part]:
-    """Order by density, densest first, then by mode."""
-    return {key: by_key[key] for key in sorted(by_key, key=lambda key: (-key[0], key[1]))}
+def _simulation(rows: Rows) -> Simulation:
+    executions = {}
+    for cycles, model, mode in rows.lines("cycles_per_step", "model", "mode"):
+        mine = rows.where(model=model, mode=mode)
+        steps = mine.value("steps")
+        counters = mine.values("counter", "counter")
+        executions[model, mode] = Execution(
+            cycles_per_step=cycles,
+            predicted=mine.value("cycles_predicted_per_step"),
+            busy=mine.value("busy_on_nonzeros"),
+            counters={name: value / steps for name, value in counters.items() if steps and name != "cycles"},
+            steps=steps,
+            recordings=mine.value("recordings"),
+        )
+    return Simulation(executions, rows.value("simulated_cycles_per_second"))

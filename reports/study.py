@@ -12,16 +12,41 @@ from gatewright.reports import candidates, comparisons, thresholds
 from gatewright.reports.candidates import FOUND, UNCOMPRESSED, Point, Target, Trial
 from gatewright.reports.comparisons import Discretisation, Method, Proxy, Spread
 from gatewright.reports.metrics import Metric, metric_of
-from gatewright.reports.table import Kind, Table
 from gatewright.reports.thresholds import Thresholds
-from gatewright.results import Row
+from gatewright.results import Rows, read_rows
+from gatewright.run import StudyFiles
 
 Part = TypeVar("Part")
 
-FILES = ("trials", "front", "methods", "spaces", "proxies", "discretisation", "thresholds")
-"""Files of rows that a study's folder may hold, without their suffix."""
+METHODS = {
+    "worth": "worth of choices (additive model)",
+    "entropy": "gradient search with entropy losses",
+    "tpe": "tree-structured Parzen estimator (Optuna)",
+    "nsga2": "NSGA-II (Optuna)",
+    "random": "random candidates (Optuna)",
+}
+"""Methods of search by the name that commands take."""
 
-_KINDS: dict[str, Kind] = candidates.KINDS | comparisons.KINDS
+BENCHMARKS = ("methods", "spaces", "proxies", "discretisation", "thresholds")
+"""Benchmarks whose rows a study's report shows where they lie beside it."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a search aims at, or a bound that no recommended point passes.
+
+    Parameters
+    ----------
+    what : str
+        ``score``, ``cycles`` or ``bits``, or a resource.
+    value : float
+    hard : bool
+        Whether it is a limit; else a target.
+    """
+
+    what: str
+    value: float
+    hard: bool
 
 
 @dataclass(frozen=True)
@@ -30,31 +55,40 @@ class Study:
 
     Parameters
     ----------
-    folder, settings, rows
-        Where it lies; ``settings.json``; rows by file.
+    files, settings, rows
+        Where it lies; what was decided when it was made; rows by what they are of.
     metric : Metric
         Of the task.
+    goals : list of Goal
+        Targets, then limits.
     trials, targets, points : lists
         In order; points from few to many cycles.
     stopped : str or None
         Why the search ended.
     refused : dict of int
         Trials whose hardware does not fit the device, by what it lacks.
+    recommended : str or None
+        The name of the point that the search recommends.
+    missed : list of str
+        Targets that this point misses.
     complaints : list of str
         Differences between predicted and measured counters of points.
     methods, spaces, proxies, discretisation, thresholds
         As `comparisons` and `thresholds` read them.
     """
 
-    folder: Path
+    files: StudyFiles
     settings: dict
-    rows: dict[str, list[Row]]
+    rows: dict[str, Rows]
     metric: Metric
+    goals: list[Goal]
     trials: list[Trial]
     targets: list[Target]
     stopped: str | None
     refused: dict[str, int]
     points: list[Point]
+    recommended: str | None
+    missed: list[str]
     complaints: list[str]
     methods: dict[str, Method]
     spaces: dict[str, dict[str, Spread]]
@@ -63,7 +97,7 @@ class Study:
     thresholds: Thresholds | None
 
     def of_kind(self, kind: str) -> list[Point]:
-        """Give the points of a kind, from few to many cycles."""
+        """Return the points of a kind, from few to many cycles."""
         return [point for point in self.points if point.kind == kind]
 
     @property
@@ -83,10 +117,21 @@ class Study:
         return sum(point.mismatches for point in self.points)
 
     @property
+    def title(self) -> str:
+        """What was searched on: the name of the data."""
+        data = self.settings.get("data")
+        source = data.get("source") if isinstance(data, dict) else None
+        return Path(source).name if isinstance(source, str) else self.files.root.name
+
+    @property
     def seed(self) -> int | None:
         """Of the search."""
-        search = self.settings.get("search")
-        return search.get("seed") if isinstance(search, dict) else None
+        return _search(self.settings).get("seed")
+
+    @property
+    def method(self) -> str | None:
+        """The name of the method that proposed the candidates."""
+        return _search(self.settings).get("method")
 
     @property
     def verdict(self) -> str:
@@ -102,15 +147,8 @@ class Study:
 
     @property
     def best(self) -> Point | None:
-        """The found point with the largest gain, of those no worse than the uncompressed model in validation.
-
-        The gain is the product of how many times smaller and faster it is.
-        """
-        if self.reference is None:
-            return None
-        least = self.metric.quality(self.reference.validation)
-        able = [point for point in self.of_kind(FOUND) if self.metric.quality(point.validation) >= least]
-        return min(able, key=lambda point: point.stored_bits * point.measured, default=None)
+        """The recommended point."""
+        return next((point for point in self.of_kind(FOUND) if point.name == self.recommended), None)
 
 
 def read_study(folder: Path) -> Study:
@@ -121,41 +159,58 @@ def read_study(folder: Path) -> Study:
     RunFolderError
         The folder is missing, holds no rows, or an entry is malformed; the text names file and entry.
     """
-    folder = Path(folder)
-    paths = {name: folder / f"{name}.json" for name in FILES}
-    tables = {
-        name: Table(path, thresholds.KINDS if name == "thresholds" else _KINDS)
-        for name, path in paths.items()
-        if path.exists()
-    }
+    files = StudyFiles(Path(folder))
+    paths = {"trials": files.trials, "front": files.front}
+    paths |= {name: files.benchmark(name) for name in BENCHMARKS}
+    tables = {name: read_rows(path) for name, path in paths.items() if path.exists()}
     if not tables:
         raise RunFolderError(
             f"{folder}: no rows of a study ({', '.join(path.name for path in paths.values())}); "
-            "run `gatewright search` first"
+            f"`{files.command('search')}` makes them"
         )
-    metric = metric_of(tables.values(), ("trial", "point", "super", "proxy_point"))
+    settings = _settings(files.settings)
 
-    def part(name: str, read: Callable[[Table], Part], empty: Part) -> Part:
+    def part(name: str, read: Callable[[Rows], Part], empty: Part) -> Part:
         return read(tables[name]) if name in tables else empty
 
-    trials = tables.get("trials")
+    trials, front = tables.get("trials", Rows()), tables.get("front", Rows())
     return Study(
-        folder,
-        _settings(folder / "settings.json"),
-        {name: table.rows for name, table in tables.items()},
-        metric,
-        candidates.read_trials(trials, metric) if trials else [],
-        candidates.read_targets(trials) if trials else [],
-        next(iter(trials.texts("stopped")), None) if trials else None,
-        dict(Counter(trials.texts("trial_infeasible"))) if trials else {},
-        part("front", lambda table: candidates.read_points(table, metric), []),
-        part("front", lambda table: table.texts("point_difference"), []),
+        files,
+        settings,
+        tables,
+        metric_of(row for table in tables.values() for row in table),
+        read_goals(settings),
+        candidates.read_trials(trials),
+        candidates.read_targets(trials),
+        next(iter(trials.texts("stopped")), None),
+        dict(Counter(trials.texts("trial_infeasible"))),
+        candidates.read_points(front),
+        next(iter(front.texts("recommended")), None),
+        front.texts("target_missed"),
+        front.texts("point_difference"),
         part("methods", comparisons.read_methods, {}),
         part("spaces", comparisons.read_spaces, {}),
-        part("proxies", lambda table: comparisons.read_proxies(table, metric.name), {}),
-        part("discretisation", lambda table: comparisons.read_discretisation(table, metric.name), None),
+        part("proxies", comparisons.read_proxies, {}),
+        part("discretisation", comparisons.read_discretisation, None),
         part("thresholds", thresholds.read_thresholds, None),
     )
+
+
+def read_goals(settings: dict) -> list[Goal]:
+    """Take targets and limits out of a study's settings."""
+    search = _search(settings)
+    targets = [
+        Goal(what, search[f"target_{what}"], hard=False)
+        for what in ("score", "cycles", "bits")
+        if search.get(f"target_{what}") is not None
+    ]
+    limits = search.get("limits") or {}
+    return targets + [Goal(what, value, hard=True) for what, value in limits.items() if value is not None]
+
+
+def _search(settings: dict) -> dict:
+    search = settings.get("search")
+    return search if isinstance(search, dict) else {}
 
 
 def _settings(path: Path) -> dict:

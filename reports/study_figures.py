@@ -36,6 +36,12 @@ LOOKS: dict[str, dict[str, Any]] = {
 }
 """How each kind of finished point is drawn."""
 
+_GOALS: dict[bool, dict[str, Any]] = {
+    False: {"label": "target", "color": MUTED, "linewidth": 1.2, "linestyle": (0, (5, 3))},
+    True: {"label": "limit", "color": BAD, "linewidth": 1.2, "linestyle": (0, (1, 1.5))},
+}
+"""How targets and limits are drawn."""
+
 _UNITS = {"input": PARTS[2], "matrix": PARTS[0], "drain": PARTS[1], "output": PARTS[3]}
 _CELL = 0.36
 
@@ -69,14 +75,20 @@ def fronts_figure(study: Study) -> Figure:
                 if kind == FOUND:
                     front = draw_front(axes, costs_of_points, scores, study.metric, SPARSE)
                     for k in range(len(points)) if len(points) <= _FEW else front:
-                        number = str(points[k].number)
                         at = costs_of_points[k], scores[k]
-                        note(axes, *at, number, (-4, 6), ha="right", color=INK, size=8)
-        logarithmic(axes, [cost_of_trial(t) for t in study.trials] + [cost_of_point(p) for p in study.points])
+                        note(axes, *at, points[k].name, (-4, 6), ha="right", color=INK, size=8)
+        shown = [cost_of_trial(t) for t in study.trials] + [cost_of_point(p) for p in study.points]
+        goals = [goal for goal in study.goals if goal.what == ("cycles" if axes is left else "bits")]
+        logarithmic(axes, shown + [goal.value for goal in goals])
+        for goal in goals:
+            axes.axvline(goal.value, **_GOALS[goal.hard])
+        for goal in study.goals:
+            if goal.what == "score":
+                axes.axhline(goal.value, **_GOALS[goal.hard])
         axes.set_xlabel(label)
     _limit_scores(left, study)
     left.set_ylabel(score_label(study.metric, "validation"))
-    legend_above(figure, 4, left)
+    legend_above(figure, 4)
     return figure
 
 
@@ -106,7 +118,7 @@ def choices_figure(points: Sequence[Point]) -> Figure:
         axes.set_title(density if kind == "density" else kind, loc="left", size=10)
         axes.grid(visible=False)
         axes.spines[:].set_visible(False)
-    panels[-1].set_xticks(range(len(points)), [str(point.number) for point in points], color=INK)
+    panels[-1].set_xticks(range(len(points)), [point.name for point in points], color=INK)
     panels[-1].set_xlim(-0.5, len(points) - 0.5)
     panels[-1].set_xlabel("point of the front, from few to many cycles")
     return figure
@@ -149,7 +161,7 @@ def counters_figure(points: Sequence[Point]) -> Figure:
     words = cycle_words([name for name in points[0].counters if name in counted - {"cycles"}])
     bars = [
         (
-            f"{LOOKS[point.kind]['label']} {point.number}" if point.kind != UNCOMPRESSED else "uncompressed",
+            f"{LOOKS[point.kind]['label']} {point.name}" if point.kind != UNCOMPRESSED else "uncompressed",
             point,
         )
         for point in points
@@ -184,7 +196,7 @@ def timeline_figure(point: Point) -> Figure:
     axes.set_ylim(len(units) - 0.45, -0.55)
     axes.set_xlim(begin, end)
     axes.grid(axis="y", visible=False)
-    axes.set_xlabel(f"clock cycles from the begin of a step, point {point.number}")
+    axes.set_xlabel(f"clock cycles from the begin of a step, point {point.name}")
     return figure
 
 

@@ -10,7 +10,7 @@ from gatewright.reports.candidates import FOUND, UNCOMPRESSED, UNIFORM, Point
 from gatewright.reports.comparisons import duels
 from gatewright.reports.counters import cycle_words
 from gatewright.reports.page import write_page
-from gatewright.reports.study import Study, read_study
+from gatewright.reports.study import METHODS, Study, read_study
 from gatewright.reports.style import style
 
 FIGURES = (
@@ -31,7 +31,7 @@ FIGURES = (
 
 
 def write_study_report(folder: Path) -> Path:
-    """Write ``report.html``, ``figures/*.svg|png``, ``rows.json`` and ``rows.csv`` into a study's folder.
+    """Write the report of a study's folder, its figures, and its rows as JSON and CSV.
 
     The page holds everything it shows and needs no other file. What has not been run is named with the command that
     runs it, so that a half-finished study has its report as well. The same rows give the same bytes.
@@ -39,7 +39,7 @@ def write_study_report(folder: Path) -> Path:
     Parameters
     ----------
     folder : Path
-        Folder with some of the files of rows of `study.FILES`, and ``settings.json``.
+        With some of the rows that `study.read_study` reads, and the study's settings.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def write_study_report(folder: Path) -> Path:
     study = read_study(folder)
     with style():
         return write_page(
-            study.folder,
+            study.files,
             "study.html",
             _draw(study),
             FIGURES,
@@ -62,11 +62,18 @@ def write_study_report(folder: Path) -> Path:
             {
                 "study": study,
                 "found": study.of_kind(FOUND),
-                "names": {FOUND: "found", UNIFORM: "uniform", UNCOMPRESSED: "uncompressed"},
+                "names": {FOUND: "found", UNIFORM: "set by hand", UNCOMPRESSED: "uncompressed"},
+                "method": METHODS.get(study.method or "", study.method),
+                "goals": {
+                    "cycles": "cycles per step",
+                    "bits": "stored bits",
+                    "luts": "look-up tables",
+                    "block_rams": "block RAMs",
+                },
+                "build": study.files.command("point"),
                 "best": study.best,
                 "shown": _shown(study),
                 "largest": max(map(abs, study.differences), default=None),
-                "digits": 2 if study.metric.sign > 0 else 4,
                 "counters": cycle_words(
                     [name for point in study.points for name in point.counters if name != "cycles"]
                 ),
@@ -109,7 +116,7 @@ def _draw(study: Study) -> dict[str, Figure]:
 
 
 def _shown(study: Study) -> Point | None:
-    """Give the point whose timeline is shown: the best, or the first that has one."""
+    """Return the point whose timeline is shown: the recommended one, or the first that has one."""
     able = [point for point in study.of_kind(FOUND) if point.spans]
     return study.best if study.best in able else next(iter(able), None)
 

@@ -2,10 +2,7 @@
 
 from dataclasses import dataclass
 
-from gatewright.reports.table import Kind, Table
-
-KINDS: dict[str, Kind] = {"sparsity": "number"}
-"""Parameters of these rows that are no text."""
+from gatewright.results import Rows
 
 
 @dataclass(frozen=True)
@@ -40,15 +37,15 @@ class Thresholds:
     solved: dict[tuple[str, str, str], float]
 
 
-def read_thresholds(table: Table) -> Thresholds:
+def read_thresholds(rows: Rows) -> Thresholds:
     """Take sweeps and thresholds out of rows."""
     solved = {
-        key: values["threshold"] for key, values in table.collect(["threshold"], "of", "by", "shape").items()
+        key: values["threshold"] for key, values in rows.collect(["threshold"], "of", "by", "shape").items()
     }
     found: dict[tuple[str, str, str], dict[str, list[tuple[float, float]]]] = {}
     for cost in ("cycles", "bits"):
         name = f"sweep_{cost}"
-        for key, values in table.collect([name], "of", "shape", "mode", "sparsity").items():
+        for key, values in rows.collect([name], "of", "shape", "mode", "sparsity").items():
             of, shape, mode, sparsity = key
             found.setdefault((of, cost, shape), {}).setdefault(mode, []).append((sparsity, values[name]))
     sweeps = [

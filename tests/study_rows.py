@@ -4,15 +4,22 @@ from dataclasses import replace
 from random import Random
 
 from gatewright.results import Row, write_rows
+from gatewright.run import StudyFiles
 from gatewright.storage import write_json
 
 PRODUCTS = {"layer0.input": (512, 39), "layer0.recurrent": (512, 128), "head": (10, 128)}
 
 SETTINGS = {
-    "task": "spoken digits",
-    "task_seed": 3,
+    "data": {"source": "somewhere/digits.npz", "seed": 3},
     "command": "gatewright search --study runs/study --seed 7",
-    "search": {"method": "worth", "trials": 60, "rounds": 3, "seed": 7},
+    "search": {
+        "method": "worth",
+        "trials": 60,
+        "rounds": 3,
+        "seed": 7,
+        "target_cycles": 500,
+        "limits": {"bits": 250000},
+    },
     "space": {"choices": {"network.rank": [4, 8, 16, None]}},
 }
 
@@ -29,8 +36,10 @@ def score(metric, quality):
     return round(100 * quality, 2) if metric == "accuracy" else round(3.2 - 2 * quality, 4)
 
 
-def unit(metric):
-    return "percent" if metric == "accuracy" else "bits"
+def scored(name, metric, quality, seed=7, /, **parameters):
+    """A row of a quality from 0 to 1 in a metric."""
+    unit, better = ("percent", "more") if metric == "accuracy" else (metric, "less")
+    return row(name, unit, score(metric, quality), seed, metric=metric, better=better, **parameters)
 
 
 def trial_rows(metric="accuracy", count=60, rounds=3):
@@ -50,7 +59,7 @@ def trial_rows(metric="accuracy", count=60, rounds=3):
         candidate = {"network.rank": random.choice([8, None]), "layer0.bits": 4, "layer0.density": 0.25}
         at = {"trial": number, "round": turn, "candidate": candidate}
         rows += [
-            row(f"trial_{metric}", unit(metric), score(metric, quality), **at),
+            scored("trial_score", metric, quality, **at),
             row("trial_cycles_predicted", "cycles per step", cycles, **at),
             row("trial_stored_bits", "bits", bits, **at),
             row("trial_macs", "multiply-accumulates per step", round(85_000 * size), **at),
@@ -59,7 +68,7 @@ def trial_rows(metric="accuracy", count=60, rounds=3):
         ]
         if number % 2 == 0:
             rows.append(row("trial_cycles_measured", "cycles per step", cycles, **at))
-    rows += [row("round_target", "reward", reward, round=turn, candidate={}) for turn, reward in best.items()]
+    rows += [row("round_target", "points", reward, round=turn, candidate={}) for turn, reward in best.items()]
     rows.append(row("trial_infeasible", "reason", "ecp5-25k: too few multipliers", trial=count, round=rounds))
     return [*rows, row("stopped", "reason", "all 60 trials are done")]
 
@@ -92,11 +101,12 @@ def point_rows(metric="accuracy"):
     ]
     points.append(("uncompressed", 0, 0.9865, 2711.5, 750_000, 0))
     for kind, number, quality, cycles, bits, rank in points:
-        at = {"point": number, "kind": kind, "candidate": {"network.rank": rank or None}}
+        name = {"found": f"p{number}", "uniform": f"uniform{number}"}.get(kind, kind)
+        at = {"point": number, "model": name, "kind": kind, "candidate": {"network.rank": rank or None}}
         cycles = round(cycles, 2)
         rows += [
-            row(f"point_{metric}", unit(metric), score(metric, quality), split="validation", **at),
-            row(f"point_{metric}", unit(metric), score(metric, quality - 0.004), split="test", **at),
+            scored("point_score", metric, quality, split="validation", **at),
+            scored("point_score", metric, quality - 0.004, split="test", **at),
             row("point_cycles_predicted", "cycles per step", cycles, **at),
             row("point_cycles_measured", "cycles per step", cycles, **at),
             row("point_stored_bits", "bits", round(bits), **at),
@@ -106,7 +116,7 @@ def point_rows(metric="accuracy"):
         for place, product in enumerate(PRODUCTS):
             inside = at | {"product": product}
             rows += [
-                row("point_rank", "rank", 0 if product == "head" else rank, **inside),
+                row("point_rank", "columns", 0 if product == "head" else rank, **inside),
                 row("point_bits", "bits", (2, 4, 8)[(number + place) % 3], **inside),
                 row(
                     "point_density",
@@ -123,10 +133,11 @@ def point_rows(metric="accuracy"):
             "interlock": 0.05,
             "inputs": 0.02,
         }.items():
-            rows.append(row("point_counter", "cycles", cycles * share, counter=name, **at))
+            rows.append(row("point_counter", "cycles per step", cycles * share, counter=name, **at))
+        rows.append(row("point_hidden", "units", 128, layer="layer0", **at))
         if kind == "found":
             rows += op_rows(cycles, at)
-    return rows
+    return [*rows, row("recommended", "model", "p4")]
 
 
 def op_rows(cycles, at):
@@ -182,7 +193,7 @@ def proxy_rows(metric="accuracy"):
             at = {"scored_by": proxy, "point": number}
             quality = 0.99 - 0.06 * (1 - number / 6) ** 2
             rows += [
-                row(f"proxy_point_{metric}", unit(metric), score(metric, quality), **at),
+                scored("proxy_point_score", metric, quality, **at),
                 row("proxy_point_cycles", "cycles per step", 80 * 1.7**number * penalty, **at),
                 row("proxy_point_macs", "multiply-accumulates per step", 900 * 2**number, **at),
             ]
@@ -197,20 +208,20 @@ def discretisation_rows(metric="accuracy"):
     rows, random = [], Random(9)
     for kept, of in ((2, 8), (4, 16), (8, 32), (16, 32)):
         for entropy in (False, True):
-            at = {"entropy": entropy, "kept": kept, "of": of}
+            at = {"entropy": entropy, "kept": kept, "components": of}
             for seed in range(3):
                 loss = random.uniform(-0.2, 0.9) if entropy else random.uniform(8, 45)
                 rows += [
                     row("discretisation_loss", "points", loss, seed, **at),
-                    row(f"super_{metric}", unit(metric), score(metric, 0.96), seed, **at),
-                    row(f"discretised_{metric}", unit(metric), score(metric, 0.96 - loss / 100), seed, **at),
+                    scored("super_score", metric, 0.96, seed, **at),
+                    scored("discretised_score", metric, 0.96 - loss / 100, seed, **at),
                 ]
                 for epoch in range(1, 21):
                     left = 1 - 0.045 * epoch if entropy else 1 - 0.01 * epoch
                     for what, value in (
                         ("operations", 1.1 * left),
                         ("edges", 2.7 * left),
-                        (metric, score(metric, 0.9 + 0.003 * epoch)),
+                        ("score", score(metric, 0.9 + 0.003 * epoch)),
                     ):
                         rows.append(
                             row("entropy_progress", "value", value, seed, **at, epoch=epoch, what=what)
@@ -270,5 +281,5 @@ def write_study(folder, files, settings=SETTINGS):
     for name, rows in files.items():
         write_rows(folder / f"{name}.json", rows)
     if settings is not None:
-        write_json(folder / "settings.json", settings)
+        write_json(StudyFiles(folder).settings, settings)
     return folder

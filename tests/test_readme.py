@@ -1,4 +1,4 @@
-"""The README states what was measured, and names commands that exist."""
+"""The README and the page of results state what was measured; the README names commands that exist."""
 
 import importlib
 import importlib.util
@@ -17,32 +17,38 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
-def readme(monkeypatch):
-    """What writes the README's figures, as modules by name."""
-    monkeypatch.syspath_prepend(str(ROOT / "docs" / "readme"))
-    source = importlib.import_module("source")
-    spec = importlib.util.spec_from_file_location("readme", ROOT / "docs" / "readme" / "__main__.py")
+def tables(monkeypatch):
+    """What writes the figures, as modules by name."""
+    monkeypatch.syspath_prepend(str(ROOT / "docs" / "tables"))
+    source, headline = (importlib.import_module(name) for name in ("source", "headline"))
+    spec = importlib.util.spec_from_file_location("tables", ROOT / "docs" / "tables" / "__main__.py")
     main = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(main)
-    return SimpleNamespace(source=source, main=main)
+    return SimpleNamespace(source=source, headline=headline, main=main)
 
 
-def test_figures_are_those_of_the_rows(readme):
+def test_headline_figures_are_those_of_the_rows(tables):
     text = (ROOT / "README.md").read_text()
-    assert text.partition(readme.main.BEGIN)[2].partition(readme.main.END)[0].strip() == readme.main.block()
+    stated = text.partition(tables.main.BEGIN)[2].partition(tables.main.END)[0].strip()
+    assert stated == tables.headline.headline_table()
+    assert len(stated.splitlines()) == 2 + 10
 
 
-def test_every_file_of_results_is_needed(readme, monkeypatch, tmp_path):
+def test_the_page_of_results_is_that_of_the_rows(tables):
+    assert (ROOT / "docs" / "results.md").read_text() == tables.main.results()
+
+
+def test_every_file_of_results_is_needed(tables, monkeypatch, tmp_path):
     files = sorted((ROOT / "docs" / "results").iterdir())
     assert files
-    monkeypatch.setattr(readme.source, "RESULTS", tmp_path)
+    monkeypatch.setattr(tables.source, "RESULTS", tmp_path)
     for missing in files:
         for path in files:
             (tmp_path / path.name).unlink(missing_ok=True)
             if path != missing:
                 (tmp_path / path.name).write_bytes(path.read_bytes())
         with pytest.raises((OSError, RunFolderError), match=missing.name):
-            readme.main.block()
+            tables.main.results()
 
 
 def test_every_command_is_named():

@@ -11,7 +11,12 @@ from gatewright.run import FORMAT, RunFolder
 
 def fill(run):
     """Leave files as a finished build does, and one of the user's in each folder."""
-    roles = {"rtl/top.sv": "rtl", "images/a.dense.npz": "image", "models/a.npz": "model", "ecp5-25k/run.sh": "flow"}
+    roles = {
+        "rtl/top.sv": "rtl",
+        "images/a.dense.npz": "image",
+        "models/a.npz": "model",
+        "ecp5-25k/run.sh": "flow",
+    }
     for name in (*roles, "models/float.pt", "rows/train.json", "rows/build.json", "report.html", "run.toml"):
         (run.root / name).parent.mkdir(exist_ok=True)
         (run.root / name).write_text("made")
@@ -84,7 +89,7 @@ def test_a_delivery_that_names_files_elsewhere_removes_none_of_them(tmp_path):
 @pytest.mark.parametrize("marker", ['{"gatewright": "0.1.0"}', '{"format": 99}', "[]", "{"])
 def test_a_run_of_another_format_is_refused(tmp_path, marker):
     (tmp_path / "run.json").write_text(marker)
-    with pytest.raises(RunFolderError, match="format|unreadable|object"):
+    with pytest.raises(RunFolderError, match=r"format|unreadable|object"):
         RunFolder.open(tmp_path)
     assert FORMAT == 2
 

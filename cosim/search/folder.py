@@ -13,6 +13,7 @@ from gatewright.cosim.search.settings import SearchSettings
 from gatewright.errors import GatewrightError, RunFolderError
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.devices import device
+from gatewright.run import StudyFiles
 from gatewright.storage import write_json
 from gatewright.sw.models import FloatModel
 from gatewright.sw.search.settings import SuperSettings
@@ -90,7 +91,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class StudyFolder:
+class StudyFolder(StudyFiles):
     """Names of the files of one study.
 
     Parameters
@@ -98,8 +99,6 @@ class StudyFolder:
     root : Path
         The folder.
     """
-
-    root: Path
 
     @classmethod
     def create(cls, root: Path, plan: Plan, model: FloatModel) -> "StudyFolder":
@@ -147,11 +146,6 @@ class StudyFolder:
             raise RunFolderError(f"{self.settings}: no readable settings of a study ({reason})") from error
 
     @property
-    def settings(self) -> Path:
-        """The plan."""
-        return self.root / "settings.json"
-
-    @property
     def float_model(self) -> Path:
         """The trained model."""
         return self.root / "float.pt"
@@ -164,16 +158,6 @@ class StudyFolder:
     def supernet(self, round: int) -> Path:
         """Give the super network that a round's candidates are cut out of."""
         return self.root / f"supernet-{round}.pt"
-
-    @property
-    def trials(self) -> Path:
-        """Rows of all finished trials."""
-        return self.root / "trials.json"
-
-    @property
-    def front(self) -> Path:
-        """Rows of the final front and of what it is compared with."""
-        return self.root / "front.json"
 
     def bundle(self, point: int) -> Path:
         """Give the integer model of a point of `front`."""

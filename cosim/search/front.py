@@ -275,7 +275,7 @@ def _rows(
     for name, (product, _) in bundle.products.items():
         matrices = [product.first, product.second] if isinstance(product, LowRank) else [product]
         kept = sum(each.nonzeros for each in matrices) / sum(each.values.size for each in matrices)
-        yield row("rank", "value", product.rank if isinstance(product, LowRank) else 0, product=name)
+        yield row("rank", "columns", product.rank if isinstance(product, LowRank) else 0, product=name)
         yield row("bits", "bits", matrices[0].format.bits, product=name)
         yield row("density", "share", kept, product=name)
     for name, values in measured.counters.items():

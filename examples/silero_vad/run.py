@@ -131,7 +131,7 @@ def _on_hardware(
         hidden, _ = run_integer(bundle, x, progress)
         for skip in (False, True):
             measured = next(found)
-            skipping = {**here, "zeros skipped": skip}
+            skipping = {**here, "zeros_skipped": skip}
             outputs = [result.reshape(len(y), -1) for result, y in zip(measured.results, hidden, strict=True)]
             differing = sum(int(np.count_nonzero(y != z)) for y, z in zip(outputs, hidden, strict=True))
             rows += [

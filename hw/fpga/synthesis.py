@@ -61,7 +61,7 @@ class Resources:
 
     def rows(self) -> list[Row]:
         """Give the estimate as result rows: `cells` by type, then the four sums."""
-        family = {"family": "ECP5"}
+        family = {"family": "ECP5", "source": "synthesis"}
         rows = [Row("cells", "count", count, {"type": name, **family}) for name, count in self.cells.items()]
         for name in ("multipliers", "block_ram", "luts", "flip_flops"):
             rows.append(Row(name, "count", getattr(self, name), family))

@@ -96,7 +96,7 @@ def simplify(
         for number, each in enumerate(outcome.rounds, 1)
     ]
     rows += [
-        Row(f"simplified_{task.metric}", unit, outcome.bundle.notes[f"{name}_{task.metric}"], {"split": name})
+        Row("score", unit, outcome.bundle.notes["scores"][name], {"model": "simplified", "split": name})
         for name in ("validation", "test")
     ]
     rows.append(Row("stored_bits", "bits", outcome.volume, asdict(requirement)))

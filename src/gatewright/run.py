@@ -1,6 +1,7 @@
 """A folder of named models, whatever made them, with their build, its proof and the rows that were measured."""
 
 import json
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,9 +38,21 @@ _OWN = (
 """What the package writes into a run folder, beside the files of a build, which its delivery lists."""
 
 
+_COMMANDS = {
+    "train": "gatewright train --data DATA -o model.pt",
+    "quantise": "gatewright quantise model.pt --data DATA -o model.npz",
+    "simplify": "gatewright simplify model.pt --data DATA -o model.npz",
+    "build": "gatewright build model.npz -o {root}",
+    "verify": "gatewright verify {root} --data DATA",
+    "synth": "gatewright synth {root}",
+    "search": "gatewright search model.pt --data DATA -o {root}",
+    "point": "gatewright build {root} --point best -o fpga",
+}
+
+
 @dataclass(frozen=True)
-class RunFolder:
-    """Names of the files of one run; nothing else in the package spells them.
+class ReportFolder:
+    """Names of the files of a report.
 
     Parameters
     ----------
@@ -48,6 +61,60 @@ class RunFolder:
     """
 
     root: Path
+
+    @property
+    def report(self) -> Path:
+        """The report."""
+        return self.root / "report.html"
+
+    @property
+    def figures(self) -> Path:
+        """The folder of the report's figures."""
+        return self.root / "figures"
+
+    @property
+    def all_rows(self) -> tuple[Path, Path]:
+        """All rows together, as JSON and as CSV."""
+        return self.root / "rows.json", self.root / "rows.csv"
+
+    def command(self, step: str) -> str:
+        """Return the command that a reader types for a step; ``point`` builds the recommended point of a study."""
+        return _COMMANDS[step].format(root=shlex.quote(str(self.root)))
+
+
+@dataclass(frozen=True)
+class StudyFiles(ReportFolder):
+    """Names of the files of a study that are read without running it."""
+
+    @property
+    def settings(self) -> Path:
+        """What it searches, and how."""
+        return self.root / "settings.json"
+
+    @property
+    def trials(self) -> Path:
+        """Rows of all finished trials."""
+        return self.root / "trials.json"
+
+    @property
+    def front(self) -> Path:
+        """Rows of the final front and of what it is compared with."""
+        return self.root / "front.json"
+
+    def benchmark(self, name: str) -> Path:
+        """Rows of a benchmark that a reader wants beside it."""
+        return self.root / f"{name}.json"
+
+
+@dataclass(frozen=True)
+class RunFolder(ReportFolder):
+    """Names of the files of one run; nothing else in the package spells them.
+
+    Parameters
+    ----------
+    root : Path
+        The folder.
+    """
 
     @classmethod
     def create(cls, root: Path, *, overwrite: bool = False, **notes: Any) -> "RunFolder":
@@ -73,7 +140,9 @@ class RunFolder:
             if not (run.root / _MARKER).is_file():
                 raise RunFolderError(f"{root} exists and holds no run of Gatewright; choose another name")
             if not overwrite:
-                raise RunFolderError(f"{root} holds a run already; choose another name, or --overwrite replaces it")
+                raise RunFolderError(
+                    f"{root} holds a run already; choose another name, or --overwrite replaces it"
+                )
             run.clear()
         run.root.mkdir(parents=True, exist_ok=True)
         write_json(run.root / _MARKER, {"format": FORMAT, "gatewright": __version__, **notes})
@@ -155,21 +224,6 @@ class RunFolder:
     def summary(self) -> Path:
         """Headline figures."""
         return self.root / "summary.json"
-
-    @property
-    def report(self) -> Path:
-        """The report."""
-        return self.root / "report.html"
-
-    @property
-    def figures(self) -> Path:
-        """The folder of the report's figures."""
-        return self.root / "figures"
-
-    @property
-    def all_rows(self) -> tuple[Path, Path]:
-        """All steps' rows together, as JSON and as CSV."""
-        return self.root / "rows.json", self.root / "rows.csv"
 
     def rows(self, step: str) -> Path:
         """The rows of a step; written last, so that they mark a finished step."""

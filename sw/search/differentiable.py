@@ -15,12 +15,12 @@ from torch import Tensor
 
 from gatewright.errors import ConfigError
 from gatewright.progress import Progress, silent, within
-from gatewright.results import Row
+from gatewright.results import Row, score_row
 from gatewright.sw.batching import Batch
 from gatewright.sw.compress.quantise import calibrate
 from gatewright.sw.determinism import seeded
 from gatewright.sw.integer import evaluate
-from gatewright.sw.metrics import UNITS, quality
+from gatewright.sw.metrics import Metric
 from gatewright.sw.models import FloatModel
 from gatewright.sw.network import LstmNetwork
 from gatewright.sw.search.entropy import (
@@ -136,7 +136,7 @@ def entropy_search(
     student = calibrate(network, dense.standardise(task.train.sequences), spec)
     bundle = student.bundle(dense.mean, dense.deviation, dense.labels)
     score = evaluate(bundle, task.validation, task.metric)
-    loss = quality(super_score, task.metric) - quality(score, task.metric)
+    loss = task.metric.quality(super_score) - task.metric.quality(score)
     return EntropyResult(candidate, spec, network, super_score, score, loss, history)
 
 
@@ -163,7 +163,7 @@ def discretisation_rows(
     Returns
     -------
     list of Row
-        ``discretisation_loss``, ``super_METRIC``, ``discretised_METRIC`` and, for each epoch, ``entropy_progress``.
+        ``discretisation_loss``, ``super_score``, ``discretised_score`` and, for each epoch, ``entropy_progress``.
 
     Raises
     ------
@@ -186,18 +186,17 @@ def discretisation_rows(
                 )
                 chosen = dataclasses.replace(settings, entropy=losses, seed=seed)
                 found = entropy_search(task, dense, space, space.largest, chosen, within(progress, label))
-                at = {"entropy": losses, "kept": count, "of": max(full)}
+                at = {"entropy": losses, "kept": count, "components": max(full)}
                 rows += _rows(found, at, seed, task.metric)
     return rows
 
 
-def _rows(found: EntropyResult, at: dict, seed: int, metric) -> Iterator[Row]:
-    unit = UNITS[metric]
+def _rows(found: EntropyResult, at: dict, seed: int, metric: Metric) -> Iterator[Row]:
     yield Row("discretisation_loss", "points", found.loss, at, seed)
-    yield Row(f"super_{metric}", unit, found.super_score, at, seed)
-    yield Row(f"discretised_{metric}", unit, found.discretised_score, at, seed)
+    yield score_row("super_score", metric, found.super_score, at, seed)
+    yield score_row("discretised_score", metric, found.discretised_score, at, seed)
     for epoch, each in enumerate(found.history, 1):
-        for what, value in (("operations", each.operations), ("edges", each.edges), (metric, each.score)):
+        for what, value in (("operations", each.operations), ("edges", each.edges), ("score", each.score)):
             yield Row("entropy_progress", "value", value, at | {"epoch": epoch, "what": what}, seed)
 
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from gatewright.benchmarks.patterns import bench_patterns
+from gatewright.results import Rows
 from gatewright.sw.compress import CompressSettings
 from gatewright.sw.settings import TrainSettings
 
@@ -13,7 +14,7 @@ def rows(tmp_path_factory):
     labels = np.arange(60) % 3
     X = rng.normal(size=(60 * 8, 5)) + np.repeat(labels, 8)[:, None]
     np.savez(path, X=X, y=labels, lengths=np.full(60, 8))
-    return bench_patterns(
+    found = bench_patterns(
         seeds=(0, 1),
         densities=(0.5, 0.25),
         task=str(path),
@@ -21,10 +22,11 @@ def rows(tmp_path_factory):
         shrink=CompressSettings(prune_epochs=2, quantise_epochs=1),
         lanes=8,
     )
+    return Rows(found)
 
 
 def test_every_pattern_is_measured_at_every_density(rows):
-    measured = [row for row in rows if row.name == "pattern_accuracy"]
+    measured = rows.where("pattern_score", metric="accuracy", better="more")
     places = {(row.seed, *map(row.parameters.get, ("columns", "density", "split"))) for row in measured}
     assert len(places) == len(measured) == 2 * 3 * 2 * 2
     assert all(0 <= row.value <= 100 for row in measured)
@@ -32,14 +34,8 @@ def test_every_pattern_is_measured_at_every_density(rows):
 
 def test_points_are_differences_of_means(rows):
     def mean(columns):
-        at = {"columns": columns, "density": 0.25, "split": "test"}
-        return np.mean([r.value for r in rows if at.items() <= r.parameters.items() and r.seed is not None])
+        return rows.mean("pattern_score", columns=columns, density=0.25, split="test")
 
-    worse = {
-        row.parameters["columns"]: row.value
-        for row in rows
-        if row.name == "worse_than_unstructured" and row.parameters["density"] == 0.25
-    }
-    assert worse == pytest.approx(
+    assert rows.values("worse_than_unstructured", "columns", density=0.25) == pytest.approx(
         {name: mean("unstructured") - mean(name) for name in ("equal", "contribution")}
     )

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from gatewright.benchmarks.training import bench_train
+from gatewright.results import Rows
 from gatewright.sw.settings import CompressSettings, TrainSettings
 
 
@@ -10,7 +11,7 @@ def rows(tmp_path_factory, task):
     path = tmp_path_factory.mktemp("bench") / "ramps.npz"
     sequences = task.train.sequences
     np.savez(path, X=np.concatenate(sequences), y=task.train.labels, lengths=[len(s) for s in sequences])
-    return bench_train(
+    found = bench_train(
         seeds=(0, 1),
         densities=(1.0, 0.5),
         task=str(path),
@@ -18,30 +19,25 @@ def rows(tmp_path_factory, task):
         shrink=CompressSettings(prune_epochs=2, quantise_epochs=3),
         lanes=16,
     )
-
-
-def values(rows, name):
-    return [row.value for row in rows if row.name == name]
+    return Rows(found)
 
 
 def test_every_seed_and_density_has_its_row(rows):
-    found = [(row.seed, row.parameters["density"]) for row in rows if row.name == "quantised_accuracy"]
+    found = [(row.seed, row.parameters["density"]) for row in rows.where("score")]
     assert found == [(0, 1.0), (0, 0.5), (1, 1.0), (1, 0.5)]
-    assert [row.seed for row in rows if row.name == "float_accuracy"] == [0, 1]
-    assert len(values(rows, "baseline_accuracy")) == 2
+    assert [row.seed for row in rows.where("float_score", metric="accuracy")] == [0, 1]
+    assert len(rows.where("baseline_score")) == 2
 
 
 def test_means_and_losses_add_up(rows):
-    accuracy = np.array(values(rows, "quantised_accuracy")).reshape(2, 2)
-    (mean,) = values(rows, "mean_float_accuracy")
-    assert mean == pytest.approx(np.mean(values(rows, "float_accuracy")))
-    assert values(rows, "mean_quantised_accuracy") == pytest.approx(accuracy.mean(axis=0).tolist())
-    assert values(rows, "points_lost") == pytest.approx((mean - accuracy.mean(axis=0)).tolist())
+    accuracy = np.array(rows.all("score")).reshape(2, 2)
+    mean = rows.figure("mean_float_score")
+    assert mean == pytest.approx(rows.mean("float_score"))
+    assert rows.all("mean_score") == pytest.approx(accuracy.mean(axis=0).tolist())
+    assert rows.all("score_lost") == pytest.approx((mean - accuracy.mean(axis=0)).tolist())
 
 
 def test_an_epoch_takes_time(rows):
-    (single,), (quantised,), (ratio,) = (
-        values(rows, name) for name in ("float_epoch", "quantised_epoch", "quantised_epoch_ratio")
-    )
+    single, quantised, ratio = map(rows.figure, ("float_epoch", "quantised_epoch", "quantised_epoch_ratio"))
     assert 0 < single < 60
     assert ratio == pytest.approx(quantised / single)

@@ -1,50 +1,75 @@
 import pytest
 
+from gatewright.custody import Claim, Delivery, Proof, sha256
 from gatewright.results import Row, write_rows
+from gatewright.run import RunFolder
 from gatewright.storage import write_json
 
-DENSITIES = (1.0, 0.25, 0.125)
+MODELS = {"whole": 1.0, "quarter": 0.25, "eighth": 0.125}
+"""Names of integer models, and the density of each."""
+
 MODES = ("dense", "sparse")
+
+CLAIMS = (
+    Claim("pytorch = golden", "quarter", "sparse", 5000, 0),
+    Claim("golden = RTL", "quarter", "dense", 300, 0),
+    Claim("golden = RTL", "quarter", "sparse", 300, 0),
+    Claim("dense = sparse", "quarter", "", 700, 0),
+)
+
+FILES = {"rtl/accelerator.sv": "rtl", "images/quarter.sparse.npz": "image"}
 
 
 def row(name, unit, value, **parameters):
     return Row(name, unit, value, parameters, seed=7, versions={"gatewright": "1.2.3"}, commit="0123456789ab")
 
 
+def scored(name, value, metric="accuracy", unit="percent", better="more", **parameters):
+    return row(name, unit, value, metric=metric, better=better, **parameters)
+
+
 def train_rows():
     return [
-        row("baseline_accuracy", "percent", 93.2),
-        row("float_accuracy", "percent", 98.5, split="test"),
-        row("float_accuracy", "percent", 99.1, split="validation"),
-        *(row("training_progress", "percent", 90 + epoch, epoch=epoch) for epoch in (2, 1, 3)),
+        scored("baseline_score", 93.2, split="test"),
+        scored("float_score", 98.5, split="test", model="float"),
+        scored("float_score", 99.1, split="validation", model="float"),
+        *(scored("training_progress", 90 + epoch, epoch=epoch) for epoch in (2, 1, 3)),
     ]
 
 
-def compress_rows():
+def quantise_rows():
     rows = []
-    for density in DENSITIES:
+    for model, density in MODELS.items():
+        at = {"model": model, "density": density}
         rows += [
-            row("quantised_accuracy", "percent", 97 + density, density=density, split="test"),
-            row("quantised_accuracy", "percent", 50.0, density=density, split="validation"),
-            row("weight_density", "share", density, density=density, matrix="recurrent"),
+            scored("score", 97 + density, split="test", **at),
+            scored("score", 50.0, split="validation", **at),
+            row("weight_density", "percent", 100 * density, matrix="layer0.recurrent", **at),
+            row("rank", "columns", 16, product="layer0.input", **at),
+            row("bits", "bits", 4, product="layer0.input", **at),
+            row("bits", "bits", 8, product="layer0.recurrent", **at),
         ]
-    return rows
-
-
-def pattern_rows():
     return [
-        row(
-            "pattern_accuracy", "percent", 97 + density - place, columns=columns, density=density, split=split
-        )
-        for place, columns in enumerate(("equal", "contribution", "unstructured"))
-        for density in DENSITIES[1:]
-        for split in ("validation", "test")
+        *rows,
+        row("snr", "dB", 34.25, model="whole", output=0),
+        row("snr", "dB", -1.5, model="whole", output=1),
     ]
 
 
-def compile_rows():
+def simplify_rows():
+    tried = {"stage": "simplify", "what": "hidden units", "share": 0.5, "dropped": 8, "weights": 1200}
     return [
-        row("stored_bits", "bits", bits, density=0.25, mode=mode, memory=memory)
+        scored("round_score", 98.25, round=1, passed=True, **tried),
+        scored("round_score", 91.5, round=2, passed=False, volume=9000, **tried),
+        scored("score", 98.0, model="simplified", split="test"),
+        row("stored_bits", "bits", 9000, model="simplified"),
+        row("requirement_met", "yes or no", 0, reason="no round was good enough"),
+    ]
+
+
+def build_rows():
+    rows = [
+        row("stored_bits", "bits", bits, model="quarter", mode=mode, memory=memory)
         for mode in MODES
         for memory, bits in (
             ("weight", 8000),
@@ -54,32 +79,34 @@ def compile_rows():
             ("program", 640),
         )
     ]
+    return [
+        *rows,
+        row("estimated_cycles_per_step", "cycles", 99, model="quarter", mode="sparse"),
+        row("luts", "count", 4321, source="estimate"),
+    ]
 
 
-def cosim_rows(mismatches=0):
+def verify_rows():
     rows = [
-        row("integers_compared", "integers", 5000, pair="pytorch = golden", density=0.25),
-        row("mismatches", "integers", 0, pair="pytorch = golden", density=0.25),
-        row("integers_compared", "integers", 700, pair="dense = sparse", density=0.25),
-        row("mismatches", "integers", 0, pair="dense = sparse", density=0.25),
         row("simulated_cycles_per_second", "cycles/s", 250000.0, lanes=32, stalls=False),
     ]
     for mode, cycles, busy in (("dense", 400, 20.0), ("sparse", 100, 80.0)):
-        place = {"density": 0.25, "mode": mode}
+        place = {"model": "quarter", "mode": mode}
         rows += [
             row("cycles_per_step", "cycles", cycles, **place),
+            row("cycles_predicted_per_step", "cycles", cycles, **place),
             row("busy_on_nonzeros", "percent", busy, **place),
             row("steps", "steps", 10, **place),
             row("recordings", "recordings", 2, **place),
             row("integers_compared", "integers", 300, pair="golden = RTL", **place),
-            row("mismatches", "integers", mismatches, pair="golden = RTL", **place),
+            row("mismatches", "integers", 0, pair="golden = RTL", **place),
             row("counter", "cycles", 10 * cycles, counter="cycles", **place),
             row("counter", "cycles", 800, counter="matrix", **place),
             row("counter", "cycles", 550, counter="drain", **place),
             row("counter", "cycles", 123, counter="chain_wait", **place),
-            row("counter", "cycles", 130, counter="inputs", **place),
+            row("counter", "count", 130, counter="inputs", **place),
         ]
-    return rows
+    return [*rows, row("integers_compared", "integers", 40, pair="golden = AXI", model="", mode="")]
 
 
 def synthesis_rows():
@@ -120,28 +147,41 @@ SUMMARY = {
 }
 
 
+def write_proof(folder, claims=CLAIMS):
+    """Write what a build delivers, and a proof of it."""
+    for name in FILES:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(f"contents of {name}\n")
+    Delivery.of(folder, FILES).save(folder)
+    Proof({name: sha256(folder / name) for name in FILES}, claims, {"name": "digits"}).save(folder)
+
+
 @pytest.fixture
 def make_run(tmp_path):
-    """Write a run folder; any file can be replaced, or left out by None."""
+    """Write a run folder; the rows of any step can be replaced, and anything be left out by None."""
 
-    def make(**replaced):
+    def make(claims=CLAIMS, **replaced):
+        run = RunFolder(tmp_path)
         files = {
             "train": train_rows(),
-            "compress": compress_rows(),
-            "patterns": pattern_rows(),
-            "compile": compile_rows(),
-            "cosim": cosim_rows(),
+            "quantise": quantise_rows(),
+            "simplify": simplify_rows(),
+            "build": build_rows(),
+            "verify": verify_rows(),
             "synth": synthesis_rows() + placement_rows(),
             "summary": SUMMARY,
         }
         for name, content in (files | replaced).items():
-            path = tmp_path / f"{name}.json"
+            path = run.summary if name == "summary" else run.rows(name)
+            path.parent.mkdir(exist_ok=True)
             if content is None:
                 path.unlink(missing_ok=True)
             elif name == "summary":
                 write_json(path, content)
             else:
                 write_rows(path, content)
+        if claims is not None:
+            write_proof(tmp_path, claims)
         return tmp_path
 
     return make

@@ -1,13 +1,15 @@
 import pytest
 
 from gatewright.reports import figures
-from gatewright.reports.metrics import METRICS
-from gatewright.reports.run import Compression, Execution, Simulation, Training
+from gatewright.reports.metrics import Metric
+from gatewright.reports.run import Execution, Model, Simulation, Training
 from gatewright.reports.style import style, to_svg
+
+ACCURACY, BITS = Metric("accuracy", "percent", True), Metric("bits", "bits", False)
 
 
 def execution(cycles, busy=50.0, counters=None):
-    return Execution(cycles, busy, counters or {}, 10, 1)
+    return Execution(cycles, None, busy, counters or {}, 10, 1)
 
 
 def texts(figure):
@@ -23,31 +25,50 @@ def test_percent():
     ]
 
 
-def test_accuracy_shows_every_density_and_both_references():
-    compression = Compression({1.0: 98.5, 0.25: 98.25, 0.125: 97.75}, [])
+def test_scores_are_drawn_against_density_where_each_model_has_its_own():
+    models = [Model(f"m{k}", {"test": 98 + k / 4}, density) for k, density in enumerate((0.125, 0.25, 1.0))]
     with style():
-        drawn = texts(figures.accuracy_figure(compression, Training(98.75, 93.25, []), METRICS["accuracy"]))
-    assert {"98.50", "98.25", "97.75", "float 98.75", "baseline 93.25"} <= set(drawn)
+        figure = figures.scores_figure(models, Training(98.75, 93.25, []), ACCURACY)
+        drawn = texts(figure)
+    assert {"98.00", "98.25", "98.50", "float 98.75", "baseline 93.25"} <= set(drawn)
+    assert figure.axes[0].get_xscale() == "log"
+    assert "test accuracy, percent" in drawn
 
 
-def test_accuracy_without_training():
+def test_scores_are_drawn_by_name_in_any_metric():
+    models = [
+        Model("small", {"test": 3.25}, 0.5),
+        Model("large", {"test": 2.5}, 0.5),
+        Model("unknown", {"validation": 1.0}),
+    ]
     with style():
-        drawn = texts(figures.accuracy_figure(Compression({0.25: 98.25}, []), None, METRICS["accuracy"]))
-    assert "98.25" in drawn
+        figure = figures.scores_figure(models, Training(2.25, None, []), Metric("mine:distance", "mm", False))
+        drawn = texts(figure)
+    assert {"small", "large", "3.2500", "2.5000", "float 2.2500"} <= set(drawn)
+    assert "test distance, mm, less is better" in drawn
+    assert "unknown" not in drawn
+    low, high = figure.axes[0].get_xlim()
+    assert low < 2.25 < 3.25 < high
+
+
+def test_scores_without_training():
+    with style():
+        drawn = texts(figures.scores_figure([Model("only", {"test": 98.25}, 0.25)], None, ACCURACY))
+    assert {"98.25", "only"} <= set(drawn)
     assert not any("float" in text for text in drawn)
 
 
 def test_patterns_have_a_curve_each_in_the_metric_of_the_task():
     patterns = {"equal": {0.25: 2.5, 0.5: 2.25}, "unstructured": {0.25: 2.375, 0.5: 2.125}}
     with style():
-        drawn = texts(figures.patterns_figure(patterns, METRICS["bits"]))
-    assert {"balanced, equal counts", "unstructured", "test bits, fewer is better"} <= set(drawn)
+        drawn = texts(figures.patterns_figure(patterns, BITS))
+    assert {"balanced, equal counts", "unstructured", "test bits, less is better"} <= set(drawn)
 
 
 def test_cycles_and_ideal():
-    executions = {(0.25, "dense"): execution(400, 20.0), (0.25, "sparse"): execution(100, None)}
+    executions = {("a", "dense"): execution(400, 20.0), ("a", "sparse"): execution(100, None)}
     with style():
-        drawn = texts(figures.cycles_figure(Simulation(executions, [])))
+        drawn = texts(figures.cycles_figure(Simulation(executions)))
     assert "400.0   ideal 80.0" in drawn
     assert "100.0" in drawn
 
@@ -60,11 +81,11 @@ def bars(figure, label):
 
 def test_activity_lies_inside_the_cycles_of_its_model():
     executions = {
-        (1.0, "dense"): execution(100, counters={"matrix": 70, "drain": 50, "chain_wait": 9}),
-        (0.5, "sparse"): execution(40, counters={"matrix": 39}),
+        ("a", "dense"): execution(100, counters={"matrix": 70, "drain": 50, "chain_wait": 9}),
+        ("b", "sparse"): execution(40, counters={"matrix": 39}),
     }
     with style():
-        figure = figures.activity_figure(Simulation(executions, []))
+        figure = figures.activity_figure(Simulation(executions))
         drawn = texts(figure)
     assert {"100.0", "40.0", "matrix engine", "drain and cell unit"} <= set(drawn)
     whole = [bar for container in figure.axes[0].containers[:2] for bar in container]
@@ -78,7 +99,7 @@ def test_activity_lies_inside_the_cycles_of_its_model():
 def test_stacked_bars_end_at_their_total():
     with style():
         figure = figures.storage_figure(
-            {(1.0, "dense"): {"a": 3000, "b": 4000}, (0.5, "sparse"): {"b": 2000}}
+            {("a", "dense"): {"a": 3000, "b": 4000}, ("b", "sparse"): {"b": 2000}}
         )
         drawn = texts(figure)
     ends = sorted(patch.get_x() + patch.get_width() for patch in figure.axes[0].patches)
@@ -88,14 +109,14 @@ def test_stacked_bars_end_at_their_total():
 
 def test_storage_in_thousands():
     with style():
-        drawn = texts(figures.storage_figure({(0.25, "sparse"): {"weight": 8000, "index": 4500}}))
+        drawn = texts(figures.storage_figure({("a", "sparse"): {"weight": 8000, "index": 4500}}))
     assert {"8.0", "4.5", "12.5"} <= set(drawn)
 
 
 @pytest.mark.parametrize("name", ["$x^2", "a_b", "<script>", "--"])
 def test_names_are_drawn_as_they_are(name):
     with style():
-        figure = figures.storage_figure({(1.0, "dense"): {name: 1.0}})
+        figure = figures.storage_figure({("a", "dense"): {name: 1.0}})
         svg = to_svg(figure)
     assert name in texts(figure)
     assert "<script>" not in svg

@@ -6,11 +6,14 @@ from gatewright.results import Row
 
 def test_a_row_is_a_line():
     text = markdown(
-        [Row("cycles", "cycles", 12345, {"mode": "dense", "lanes": 32}, 0), Row("a|b\nc", "%", 1.5)]
+        [
+            Row("counter", "cycles", 12345, {"mode": "dense", "lanes": 32}, 0),
+            Row("stopped", "reason", "a|b\nc"),
+        ]
     )
     assert text.splitlines()[2:] == [
-        "| cycles | mode dense, lanes 32 | 0 | 12,345 | cycles |",
-        r"| a\|b c |  |  | 1.5 | % |",
+        "| counter | mode dense, lanes 32 | 0 | 12,345 | cycles |",
+        r"| stopped |  |  | a\|b c | reason |",
     ]
 
 

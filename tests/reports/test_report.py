@@ -1,27 +1,17 @@
 import csv
 import json
+from dataclasses import replace
 
 import pytest
 from html_page import read
 
+from gatewright.custody import Claim, sha256
 from gatewright.errors import RunFolderError
 from gatewright.reports.report import FIGURES, write_report
-from gatewright.reports.run import STEPS
-from gatewright.results import Row
+from gatewright.results import Row, read_rows
+from gatewright.run import STEPS, RunFolder
 
 HOSTILE = """<script>alert(1)</script>"'&{{ 7 * 7 }}"""
-
-
-@pytest.fixture
-def cosim():
-    """The co-simulation rows of a whole run, for a test to change."""
-
-    def rows(make_run, **values):
-        folder = make_run()
-        entries = json.loads((folder / "cosim.json").read_text())
-        return [Row(**entry | {"value": values.get(entry["name"], entry["value"])}) for entry in entries]
-
-    return rows
 
 
 def test_complete_report(make_run):
@@ -35,7 +25,14 @@ def test_complete_report(make_run):
         "6,300 integers compared",
         "98.50",
         "93.20",
-        "takes 0.250 of the cycles",
+        "At quarter the sparse mode takes 0.250 of the cycles",
+        "quarter 25 % 50.00 % 97.25 % –",
+        "whole 100 % 50.00 % 98.00 % -1.5 dB",
+        "quarter layer0.recurrent whole 8 25 %",
+        "quarter layer0.input 16 4 –",
+        "The requirement is not met: no round was good enough.",
+        "golden = RTL quarter sparse 300 0 ✓ yes",
+        sha256(folder / "rtl/accelerator.sv"),
         "250,000",
         "3,456",
         "gatewright demo --seed 7",
@@ -45,7 +42,7 @@ def test_complete_report(make_run):
     ):
         assert shown in page.text, shown
     assert "FAIL" not in page.text
-    assert "Not run yet" not in page.text
+    assert "Not in this folder" not in page.text
     for name in FIGURES:
         assert (folder / "figures" / f"{name}.svg").read_text().startswith("<?xml")
         assert (folder / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
@@ -58,24 +55,28 @@ def test_page_is_self_contained(make_run):
     assert not {"script", "img", "iframe", "link"} & set(page.tags)
 
 
-def test_counters_are_in_tables_of_cycles_and_of_events(make_run, cosim):
-    place = {"density": 0.25, "mode": "sparse"}
-    rows = [*cosim(make_run), Row("counter", "cycles", 70, {"counter": "brand_new", **place})]
-    text = read(write_report(make_run(cosim=rows))).text
+def verify_rows(folder):
+    return list(read_rows(RunFolder(folder).rows("verify")))
+
+
+def test_counters_are_in_tables_of_cycles_and_of_events(make_run):
+    place = {"model": "quarter", "mode": "sparse"}
+    rows = [*verify_rows(make_run()), Row("counter", "cycles", 70, {"counter": "brand_new", **place})]
+    text = read(write_report(make_run(verify=rows))).text
     cycles, _, events = text.partition("Events, per step:")
     assert (
-        "density mode cycles per step matrix engine drain and cell unit waiting for a vector brand_new"
+        "model mode cycles per step matrix engine drain and cell unit waiting for a vector brand_new"
         in cycles
     )
-    assert "25 % dense 400.0 80.0 55.0 12.3 –" in cycles
-    assert "25 % sparse 100.0 80.0 55.0 12.3 7.0" in cycles
-    assert "density mode elements of x" in events
-    assert "25 % sparse 13.0" in events
+    assert "quarter dense 400.0 80.0 55.0 12.3 –" in cycles
+    assert "quarter sparse 100.0 80.0 55.0 12.3 7.0" in cycles
+    assert "model mode elements of x" in events
+    assert "quarter sparse 13.0" in events
 
 
-def test_counters_may_be_missing(make_run, cosim):
-    rows = [row for row in cosim(make_run) if row.name != "counter"]
-    folder = make_run(cosim=rows)
+def test_counters_may_be_missing(make_run):
+    rows = [row for row in verify_rows(make_run()) if row.name != "counter"]
+    folder = make_run(verify=rows)
     assert "No performance counters are recorded." in read(write_report(folder)).text
     assert not (folder / "figures" / "activity.png").exists()
 
@@ -102,42 +103,88 @@ def test_same_rows_same_bytes(make_run):
 
 
 def test_partial_run_names_the_missing_commands(make_run):
-    folder = make_run()
+    folder = make_run(claims=None)
     write_report(folder)
-    make_run(compress=None, patterns=None, compile=None, cosim=None, synth=None, summary=None)
+    make_run(claims=None, quantise=None, simplify=None, build=None, verify=None, synth=None, summary=None)
     page = read(write_report(folder))
     assert "NOT VERIFIED" in page.text
     assert "PASS" not in page.text
-    for step in ("compress", "patterns", "compile", "cosim", "synth"):
-        assert f"gatewright {step} --run {folder}" in page.words, step
+    for step in ("quantise", "build", "verify", "synth"):
+        assert RunFolder(folder).command(step) in page.words, step
     assert sorted(path.name for path in (folder / "figures").iterdir()) == ["training.png", "training.svg"]
 
 
-def test_mismatches_are_loud(make_run, cosim):
-    page = read(write_report(make_run(cosim=cosim(make_run, mismatches=2))))
+def test_mismatches_are_loud(make_run):
+    page = read(write_report(make_run(claims=[Claim("golden = RTL", "quarter", "dense", 6300, 8)])))
     assert "✗ FAIL 8 of 6,300 integers differ" in page.text
+    assert "golden = RTL quarter dense 6,300 8 ✗ no" in page.text
     assert "✓ PASS" not in page.text
-    assert "agree bit for bit" not in page.text
 
 
-def test_missing_pair_is_not_a_pass(make_run, cosim):
-    rows = [row for row in cosim(make_run) if row.parameters.get("pair") != "pytorch = golden"]
-    page = read(write_report(make_run(cosim=rows)))
-    assert "INCOMPLETE" in page.text
-    assert "not compared" in page.text
-    assert "agree bit for bit" not in page.text
+def test_a_claim_that_compared_nothing_is_no_proof(make_run):
+    page = read(write_report(make_run(claims=[Claim("golden = RTL", "quarter", "dense", 0, 0)])))
+    assert "✗ FAIL Nothing was compared" in page.text
 
 
-def test_hostile_strings_stay_text(make_run, cosim):
-    rows = cosim(make_run)
-    place = {"pair": HOSTILE, "density": 0.25, "mode": HOSTILE}
+@pytest.mark.parametrize("change", ["overwritten", "missing"])
+def test_files_that_changed_since_are_named(make_run, change):
+    folder = make_run()
+    verilog = folder / "rtl" / "accelerator.sv"
+    if change == "missing":
+        verilog.unlink()
+    else:
+        verilog.write_text("module accelerator; endmodule\n")
+    report = write_report(folder)
+    page = read(report)
+    assert "UNPROVEN 6,300 integers were compared" in page.text
+    assert "never proven: rtl/accelerator.sv" in page.text
+    assert "changed or missing" in page.text
+    assert "PASS" not in report.read_text().partition('<div class="tiles">')[0].partition("<h1>")[2]
+
+
+def test_a_wrong_prediction_is_marked(make_run):
+    rows = [
+        replace(row, value=99) if row.name == "cycles_predicted_per_step" else row
+        for row in verify_rows(make_run())
+    ]
+    report = write_report(make_run(verify=rows))
+    assert report.read_text().count('<tr class="bad"><td>quarter</td>') == 2
+
+
+def test_another_metric_has_its_unit_and_direction(make_run):
+    about = {"metric": "mine:distance", "better": "less"}
+
+    def told(row):
+        return (
+            replace(row, unit="mm", parameters=row.parameters | about) if "better" in row.parameters else row
+        )
+
+    folder = make_run()
+    files = RunFolder(folder)
+    changed = {
+        step: [told(row) for row in read_rows(files.rows(step))] for step in ("train", "quantise", "simplify")
+    }
+    text = read(write_report(make_run(**changed))).text
+    assert "Float model 98.5000 mm test distance; baseline without recurrence 93.2000 mm" in text
+    assert "Less distance is better." in text
+    assert "accuracy" not in text
+
+
+def test_hostile_strings_stay_text(make_run):
+    rows = verify_rows(make_run())
     rows += [
-        Row("integers_compared", "integers", 1, place, commit=HOSTILE, versions={HOSTILE: HOSTILE}),
-        Row("mismatches", "integers", 0, place),
-        Row("cycles_per_step", "cycles", 5, {"density": 0.5, "mode": HOSTILE}),
+        Row(
+            "steps",
+            "steps",
+            1,
+            {"model": HOSTILE, "mode": HOSTILE},
+            commit=HOSTILE,
+            versions={HOSTILE: HOSTILE},
+        ),
+        Row("cycles_per_step", "cycles", 5, {"model": HOSTILE, "mode": HOSTILE}),
     ]
     summary = dict.fromkeys(("task", "seed", "command", "caveat"), HOSTILE) | {"config": {HOSTILE: HOSTILE}}
-    folder = make_run(cosim=rows, summary=summary)
+    folder = make_run(verify=rows, summary=summary, claims=[Claim(HOSTILE, HOSTILE, HOSTILE, 1, 0)])
     page = read(write_report(folder))
     assert "script" not in page.tags
     assert page.text.count("<script>alert(1)</script>") >= 9
@@ -150,16 +197,16 @@ def test_rows_leave_in_both_formats(make_run):
     write_report(folder)
     rows = json.loads((folder / "rows.json").read_text())
     assert list(rows) == list(STEPS)
-    assert rows["train"] == json.loads((folder / "train.json").read_text())
+    assert rows["train"] == json.loads((folder / "rows" / "train.json").read_text())
     with (folder / "rows.csv").open(newline="") as stream:
         lines = list(csv.DictReader(stream))
-    assert len(lines) == sum(map(len, rows.values()))
-    assert lines[1]["name"] == "float_accuracy"
-    assert json.loads(lines[1]["parameters"]) == {"split": "test"}
+    assert len(lines) == sum(len(each["rows"]) for each in rows.values())
+    assert lines[1]["name"] == "float_score"
+    assert json.loads(lines[1]["parameters"])["split"] == "test"
 
 
 def test_malformed_rows_leave_no_report(make_run):
-    folder = make_run(train=[Row("float_accuracy", "percent", "high", {"split": "test"})])
-    with pytest.raises(RunFolderError, match=r"train\.json: entry 0"):
+    folder = make_run(train=[Row("float_score", "percent", "high", {"split": "test"})])
+    with pytest.raises(RunFolderError, match=r"train\.json: float_score"):
         write_report(folder)
     assert not (folder / "report.html").exists()

@@ -1,39 +1,69 @@
-import json
-
 import pytest
 
+from gatewright.custody import Claim, Proof
 from gatewright.errors import RunFolderError
-from gatewright.reports.run import PAIRS, Comparison, Simulation, read_run
+from gatewright.reports.run import Round, read_run
 from gatewright.results import Row, write_rows
+from gatewright.run import STEPS
 
 
 def test_typed_figures(make_run):
     run = read_run(make_run())
     assert run.training.float_score == 98.5
     assert run.training.baseline_score == 93.2
-    assert run.training.progress == [(1.0, 91), (2.0, 92), (3.0, 93)]
-    assert list(run.compression.scores.items()) == [(1.0, 98.0), (0.25, 97.25), (0.125, 97.125)]
-    assert [(p.density, p.kept) for p in run.compression.patterns][1] == (0.25, 0.25)
-    assert run.storage[0.25, "sparse"] == {
+    assert run.training.progress == [(1, 91), (2, 92), (3, 93)]
+    assert (run.metric.name, run.metric.unit, run.metric.more_is_better) == ("accuracy", "percent", True)
+    assert run.build.storage["quarter", "sparse"] == {
         "weight": 8000,
         "index": 4000,
         "column": 200,
         "bias": 512,
         "program": 640,
     }
+    assert run.build.cycles == {("quarter", "sparse"): 99}
+    assert run.build.resources == {"luts": 4321}
     assert run.synthesis.sums == {"multipliers": 6, "block_ram": 12, "luts": 3456, "flip_flops": 789}
     assert run.synthesis.cells == {"MULT18X18D": 6}
     assert run.summary["task"] == "spoken digits"
 
 
+def test_models_are_named_whatever_made_them(make_run):
+    models = {model.name: model for model in read_run(make_run()).models}
+    assert {name: model.score for name, model in models.items()} == {
+        "whole": 98.0,
+        "quarter": 97.25,
+        "eighth": 97.125,
+        "simplified": 98.0,
+    }
+    assert [model.density for model in models.values()] == [1.0, 0.25, 0.125, None]
+    assert models["quarter"].scores == {"test": 97.25, "validation": 50}
+    assert models["quarter"].matrices == {
+        "layer0.recurrent": {"bits": 8, "weight_density": 25},
+        "layer0.input": {"rank": 16, "bits": 4},
+    }
+    assert (models["whole"].snr, models["quarter"].snr) == ({"0": 34.25, "1": -1.5}, {})
+
+
+def test_scores_of_another_metric_are_no_scores_of_the_run(make_run):
+    about = {"model": "whole", "split": "test", "metric": "agreement", "better": "more"}
+    models = read_run(make_run(quantise=[Row("score", "percent", 12.0, about)], simplify=None)).models
+    assert {model.name: model.score for model in models} == {"whole": None, "quarter": None}
+
+
+def test_rounds_of_simplifying(make_run):
+    simplified = read_run(make_run()).simplified
+    assert simplified.rounds[1] == Round(2, 91.5, "simplify", "hidden units", 1200, 9000, False)
+    assert (simplified.met, simplified.reason) == (False, "no round was good enough")
+
+
 def test_executions(make_run):
     executions = read_run(make_run()).simulation.executions
-    assert list(executions) == [(0.25, "dense"), (0.25, "sparse")]
-    sparse = executions[0.25, "sparse"]
-    assert (sparse.cycles_per_step, sparse.steps, sparse.recordings) == (100, 10, 2)
+    assert list(executions) == [("quarter", "dense"), ("quarter", "sparse")]
+    sparse = executions["quarter", "sparse"]
+    assert (sparse.cycles_per_step, sparse.predicted, sparse.steps, sparse.recordings) == (100, 100, 10, 2)
     assert sparse.counters == {"matrix": 80, "drain": 55, "chain_wait": 12.3, "inputs": 13}
     assert sparse.ideal == pytest.approx(80)
-    assert executions[0.25, "dense"].ideal == pytest.approx(80)
+    assert executions["quarter", "dense"].ideal == pytest.approx(80)
 
 
 def test_placements_are_grouped_by_device(make_run):
@@ -46,83 +76,76 @@ def test_placements_are_grouped_by_device(make_run):
 
 
 def test_steps_that_have_not_been_run_are_none(make_run):
-    run = read_run(make_run(compress=None, compile=None, cosim=None, synth=None, summary=None))
+    absent = dict.fromkeys(("claims", "quantise", "simplify", "build", "verify", "synth", "summary"))
+    run = read_run(make_run(**absent))
     assert run.training is not None
-    assert (run.compression, run.storage, run.simulation, run.synthesis) == (None, None, None, None)
-    assert run.summary == {}
-
-
-def comparison(pair, compared=10, mismatches=0):
-    return Comparison(pair, 0.25, None, compared, mismatches)
+    assert (run.models, run.simplified, run.build, run.simulation, run.synthesis) == ([], *[None] * 4)
+    assert (run.summary, run.proof.verdict) == ({}, "NOT VERIFIED")
 
 
 @pytest.mark.parametrize(
-    ("comparisons", "verdict"),
+    ("claims", "verdict"),
     [
-        ([comparison(pair) for pair in PAIRS], "PASS"),
-        ([comparison(pair) for pair in PAIRS] + [comparison(PAIRS[0], mismatches=1)], "FAIL"),
-        ([comparison(PAIRS[0], mismatches=3)], "FAIL"),
-        ([comparison(pair) for pair in PAIRS[:2]], "INCOMPLETE"),
-        ([comparison(pair, compared=0) for pair in PAIRS], "INCOMPLETE"),
-        ([comparison(pair, mismatches=None) for pair in PAIRS], "INCOMPLETE"),
-        ([comparison(pair) for pair in PAIRS] + [comparison(PAIRS[1], compared=0)], "INCOMPLETE"),
-        ([], "INCOMPLETE"),
+        ([Claim("golden = RTL", "a", "dense", 10, 0)], "PASS"),
+        ([Claim("golden = RTL", "a", "dense", 10, 0), Claim("golden = AXI", "a", "dense", 10, 1)], "FAIL"),
+        ([Claim("golden = RTL", "a", "dense", 0, 0)], "FAIL"),
+        ([], "FAIL"),
+        (None, "NOT VERIFIED"),
     ],
 )
-def test_verdict(comparisons, verdict):
-    assert Simulation({}, comparisons).verdict == verdict
+def test_verdict(make_run, claims, verdict):
+    assert read_run(make_run(claims)).proof.verdict == verdict
 
 
-def test_verdict_of_rows(make_run, tmp_path):
-    simulation = read_run(make_run()).simulation
-    assert (simulation.verdict, simulation.compared, simulation.mismatches) == ("PASS", 6300, 0)
-    rows = json.loads((tmp_path / "cosim.json").read_text())
-    (tmp_path / "cosim.json").write_text(json.dumps([row for row in rows if row["name"] != "mismatches"]))
-    assert read_run(tmp_path).simulation.verdict == "INCOMPLETE"
+def test_a_file_that_changed_is_unproven(make_run):
+    folder = make_run()
+    (folder / "rtl" / "accelerator.sv").write_text("module accelerator; endmodule\n")
+    proof = read_run(folder).proof
+    assert (proof.verdict, proof.unproven) == ("UNPROVEN", ("rtl/accelerator.sv",))
+    assert proof.files == Proof.load(folder).files
+    assert (proof.compared, proof.mismatches) == (6300, 0)
 
 
 @pytest.mark.parametrize(
-    ("file", "row", "message"),
+    ("step", "row", "message"),
     [
-        (
-            "train",
-            Row("float_accuracy", "percent", "high", {"split": "test"}),
-            "finite number, at least 0, not 'high'",
-        ),
-        ("train", Row("float_accuracy", "percent", float("nan"), {}), "finite number, at least 0, not nan"),
+        ("train", Row("float_score", "percent", "high", {"split": "test"}), "finite number, not 'high'"),
+        ("train", Row("float_score", "percent", float("nan"), {"split": "test"}), "finite number, not nan"),
         ("train", Row("training_progress", "percent", 9.0, {}), "parameter 'epoch' is missing"),
         (
             "train",
             Row("training_progress", "percent", 9.0, {"epoch": "x"}),
             "'epoch' must be a finite number",
         ),
-        ("compress", Row("weight_density", "share", 0.5, {"density": 2, "matrix": "a"}), "at most 1, not 2"),
-        ("compile", Row("stored_bits", "bits", 5, {"density": 1, "mode": 3}), "'mode' must be a string"),
-        ("cosim", Row("mismatches", "integers", -1, {"pair": "a"}), "at least 0, not -1"),
-        ("cosim", Row("mismatches", "integers", 1, {"pair": "a", "density": "x"}), "number, not 'x'"),
-        ("cosim", Row("mismatches", "integers", 0.5, {"pair": "a"}), "whole number, not 0.5"),
-        ("cosim", Row("mismatches", "integers", True, {"pair": "a"}), "finite number, at least 0, not True"),
+        (
+            "quantise",
+            Row("weight_density", "percent", 50.0, {"model": "a", "density": 2, "matrix": "a"}),
+            "at most 1, not 2",
+        ),
+        (
+            "build",
+            Row("stored_bits", "bits", 5, {"model": "a", "mode": 3, "memory": "a"}),
+            "'mode' must be a string",
+        ),
+        ("verify", Row("cycles_per_step", "cycles", -1, {"model": "a", "mode": "b"}), "at least 0, not -1"),
+        (
+            "verify",
+            Row("cycles_per_step", "cycles", True, {"model": "a", "mode": "b"}),
+            "at least 0, not True",
+        ),
         (
             "synth",
             Row("placed_frequency", "MHz", 99.0, {"device": "a", "package": "b"}),
             "parameter 'speed' is missing",
         ),
-        ("synth", Row("cells", "count", 3, []), "must be objects"),  # type: ignore[arg-type]
-        ("synth", Row(["cells"], "count", 3, {"type": "x"}), "must be strings"),  # type: ignore[arg-type]
     ],
 )
-def test_malformed_rows_name_file_and_entry(tmp_path, file, row, message):
-    write_rows(tmp_path / f"{file}.json", [Row("other", "count", 1), row])
+def test_malformed_rows_name_the_file(make_run, tmp_path, step, row, message):
+    make_run(**dict.fromkeys(STEPS))
+    write_rows(tmp_path / "rows" / f"{step}.json", [Row("cells", "count", 1, {"type": "a"}), row])
     with pytest.raises(RunFolderError, match=message) as error:
         read_run(tmp_path)
-    assert f"{file}.json: entry 1" in str(error.value)
-
-
-@pytest.mark.parametrize("text", ["", "{", '{"a": 1}', "[1]", '[{"name": "x"}]', "null"])
-def test_foreign_files(tmp_path, text):
-    (tmp_path / "train.json").write_text(text)
-    with pytest.raises(RunFolderError, match=r"train\.json"):
-        read_run(tmp_path)
+    assert f"{step}.json: {row.name}" in str(error.value)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"config": 3}'])
@@ -134,7 +157,7 @@ def test_malformed_summary(make_run, tmp_path, text):
 
 
 def test_empty_folder(tmp_path):
-    with pytest.raises(RunFolderError, match="gatewright train"):
+    with pytest.raises(RunFolderError, match=r"gatewright build model\.npz -o"):
         read_run(tmp_path)
     with pytest.raises(RunFolderError, match="no rows"):
         read_run(tmp_path / "nowhere")

@@ -5,10 +5,12 @@ from matplotlib.colors import to_rgba
 from gatewright.reports import comparison_figures, study_figures
 from gatewright.reports.candidates import Point, Span, Target, Trial
 from gatewright.reports.comparisons import Discretisation, Method, Proxy, ProxyPoint, Spread
-from gatewright.reports.metrics import METRICS
+from gatewright.reports.metrics import Metric
 from gatewright.reports.study import read_study
 from gatewright.reports.style import BAD, SPARSE, STEPS, style
 from gatewright.reports.thresholds import Sweep
+
+ACCURACY, BITS = Metric("accuracy", "percent", True), Metric("bits", "bits", False)
 
 
 @pytest.fixture(autouse=True)
@@ -47,18 +49,20 @@ def point(number, kind="found", **changed):
         "mismatches": 0,
         "compared": 10,
         "products": {},
+        "hidden": {},
         "counters": {},
         "spans": [],
     }
-    return Point(number=number, kind=kind, **values | changed)
+    return Point(name=f"p{number}", kind=kind, candidate={}, **values | changed)
 
 
 def test_fronts_show_every_finished_point_and_count_trials_out_of_sight(study):
     figure = study_figures.fronts_figure(study)
     left, right = figure.axes
-    for axes, cost in ((left, "measured"), (right, "stored_bits")):
+    for axes, cost, goal in ((left, "measured", ("target", 500)), (right, "stored_bits", ("limit", 250_000))):
         drawn = lines(axes)
-        assert len(drawn) == 4
+        assert len(drawn) == 5
+        assert drawn[goal[0]][0] == [goal[1]] * 2
         found = study.of_kind("found")
         assert drawn["found"] == [
             [getattr(each, cost) for each in found],
@@ -103,7 +107,7 @@ def test_choices_name_whole_matrices_and_shares():
         "100\N{NO-BREAK SPACE}%",
         "12.5\N{NO-BREAK SPACE}%",
         "layer0.input",
-        "5",
+        "p5",
     } <= set(drawn)
     whole, ranked = (patch.get_alpha() for patch in figure.axes[0].patches)
     assert whole > ranked
@@ -142,7 +146,9 @@ def test_counters_lie_inside_the_cycles():
     ]
     figure = study_figures.counters_figure(points)
     drawn = texts(figure)
-    assert {"found 0", "uncompressed", "100.0", "400.0", "matrix engine", "drain and cell unit"} <= set(drawn)
+    assert {"found p0", "uncompressed", "100.0", "400.0", "matrix engine", "drain and cell unit"} <= set(
+        drawn
+    )
     assert "cycles" not in drawn
     parts = {each.get_label(): [bar.get_width() for bar in each] for each in figure.axes[0].containers}
     assert (parts["matrix engine"], parts["drain and cell unit"]) == ([80, 0], [30, 0])
@@ -192,13 +198,13 @@ def test_spaces_have_a_panel_for_each_task():
     assert {"0.6", "0.75", "0.25"} <= set(texts(figure))
 
 
-@pytest.mark.parametrize(("metric", "inverted"), [("accuracy", False), ("bits", True)])
+@pytest.mark.parametrize(("metric", "inverted"), [(ACCURACY, False), (BITS, True)])
 def test_proxies(metric, inverted):
     fronts = {
         "cycles": Proxy([ProxyPoint(1.5, 100.0), ProxyPoint(1.2, 300.0)], None, None),
         "macs": Proxy([ProxyPoint(1.5, 150.0)], None, None),
     }
-    axes = comparison_figures.proxies_figure(fronts, METRICS[metric]).axes[0]
+    axes = comparison_figures.proxies_figure(fronts, metric).axes[0]
     assert lines(axes)["found by measured cycles"] == [[100, 300], [1.5, 1.2]]
     assert lines(axes)["found by multiply-accumulates"] == [[150], [1.5]]
     assert axes.yaxis_inverted() == inverted
@@ -218,9 +224,9 @@ def test_losses_are_medians():
 
 def test_entropies_have_a_panel_for_each_kind():
     progress = {
-        (on, 2, 8, what): [(1.0, 2.0), (2.0, 1.0)] for on in (True, False) for what in ("edges", "accuracy")
+        (on, 2, 8, what): [(1.0, 2.0), (2.0, 1.0)] for on in (True, False) for what in ("edges", "score")
     }
-    figure = comparison_figures.entropies_figure(Discretisation({}, {}, {}, progress), METRICS["accuracy"])
+    figure = comparison_figures.entropies_figure(Discretisation({}, {}, {}, progress), ACCURACY)
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["entropy of the edges", "accuracy"]
     assert [len(axes.get_lines()) for axes in figure.axes] == [2, 2]
     (legend,) = figure.legends

@@ -7,6 +7,7 @@ from html_page import read
 from study_rows import row
 
 from gatewright.errors import RunFolderError
+from gatewright.reports.study import BENCHMARKS
 from gatewright.reports.study_report import FIGURES, write_study_report
 from gatewright.results import Row
 
@@ -34,7 +35,10 @@ def test_complete_report(complete, page):
     assert page.tags.count("svg") == len(FIGURES)
     for shown in (
         "✓ PASS Every finished point was simulated on the RTL: 14,000 integers compared, 0 mismatches",
-        "Point 4, no worse than the uncompressed 8-bit model in validation, is 4.5 times smaller and 5.6 times faster",
+        "Point p4 is recommended. It is 4.5 times smaller and 5.6 times faster than the uncompressed 8-bit model. "
+        f"This builds it: gatewright build {complete} --point best -o fpga",
+        "Target: at most 500 cycles per step. Limit: at most 250,000 stored bits.",
+        "Gatewright report of a search by worth of choices (additive model), seed 7",
         "Largest difference of 44 measurements: 0 cycles.",
         "Stopped: all 60 trials are done. 1 candidate without training, not feasible: ecp5-25k: too few multipliers.",
         "gatewright search --study runs/study --seed 7",
@@ -54,11 +58,14 @@ def test_complete_report(complete, page):
 
 def test_tables_hold_the_numbers(page):
     for shown in (
-        "found 4 98.96 98.56 483.53 483.53 167,979 1,000 0",
+        "found p4 (best) 98.96 98.56 483.53 483.53 167,979 1,000 0",
         "uncompressed 98.65 98.25 2,711.50 2,711.50 750,000 1,000 0",
-        "found 3 layer0.recurrent 16 4 50 %",
-        "found 7 layer0.input whole 4 50 %",
-        "found 4 483.5 386.8 169.2 48.4 24.2",
+        "found p3 layer0.recurrent 16 4 50 %",
+        "found p7 layer0.input whole 4 50 %",
+        "found p4 (best) 483.5 386.8 169.2 48.4 24.2",
+        "matrix rank bits weights kept layer0.input 16 4 6.25 % layer0.recurrent 16 8 6.25 % head whole 2 100 %",
+        "hidden units: layer0 128: matrix rank bits",
+        "Chosen in the search: network.rank 16.",
         "macs 93.00 108.0",
         "Found by macs: hypervolume 305.56; 75 % of its points are dominated by the other front.",
         "inputs both 16 → 16 9 %",
@@ -87,15 +94,11 @@ def test_half_finished_study(tmp_path, count):
     page = written(tmp_path, trials=rows, settings=None)
     assert "INCOMPLETE" in page.text
     assert "not stopped yet" in page.text
-    for file, command in (
-        ("front.json", "gatewright search"),
-        ("methods.json", "gatewright bench methods"),
-        ("spaces.json", "gatewright bench spaces"),
-        ("proxies.json", "gatewright bench proxies"),
-        ("discretisation.json", "gatewright bench discretisation"),
-        ("thresholds.json", "gatewright bench thresholds"),
+    for command in (
+        f"gatewright search model.pt --data DATA -o {tmp_path}",
+        *(f"gatewright bench {name}" for name in BENCHMARKS),
     ):
-        assert f"needs {file} , which {command} writes into {tmp_path}" in page.text, file
+        assert f"Not run yet: {command}" in page.text, command
     drawn = sorted(path.stem for path in (tmp_path / "figures").glob("*.png"))
     assert drawn == ["agreement", "fronts", "progress"]
 
@@ -109,13 +112,13 @@ def test_trials_that_were_not_measured(tmp_path):
 def test_only_thresholds(tmp_path):
     page = written(tmp_path, thresholds=study_rows.threshold_rows())
     assert page.tags.count("svg") == 1
-    assert "needs trials.json , which gatewright search" in page.text
+    assert "Not run yet: gatewright search" in page.text
 
 
 def test_bits_are_shown_with_four_digits(tmp_path):
     page = written(tmp_path, front=study_rows.point_rows("bits"))
-    assert "found 4 1.2207 1.2287" in page.text
-    assert "Validation bits 1.2207 decides; uncompressed 1.2270" in page.text
+    assert "found p4 (best) 1.2207 1.2287" in page.text
+    assert "Validation bits 1.2207 bits decides; uncompressed 1.2270" in page.text
 
 
 def test_a_figure_that_is_no_longer_drawn_goes(tmp_path):
@@ -145,7 +148,7 @@ def test_differences_are_loud(tmp_path, name, value, text):
     page = read(report)
     assert text in page.text
     assert "✓ PASS" not in page.text
-    assert '<tr class="bad"><td>found 0</td>' in report.read_text()
+    assert '<tr class="bad"><td>found p0</td>' in report.read_text()
     assert ('<p class="bad">' in report.read_text()) == (name == "point_cycles_measured")
 
 
@@ -156,15 +159,32 @@ def test_differences_of_counters_are_listed(tmp_path):
     assert "✗ FAIL" in page.text
 
 
+def test_a_missed_target_is_told(tmp_path):
+    missed = row("target_missed", "text", "483.5 cycles per step, 400 asked for", model="p4")
+    page = written(tmp_path, front=[*study_rows.point_rows(), missed])
+    assert "It misses a target: 483.5 cycles per step, 400 asked for." in page.text
+
+
+def test_no_point_is_recommended(tmp_path):
+    rows = [each for each in study_rows.point_rows() if each.name != "recommended"]
+    page = written(tmp_path, front=rows)
+    assert "The search recommends no point." in page.text
+    assert "--point" not in page.text
+
+
 def test_a_loss_above_the_limit_is_marked(tmp_path):
     report = tmp_path / "report.html"
     rows = [
-        row("discretisation_loss", "points", 1.2, entropy=entropy, kept=2, of=8) for entropy in (True, False)
+        row("discretisation_loss", "points", 1.2, entropy=entropy, kept=2, components=8)
+        for entropy in (True, False)
     ]
     page = written(tmp_path, discretisation=rows)
     assert report.read_text().count('<td class="n bad">') == 1
     assert "2 of 8 on – – 1.20 (1.20 to 1.20)" in page.text
-    written(tmp_path, discretisation=[row("discretisation_loss", "points", 0.9, entropy=True, kept=2, of=8)])
+    written(
+        tmp_path,
+        discretisation=[row("discretisation_loss", "points", 0.9, entropy=True, kept=2, components=8)],
+    )
     assert '<td class="n bad">' not in report.read_text()
 
 
@@ -174,7 +194,7 @@ def test_hostile_strings_stay_text(tmp_path):
         row("method_reward", "points", 1.0, method=HOSTILE),
         row("method_progress", "points", 1.0, method=HOSTILE, trials=1),
     ]
-    files["spaces"] = [row("hypervolume", "share", 1.0, space=HOSTILE, task=HOSTILE)]
+    files["spaces"] = [row("hypervolume", "percent octaves²", 1.0, space=HOSTILE, task=HOSTILE)]
     files["front"] = [
         Row(
             **vars(each)
@@ -185,7 +205,7 @@ def test_hostile_strings_stay_text(tmp_path):
     ]
     page = written(
         tmp_path,
-        {"task": HOSTILE, "command": HOSTILE, "search": {"seed": HOSTILE}, HOSTILE: HOSTILE},
+        {"data": {"source": HOSTILE}, "command": HOSTILE, "search": {"seed": HOSTILE}, HOSTILE: HOSTILE},
         **files,
     )
     assert "script" not in page.tags
@@ -197,7 +217,7 @@ def test_rows_leave_in_both_formats(complete):
     assert rows["spaces"] == json.loads((complete / "spaces.json").read_text())
     with (complete / "rows.csv").open(newline="") as stream:
         lines = list(csv.DictReader(stream))
-    assert len(lines) == sum(map(len, rows.values()))
+    assert len(lines) == sum(len(each["rows"]) for each in rows.values())
     assert json.loads(lines[0]["parameters"])["candidate"]["layer0.bits"] == 4
 
 

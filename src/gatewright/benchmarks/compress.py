@@ -4,11 +4,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from gatewright.model_steps import stored_bits
 from gatewright.progress import Progress, silent, within
-from gatewright.results import Row
+from gatewright.results import Row, Rows
 from gatewright.sw.compress import CompressSettings, Requirement, SimplifySettings, compress_to
 from gatewright.sw.network import LstmNetwork
 from gatewright.sw.settings import TrainSettings
@@ -64,7 +62,9 @@ def bench_compress(
         data = load_task(task, seed=seed)
         model = train_float(data, replace(train, seed=seed), within(progress, f"seed {seed}"))
         dense = FLOAT_BITS * _parameters(model.network)
-        float_validation, float_test = (model.score(split) for split in (data.validation, data.test))
+        float_validation, float_test = (
+            model.score(split, data.metric) for split in (data.validation, data.test)
+        )
         for factor in TARGETS:
             begin = time.perf_counter()
             outcome = compress_to(
@@ -77,23 +77,20 @@ def bench_compress(
                 within(progress, f"seed {seed}, {factor} times"),
             )
             at = {"task": data.name, "hidden": train.hidden, "target": factor}
-            lost = float_test - outcome.bundle.notes["test_accuracy"]
+            lost = float_test - outcome.bundle.notes["scores"]["test"]
             rows += [
                 Row("compression", "times", dense / outcome.volume, at, seed),
-                Row("points_lost", "points", lost, at, seed),
+                Row("score_lost", "points", lost, at | {"metric": data.metric.name}, seed),
                 Row("requirement_met", "yes or no", int(outcome.met), at | {"reason": outcome.reason}, seed),
                 Row("compression_seconds", "seconds", time.perf_counter() - begin, at, seed),
             ]
+    measured = Rows(rows)
     return rows + [
-        Row(f"mean_{name}", unit, float(np.mean(_values(rows, name, factor))), {"target": factor})
+        Row(f"mean_{name}", unit, measured.mean(name, target=factor), {"target": factor})
         for factor in TARGETS
-        for name, unit in (("compression", "times"), ("points_lost", "points"))
+        for name, unit in (("compression", "times"), ("score_lost", "points"))
     ]
 
 
 def _parameters(network: LstmNetwork) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
-
-
-def _values(rows: list[Row], name: str, factor: int) -> list[float]:
-    return [float(row.value) for row in rows if row.name == name and row.parameters["target"] == factor]

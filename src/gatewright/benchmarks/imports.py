@@ -69,11 +69,15 @@ def bench_import(
 
 
 def _tally(
-    name: str, outcomes: list[str], differences: list[float], parameters: dict, seed: int | None
+    source: str, outcomes: list[str], differences: list[float], parameters: dict, seed: int | None
 ) -> list[Row]:
     counts = {kind: outcomes.count(kind) for kind in ("right", "refused", "wrong")}
-    rows = [Row(f"{name}_{kind}", "models", count, parameters, seed) for kind, count in counts.items()]
-    return [*rows, Row(f"{name}_difference", "absolute", max(differences, default=0.0), parameters, seed)]
+    at = {"source": source, **parameters}
+    rows = [
+        Row("imported_models", "models", count, at | {"outcome": kind}, seed)
+        for kind, count in counts.items()
+    ]
+    return [*rows, Row("import_difference", "absolute", max(differences, default=0.0), at, seed)]
 
 
 def bench_node_tests(folder: Path, cases: Sequence[TestCase], progress: Progress = silent) -> list[Row]:
@@ -101,7 +105,7 @@ def bench_node_tests(folder: Path, cases: Sequence[TestCase], progress: Progress
             refusals[case.name] = str(refusal).partition(": ")[2]
             outcomes.append("refused" if "'lstm'" in str(refusal) else "wrong")
         progress("node tests", k + 1, len(cases), case.name)
-    return _tally("import_node_tests", outcomes, differences, {"refusals": refusals}, None)
+    return _tally("node tests", outcomes, differences, {"refusals": refusals}, None)
 
 
 def _last_outputs(path: Path, x: np.ndarray) -> np.ndarray:
@@ -148,7 +152,7 @@ def bench_graphs(folder: Path, count: int, seed: int, progress: Progress = silen
         differences.append(difference)
         outcomes.append("right" if difference <= ONNX_BOUND and not drawn.refused else "wrong")
         progress("random graphs", k + 1, count, f"difference {difference:.1e}")
-    return _tally("import_graphs", outcomes, differences, {"models": count, **against}, seed)
+    return _tally("graphs", outcomes, differences, {"models": count, **against}, seed)
 
 
 def graph_difference(drawn: RandomModel, imported: Imported, path: Path, rng: np.random.Generator) -> float:
@@ -234,13 +238,9 @@ def bench_modules(folder: Path, count: int, seed: int, progress: Progress = sile
         differences.append(max(map(float, off)))
         assert math.isfinite(differences[-1])
         progress("random modules", k + 1, count, f"difference {differences[-1]:.1e}")
+    right = sum(difference <= MODULE_BOUND for difference in differences)
+    at = {"source": "modules", "models": count}
     return [
-        Row(
-            "import_modules_right",
-            "models",
-            sum(d <= MODULE_BOUND for d in differences),
-            {"models": count},
-            seed,
-        ),
-        Row("import_modules_difference", "absolute", max(differences), {"models": count}, seed),
+        Row("imported_models", "models", right, at | {"outcome": "right"}, seed),
+        Row("import_difference", "absolute", max(differences), at, seed),
     ]

@@ -4,12 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import get_args
 
-import numpy as np
-
 from gatewright.progress import Progress, silent, within
-from gatewright.results import Row
+from gatewright.results import Row, Rows, score_row
 from gatewright.sw.compress import CompressionSpec, CompressSettings, compress, uniform_spec
-from gatewright.sw.metrics import UNITS
 from gatewright.sw.models import FloatModel
 from gatewright.sw.settings import TrainSettings
 from gatewright.sw.spec import Columns
@@ -34,8 +31,8 @@ def compare_patterns(
     Returns
     -------
     list of Row
-        ``pattern_accuracy`` (or ``pattern_bits``) of the integer models on validation and test split, by ``columns`` as
-        `CompressionSpec` names them, and ``density``.
+        ``pattern_score`` of the integer models on validation and test split, by ``columns`` as `CompressionSpec` names
+        them, and ``density``.
     """
     rows = []
     for density in densities:
@@ -43,10 +40,10 @@ def compare_patterns(
             spec = uniform_spec(model.network, density, lanes=lanes, columns=columns)
             bundle = compress(task, model, spec, settings, within(progress, f"{columns} {density:.4g}"))
             rows += [
-                Row(
-                    f"pattern_{task.metric}",
-                    UNITS[task.metric],
-                    bundle.notes[f"{split}_{task.metric}"],
+                score_row(
+                    "pattern_score",
+                    task.metric,
+                    bundle.notes["scores"][split],
                     {"task": task.name, "columns": columns, "density": density, "split": split},
                     settings.seed,
                 )
@@ -93,9 +90,10 @@ def bench_patterns(
             data, model, replace(shrink, seed=seed), densities, lanes, within(progress, f"seed {seed}")
         )
 
+    measured = Rows(rows)
+
     def mean(columns: Columns, density: float) -> float:
-        at = {"columns": columns, "density": density, "split": "test"}
-        return float(np.mean([row.value for row in rows if at.items() <= row.parameters.items()]))
+        return measured.mean("pattern_score", columns=columns, density=density, split="test")
 
     return rows + [
         Row(

@@ -30,8 +30,7 @@ from gatewright.cosim.search.rows import CYCLES, MACS
 from gatewright.cosim.search.settings import Method, SearchSettings
 from gatewright.errors import ConfigError, DataError
 from gatewright.progress import Progress, silent, within
-from gatewright.results import Row
-from gatewright.sw.metrics import UNITS
+from gatewright.results import Row, score_row
 from gatewright.sw.models import FloatModel
 from gatewright.sw.search.differentiable import discretisation_rows
 from gatewright.sw.search.settings import EntropySettings, SuperSettings
@@ -243,9 +242,9 @@ def bench_spaces(
                 for name, run in SPACES.items():
                     settings = replace(bench.settings, method="tpe", trials=10_000)
                     tried = run(bench.space, settings, bench.evaluate, by_cycles, seconds)
-                    volume = log_hypervolume(tried, bench.reference, BELOW[bench.task.metric])
+                    volume = log_hypervolume(tried, bench.reference, BELOW[bench.task.metric.name])
                     at = {"space": name, "task": bench.task.name, "seconds": seconds}
-                    unit = f"{UNITS[bench.task.metric]} octaves²"
+                    unit = f"{bench.task.metric.unit} octaves²"
                     rows.append(Row("hypervolume", unit, volume, at, seed))
                     distinct = {tuple(each.candidate.items()) for each in tried}
                     rows.append(Row("candidates", "candidates", len(distinct), at, seed))
@@ -283,7 +282,7 @@ def bench_proxies(
     Returns
     -------
     list of Row
-        ``proxy_point_METRIC``, ``_cycles`` (measured), ``_stored_bits`` and ``_macs`` of every point;
+        ``proxy_point_score``, ``_cycles`` (measured), ``_stored_bits`` and ``_macs`` of every point;
         ``proxy_hypervolume`` as `compare.log_hypervolume` gives it; and ``proxy_dominated``: the share of a front
         that the other dominates.
     """
@@ -300,14 +299,14 @@ def bench_proxies(
             for number, each in enumerate(front):
                 at = {"scored_by": name, "point": number}
                 rows += [
-                    Row(f"proxy_point_{metric}", UNITS[metric], each.found.score, at, seed),
+                    score_row("proxy_point_score", metric, each.found.score, at, seed),
                     Row("proxy_point_cycles", CYCLES, each.found.cycles, at, seed),
                     Row("proxy_point_stored_bits", "bits", each.found.stored_bits, at, seed),
                     Row("proxy_point_macs", MACS, each.found.macs, at, seed),
                 ]
-            volume = log_hypervolume(front, bench.reference, BELOW[metric])
+            volume = log_hypervolume(front, bench.reference, BELOW[metric.name])
             at = {"scored_by": name}
-            rows.append(Row("proxy_hypervolume", f"{UNITS[metric]} octaves²", volume, at, seed))
+            rows.append(Row("proxy_hypervolume", f"{metric.unit} octaves²", volume, at, seed))
             (other,) = (each for by, each in measured.items() if by != name)
             rows.append(Row("proxy_dominated", "share", _beaten(front, other), at, seed))
     return rows
@@ -337,7 +336,7 @@ def _method_rows(method: str, tried: Sequence[Tried], seed: int) -> list[Row]:
     return [
         *rows,
         Row("method_reward", "points", rewards[-1], at, seed),
-        Row("method_seconds", "s", tried[-1].seconds, at, seed),
+        Row("method_seconds", "seconds", tried[-1].seconds, at, seed),
     ]
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from gatewright.benchmarks.compress import FLOAT_BITS
 from gatewright.model_steps import stored_bits
 from gatewright.progress import Progress, silent, within
-from gatewright.results import Row
+from gatewright.results import Row, score_row
 from gatewright.sw.compress import CompressionSpec, ProductSpec, compress, uniform_spec
 from gatewright.sw.network import LstmNetwork
 from gatewright.sw.tasks import baseline, load_task
@@ -47,9 +47,12 @@ def bench_text(path: str, progress: Progress = silent, seed: int = 0, **training
     at = {"task": task.name, "hidden": model.settings.hidden, "symbols": len(task.labels)}
     splits = {"validation": task.validation, "test": task.test}
     dense = {name: model.score(split, task.metric) for name, split in splits.items()}
-    rows = [Row("baseline_bits", "bits", baseline(task), at | {"split": "test"}, seed)]
-    rows += [Row("float_bits", "bits", value, at | {"split": name}, seed) for name, value in dense.items()]
-    rows.append(Row("training", "seconds", time.perf_counter() - begin, at, seed))
+    metric = task.metric
+    rows = [score_row("baseline_score", metric, baseline(task), at | {"split": "test"}, seed)]
+    rows += [
+        score_row("float_score", metric, value, at | {"split": name}, seed) for name, value in dense.items()
+    ]
+    rows.append(Row("training_seconds", "seconds", time.perf_counter() - begin, at, seed))
     parameters = sum(parameter.numel() for parameter in model.network.parameters())
     for form, spec in forms(model.network).items():
         begin = time.perf_counter()
@@ -57,10 +60,11 @@ def bench_text(path: str, progress: Progress = silent, seed: int = 0, **training
         bundle = compress(task, model, spec, settings, within(progress, form))
         here = at | {"form": form}
         for name in splits:
-            bits = bundle.notes[f"{name}_bits"]
-            rows.append(Row("compressed_bits", "bits", bits, here | {"split": name}, seed))
-            rows.append(Row("bits_lost", "bits", bits - dense[name], here | {"split": name}, seed))
+            bits, where = bundle.notes["scores"][name], here | {"split": name}
+            rows.append(score_row("score", metric, bits, where, seed))
+            lost = bits - dense[name]
+            rows.append(Row("score_lost", metric.unit, lost, where | {"metric": metric.name}, seed))
         times = FLOAT_BITS * parameters / stored_bits(bundle, spec.lanes)
         rows.append(Row("compression", "times", times, here, seed))
-        rows.append(Row("compressing", "seconds", time.perf_counter() - begin, here, seed))
+        rows.append(Row("compression_seconds", "seconds", time.perf_counter() - begin, here, seed))
     return rows

@@ -19,7 +19,7 @@ from gatewright.hw.compiler import Mode, compile_bundle, smallest_config
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.cycles.model import predict
 from gatewright.progress import Progress, silent, within
-from gatewright.results import Row
+from gatewright.results import Row, Rows
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.mode import ModePolicy, sparsity
 from gatewright.sw.rows import gate_rows
@@ -120,10 +120,8 @@ def policy_from(rows: Iterable[Row]) -> ModePolicy:
     ConfigError
         The rows lack a threshold of weights or of inputs.
     """
-    found: dict[str, list[float]] = {"weights": [], "inputs": []}
-    for row in rows:
-        if row.name == "threshold" and row.parameters["by"] == "both":
-            found[row.parameters["of"]].append(float(row.value))
+    solved = Rows(rows)
+    found = {of: solved.all("threshold", of=of, by="both") for of in ("weights", "inputs")}
     missing = [of for of, values in found.items() if not values]
     if missing:
         raise ConfigError(f"no threshold of {' and '.join(missing)} among the rows; calibrate first")
@@ -232,11 +230,10 @@ def _check_predictions(job: _Job, cycles: Sequence[int]) -> None:
 
 def _thresholds(rows: Sequence[Row], seed: int) -> list[Row]:
     costs: dict[tuple[str, str, str], dict[float, dict[str, float]]] = {}
-    for row in rows:
-        if row.name in ("sweep_cycles", "sweep_bits"):
-            at = row.parameters
-            key = at["shape"], at["of"], row.name.removeprefix("sweep_")
-            costs.setdefault(key, {}).setdefault(at["sparsity"], {})[at["mode"]] = float(row.value)
+    measured = Rows(rows)
+    for by in ("cycles", "bits"):
+        for cost, shape, of, share, mode in measured.lines(f"sweep_{by}", "shape", "of", "sparsity", "mode"):
+            costs.setdefault((shape, of, by), {}).setdefault(share, {})[mode] = cost
     solved: dict[tuple[str, str], dict[str, float]] = {}
     for (shape, of, by), sweep in costs.items():
         points = [Point(share, cost["dense"], cost["sparse"]) for share, cost in sweep.items()]

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from gatewright.progress import Progress, silent
-from gatewright.results import Row
+from gatewright.results import Row, score_row
 from gatewright.sw.compress import CompressionSpec, CompressSettings, ProductSpec, compress, uniform_spec
+from gatewright.sw.metrics import Metric
 from gatewright.sw.settings import TrainSettings
 from gatewright.sw.tasks import baseline, load_task
 from gatewright.sw.training import train_float
@@ -75,18 +76,20 @@ def bench_train(
         data = load_task(task, seed=seed)
         watch = _Stopwatch(progress)
         model = train_float(data, dataclasses.replace(train, seed=seed), watch)
-        floats.append(model.score(data.test))
-        rows.append(Row("baseline_accuracy", "percent", baseline(data), parameters, seed))
-        rows.append(Row("float_accuracy", "percent", floats[-1], parameters, seed))
+        metric = data.metric
+        floats.append(model.score(data.test, metric))
+        rows.append(score_row("baseline_score", metric, baseline(data), parameters, seed))
+        rows.append(score_row("float_score", metric, floats[-1], parameters, seed))
         float_epoch = watch.seconds
         for density in densities:
             spec = uniform_spec(model.network, density, lanes=lanes)
             bundle = compress(data, model, spec, dataclasses.replace(shrink, seed=seed), watch)
-            integers.append(bundle.notes["test_accuracy"])
+            integers.append(bundle.notes["scores"]["test"])
             epochs.append((float_epoch, watch.seconds))
             at = {**parameters, "density": density, "bits": ProductSpec.bits}
-            rows.append(Row("quantised_accuracy", "percent", integers[-1], at, seed))
+            rows.append(score_row("score", metric, integers[-1], at, seed))
     return rows + _summary(
+        metric,
         {**parameters, "seeds": list(seeds)},
         densities,
         np.array(floats),
@@ -96,14 +99,20 @@ def bench_train(
 
 
 def _summary(
-    parameters: dict, densities: Sequence[float], floats: np.ndarray, integers: np.ndarray, epochs: np.ndarray
+    metric: Metric,
+    parameters: dict,
+    densities: Sequence[float],
+    floats: np.ndarray,
+    integers: np.ndarray,
+    epochs: np.ndarray,
 ) -> list[Row]:
     means = integers.reshape(len(floats), len(densities)).mean(axis=0)
-    rows = [Row("mean_float_accuracy", "percent", float(floats.mean()), parameters)]
+    rows = [score_row("mean_float_score", metric, float(floats.mean()), parameters)]
     for density, mean in zip(densities, means, strict=True):
         at = {**parameters, "density": density}
-        rows.append(Row("mean_quantised_accuracy", "percent", float(mean), at))
-        rows.append(Row("points_lost", "points", float(floats.mean() - mean), at))
+        rows.append(score_row("mean_score", metric, float(mean), at))
+        lost = float(floats.mean() - mean)
+        rows.append(Row("score_lost", "points", lost, at | {"metric": metric.name}))
     seconds = np.median(epochs, axis=0)
     rows.append(Row("float_epoch", "seconds", float(seconds[0]), parameters))
     rows.append(Row("quantised_epoch", "seconds", float(seconds[1]), parameters))

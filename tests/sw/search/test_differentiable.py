@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from gatewright.errors import ConfigError
+from gatewright.results import Rows
 from gatewright.sw.compress import CompressSettings, compress
 from gatewright.sw.integer import evaluate
 from gatewright.sw.metrics import METRICS
@@ -104,21 +105,18 @@ def test_a_space_without_factors_or_widths_has_nothing_to_lose(task, float_model
 
 
 def test_rows_have_every_setting(task, float_model):
-    rows = discretisation_rows(task, float_model, QUICK, [2, 4], [3])
-    losses = [row for row in rows if row.name == "discretisation_loss"]
+    rows = Rows(discretisation_rows(task, float_model, QUICK, [2, 4], [3]))
+    losses = rows.where("discretisation_loss")
     assert [row.parameters for row in losses] == [
-        {"entropy": entropy, "kept": kept, "of": 16} for kept in (2, 4) for entropy in (False, True)
+        {"entropy": entropy, "kept": kept, "components": 16} for kept in (2, 4) for entropy in (False, True)
     ]
     for row in losses:
-        scores = [
-            next(other.value for other in rows if other.name == name and other.parameters == row.parameters)
-            for name in ("super_accuracy", "discretised_accuracy")
-        ]
+        scores = [rows.figure(name, **row.parameters) for name in ("super_score", "discretised_score")]
         assert row.value == pytest.approx(scores[0] - scores[1])
         assert (row.unit, row.seed) == ("points", 3)
-    progress = [row for row in rows if row.name == "entropy_progress"]
+    progress = rows.where("entropy_progress")
     assert len(progress) == 4 * 4 * 3
-    assert {row.parameters["what"] for row in progress} == {"operations", "edges", "accuracy"}
-    assert {row.parameters["epoch"] for row in progress} == {1, 2, 3, 4}
+    assert set(progress.distinct("what")) == {"operations", "edges", "score"}
+    assert set(progress.distinct("epoch")) == {1, 2, 3, 4}
     with pytest.raises(ConfigError, match="16 components save no weights"):
         discretisation_rows(task, float_model, QUICK, [16], [0])

@@ -1,9 +1,7 @@
-"""Tables of the README: the accelerator, its cycles, and the tools' speed."""
+"""The accelerator, its cycles, and the tools' speed."""
 
-import json
-
-import source as files
-from source import fits, markdown, rows, value
+from headline import DENSITY, demo, demo_cycles
+from source import markdown, rows
 
 from gatewright.benchmarks.place import CONFIG as PLACED
 from gatewright.hw.resources import estimate_resources
@@ -11,23 +9,25 @@ from gatewright.results import Row
 
 NONE = "–"
 
+SHAPES = ("hw", "hw-large", "hw-wide")
+"""Files of the accelerator's measurements."""
+
 PLAIN = {"weight_bits": 8, "zeros": 0.0, "rank": None}
 """Parameters of a model that is neither narrow nor low rank, and whose inputs are not zero."""
 
 
 def demo_table() -> str:
-    """Give the figures of the accelerator for the spoken digits, of the tools' speed, and of the estimates."""
-    summary = json.loads((files.RESULTS / "demo.json").read_text())
+    """Return the figures of the accelerator for the spoken digits, of the tools' speed, and of the estimates."""
+    summary = demo()
     sim, golden, synth = rows("sim"), rows("golden"), rows("synth")
-    cycles = summary["cycles_per_step"]
-    ratio = cycles["sparse"] / cycles["dense"]
+    dense, sparse = demo_cycles(summary)
     speed = [
-        value(sim, "simulated_cycles_per_second", mode=mode, narrowest_weight=narrowest)
+        sim.figure("simulated_cycles_per_second", mode=mode, narrowest_weight=narrowest)
         for narrowest in (8, 2)
         for mode in ("dense", "sparse")
     ]
-    macs = [value(golden, "golden_macs_per_second", mode=mode) / 1e9 for mode in ("dense", "sparse")]
-    parts = [value(synth, name) for name in ("multipliers", "block_ram", "luts", "flip_flops")]
+    macs = [golden.figure("golden_macs_per_second", mode=mode) / 1e9 for mode in ("dense", "sparse")]
+    parts = [synth.figure(name) for name in ("multipliers", "block_ram", "luts", "flip_flops")]
     table = [
         (
             "integers compared between PyTorch, golden model and RTL; mismatches",
@@ -35,8 +35,8 @@ def demo_table() -> str:
             "make demo",
         ),
         (
-            f"clock cycles per step at density {summary['density']:g}: dense mode, sparse mode, ratio",
-            f"{cycles['dense']:,.1f}, {cycles['sparse']:,.1f}, {ratio:.3f}",
+            f"clock cycles per step at density {DENSITY:g}: dense mode, sparse mode, ratio",
+            f"{dense:,.1f}, {sparse:,.1f}, {sparse / dense:.3f}",
             "make demo",
         ),
         (
@@ -73,25 +73,24 @@ def model(row: Row) -> str:
 
 
 def alike(row: Row) -> dict:
-    """Give what singles out one measurement of the accelerator."""
+    """Return what singles out one measurement of the accelerator."""
     return {
         key: row.parameters.get(key) for key in ("shape", "lanes", "mode", "weight_bits", "rank", "zeros")
     }
 
 
 def plain_rows() -> dict[tuple[str, int], dict[str, tuple[Row, float]]]:
-    """Give the row of cycles per step and the percent busy, by (model, lanes) and mode, of all plain models."""
+    """Return the row of cycles per step and the percent busy, by (model, lanes) and mode, of all plain models."""
     found: dict[tuple[str, int], dict[str, tuple[Row, float]]] = {}
-    source = rows("hw") + rows("hw-large") + rows("hw-wide")
-    for row in source:
-        if fits(row, "cycles_per_step", PLAIN):
-            modes = found.setdefault((model(row), row.parameters["lanes"]), {})
-            modes[row.parameters["mode"]] = (row, value(source, "busy_on_nonzeros", **alike(row)))
+    source = rows(*SHAPES)
+    for row in source.where("cycles_per_step", **PLAIN):
+        modes = found.setdefault((model(row), row.parameters["lanes"]), {})
+        modes[row.parameters["mode"]] = (row, source.figure("busy_on_nonzeros", **alike(row)))
     return found
 
 
 def shapes_table() -> str:
-    """Give cycles per step and busy share of every plain model."""
+    """Return cycles per step and busy share of every plain model."""
     body = []
     for (name, lanes), modes in plain_rows().items():
         cells = [name, str(lanes)]
@@ -116,43 +115,37 @@ def shapes_table() -> str:
 
 
 def compression_table() -> str:
-    """Give what narrow weights and low rank gain over the same model in 8 bits and full rank."""
+    """Return what narrow weights and low rank gain over the same model in 8 bits and full rank."""
     source = rows("hw")
     body = []
-    for row in source:
-        if row.name == "reduction_of_work":
-            at = row.parameters
-            what = f"rank {at['rank']}" if "rank" in at else f"{at['weight_bits']}-bit weights"
-            cycles, gain = (value(source, name, **alike(row)) for name in ("cycles_per_step", "speed_up"))
-            body.append(
-                (model(row), str(at["lanes"]), what, f"{cycles:,.1f}", f"{gain:.2f}", f"{row.value:.2f}")
-            )
+    for row in source.where("reduction_of_work"):
+        at = row.parameters
+        what = f"rank {at['rank']}" if "rank" in at else f"{at['weight_bits']}-bit weights"
+        cycles, gain = (source.figure(name, **alike(row)) for name in ("cycles_per_step", "speed_up"))
+        body.append((model(row), str(at["lanes"]), what, f"{cycles:,.1f}", f"{gain:.2f}", f"{row.value:.2f}"))
     return markdown(("model", "lanes", "with", "cycles per step", "times as fast", "times less work"), body)
 
 
 def zeros_table() -> str:
-    """Give the cycles when zero inputs are skipped, and by how much they exceed the non-zero column steps' words."""
+    """Return the cycles when zero inputs are skipped, and by how much they exceed the non-zero column steps' words."""
     source = rows("hw")
     body = []
-    for row in source:
-        if row.name == "over_bound":
-            at = row.parameters
-            cycles = value(source, "cycles_per_step", **alike(row))
-            share = f"{100 * at['zeros']:g} %"
-            body.append(
-                (model(row), str(at["lanes"]), at["mode"], share, f"{cycles:,.1f}", f"{row.value:.1f} %")
-            )
+    for row in source.where("over_bound"):
+        at = row.parameters
+        cycles = source.figure("cycles_per_step", **alike(row))
+        share = f"{100 * at['zeros']:g} %"
+        body.append((model(row), str(at["lanes"]), at["mode"], share, f"{cycles:,.1f}", f"{row.value:.1f} %"))
     return markdown(
         ("model", "lanes", "mode", "inputs that are zero", "cycles per step", "over the bound"), body
     )
 
 
 def peers_table() -> str:
-    """Give what others published beside the measured rows of like models."""
-    source = rows("hw") + rows("hw-large") + rows("hw-wide")
+    """Return what others published beside the measured rows of like models."""
+    source = rows(*SHAPES)
 
     def ours(name: str, shape: str, lanes: int, mode: str) -> float:
-        return value(source, name, shape=shape, lanes=lanes, mode=mode, **PLAIN)
+        return source.figure(name, shape=shape, lanes=lanes, mode=mode, **PLAIN)
 
     def product(cycles: float, multipliers: int) -> str:
         return f"{cycles:,.0f} cycles per step × {multipliers} multipliers = {cycles * multipliers:,.0f}"
@@ -173,30 +166,30 @@ def peers_table() -> str:
 
 
 def model_table() -> str:
-    """Give how far predicted cycles are from measured ones, and what a prediction takes."""
+    """Return how far predicted cycles are from measured ones, and what a prediction takes."""
     source = rows("cycles")
-    found = next(row for row in source if row.name == "jobs_equal")
+    (found,) = source.where("jobs_equal")
     at = found.parameters
     table = (
         (
             f"jobs of {at['models']} random models on {at['configurations']} accelerators that match in every counter",
             f"{found.value:,.0f} of {at['jobs']:,}",
         ),
-        ("cycles that were compared", f"{value(source, 'cycles_compared'):,.0f}"),
-        ("a prediction, median", f"{value(source, 'prediction_median'):.2f} ms"),
+        ("cycles that were compared", f"{source.figure('cycles_compared'):,.0f}"),
+        ("a prediction, median", f"{source.figure('prediction_median'):.2f} ms"),
     )
     return markdown(("figure", "value"), table)
 
 
 def placement_table() -> str:
-    """Give clock frequency and area of the placed accelerator, beside what is predicted without synthesis."""
+    """Return clock frequency and area of the placed accelerator, beside what is predicted without synthesis."""
     source = rows("place")
     predicted = estimate_resources(PLACED)
-    speeds = [row.value for row in source if row.name == "placed_frequency"]
+    speeds = source.all("placed_frequency")
     body = [
         (
             f"clock frequency, median of {len(speeds)} seeds (all: {', '.join(f'{speed:.1f}' for speed in speeds)})",
-            f"{value(source, 'median_frequency'):.1f} MHz",
+            f"{source.figure('median_frequency'):.1f} MHz",
             NONE,
         )
     ]
@@ -206,13 +199,13 @@ def placement_table() -> str:
         ("placed_luts", "look-up tables", predicted.luts),
         ("placed_flip_flops", "flip-flops", predicted.flip_flops),
     ):
-        placed = next(row for row in source if row.name == name)
+        placed = source.where(name)[0]
         body.append((f"{what}, of {placed.parameters['available']:,}", f"{placed.value:,}", f"{expected:,}"))
     return markdown(("figure", "placed", "predicted"), body)
 
 
 def busy_shares() -> dict[str, dict[str, float]]:
-    """Give the percent busy by model and mode, for the picture."""
+    """Return the percent busy by model and mode, for the picture."""
     return {
         f"{name}, {lanes} lanes": {mode: busy for mode, (_, busy) in modes.items()}
         for (name, lanes), modes in plain_rows().items()

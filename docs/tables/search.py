@@ -1,35 +1,33 @@
-"""Tables of the README: what searching finds, and how methods compare."""
+"""What searching finds, and how methods compare."""
 
 from statistics import median
 
-from source import fits, markdown, rows, value
+from source import markdown, rows
 
 from gatewright.cosim.search.pareto import pareto
-from gatewright.results import Row
+from gatewright.results import Rows
 
 
-def _points(source: list[Row], kind: str) -> list[int]:
-    return sorted(
-        {row.parameters["point"] for row in source if fits(row, "point_cycles_measured", {"kind": kind})}
-    )
+def _points(source: Rows, kind: str) -> list:
+    return source.where("point_cycles_measured", kind=kind).distinct("model")
 
 
-def _point(source: list[Row], number: int) -> tuple[float, float, float, float]:
-    """Give validation and test accuracy, cycles per step and stored bits of a point."""
+def _point(source: Rows, name) -> tuple[float, float, float, float]:
+    """Return validation and test accuracy, cycles per step and stored bits of a point."""
     return (
-        value(source, "point_accuracy", point=number, split="validation"),
-        value(source, "point_accuracy", point=number, split="test"),
-        value(source, "point_cycles_measured", point=number),
-        value(source, "point_stored_bits", point=number),
+        source.figure("point_score", model=name, split="validation"),
+        source.figure("point_score", model=name, split="test"),
+        source.figure("point_cycles_measured", model=name),
+        source.figure("point_stored_bits", model=name),
     )
 
 
 def front_table() -> str:
-    """Give what no other of the search's final points beats, beside the uncompressed model."""
+    """Return what no other of the search's final points beats, beside the uncompressed model."""
     source = rows("search-front")
     (whole,) = _points(source, "uncompressed")
     reference = _point(source, whole)
-    found = [_point(source, number) for number in _points(source, "found")]
+    found = [_point(source, name) for name in _points(source, "found")]
     kept = pareto([(-validation, cycles, bits) for validation, _, cycles, bits in found])
     front = sorted((found[k] for k in kept), key=lambda point: point[2])
     body = [
@@ -58,12 +56,12 @@ def front_table() -> str:
 
 
 def hardware_table() -> str:
-    """Give the final front of a search that chose the accelerator's parallelism as well."""
+    """Return the final front of a search that chose the accelerator's parallelism as well."""
     source = rows("hardware-front")
     body = []
-    for number in _points(source, "found"):
-        candidate = next(row.parameters["candidate"] for row in source if row.parameters["point"] == number)
-        validation, test, cycles, bits = _point(source, number)
+    for name in _points(source, "found"):
+        candidate = source.where(model=name)[0].parameters["candidate"]
+        validation, test, cycles, bits = _point(source, name)
         rank = candidate["network.rank"]
         body.append(
             (
@@ -81,15 +79,12 @@ def hardware_table() -> str:
 
 
 def uniform_text() -> str:
-    """Tell how many of the models set by hand the front dominates on the validation split."""
+    """Say how many of the models set by hand the front dominates on the validation split."""
     source = rows("search-front")
-    found = [_point(source, number) for number in _points(source, "found")]
-    uniform = [_point(source, number) for number in _points(source, "uniform")]
+    found = [_point(source, name) for name in _points(source, "found")]
+    uniform = [_point(source, name) for name in _points(source, "uniform")]
     beaten = sum(any(f[0] >= u[0] and f[2] <= u[2] and f[3] <= u[3] for f in found) for u in uniform)
-    compared, differing = (
-        sum(int(row.value) for row in source if row.name == name)
-        for name in ("point_integers_compared", "point_mismatches")
-    )
+    compared, differing = (sum(source.all(name)) for name in ("point_integers_compared", "point_mismatches"))
     return (
         f"{beaten} of {len(uniform)} models set by hand (one rank and width for all) are no better than some point of "
         f"the front in accuracy, cycles or bits. {compared:,} integers compared on the RTL, {differing} mismatches; "
@@ -98,14 +93,11 @@ def uniform_text() -> str:
 
 
 def methods_table() -> str:
-    """Give the best reward that each method reaches at equal budget."""
+    """Return the best reward that each method reaches at equal budget."""
     source = rows("methods")
     body = []
-    for method in dict.fromkeys(row.parameters["method"] for row in source):
-        rewards, seconds = (
-            [float(row.value) for row in source if row.name == name and row.parameters["method"] == method]
-            for name in ("method_reward", "method_seconds")
-        )
+    for method in source.distinct("method"):
+        rewards, seconds = (source.all(name, method=method) for name in ("method_reward", "method_seconds"))
         body.append(
             (
                 method,
@@ -121,29 +113,27 @@ def methods_table() -> str:
 
 
 def spaces_table() -> str:
-    """Give the hypervolume of each space, by task."""
+    """Return the hypervolume of each space, by task."""
     source = rows("spaces")
-    tasks = list(dict.fromkeys(row.parameters["task"] for row in source))
+    tasks = source.distinct("task")
     body = []
-    for space in dict.fromkeys(row.parameters["space"] for row in source):
+    for space in source.distinct("space"):
         cells = []
         for task in tasks:
-            volumes = [
-                float(row.value) for row in source if fits(row, "hypervolume", {"space": space, "task": task})
-            ]
+            volumes = source.all("hypervolume", space=space, task=task)
             cells.append(f"{median(volumes):.3g} ({min(volumes):.3g} to {max(volumes):.3g})")
         body.append((space, *cells))
     return markdown(("chosen", *(f"{task}: hypervolume" for task in tasks)), body)
 
 
 def proxies_table() -> str:
-    """Give what a front is worth that was found by multiply-accumulates."""
+    """Return what a front is worth that was found by multiply-accumulates."""
     source = rows("proxies")
     body = [
         (
             scored,
-            f"{value(source, 'proxy_hypervolume', scored_by=scored):.1f}",
-            f"{100 * value(source, 'proxy_dominated', scored_by=scored):.0f} %",
+            f"{source.figure('proxy_hypervolume', scored_by=scored):.1f}",
+            f"{100 * source.figure('proxy_dominated', scored_by=scored):.0f} %",
         )
         for scored in ("cycles", "macs")
     ]
@@ -153,28 +143,22 @@ def proxies_table() -> str:
 
 
 def discretisation_table() -> str:
-    """Give what discretising costs with and without entropy losses."""
+    """Return what discretising costs with and without entropy losses."""
     source = rows("discretisation")
     body = []
-    for kept in dict.fromkeys(row.parameters["kept"] for row in source):
-        of = next(row.parameters["of"] for row in source if row.parameters["kept"] == kept)
+    for kept in source.distinct("kept"):
+        (components,) = source.where("discretisation_loss", kept=kept).distinct("components")
         losses = [
-            median(
-                float(row.value)
-                for row in source
-                if fits(row, "discretisation_loss", {"kept": kept, "entropy": entropy})
-            )
-            for entropy in (False, True)
+            median(source.all("discretisation_loss", kept=kept, entropy=entropy)) for entropy in (False, True)
         ]
-        body.append((f"{kept} of {of}", *(f"{loss:.2f} points" for loss in losses)))
+        body.append((f"{kept} of {components}", *(f"{loss:.2f} points" for loss in losses)))
     return markdown(("components kept", "without entropy losses", "with"), body)
 
 
 def thresholds_table() -> str:
-    """Give the sparsities from which the sparse mode pays."""
+    """Return the sparsities from which the sparse mode pays."""
     body = [
-        (row.parameters["of"], row.parameters["shape"], row.parameters["by"], f"{100 * row.value:.0f} %")
-        for row in rows("thresholds")
-        if row.name == "threshold"
+        (of, shape, by, f"{100 * share:.0f} %")
+        for share, of, shape, by in rows("thresholds").lines("threshold", "of", "shape", "by")
     ]
     return markdown(("zeros of", "model", "pays in", "from"), body)

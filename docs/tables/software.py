@@ -1,0 +1,180 @@
+"""Training, compression, and users' models."""
+
+from statistics import mean
+
+from source import markdown, rows
+
+
+def accuracy_table() -> str:
+    """Return what training and compression reach on the spoken digits."""
+    train = rows("train")
+    baseline = train.mean("baseline_score")
+    table = [
+        (
+            f"test accuracy, float, mean of 3 seeds (baseline {baseline:.1f} %)",
+            f"{train.figure('mean_float_score'):.2f} %",
+        )
+    ]
+    for density in (1.0, 0.25, 0.125, 0.0625):
+        accuracy = train.figure("mean_score", density=density)
+        kept = "all weights" if density == 1 else f"{density:.4g} of the weights"
+        table.append((f"the same in integers, 8 bits, {kept}", f"{accuracy:.2f} %"))
+    ratio = train.figure("quantised_epoch_ratio")
+    table.append(("an epoch of integer-exact training, in float epochs", f"{ratio:.1f}"))
+    body = [(*line, "`gatewright bench train`") for line in table]
+    qat = rows("qat")
+    ratios = [qat.figure("update_ratio", of=name) for name in ("integer-exact", "brevitas")]
+    (version,) = qat.texts("brevitas")
+    body.append(
+        (
+            f"an update in integers, in float updates; with the QuantLSTM of Brevitas {version}",
+            "; ".join(f"{ratio:.1f}" for ratio in ratios),
+            "`gatewright bench qat`",
+        )
+    )
+    return markdown(("figure", "value", "command"), body)
+
+
+def pattern_curves() -> dict[str, dict[float, float]]:
+    """Return the mean test accuracy of every kind of pattern, by density."""
+    found: dict[str, dict[float, list[float]]] = {}
+    for score, columns, density, split in rows("patterns").lines(
+        "pattern_score", "columns", "density", "split"
+    ):
+        if split == "test":
+            found.setdefault(columns, {}).setdefault(density, []).append(score)
+    return {
+        columns: {density: mean(values) for density, values in curve.items()}
+        for columns, curve in found.items()
+    }
+
+
+def patterns_table() -> str:
+    """Return by how many points balanced patterns are worse than unstructured pruning."""
+    source, curves = rows("patterns"), pattern_curves()
+    body = []
+    for density in curves["unstructured"]:
+        accuracies = [curves[columns][density] for columns in ("unstructured", "equal", "contribution")]
+        worse = [
+            source.figure("worse_than_unstructured", columns=columns, density=density)
+            for columns in ("equal", "contribution")
+        ]
+        body.append(
+            (
+                f"{100 * density:.4g} %",
+                *(f"{accuracy:.2f} %" for accuracy in accuracies),
+                ", ".join(f"{points:+.2f}" for points in worse),
+            )
+        )
+    header = (
+        "weights kept",
+        "unstructured",
+        "equal counts",
+        "by contribution",
+        "points worse: equal, by contribution",
+    )
+    return markdown(header, body)
+
+
+def factors_table() -> str:
+    """Return what singular values and tensor trains leave of each gate matrix, by rank."""
+    source = rows("factors")
+    body = []
+    for product, rank, weights in dict.fromkeys(
+        tuple(place) for _, *place in source.lines("factor_error", "product", "rank", "weights")
+    ):
+        errors = [
+            source.mean("factor_error", product=product, rank=rank, factors=factors)
+            for factors in ("svd", "tensor train")
+        ]
+        body.append((f"`{product}`", f"{rank}", f"{weights:,}", *(f"{error:.3f}" for error in errors)))
+    return markdown(("matrix", "rank", "weights", "singular values", "tensor train"), body)
+
+
+def text_table() -> str:
+    """Return what compression costs the character model, in bits per character."""
+    source = rows("text")
+    body = []
+    for form, times in source.values("compression", "form").items():
+        bits, lost = (source.figure(name, form=form, split="test") for name in ("score", "score_lost"))
+        validation = source.figure("score_lost", form=form, split="validation")
+        body.append((form, f"{times:.2f} times", f"{bits:.3f}", f"{lost:+.3f}", f"{validation:+.3f}"))
+    dense = source.figure("float_score", split="test")
+    baseline = source.figure("baseline_score")
+    header = (
+        "weights",
+        "smaller than float32",
+        f"bits per character, test (float {dense:.3f}, bigrams {baseline:.3f})",
+        "lost, test",
+        "lost, validation",
+    )
+    return markdown(header, body)
+
+
+def volume_table() -> str:
+    """Return how small the spoken digits' model becomes, and what that costs."""
+    source = rows("compress")
+    body = []
+    for target, times in source.values("mean_compression", "target").items():
+        lost = source.figure("mean_score_lost", target=target)
+        met = source.all("requirement_met", target=target)
+        seconds = source.mean("compression_seconds", target=target)
+        body.append(
+            (
+                f"{target} times",
+                f"{times:.0f} times",
+                f"{lost:.2f} points",
+                f"{sum(met):.0f} of {len(met)}",
+                f"{seconds:.0f}",
+            )
+        )
+    header = ("asked for", "smaller than float32", "test accuracy lost", "seeds that met it", "seconds")
+    return markdown(header, body)
+
+
+def import_table() -> str:
+    """Return how many models of others are imported, and how far they are from their source."""
+    source = rows("import")
+    body = []
+    for name, what in (
+        ("node tests", "node tests of the `onnx` package"),
+        ("graphs", "random ONNX graphs, against onnxruntime"),
+        ("modules", "random PyTorch modules"),
+    ):
+        counts = source.values("imported_models", "outcome", source=name)
+        difference = source.figure("import_difference", source=name)
+        outcomes = (f"{counts.get(outcome, 0)}" for outcome in ("right", "refused", "wrong"))
+        body.append((what, *outcomes, f"{difference:.1e}"))
+    return markdown(("models", "right", "refused by name", "wrong", "largest difference"), body)
+
+
+def silero_speech() -> str:
+    """Say what speech the example was measured on, and how many integers differed."""
+    source = rows("silero-vad")
+    (found,) = source.where("input_zeros")
+    compared, differing = (sum(source.all(name)) for name in ("integers_compared", "mismatches"))
+    at = found.parameters
+    return (
+        f"{at['frames']:,} decisions in {at['recordings']} recordings, {found.value:.1f} % of the inputs zero; "
+        f"{compared:,} integers of PyTorch, golden model and RTL compared, {differing} mismatches"
+    )
+
+
+def silero_table() -> str:
+    """Return what the example makes of Silero VAD."""
+    source = rows("silero-vad")
+    body = []
+    for form, bits in source.values("stored_bits", "form").items():
+        equal = source.figure("equal_decisions", form=form)
+        cycles = [
+            source.figure("cycles_per_step", form=form, zeros_skipped=skipped) for skipped in (False, True)
+        ]
+        body.append((form, f"{bits:,}", f"{equal:.2f} %", *(f"{each:,.1f}" for each in cycles)))
+    header = (
+        "weights",
+        "stored bits",
+        "decisions equal to the float model's",
+        "cycles per step, dense",
+        "zeros skipped",
+    )
+    return markdown(header, body)

@@ -1,0 +1,227 @@
+"""The names that result rows have: one table of every quantity, with its unit and its meaning.
+
+A row whose name or unit is not here cannot be made, and a query for such a name fails, so that a slip of the pen does
+not read as "not measured".
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["amount", "signed", "text"]
+"""What a value is: a number of at least 0, any finite number, or words."""
+
+ParameterKind = Literal["number", "share", "flag", "object", "any"]
+"""What a parameter is: a finite number; one above 0 and at most 1; true or false; values by name; words or a number."""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One thing that rows tell.
+
+    Parameters
+    ----------
+    unit : str or tuple of str
+        Its unit, or the units that it comes in; ``METRIC`` where the unit is that of the row's metric.
+    meaning : str
+        One sentence's worth of what it is.
+    kind : "amount", "signed" or "text"
+        What its values are.
+    """
+
+    unit: str | tuple[str, ...]
+    meaning: str
+    kind: Kind = "amount"
+
+    def takes(self, unit: str) -> bool:
+        """Whether a row may have this unit."""
+        return self.unit == METRIC or unit in ((self.unit,) if isinstance(self.unit, str) else self.unit)
+
+
+METRIC = "the metric's"
+
+_PER_STEP, _MACS = "cycles per step", "multiply-accumulates per step"
+
+
+def _score(meaning: str) -> Quantity:
+    return Quantity(METRIC, meaning, "signed")
+
+
+def _candidate(prefix: str, what: str) -> dict[str, Quantity]:
+    """What is told of every candidate of a search."""
+    return {
+        f"{prefix}_score": _score(f"score of {what} on a split"),
+        f"{prefix}_cycles_predicted": Quantity(_PER_STEP, f"cycles of {what} by the cycle model"),
+        f"{prefix}_cycles_measured": Quantity(_PER_STEP, f"cycles of {what} on the RTL"),
+        f"{prefix}_stored_bits": Quantity("bits", f"bits of the image of {what}"),
+        f"{prefix}_macs": Quantity(_MACS, f"multiply-accumulates of {what}"),
+        f"{prefix}_integers_compared": Quantity("integers", f"integers of {what} held against the RTL's"),
+        f"{prefix}_infeasible": Quantity("reason", f"why {what} has no accelerator", "text"),
+    }
+
+
+def _trial(prefix: str, what: str) -> dict[str, Quantity]:
+    return _candidate(prefix, what) | {
+        f"{prefix}_reward": Quantity(
+            "points", f"score of {what}, less what cycles and bits take off", "signed"
+        ),
+        f"{prefix}_seconds": Quantity("seconds", f"time that {what} took"),
+    }
+
+
+_SCORES = {
+    "baseline_score": _score("score of the task's baseline, which uses no recurrence"),
+    "float_score": _score("score of a float model on a split"),
+    "score": _score("score of an integer model on a split"),
+    "score_lost": _score("by how much an integer model is worse than its float model"),
+    "training_progress": _score("validation score of the float model after an epoch"),
+    "round_score": _score("validation score after a round of simplifying"),
+    "pattern_score": _score("score at a pattern of columns and a density"),
+    "super_score": _score("score of a super network before discretisation"),
+    "discretised_score": _score("score of a super network after discretisation"),
+    "mean_float_score": _score("mean of `float_score` over the seeds"),
+    "mean_score": _score("mean of `score` over the seeds"),
+    "mean_score_lost": _score("mean of `score_lost` over the seeds"),
+}
+
+_MODELS = {
+    "weight_density": Quantity("percent", "weights of a matrix that are kept"),
+    "snr": Quantity(
+        "dB", "power of an output of the float model over that of the integer model's error", "signed"
+    ),
+    "rank": Quantity("columns", "rank of the two factors of a product that is not whole"),
+    "bits": Quantity("bits", "bits of a weight of a product"),
+    "decision_agreement": Quantity(
+        "percent", "steps in which both models' outputs lead to the same decision"
+    ),
+    "equal_decisions": Quantity("percent", "decisions that equal those of the source"),
+    "stored_bits": Quantity("bits", "bits of the emitted memory image, padding included"),
+    "fewer_stored_bits": Quantity("ratio", "stored bits of one form over those of another"),
+    "compression": Quantity("times", "bits of the float32 weights over stored bits"),
+    "mean_compression": Quantity("times", "mean of `compression` over the seeds"),
+    "compression_seconds": Quantity("seconds", "time that compressing took"),
+    "requirement_met": Quantity("yes or no", "1 if score and volume that were asked for are met, else 0"),
+    "worse_than_unstructured": Quantity("points", "mean score lost to unstructured pruning", "signed"),
+    "factor_error": Quantity("share", "norm of what factors leave of a matrix, over the matrix's norm"),
+    "training_seconds": Quantity("seconds", "time that training the float model took"),
+    "float_epoch": Quantity("seconds", "time of an epoch of float training"),
+    "quantised_epoch": Quantity("seconds", "time of an epoch of integer-exact training"),
+    "quantised_epoch_ratio": Quantity("float epochs", "`quantised_epoch` over `float_epoch`"),
+    "update": Quantity("seconds", "time of an update of the weights"),
+    "update_ratio": Quantity("float updates", "time of an update over that of a float update"),
+    "brevitas": Quantity("version", "the version of Brevitas that was measured", "text"),
+    "imported_models": Quantity("models", "models of a source with an outcome: right, refused or wrong"),
+    "import_difference": Quantity("absolute", "largest difference of an import from its source"),
+    "input_zeros": Quantity("percent", "zeros among the inputs"),
+    "speech": Quantity("percent", "frames that the source calls speech"),
+}
+
+_HARDWARE = {
+    "cycles_per_step": Quantity("cycles", "clock cycles per time step, measured on the RTL"),
+    "cycles_predicted_per_step": Quantity("cycles", "the same by the cycle model, for the same sequences"),
+    "estimated_cycles_per_step": Quantity("cycles", "clock cycles of a steady step by the cycle model"),
+    "busy_on_nonzeros": Quantity(
+        "percent", "useful multiply-accumulates of those that the lanes could have done"
+    ),
+    "counter": Quantity(("cycles", "count"), "a performance counter, over all sequences"),
+    "recordings": Quantity("recordings", "sequences that were simulated"),
+    "steps": Quantity("steps", "time steps that were simulated"),
+    "skipping_recordings": Quantity("recordings", "sequences for which zero activations were skipped"),
+    "integers_compared": Quantity("integers", "integers of two implementations held against each other"),
+    "mismatches": Quantity("integers", "those of them that differ"),
+    "simulated_cycles_per_second": Quantity("cycles/s", "speed of the simulation, end to end"),
+    "golden_macs_per_second": Quantity("MAC/s", "speed of the golden model on one core"),
+    "bound_of_skipping": Quantity("cycles", "lanes' words of the column steps that are not zero, per step"),
+    "over_bound": Quantity("percent", "cycles above `bound_of_skipping`", "signed"),
+    "speed_up": Quantity("ratio", "cycles of the plain model over those of this one"),
+    "reduction_of_work": Quantity("ratio", "lanes' words of the plain model over those of this one"),
+    "jobs_equal": Quantity("jobs", "jobs whose counters are all as predicted"),
+    "largest_difference": Quantity("cycles", "largest difference of a prediction"),
+    "cycles_compared": Quantity("cycles", "cycles of all jobs"),
+    "prediction_median": Quantity("ms", "median time of a prediction"),
+    "prediction_max": Quantity("ms", "longest time of a prediction"),
+    "cells": Quantity("count", "cells of a type after synthesis"),
+    "multipliers": Quantity("count", "18x18-bit multipliers"),
+    "block_ram": Quantity("count", "18-kbit block RAMs"),
+    "luts": Quantity("count", "4-input look-up tables, adders and LUT RAM included"),
+    "flip_flops": Quantity("count", "flip-flops"),
+    "placed_multipliers": Quantity("count", "multipliers of the placed design"),
+    "placed_block_ram": Quantity("count", "block RAMs of the placed design"),
+    "placed_luts": Quantity("count", "look-up tables of the placed design"),
+    "placed_flip_flops": Quantity("count", "flip-flops of the placed design"),
+    "placed_frequency": Quantity("MHz", "clock frequency of the placed design, by static timing analysis"),
+    "median_frequency": Quantity("MHz", "median of `placed_frequency` over the seeds"),
+    "sweep_cycles": Quantity(_PER_STEP, "cycles at a share of zeros"),
+    "sweep_bits": Quantity("bits", "stored bits at a share of zeros"),
+    "threshold": Quantity("share", "share of zeros from which the sparse mode costs no more"),
+}
+
+_SEARCH = {
+    **_trial("trial", "a trial"),
+    **_trial("separate_optima", "the combination of the separate optima"),
+    **_candidate("point", "a finished point"),
+    "point_mismatches": Quantity("integers", "integers of a finished point that differ on the RTL"),
+    "point_difference": Quantity("text", "a counter of a finished point that is not as predicted", "text"),
+    "point_rank": Quantity("columns", "rank of a product of a finished point; 0: whole"),
+    "point_bits": Quantity("bits", "bits of a weight of a product of a finished point"),
+    "point_density": Quantity("share", "weights of a product that a finished point keeps"),
+    "point_hidden": Quantity("units", "hidden units of a layer of a finished point"),
+    "point_counter": Quantity(_PER_STEP, "a performance counter of a finished point"),
+    "point_op": Quantity("cycles", "length of an op of a steady step of a finished point"),
+    "recommended": Quantity("model", "name of the finished point that the search recommends", "text"),
+    "target_missed": Quantity("text", "a target that the recommended point misses", "text"),
+    "round_target": Quantity(
+        "points", "reward of the best candidate so far, at the end of a round", "signed"
+    ),
+    "stopped": Quantity("reason", "why the search ended", "text"),
+    "method_progress": Quantity("points", "best reward of a method after so many trials", "signed"),
+    "method_reward": Quantity("points", "best reward of a method at the end", "signed"),
+    "method_seconds": Quantity("seconds", "time of evaluation and training of a method"),
+    "hypervolume": _score("volume that a front dominates: score × octaves of cycles × octaves of bits"),
+    "candidates": Quantity("candidates", "different candidates that were tried"),
+    "proxy_point_score": _score("validation score of a point of a front"),
+    "proxy_point_cycles": Quantity(_PER_STEP, "measured cycles of a point of a front"),
+    "proxy_point_stored_bits": Quantity("bits", "stored bits of a point of a front"),
+    "proxy_point_macs": Quantity(_MACS, "multiply-accumulates of a point of a front"),
+    "proxy_hypervolume": _score("volume that a front dominates: score × octaves of cycles"),
+    "proxy_dominated": Quantity("share", "points of a front that the other front dominates"),
+    "discretisation_loss": Quantity("points", "score lost by discretisation, without retraining", "signed"),
+    "entropy_progress": Quantity(
+        "value", "entropy of operations or edges, or the score, after an epoch", "signed"
+    ),
+}
+
+QUANTITIES: dict[str, Quantity] = _SCORES | _MODELS | _HARDWARE | _SEARCH
+"""Every name that a row may have."""
+
+PARAMETERS: dict[str, ParameterKind] = {
+    "available": "number",
+    "candidate": "object",
+    "cell_lanes": "number",
+    "components": "number",
+    "density": "share",
+    "entropy": "flag",
+    "epoch": "number",
+    "first": "number",
+    "hidden": "number",
+    "inputs": "number",
+    "kept": "number",
+    "lanes": "number",
+    "last": "number",
+    "op": "number",
+    "output": "any",
+    "passed": "flag",
+    "point": "number",
+    "rank": "number",
+    "round": "number",
+    "sparsity": "number",
+    "steps": "number",
+    "target": "number",
+    "trial": "number",
+    "trials": "number",
+    "volume": "number",
+    "weight_bits": "number",
+    "weights": "number",
+    "zeros": "number",
+    "zeros_skipped": "flag",
+}
+"""What the parameters of rows are; all others are words."""
