@@ -5,7 +5,7 @@ import sys
 from itertools import product
 
 from gatewright.cosim.simulator import Outcome
-from gatewright.cosim.testbenches.axi_run import verify_axi
+from gatewright.cosim.testbenches.axi_run import verify_axi_ports
 from gatewright.cosim.verify import verify, verify_ports
 from gatewright.cosim.workloads import random_bundle, random_inputs
 from gatewright.errors import GatewrightError
@@ -38,7 +38,7 @@ def main() -> int:
             failed += bool(found.mismatches) + _report(f"ports, {what}", outcome)
         for mode in _MODES:
             compiled = compile_bundle(bundle, _CONFIG, mode=mode, hidden_results="all")
-            failed += _report(f"AXI ports, {mode}", verify_axi(compiled, sequences, seed=seed))
+            failed += _report(f"AXI ports, {mode}", verify_axi_ports(compiled, sequences, seed=seed))
     except GatewrightError as error:
         print(error, file=sys.stderr)
         return 2

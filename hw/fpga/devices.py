@@ -140,16 +140,18 @@ VIVADO_DEVICE = Device(
 """The device of the Vivado project, which the script lets the user change."""
 
 
+DEVICES = {known.name: known for known in (*OPEN_DEVICES, VIVADO_DEVICE)}
+"""All devices by name: the choices of a command."""
+
+
 def device(name: str) -> Device:
-    """Give the device of a name.
+    """Return the device of a name.
 
     Raises
     ------
     ConfigError
         There is no such device; the text names those that there are.
     """
-    for known in (*OPEN_DEVICES, VIVADO_DEVICE):
-        if known.name == name:
-            return known
-    names = ", ".join(known.name for known in (*OPEN_DEVICES, VIVADO_DEVICE))
-    raise ConfigError(f"unknown device {name!r}; known are {names}")
+    if name not in DEVICES:
+        raise ConfigError(f"unknown device {name!r}; known are {', '.join(DEVICES)}")
+    return DEVICES[name]
