@@ -7,7 +7,7 @@ from gatewright.cosim import simulator
 from gatewright.cosim.delivered import memory_files, verify_axi, verify_plain
 from gatewright.cosim.verify import Measurement, measure, verify
 from gatewright.errors import DataError
-from gatewright.hw.compiler import compile_bundle
+from gatewright.hw.compiler import compile_bundle, smallest_config
 from gatewright.hw.fpga.flows import write_flows
 from gatewright.hw.fpga.verilog import AXI_TOP, TOP, emit
 
@@ -21,9 +21,10 @@ def loaded(config, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def model(bundle, config):
+def model(bundle):
     """The model on a smaller accelerator: hardware with contents takes longer to build, as no two lanes are equal."""
-    return compile_bundle(bundle, replace(config, lanes=4, cell_lanes=1), mode="sparse", hidden_results="all")
+    config = smallest_config([(bundle, "sparse")], lanes=4, cell_lanes=1)
+    return compile_bundle(bundle, config, mode="sparse", hidden_results="all")
 
 
 @pytest.fixture(scope="module")
