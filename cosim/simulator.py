@@ -1,9 +1,9 @@
 """The Verilated simulation: built once for each text, run in a child process."""
 
-import fcntl
 import hashlib
 import json
 import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -12,8 +12,9 @@ from pathlib import Path
 
 from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import get_runner
+from filelock import FileLock
 
-from gatewright.cosim.toolchain import cache_folder, environment, versions
+from gatewright.cosim.toolchain import SET_CACHE, cache_folder, environment, versions
 from gatewright.cosim.traffic import harness_parameters
 from gatewright.errors import ToolError
 from gatewright.hw.config import AcceleratorConfig
@@ -52,12 +53,24 @@ they are simulated for."""
 _POLL_SECONDS = 0.1
 
 
-def build(config: AcceleratorConfig, progress: Progress = silent) -> Path:
-    """Give the folder of the simulation of one accelerator, built if the cache does not hold it.
+def build(
+    config: AcceleratorConfig, progress: Progress = silent, *, verilog: str | None = None, adapter: str = ""
+) -> Path:
+    """Return the folder of the simulation of one accelerator, built if the cache does not hold it.
 
     The key is everything that the result depends on: Verilog, harness, parameters, flags and tool versions. A build
     appears in the cache whole or not at all, so what a killed build leaves is never taken for one; of two processes
     that want the same build, one waits for the other.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+    progress : Progress
+        Told about the build.
+    verilog : str, optional
+        The text to simulate, of the module `gatewright_accelerator`; the emitted one unless given.
+    adapter : str
+        Text that is compiled beside it: of that module, where `verilog` has another top.
 
     Raises
     ------
@@ -65,8 +78,9 @@ def build(config: AcceleratorConfig, progress: Progress = silent) -> Path:
         A tool is missing or the build failed; the text ends with the end of its log.
     """
     progress("building the simulation", 0, 1, "emitting Verilog")
+    text = emit(config) if verilog is None else verilog
     quick = config.lanes > QUICK_LANES
-    folder = build_verilog(emit(config), harness_parameters(config), progress, quick=quick)
+    folder = build_verilog(text, harness_parameters(config), progress, adapter=adapter, quick=quick)
     progress("building the simulation", 1, 1, "")
     return folder
 
@@ -76,24 +90,34 @@ def build_verilog(
     parameters: dict[str, int],
     progress: Progress = silent,
     *,
+    adapter: str = "",
     top: str = TOP,
     quick: bool = False,
 ) -> Path:
-    """Do what `build` does, for the text of a module `gatewright_accelerator` and the harness's parameters.
+    """Do what `build` does, for given harness parameters.
 
     With another `top`, that module of the text is simulated by itself, and its ports are the bench's to drive. What is
     built with `quick` is built sooner and runs slower.
     """
-    harness = HARNESS.read_text() if top == TOP else None
-    key = json.dumps([verilog, harness, top, parameters, _TIMESCALE, _build_args(top), versions(), quick])
+    texts = {"accelerator.sv": verilog}
+    if adapter:
+        texts["adapter.sv"] = adapter
+    if top == TOP:
+        texts["harness.sv"] = HARNESS.read_text()
+    key = json.dumps([texts, top, parameters, _TIMESCALE, _build_args(top), versions(), quick])
     builds = cache_folder() / "builds"
-    builds.mkdir(exist_ok=True)
     entry = builds / hashlib.sha256(key.encode()).hexdigest()[:32]
-    with entry.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not entry.is_dir():
-            progress("building the simulation", 0, 1, "compiling")
-            _compile(entry, verilog, parameters, top, quick)
+    # Looked for before the lock is taken, so that a cache which may only be read serves too.
+    if entry.is_dir():
+        return entry
+    try:
+        builds.mkdir(exist_ok=True)
+        with FileLock(entry.with_suffix(".lock")):
+            if not entry.is_dir():
+                progress("building the simulation", 0, 1, "compiling")
+                _compile(entry, texts, parameters, top, quick)
+    except OSError as error:
+        raise ToolError(f"cannot write to the cache folder {builds} ({error}); {SET_CACHE}") from error
     return entry
 
 
@@ -101,18 +125,21 @@ def _build_args(top: str) -> list[str]:
     return _BUILD_ARGS + _HARNESS_ARGS if top == TOP else _BUILD_ARGS
 
 
-def _compile(entry: Path, verilog: str, parameters: dict[str, int], top: str, quick: bool) -> None:
-    partial = entry.with_suffix(".partial")
-    shutil.rmtree(partial, ignore_errors=True)
+def _compile(entry: Path, texts: dict[str, str], parameters: dict[str, int], top: str, quick: bool) -> None:
+    for left in entry.parent.glob(f"{entry.name}.*.partial"):
+        shutil.rmtree(left, ignore_errors=True)
+    # Of a name of its own: the compiler that a killed build left behind may still be writing to the last one.
+    partial = Path(tempfile.mkdtemp(".partial", f"{entry.name}.", entry.parent))
     whole = partial / "whole"
-    whole.mkdir(parents=True)
-    source, log = partial / "accelerator.sv", partial / "build.log"
-    source.write_text(verilog)
+    whole.mkdir()
+    log = partial / "build.log"
+    for name, text in texts.items():
+        (partial / name).write_text(text)
     runner = get_runner("verilator")
     try:
         with environment(quick):
             runner.build(
-                sources=[source, HARNESS] if top == TOP else [source],
+                sources=[partial / name for name in texts],
                 hdl_toplevel=top,
                 parameters=parameters,
                 build_args=_build_args(top),
@@ -121,8 +148,8 @@ def _compile(entry: Path, verilog: str, parameters: dict[str, int], top: str, qu
                 always=True,
                 log_file=log,
             )
-        for made in (partial / top, source, log):
-            made.rename(whole / made.name)
+        for name in (top, *texts, log.name):
+            (partial / name).rename(whole / name)
     except (*_RUNNER_ERRORS, SystemExit) as error:
         raise ToolError(f"building the simulation failed: {error}\n{_tail(log)}") from error
     whole.rename(entry)

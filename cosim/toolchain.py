@@ -12,6 +12,7 @@ from importlib import metadata, util
 from pathlib import Path
 
 from cocotb_tools import config
+from platformdirs import user_cache_path
 
 from gatewright.errors import ToolError
 
@@ -26,16 +27,25 @@ _INSTALL = {
 _LINT_LIMIT = 300
 
 
+SET_CACHE = "set XDG_CACHE_HOME to a folder that can be written"
+"""What to do where the cache folder is of no use."""
+
+
 def cache_folder() -> Path:
-    """Give the folder of what can be made again: ``$XDG_CACHE_HOME/gatewright`` or ``~/.cache/gatewright``."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    folder = (Path(base) if base and Path(base).is_absolute() else Path.home() / ".cache") / "gatewright"
+    """Return the folder of what can be made again, as the platform has it (``~/.cache/gatewright``); makes it.
+
+    The environment variable ``XDG_CACHE_HOME`` moves it.
+
+    Raises
+    ------
+    ToolError
+        It cannot be made.
+    """
     try:
+        folder = user_cache_path("gatewright", appauthor=False)
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ToolError(
-            f"cannot make the cache folder {folder} ({error}); set XDG_CACHE_HOME to one"
-        ) from error
+    except (OSError, RuntimeError) as error:
+        raise ToolError(f"cannot make the cache folder ({error}); {SET_CACHE}") from error
     return folder
 
 

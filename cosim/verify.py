@@ -1,7 +1,7 @@
 """The proof: emitted Verilog and golden model, compared on every integer."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from gatewright.cosim.testbenches.recordings import Recordings, Report
 from gatewright.errors import ConfigError, DataError, ToolError
 from gatewright.hw.compiler.image import Compiled
 from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.cycles.model import Prediction, predict
 from gatewright.progress import Progress, silent
 
 _RATE = 0.25
@@ -35,6 +36,8 @@ class Verification:
         The accelerator's counters (names of `interface.COUNTERS`) for each sequence.
     steps : list of int
         Time steps of each sequence.
+    fresh : list of bool
+        Whether each sequence started from a fresh state.
     results : list of int64 array
         Each sequence's output stream as the RTL gave it, in order.
     simulated_cycles : int
@@ -48,6 +51,7 @@ class Verification:
     report: str
     counters: dict[str, list[int]]
     steps: list[int]
+    fresh: list[bool]
     results: list[np.ndarray]
     simulated_cycles: int
     wall_seconds: float
@@ -75,33 +79,87 @@ class Measurement:
         Inputs in LSB of the model's input format, of any lengths.
     skip : bool or sequence of bool
         Pass over zero activations, in all sequences or in some.
-    fresh : bool
-        Each sequence starts from a fresh state; else all but the first go on from the one before: pieces of a stream.
+    fresh : bool or sequence of bool
+        Each sequence starts from a fresh state; with False, all but the first go on from the one before: pieces of a
+        stream. Or one bool for each sequence, of which the first is True.
     """
 
     compiled: Compiled
     sequences: Sequence[np.ndarray]
     skip: bool | Sequence[bool] = False
-    fresh: bool = True
+    fresh: bool | Sequence[bool] = True
+
+    @property
+    def skips(self) -> list[bool]:
+        """Whether zero activations are passed over, for each sequence.
+
+        Raises
+        ------
+        DataError
+            There are more or fewer choices than sequences.
+        """
+        return self._each("to skip", self.skip)
+
+    @property
+    def freshness(self) -> list[bool]:
+        """Whether a fresh state comes first, for each sequence.
+
+        Raises
+        ------
+        DataError
+            There are more or fewer choices than sequences, or the first has no state to go on from.
+        """
+        if isinstance(self.fresh, bool):
+            return [self.fresh or number == 0 for number in range(len(self.sequences))]
+        fresh = self._each("of a fresh state", self.fresh)
+        if fresh and not fresh[0]:
+            raise DataError("the first sequence must start from a fresh state: none comes before it")
+        return fresh
+
+    def predict(self) -> list[Prediction]:
+        """Predict the cycles and counters of each sequence, at full rate.
+
+        Raises
+        ------
+        DataError
+            A sequence does not suit the model.
+        """
+        golden, skips = Golden(self.compiled), self.skips
+        found = []
+        for x, fresh, skip in zip(self.sequences, self.freshness, skips, strict=True):
+            # Every sequence is run, as the trace of the next may depend on the state that it leaves.
+            trace = golden.run(x, fresh, trace=True)[1] if any(skips) else None
+            found.append(predict(self.compiled, len(x), fresh, skip, trace if skip else None))
+        return found
+
+    def _each(self, what: str, choice: bool | Sequence[bool]) -> list[bool]:
+        count = len(self.sequences)
+        choices = [choice] * count if isinstance(choice, bool) else [bool(each) for each in choice]
+        if len(choices) != count:
+            raise DataError(f"{count} sequences need as many choices {what}, not {len(choices)}")
+        return choices
 
 
 def verify(
     compiled: Compiled,
     sequences: Sequence[np.ndarray],
     *,
+    verilog: str | None = None,
     skip: bool | Sequence[bool] = False,
-    fresh: bool = True,
+    fresh: bool | Sequence[bool] = True,
     stalls: bool = False,
     seed: int = 0,
     progress: Progress = silent,
     model: Compiled | None = None,
 ) -> Verification:
-    """Run sequences on the emitted Verilog in Verilator and compare every result with the golden model.
+    """Load a model, run sequences on the Verilog in Verilator and compare every result with the golden model.
 
     Parameters
     ----------
     compiled, sequences, skip, fresh
         As in `Measurement`; `compiled` is what the accelerator is loaded with.
+    verilog : str, optional
+        The text to simulate: that of the plain top, as it was delivered. Unless given, it is emitted.
     stalls : bool
         Pause all streams at random, in a quarter of the cycles; else full rate.
     seed : int
@@ -121,13 +179,15 @@ def verify(
         A tool is missing or failed.
     """
     wanted = Measurement(compiled, sequences, skip, fresh)
-    return _simulate([_recordings(wanted, model or compiled, stalls, seed)], progress)[0]
+    given = prepare(wanted, model=model, stalls=stalls, seed=seed)
+    return play(simulator.build(compiled.config, progress, verilog=verilog), [given], progress)[0]
 
 
 def measure(
     config: AcceleratorConfig,
     measurements: Sequence[Measurement],
     *,
+    verilog: str | None = None,
     stalls: bool = False,
     seed: int = 0,
     progress: Progress = silent,
@@ -140,7 +200,7 @@ def measure(
         The hardware.
     measurements : sequence of Measurement
         What to run, in order; there may be hundreds.
-    stalls, seed, progress
+    verilog, stalls, seed, progress
         As in `verify`.
 
     Returns
@@ -166,7 +226,8 @@ def measure(
             raise ConfigError(
                 f"model {number} is compiled for another configuration than the one to measure on"
             )
-    found = _simulate([_recordings(each, each.compiled, stalls, seed) for each in measurements], progress)
+    prepared = [prepare(each, stalls=stalls, seed=seed) for each in measurements]
+    found = play(simulator.build(config, progress, verilog=verilog), prepared, progress)
     for number, verification in enumerate(found):
         if verification.mismatches:
             raise ToolError(f"golden model and RTL disagree on model {number}: {verification.report}")
@@ -187,7 +248,7 @@ def verify_ports(
     Parameters and errors are those of `verify`; the longest sequence needs two steps. Simulates some 10,000 cycles per
     second, so the sequences had better be short.
     """
-    given = _recordings(Measurement(compiled, sequences, skip), compiled, stalls, seed)
+    given = prepare(Measurement(compiled, sequences, skip), stalls=stalls, seed=seed)
     simulation = simulator.build(compiled.config, progress)
     with tempfile.TemporaryDirectory(prefix="gatewright-") as temporary:
         folder = Path(temporary)
@@ -195,28 +256,72 @@ def verify_ports(
         return simulator.simulate(simulation, ports.NAME, folder, tests=ports.TESTS, seed=seed)
 
 
-def _recordings(measurement: Measurement, model: Compiled, stalls: bool, seed: int) -> Recordings:
+def prepare(
+    measurement: Measurement,
+    *,
+    model: Compiled | None = None,
+    stalls: bool = False,
+    seed: int = 0,
+    baked: bool = False,
+) -> Recordings:
+    """Check a measurement, and return it as the bench takes it.
+
+    Parameters
+    ----------
+    measurement : Measurement
+    model, stalls, seed
+        As in `verify`.
+    baked : bool
+        The memories begin with the model; it is not loaded.
+
+    Raises
+    ------
+    DataError
+        A sequence does not suit the model, or there is none.
+    BundleError
+        The compiled model is malformed.
+    """
     if not len(measurement.sequences):
         raise DataError("at least one sequence is needed to compare anything")
-    golden = Golden(model)
+    golden = Golden(model or measurement.compiled)
+    fresh, skips = measurement.freshness, measurement.skips
     checked = [
-        golden.check(x, measurement.fresh or number == 0).astype(np.int64)
-        for number, x in enumerate(measurement.sequences)
+        golden.check(x, each).astype(np.int64) for x, each in zip(measurement.sequences, fresh, strict=True)
     ]
-    skip = measurement.skip
-    skips = [skip] * len(checked) if isinstance(skip, bool) else [bool(each) for each in skip]
-    if len(skips) != len(checked):
-        raise DataError(f"{len(checked)} sequences need as many choices to skip, not {len(skips)}")
     rate = _RATE if stalls else 0.0
-    return Recordings(measurement.compiled, model, checked, rate, rate, seed, measurement.fresh, skips)
+    loaded = measurement.compiled
+    return Recordings(loaded, model or loaded, checked, rate, rate, seed, fresh, skips, baked)
 
 
-def _simulate(each: Sequence[Recordings], progress: Progress) -> list[Verification]:
-    """Build the simulation and run models of one configuration in it."""
+def play(
+    simulation: Path,
+    each: Sequence[Recordings],
+    progress: Progress = silent,
+    *,
+    memories: Mapping[str, bytes] | None = None,
+) -> list[Verification]:
+    """Run models of one configuration, one after the other, in one simulation.
+
+    Parameters
+    ----------
+    simulation : Path
+        What `simulator.build` returns.
+    each : sequence of Recordings
+    progress : Progress
+        Told about every finished sequence.
+    memories : dict of bytes, optional
+        Files that the Verilog reads its memories from, by name.
+
+    Raises
+    ------
+    ToolError
+        A tool is missing or failed.
+    """
     total = sum(len(given.sequences) for given in each)
-    simulation = simulator.build(each[0].loaded.config, progress)
     with tempfile.TemporaryDirectory(prefix="gatewright-") as temporary:
         root = Path(temporary)
+        for name, contents in (memories or {}).items():
+            (root / name).write_bytes(contents)
         folders = [root / f"{number}" for number in range(len(each))]
         for folder, given in zip(folders, each, strict=True):
             folder.mkdir()
@@ -240,6 +345,7 @@ def _simulate(each: Sequence[Recordings], progress: Progress) -> list[Verificati
             report=report.text,
             counters=report.counters,
             steps=[len(x) for x in given.sequences],
+            fresh=list(given.fresh),
             results=report.results,
             simulated_cycles=reports[-1].cycles,
             wall_seconds=outcome.seconds,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from gatewright.hw.compiler.image import Compiled
 from gatewright.hw.cycles.latencies import depth
-from gatewright.hw.cycles.model import OpTime, column_words, predict
+from gatewright.hw.cycles.model import OpTime, Prediction, column_words, predict
 from gatewright.hw.ops import Op, Opcode
 from gatewright.hw.resources import ResourceEstimate, estimate_resources
 
@@ -140,8 +140,8 @@ def estimate(compiled: Compiled, steps: int = 50) -> Estimate:
         There are no steps.
     """
     prediction = predict(compiled, _STEPS, timeline=True)
-    begins = [next(each.issue for each in prediction.timeline if each.step == step) for step in range(_STEPS)]
-    per_step = (begins[_MIDDLE + 2] - begins[_MIDDLE]) / 2
+    begins = _begins(prediction)
+    per_step = _steady(begins)
     last = prediction.cycles - begins[-1] - per_step
     cycles = predict(compiled, steps).cycles
     return Estimate(
@@ -154,6 +154,20 @@ def estimate(compiled: Compiled, steps: int = 50) -> Estimate:
         busy=compiled.useful_macs(steps) / (compiled.config.lanes * cycles),
         resources=estimate_resources(compiled.config),
     )
+
+
+def cycles_per_step(compiled: Compiled) -> float:
+    """Return the cycles of one step in the steady state, as `estimate` does, without the rest of the report."""
+    return _steady(_begins(predict(compiled, _STEPS, timeline=True)))
+
+
+def _begins(prediction: Prediction) -> list[int]:
+    """Return the issue of each step's first op."""
+    return [next(each.issue for each in prediction.timeline if each.step == step) for step in range(_STEPS)]
+
+
+def _steady(begins: Sequence[int]) -> float:
+    return (begins[_MIDDLE + 2] - begins[_MIDDLE]) / 2
 
 
 def _loops(compiled: Compiled, timeline: Sequence[OpTime], begins: Sequence[int]) -> list[Loop]:

@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from gatewright.errors import BundleError
-from gatewright.storage import read_npz, whole_file, write_json, write_npz
+from gatewright.errors import BundleError, RunFolderError
+from gatewright.storage import read_npz, remove_made, whole_file, write_json, write_npz
 
 
 def test_npz_round_trip(tmp_path):
@@ -71,3 +71,50 @@ def test_any_flipped_bit_is_noticed_or_harmless(tmp_path):
         except BundleError:
             refused += 1
     assert refused > len(whole) // 2
+
+
+@pytest.fixture
+def made(tmp_path):
+    """A folder with three files of ours."""
+    folder = tmp_path / "made"
+    names = ["a.json", "rtl/top.sv", "rtl/deep/b.mem"]
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder, names
+
+
+def test_what_was_made_is_removed_with_its_folders(made):
+    folder, names = made
+    assert remove_made(folder, [*names, "never/written"]) == []
+    assert not folder.exists()
+    assert remove_made(folder, names) == []
+
+
+def test_files_of_others_stay_and_are_named(made):
+    folder, names = made
+    (folder / "rtl" / "mine.txt").touch()
+    assert remove_made(folder, names) == ["rtl/mine.txt"]
+    assert not (folder / "rtl" / "deep").exists()
+
+
+def test_nothing_behind_a_link_is_removed(made, tmp_path):
+    folder, names = made
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "top.sv").touch()
+    (folder / "flow").symlink_to(elsewhere)
+    (folder / "file.sv").symlink_to(elsewhere / "top.sv")
+    assert remove_made(folder, [*names, "flow/top.sv", "file.sv"]) == ["file.sv", "flow"]
+    assert (elsewhere / "top.sv").exists()
+    with pytest.raises(RunFolderError, match="flow is a link"):
+        remove_made(folder / "flow", ["top.sv"])
+    assert (elsewhere / "top.sv").exists()
+
+
+@pytest.mark.parametrize("name", ["../a.json", "/etc/passwd", "", "rtl/../../x"])
+def test_a_list_that_leads_out_of_its_folder_removes_nothing(made, name):
+    folder, names = made
+    with pytest.raises(RunFolderError, match="leads out of it"):
+        remove_made(folder, [*names, name])
+    assert all((folder / each).exists() for each in names)

@@ -13,11 +13,12 @@ from torch import Tensor
 from gatewright.cosim import simulator
 from gatewright.cosim.search.costs import Costs, spread
 from gatewright.cosim.search.folder import Plan, StudyFolder
-from gatewright.cosim.search.hardware import candidate_config, exceeded
+from gatewright.cosim.search.hardware import candidate_config
 from gatewright.cosim.verify import measure
 from gatewright.errors import CapacityError, ConfigError, DivergenceError, ToolError
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.devices import device
+from gatewright.hw.fpga.fit import exceeded
 from gatewright.progress import Progress, silent
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.determinism import one_thread

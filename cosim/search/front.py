@@ -11,7 +11,7 @@ from typing import Literal
 from gatewright.cosim.search.costs import Costs, spread
 from gatewright.cosim.search.evaluate import Evaluation
 from gatewright.cosim.search.folder import Plan, StudyFolder
-from gatewright.cosim.search.hardware import candidate_config, exceeded
+from gatewright.cosim.search.hardware import candidate_config
 from gatewright.cosim.search.pareto import choose, pareto
 from gatewright.cosim.search.records import Record, Records
 from gatewright.cosim.search.rows import CYCLES
@@ -21,6 +21,7 @@ from gatewright.executors import workers
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.estimate import UNITS as OP_UNITS
 from gatewright.hw.fpga.devices import device
+from gatewright.hw.fpga.fit import exceeded
 from gatewright.progress import Progress, silent, within
 from gatewright.results import Row, write_rows
 from gatewright.sw.bundle import Bundle

@@ -6,10 +6,10 @@ from itertools import product
 
 from gatewright.errors import ConfigError
 from gatewright.hw.compiler import smallest_config
+from gatewright.hw.compiler.choose import usual_cell_lanes
 from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.fpga.demand import demand, shortages
 from gatewright.hw.fpga.devices import Device
-from gatewright.hw.resources import estimate_resources
+from gatewright.hw.fpga.fit import exceeded
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.compress.sample import sample_of
 from gatewright.sw.mode import POLICY
@@ -47,7 +47,7 @@ def space_config(task: Task, dense: FloatModel, space: SearchSpace, **fixed: int
         (candidate_bundle(task, dense, supernet, spec, sample, CompressSettings()), POLICY)
         for spec in _extremes(dense, space)
     ]
-    given = {"cell_lanes": _cell_lanes(space.lanes), "narrowest_weight": min(WEIGHT_BITS)} | fixed
+    given = {"cell_lanes": usual_cell_lanes(space.lanes), "narrowest_weight": min(WEIGHT_BITS)} | fixed
     config = smallest_config(models, lanes=space.lanes, **given)
     # Where zeros are depends on the weights: narrow ones may all be stored sparse, and every column may differ.
     columns = max(sum(stage.matrix.columns for stage in bundle.matrices.values()) for bundle, _ in models)
@@ -67,21 +67,8 @@ def candidate_config(bundle: Bundle, space: SearchSpace, candidate: Candidate) -
         There is no such configuration.
     """
     chosen = {"lanes": space.lanes} | space.hardware(candidate)
-    cell_lanes = _cell_lanes(chosen["lanes"] // chosen.get("groups", 1))
+    cell_lanes = usual_cell_lanes(chosen["lanes"] // chosen.get("groups", 1))
     return smallest_config([(bundle, POLICY)], **({"cell_lanes": cell_lanes} | chosen))
-
-
-def exceeded(config: AcceleratorConfig, device: Device) -> list[str]:
-    """Say what a device has too little of for a configuration; nothing where it may fit."""
-    if device.family != "ECP5":
-        return shortages(demand(config), device)
-    needs = estimate_resources(config)
-    pairs = {
-        "look-up tables": (needs.luts, device.luts),
-        "block RAMs": (needs.block_ram, device.block_rams),
-        "multipliers": (needs.multipliers, device.multipliers),
-    }
-    return [f"needs {need} {name}, has {has}" for name, (need, has) in pairs.items() if need > has]
 
 
 def check_device(config: AcceleratorConfig, device: Device) -> None:
@@ -97,10 +84,6 @@ def check_device(config: AcceleratorConfig, device: Device) -> None:
             f"the accelerator of {config.lanes} lanes does not fit {device.name}: it {', '.join(short)}; use fewer "
             "lanes, a smaller space or a larger device"
         )
-
-
-def _cell_lanes(group_lanes: int) -> int:
-    return max(1, min(AcceleratorConfig.cell_lanes, group_lanes // 4))
 
 
 def _extremes(dense: FloatModel, space: SearchSpace) -> Iterator[CompressionSpec]:

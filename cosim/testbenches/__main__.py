@@ -2,15 +2,19 @@
 
 import argparse
 import sys
+import tempfile
 from itertools import product
+from pathlib import Path
 
+from gatewright.cosim.delivered import verify_axi
 from gatewright.cosim.simulator import Outcome
-from gatewright.cosim.testbenches.axi_run import verify_axi
+from gatewright.cosim.testbenches.axi_run import verify_axi_ports
 from gatewright.cosim.verify import verify, verify_ports
 from gatewright.cosim.workloads import random_bundle, random_inputs
 from gatewright.errors import GatewrightError
 from gatewright.hw.compiler import Mode, compile_bundle
 from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.fpga.flows import write_flows
 
 _CONFIG = AcceleratorConfig(
     lanes=8, cell_lanes=2, activation_bits=16, weight_depth=1024, index_depth=512, activation_depth=64
@@ -38,7 +42,13 @@ def main() -> int:
             failed += bool(found.mismatches) + _report(f"ports, {what}", outcome)
         for mode in _MODES:
             compiled = compile_bundle(bundle, _CONFIG, mode=mode, hidden_results="all")
-            failed += _report(f"AXI ports, {mode}", verify_axi(compiled, sequences, seed=seed))
+            failed += _report(f"AXI ports, {mode}", verify_axi_ports(compiled, sequences, seed=seed))
+        with tempfile.TemporaryDirectory(prefix="gatewright-") as folder:
+            write_flows(Path(folder), _CONFIG)
+            for stalls in (False, True):
+                found = verify_axi(Path(folder, "rtl"), compiled, sequences, stalls=stalls, seed=seed)
+                failed += bool(found.mismatches)
+                print(f"AXI top as delivered, {'with stalls' if stalls else 'full rate'}: {found.report}")
     except GatewrightError as error:
         print(error, file=sys.stderr)
         return 2

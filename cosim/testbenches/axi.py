@@ -41,10 +41,7 @@ TESTS = [
     "reset_in_mid_job",
     "soft_reset_in_mid_job",
 ]
-"""The tests of this bench, for hardware that is loaded."""
-
-BAKED_TESTS = ["baked_model"]
-"""The tests for hardware whose memories begin with the model."""
+"""The tests of this bench."""
 
 _LIMIT: dict[str, Any] = {"timeout_time": 1, "timeout_unit": "ms"}
 
@@ -61,13 +58,12 @@ class Bench:
         self.longest = max(self.given.sequences, key=len)
 
     @classmethod
-    async def set_up(cls, dut: Any, *, load: bool = True) -> "Bench":
+    async def set_up(cls, dut: Any) -> "Bench":
         """Start the clock, reset the accelerator and load the bench's model."""
         Clock(dut.aclk, 10, unit="ns").start()
         bench = cls(dut)
         await bench.driver.reset()
-        if load:
-            await bench.driver.load(bench.given.loaded.image.load_words())
+        await bench.driver.load(bench.given.loaded.image.load_words())
         return bench
 
     async def check_job(self, number: int, x: np.ndarray, *, skip: bool = False) -> None:
@@ -116,14 +112,6 @@ async def jobs(dut: Any) -> None:
         assert counted["cycles"] > counted["matrix"] > 0
         assert (counted["skipped"] > 0) == skip
         assert counted["output_wait"] < counted["cycles"]
-
-
-@cocotb.test(**_LIMIT)
-async def baked_model(dut: Any) -> None:
-    """Run every sequence without loading anything."""
-    bench = await Bench.set_up(dut, load=False)
-    for number, x in enumerate(bench.given.sequences):
-        await bench.check_job(number, x)
 
 
 @cocotb.test(**_LIMIT)

@@ -10,19 +10,17 @@ from gatewright.cosim import simulator
 from gatewright.cosim.testbenches import axi
 from gatewright.cosim.testbenches.recordings import Recordings
 from gatewright.hw.compiler.image import Compiled
-from gatewright.hw.fpga.baking import bake
 from gatewright.hw.fpga.verilog import AXI_TOP, emit_axi
 from gatewright.progress import Progress, silent
 
 
-def verify_axi(
+def verify_axi_ports(
     compiled: Compiled,
     sequences: list[np.ndarray],
     *,
     pauses: float = 0.25,
     seed: int = 0,
     tests: Sequence[str] = axi.TESTS,
-    baked: bool = False,
     progress: Progress = silent,
     model: Compiled | None = None,
 ) -> simulator.Outcome:
@@ -42,8 +40,6 @@ def verify_axi(
         Of the pauses.
     tests : list of str
         Which of the bench's tests to run.
-    baked : bool
-        The memories begin with the model, and it is not loaded; then only the test for that runs.
     progress : Progress
         Told about the build.
     model : Compiled, optional
@@ -54,17 +50,11 @@ def verify_axi(
     ToolError
         A tool is missing or failed.
     """
-    # Modules that are the same would share their contents.
-    verilog = emit_axi(compiled.config, merged=not baked)
-    files: dict[str, str] = {}
-    if baked:
-        verilog, files = bake(verilog, compiled)
-        tests = axi.BAKED_TESTS
-    simulation = simulator.build_verilog(verilog, {}, progress, top=AXI_TOP)
+    simulation = simulator.build_verilog(emit_axi(compiled.config), {}, progress, top=AXI_TOP)
     with tempfile.TemporaryDirectory(prefix="gatewright-") as temporary:
         folder = Path(temporary)
-        for name, contents in files.items():
-            (folder / name).write_text(contents)
         skip = [number % 2 == 1 for number in range(len(sequences))]
-        Recordings(compiled, model or compiled, sequences, pauses, pauses, seed, True, skip).save(folder)
+        Recordings(
+            compiled, model or compiled, sequences, pauses, pauses, seed, [True] * len(skip), skip
+        ).save(folder)
         return simulator.simulate(simulation, axi.NAME, folder, tests=list(tests), top=AXI_TOP, seed=seed)

@@ -47,10 +47,12 @@ class Recordings:
         Share of cycles in which input and output pause, 0 to 1 (excluded).
     seed : int
         Of the gaps and stalls.
-    fresh : bool
-        Each sequence starts from a fresh state; else all but the first go on from the one before.
+    fresh : sequence of bool
+        For each sequence: start from a fresh state, or go on from that of the sequence before.
     skip : sequence of bool
         For each sequence: pass over zero activations.
+    baked : bool
+        The memories begin with the model, and nothing is loaded.
     """
 
     loaded: Compiled
@@ -59,8 +61,9 @@ class Recordings:
     gaps: float
     stalls: float
     seed: int
-    fresh: bool
+    fresh: Sequence[bool]
     skip: Sequence[bool]
+    baked: bool = False
 
     def save(self, folder: Path) -> None:
         """Write the parameters to a folder."""
@@ -77,7 +80,7 @@ class Recordings:
         return cls(loaded, model, _read_arrays(folder / _SEQUENCES), **rest)
 
 
-_PLAIN = ("gaps", "stalls", "seed", "fresh", "skip")
+_PLAIN = ("gaps", "stalls", "seed", "fresh", "skip", "baked")
 
 
 @dataclass(frozen=True)
@@ -145,9 +148,9 @@ class _Bench:
         counters: dict[str, list[int]] = {}
         results = []
         for number, x in enumerate(given.sequences):
-            fresh = given.fresh or number == 0
+            fresh = given.fresh[number]
             job = JobFile(given.loaded.config, seed=given.seed + number, gaps=given.gaps, stalls=given.stalls)
-            if number == 0:
+            if number == 0 and not given.baked:
                 words = given.loaded.image.load_words()
                 job.load(words, load_limit(len(words)))
             job.run(x, cycle_limit(given.model, len(x)), fresh=fresh, skip=given.skip[number])

@@ -106,31 +106,53 @@ def smallest_config(models: Sequence[tuple[Bundle, Mode | ModePolicy]], **fixed:
     ConfigError
         No legal configuration holds the bundle.
     """
-    widths = {bundle.input_format.bits for bundle, _ in models}
-    if len(widths) != 1:
-        raise ConfigError(f"the models must share one activation width, not {sorted(widths)}")
-    narrowest = min(matrix.format.bits for bundle, _ in models for matrix, _ in bundle.matrices.values())
-    given = {"activation_bits": widths.pop(), "narrowest_weight": narrowest} | fixed
-    config = AcceleratorConfig(**_roomy(given))
+    given = _given(models, fixed)
+    roomy = max(AcceleratorConfig.activation_depth, given.get("lanes", AcceleratorConfig.lanes))
+    config = AcceleratorConfig(**({"activation_depth": roomy} | given))
     needs = [
         _build(bundle, config, mode, "all", "all" if bundle.head else "none").demands
         for bundle, mode in models
     ]
     smallest = {}
-    for name in _UNIT:
+    for name, least in _least(config.lanes).items():
         need = max(demands[name] for demands in needs)
-        if name in ("index_depth", "column_depth") and not need:
-            smallest[name] = 0
-            continue
-        least = {"accumulator_rows": 4, "activation_depth": max(16, config.lanes)}.get(name, 16)
-        smallest[name] = 1 << (max(least, need) - 1).bit_length()
+        smallest[name] = 1 << (max(least or _LEAST_DEPTH, need) - 1).bit_length() if least or need else 0
     return replace(config, **(smallest | fixed))
 
 
-def _roomy(given: dict[str, int]) -> dict[str, int]:
-    """Add an activation memory that is legal for any number of lanes."""
-    lanes = given.get("lanes", AcceleratorConfig.lanes)
-    return {"activation_depth": max(AcceleratorConfig.activation_depth, lanes)} | given
+def least_config(models: Sequence[tuple[Bundle, Mode | ModePolicy]], **fixed: int) -> AcceleratorConfig:
+    """Return what `smallest_config` would for models that take no memory: no configuration for them needs less.
+
+    Raises
+    ------
+    ConfigError
+        There is no legal configuration.
+    """
+    given = _given(models, fixed)
+    return AcceleratorConfig(**(_least(given.get("lanes", AcceleratorConfig.lanes)) | given))
+
+
+_LEAST_DEPTH = 16
+
+
+def _least(lanes: int) -> dict[str, int]:
+    """Return the least depth of each memory; without sparse matrices there is no index memory and no column table."""
+    least = dict.fromkeys(_UNIT, _LEAST_DEPTH)
+    return least | {
+        "index_depth": 0,
+        "column_depth": 0,
+        "accumulator_rows": 4,
+        "activation_depth": max(_LEAST_DEPTH, lanes),
+    }
+
+
+def _given(models: Sequence[tuple[Bundle, Mode | ModePolicy]], fixed: dict[str, int]) -> dict[str, int]:
+    """Add the widths that the models settle to the values that are fixed."""
+    widths = {bundle.input_format.bits for bundle, _ in models}
+    if len(widths) != 1:
+        raise ConfigError(f"the models must share one activation width, not {sorted(widths)}")
+    narrowest = min(matrix.format.bits for bundle, _ in models for matrix, _ in bundle.matrices.values())
+    return {"activation_bits": widths.pop(), "narrowest_weight": narrowest} | fixed
 
 
 @dataclass(frozen=True)

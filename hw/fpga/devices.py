@@ -143,8 +143,12 @@ DEVICES = {known.name: known for known in (*OPEN_DEVICES, VIVADO_DEVICE)}
 """All devices by name."""
 
 
+DEVICES = {known.name: known for known in (*OPEN_DEVICES, VIVADO_DEVICE)}
+"""All devices by name: the choices of a command."""
+
+
 def device(name: str) -> Device:
-    """Give the device of a name.
+    """Return the device of a name.
 
     Raises
     ------

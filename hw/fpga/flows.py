@@ -1,5 +1,6 @@
 """Folders that FPGA tools run in: Verilog, memory contents, constraints and a script for each flow."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from gatewright.errors import ConfigError
@@ -7,10 +8,11 @@ from gatewright.hw.compiler.image import Compiled
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.baking import bake
 from gatewright.hw.fpga.demand import Demand, demand, shortages
-from gatewright.hw.fpga.devices import OPEN_DEVICES, VIVADO_DEVICE, Device
+from gatewright.hw.fpga.devices import DEVICES, VIVADO_DEVICE, Device
 from gatewright.hw.fpga.serial import SERIAL_TOP, SerialPorts
 from gatewright.hw.fpga.verilog import AXI_TOP, TOP, emit, emit_axi, emit_component
 from gatewright.hw.rtl.axi import AxiTop
+from gatewright.storage import whole_file
 
 _GOWIN_PINS = {"clk": "H11", "rst": "T10", "serial_in": "T3", "capture": "T2", "serial_out": "L16"}
 """Pins of the PBGA256 package: nextpnr chooses none for this family."""
@@ -106,7 +108,8 @@ def write_flows(
     Returns
     -------
     list of str
-        The flows that were written; ``README.md`` says why others were not.
+        Every file that was written, relative to the folder, with ``/`` between names. ``README.md`` says why the flow
+        of a device was not.
 
     Raises
     ------
@@ -115,35 +118,35 @@ def write_flows(
     ToolError
         Yosys is missing or failed.
     """
-    folder = Path(folder)
     if compiled is not None and compiled.config != config:
         raise ConfigError("the model was compiled for another configuration")
-    _write_rtl(folder / "rtl", config, compiled)
-    _write_constraints(folder / "constraints", megahertz)
     needs = needs or demand(config)
-    written, lines = [], []
-    for device in (*OPEN_DEVICES, VIVADO_DEVICE):
-        missing = shortages(needs, device)
-        if not missing:
-            written.append(device.name)
-            if device is VIVADO_DEVICE:
-                _write_vivado(folder / device.name, device)
-            else:
-                _write_open(folder / device.name, device, megahertz)
-        lines.append(f"| {device.name} | {device.family} | {'; '.join(missing) or 'written'} |")
-    text = _README.format(
+    missing = {name: shortages(needs, known) for name, known in DEVICES.items()}
+    files = dict(_rtl(config, compiled)) | dict(_constraints(megahertz))
+    for name, known in DEVICES.items():
+        if not missing[name]:
+            files |= _vivado(known) if known is VIVADO_DEVICE else _open(known, megahertz)
+    files["README.md"] = _README.format(
         plain=TOP,
         axi=AXI_TOP,
         serial=SERIAL_TOP,
         memories=_NOT_BAKED if compiled is None else _BAKED,
-        flows="\n".join(lines),
+        flows="\n".join(
+            f"| {name} | {known.family} | {'; '.join(missing[name]) or 'written'} |"
+            for name, known in DEVICES.items()
+        ),
     )
-    (folder / "README.md").write_text(text)
-    return written
+    for name, text in files.items():
+        path = Path(folder) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as partial:
+            partial.write_text(text)
+            if path.suffix == ".sh":
+                partial.chmod(0o755)
+    return list(files)
 
 
-def _write_rtl(folder: Path, config: AcceleratorConfig, compiled: Compiled | None) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+def _rtl(config: AcceleratorConfig, compiled: Compiled | None) -> Iterator[tuple[str, str]]:
     merged = compiled is None
     texts = {
         TOP: emit(config, merged=merged),
@@ -151,42 +154,42 @@ def _write_rtl(folder: Path, config: AcceleratorConfig, compiled: Compiled | Non
         SERIAL_TOP: emit_component(SerialPorts(AxiTop(config), clock="aclk"), SERIAL_TOP, merged=merged),
     }
     for top, text in texts.items():
+        memories: dict[str, str] = {}
         if compiled is not None:
-            text, files = bake(text, compiled)
-            for name, contents in files.items():
-                (folder / name).write_text(contents)
-        (folder / f"{top}.sv").write_text(text)
+            text, memories = bake(text, compiled)
+        yield f"rtl/{top}.sv", text
+        for name, contents in memories.items():
+            yield f"rtl/{name}", contents
 
 
-def _write_constraints(folder: Path, megahertz: float) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "gatewright.lpf").write_text(f'FREQUENCY PORT "clk" {megahertz:g} MHZ;\n')
+def _constraints(megahertz: float) -> Iterator[tuple[str, str]]:
+    yield "constraints/gatewright.lpf", f'FREQUENCY PORT "clk" {megahertz:g} MHZ;\n'
     pins = "".join(f'IO_LOC "{port}" {pin};\n' for port, pin in _GOWIN_PINS.items())
-    (folder / "gatewright.cst").write_text(pins)
+    yield "constraints/gatewright.cst", pins
     period = 1000 / megahertz
-    (folder / "gatewright.xdc").write_text(f"create_clock -name aclk -period {period:.3f} [get_ports aclk]\n")
+    clock = f"create_clock -name aclk -period {period:.3f} [get_ports aclk]\n"
+    yield "constraints/gatewright.xdc", clock
 
 
-def _write_open(folder: Path, device: Device, megahertz: float) -> None:
-    folder.mkdir(exist_ok=True)
+def _open(device: Device, megahertz: float) -> dict[str, str]:
     # Only the LPF file says the clock frequency too.
     frequency = ("--freq", f"{megahertz:g}")
     constraints = {
         "ECP5": ("--lpf", "constraints/gatewright.lpf", "--lpf-allow-unconstrained"),
         "Gowin GW2A": ("--vopt", "cst=constraints/gatewright.cst", *frequency),
     }.get(device.family, frequency)
-    (folder / "README.md").write_text(_OPEN_README.format(device=device))
-    script = folder / "run.sh"
     synthesis = device.synthesis.format(top=SERIAL_TOP, json=f"{device.name}/netlist.json")
     options = " ".join((*device.options, *constraints))
-    script.write_text(
-        _OPEN_SCRIPT.format(device=device, top=SERIAL_TOP, synthesis=synthesis, options=options)
-    )
-    script.chmod(0o755)
+    script = _OPEN_SCRIPT.format(device=device, top=SERIAL_TOP, synthesis=synthesis, options=options)
+    return {
+        f"{device.name}/README.md": _OPEN_README.format(device=device),
+        f"{device.name}/run.sh": script,
+    }
 
 
-def _write_vivado(folder: Path, device: Device) -> None:
-    folder.mkdir(exist_ok=True)
+def _vivado(device: Device) -> dict[str, str]:
     (part,) = device.options
-    (folder / "README.md").write_text(_VIVADO_README.format(part=part))
-    (folder / "run.tcl").write_text(_VIVADO_SCRIPT.format(part=part, top=AXI_TOP))
+    return {
+        f"{device.name}/README.md": _VIVADO_README.format(part=part),
+        f"{device.name}/run.tcl": _VIVADO_SCRIPT.format(part=part, top=AXI_TOP),
+    }

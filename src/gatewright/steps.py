@@ -17,7 +17,7 @@ from gatewright.hw.compiler import Compiled, Mode, compile_bundle, smallest_conf
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.estimate import Estimate
 from gatewright.hw.estimate import estimate as estimate_model
-from gatewright.hw.fpga.devices import device
+from gatewright.hw.fpga.devices import DEVICES, device
 from gatewright.hw.fpga.flows import write_flows
 from gatewright.hw.fpga.place import place_accelerator
 from gatewright.hw.fpga.synthesis import synthesise
@@ -219,7 +219,8 @@ def verilog(root: Path, *, bake: float | None, mode: Mode, megahertz: float, ove
         warnings = toolchain.lint(text, top)
         if warnings:
             raise ToolError(f"Verilator's lint complains of {top}:\n" + "\n".join(warnings))
-    return write_flows(run.flows, config, compiled, megahertz=megahertz)
+    written = write_flows(run.flows, config, compiled, megahertz=megahertz)
+    return [name for name in DEVICES if f"{name}/README.md" in written]
 
 
 def synth(

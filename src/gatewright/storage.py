@@ -2,14 +2,14 @@
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
-from gatewright.errors import BundleError, GatewrightError
+from gatewright.errors import BundleError, GatewrightError, RunFolderError
 
 
 @contextmanager
@@ -22,6 +22,61 @@ def whole_file(path: Path) -> Iterator[Path]:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def remove_made(folder: Path, made: Iterable[str]) -> list[str]:
+    """Remove the files that a list names from a folder, and the folders that are empty then; nothing else.
+
+    Nothing behind a symbolic link is touched, nor the link: the project makes none.
+
+    Parameters
+    ----------
+    folder : Path
+        Stays where something is left in it; need not exist.
+    made : iterable of str
+        Paths relative to the folder, with ``/`` between names.
+
+    Returns
+    -------
+    list of str
+        What is left, relative to the folder: files and links of others.
+
+    Raises
+    ------
+    RunFolderError
+        The folder is a link or no folder, a name leads out of it, or a file cannot be removed.
+    """
+    folder = Path(folder)
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise RunFolderError(f"{folder} is a link or a file; give the folder itself")
+    files = {name: [*PurePosixPath(name).parts] for name in made}
+    for name, parts in files.items():
+        if not parts or PurePosixPath(name).is_absolute() or ".." in parts:
+            raise RunFolderError(
+                f"{folder}: {name!r}, in the list of its files, leads out of it; nothing was removed"
+            )
+    parents = set()
+    for parts in files.values():
+        *above, path = [folder.joinpath(*parts[: k + 1]) for k in range(len(parts))]
+        if any(each.is_symlink() for each in (*above, path)):
+            continue
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise RunFolderError(f"{path} cannot be removed ({error.strerror})") from error
+        parents.update(above)
+    for parent in sorted(parents, key=lambda each: len(each.parts), reverse=True):
+        with suppress(OSError):  # Not empty: what is left there is named below.
+            parent.rmdir()
+    left = [
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_symlink() or not path.is_dir()
+    ]
+    if not left:
+        with suppress(OSError):
+            folder.rmdir()
+    return sorted(left)
 
 
 def write_json(path: Path, value: Any) -> None:

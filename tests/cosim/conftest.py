@@ -2,29 +2,8 @@ import pytest
 
 from gatewright.cosim.workloads import random_bundle, random_inputs
 from gatewright.hw.compiler import compile_bundle
-from gatewright.hw.config import AcceleratorConfig
 
 LANES = 8
-
-
-@pytest.fixture(scope="session")
-def config():
-    """The one accelerator that tests simulate, so that it is built once.
-
-    Its results have 16 bits: they show a wrong LSB of a pre-activation, which 8 bits mostly round away.
-    """
-    return AcceleratorConfig(
-        lanes=LANES,
-        cell_lanes=2,
-        activation_bits=16,
-        weight_depth=1024,
-        index_depth=512,
-        column_depth=64,
-        accumulator_rows=16,
-        activation_depth=64,
-        bias_depth=16,
-        state_depth=16,
-    )
 
 
 @pytest.fixture(scope="session")

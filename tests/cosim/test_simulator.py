@@ -57,7 +57,8 @@ def test_everything_that_matters_is_in_the_key(builder, monkeypatch, tmp_path):
     entries.add(simulator.build_verilog("module a; endmodule", PARAMETERS))
     entries.add(simulator.build_verilog("module a; endmodule", PARAMETERS, top="a"))
     entries.add(simulator.build_verilog("module a; endmodule", PARAMETERS, quick=True))
-    assert len(entries) == builder.builds == 8
+    entries.add(simulator.build_verilog("module a; endmodule", PARAMETERS, adapter="module b; endmodule"))
+    assert len(entries) == builder.builds == 9
 
 
 @pytest.mark.parametrize(("lanes", "flag"), [(128, "OPT_FAST=-O2"), (256, "OPT_FAST=-O0")])
@@ -83,9 +84,23 @@ def test_failed_build_shows_the_log_and_is_not_cached(builder):
 
 def test_remains_of_a_killed_build_are_not_taken_for_one(builder):
     entry = simulator.build_verilog("module a; endmodule", PARAMETERS)
-    entry.rename(entry.with_suffix(".partial"))
+    left = entry.with_name(f"{entry.name}.left.partial")
+    entry.rename(left)
     assert simulator.build_verilog("module a; endmodule", PARAMETERS) == entry
     assert builder.builds == 2
+    assert not left.exists()
+
+
+def test_a_cache_that_may_only_be_read_serves_what_it_has(builder, monkeypatch):
+    entry = simulator.build_verilog("module a; endmodule", PARAMETERS)
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(simulator, "FileLock", refuse)
+    assert simulator.build_verilog("module a; endmodule", PARAMETERS) == entry
+    with pytest.raises(ToolError, match=r"Permission denied.*set XDG_CACHE_HOME"):
+        simulator.build_verilog("module b; endmodule", PARAMETERS)
 
 
 def test_progress_of_a_build(builder):

@@ -79,6 +79,32 @@ def test_pieces_of_a_stream_equal_the_whole(compiled, bundle):
     assert np.array_equal(hidden[0], np.concatenate(hidden[1:]))
 
 
+def test_streams_in_pieces_beside_each_other(compiled, bundle, config):
+    x = random_inputs(9, bundle, 8, zeros=0.5)
+    pieces = [x[:3], x[3:], x[:1], x[1:6], x[6:]]
+    stream = Measurement(
+        compiled["sparse"],
+        pieces,
+        skip=[False, True, True, False, True],
+        fresh=[True, False, True, False, False],
+    )
+    (found,) = measure(config, [stream])
+    assert found.fresh == stream.freshness
+    assert np.array_equal(np.concatenate(found.results[:2])[-3:], np.concatenate(found.results[2:])[-3:])
+    for number, prediction in enumerate(stream.predict()):
+        for name, value in prediction.counters.items():
+            assert found.counters[name][number] == value
+
+
+def test_choices_that_do_not_suit_the_sequences(compiled, sequences):
+    with pytest.raises(DataError, match="3 sequences need as many choices to skip, not 2"):
+        verify(compiled["dense"], sequences, skip=[True, False])
+    with pytest.raises(DataError, match="3 sequences need as many choices of a fresh state, not 1"):
+        verify(compiled["dense"], sequences, fresh=[True])
+    with pytest.raises(DataError, match="the first sequence must start from a fresh state"):
+        verify(compiled["dense"], sequences, fresh=[False, True, True])
+
+
 def test_models_share_one_simulation(compiled, bundle, config, verified, sequences, monkeypatch):
     runs = []
     simulate = module.simulator.simulate

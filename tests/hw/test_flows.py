@@ -12,7 +12,7 @@ from gatewright.hw.compiler import compile_bundle
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.baking import bake
 from gatewright.hw.fpga.demand import Demand, demand, shortages
-from gatewright.hw.fpga.devices import OPEN_DEVICES, VIVADO_DEVICE, device
+from gatewright.hw.fpga.devices import DEVICES, OPEN_DEVICES, VIVADO_DEVICE, device
 from gatewright.hw.fpga.flows import write_flows
 from gatewright.hw.fpga.serial import SERIAL_TOP
 from gatewright.hw.fpga.verilog import AXI_TOP, TOP
@@ -40,8 +40,13 @@ def compiled():
 
 @pytest.fixture(scope="module")
 def flows(compiled, tmp_path_factory):
+    """A folder, and the devices whose flows were written to it."""
     folder = tmp_path_factory.mktemp("flows")
-    return folder, write_flows(folder, CONFIG, compiled, megahertz=80)
+    files = write_flows(folder, CONFIG, compiled, megahertz=80)
+    assert sorted(files) == sorted(
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+    )
+    return folder, [name for name in DEVICES if f"{name}/README.md" in files]
 
 
 def test_every_flow_that_fits_is_written(flows):

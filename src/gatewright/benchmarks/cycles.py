@@ -201,11 +201,11 @@ def _draw_model(config: AcceleratorConfig, rng: np.random.Generator) -> tuple[Co
 def _jobs(model: int, wanted: Measurement, found: Verification) -> list[Job]:
     golden = Golden(wanted.compiled)
     jobs = []
-    for number, x in enumerate(wanted.sequences):
-        fresh = wanted.fresh or number == 0
+    choices = zip(wanted.sequences, wanted.freshness, wanted.skips, strict=True)
+    for number, (x, fresh, skip) in enumerate(choices):
         _, trace = golden.run(x, fresh, trace=True)
         start = time.perf_counter()
-        prediction = predict(wanted.compiled, len(x), fresh, bool(wanted.skip), trace)
+        prediction = predict(wanted.compiled, len(x), fresh, skip, trace)
         seconds = time.perf_counter() - start
         measured = {name: found.counters[name][number] for name in prediction.counters}
         jobs.append(Job(wanted.compiled.config, model, prediction.counters, measured, seconds))

@@ -5,10 +5,11 @@ import pytest
 import studies
 
 from gatewright.cosim.search.costs import Costs
-from gatewright.cosim.search.hardware import candidate_config, check_device, exceeded, space_config
+from gatewright.cosim.search.hardware import candidate_config, check_device, space_config
 from gatewright.errors import ConfigError
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.devices import device
+from gatewright.hw.fpga.fit import exceeded
 from gatewright.hw.resources import estimate_resources
 from gatewright.sw.search.space import SearchSpace
 from gatewright.sw.search.supernet import SuperNetwork, candidate_bundle

@@ -1,0 +1,136 @@
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from gatewright.cosim import simulator
+from gatewright.cosim.delivered import memory_files, verify_axi, verify_plain
+from gatewright.cosim.verify import Measurement, measure, verify
+from gatewright.errors import DataError
+from gatewright.hw.compiler import compile_bundle, smallest_config
+from gatewright.hw.fpga.flows import write_flows
+from gatewright.hw.fpga.verilog import AXI_TOP, TOP, emit
+
+
+@pytest.fixture(scope="module")
+def loaded(config, tmp_path_factory):
+    """The Verilog of a delivery whose memories are loaded."""
+    folder = tmp_path_factory.mktemp("loaded")
+    write_flows(folder, config)
+    return folder / "rtl"
+
+
+@pytest.fixture(scope="module")
+def model(bundle):
+    """The model on a smaller accelerator: hardware with contents takes longer to build, as no two lanes are equal."""
+    config = smallest_config([(bundle, "sparse")], lanes=4, cell_lanes=1)
+    return compile_bundle(bundle, config, mode="sparse", hidden_results="all")
+
+
+@pytest.fixture(scope="module")
+def baked(model, tmp_path_factory):
+    """The Verilog and the memory files of a delivery with the model in it."""
+    folder = tmp_path_factory.mktemp("baked")
+    write_flows(folder, model.config, model)
+    return folder / "rtl"
+
+
+@pytest.fixture
+def edited(tmp_path):
+    """Copies a delivery's Verilog with one file changed."""
+
+    def edit(folder, name, change):
+        shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+        before = (tmp_path / name).read_text()
+        assert change(before) != before
+        (tmp_path / name).write_text(change(before))
+        return tmp_path
+
+    return edit
+
+
+def other_digit(text):
+    """Change one hexadecimal digit of a weight that is not zero."""
+    place = next(k for k, digit in enumerate(text) if digit not in "0\n")
+    return text[:place] + f"{int(text[place], 16) ^ 4:x}" + text[place + 1 :]
+
+
+@pytest.mark.parametrize("mode", ["dense", "sparse"])
+def test_axi_top(loaded, compiled, sequences, mode):
+    found = verify_axi(loaded, compiled[mode], sequences)
+    assert found.mismatches == 0, found.report
+    assert found.integers_compared == sum(compiled[mode].result_count(len(x)) for x in sequences)
+    predicted = Measurement(compiled[mode], sequences).predict()
+    assert found.counters["cycles"] == [each.cycles for each in predicted]
+
+
+def test_axi_top_with_stalls_zeros_skipped_and_carried_state(loaded, compiled, sequences):
+    choices = {"fresh": [True, False, True], "skip": [False, True, True]}
+    found = verify_axi(loaded, compiled["sparse"], sequences, stalls=True, seed=2, **choices)
+    assert found.mismatches == 0, found.report
+    assert found.fresh == choices["fresh"]
+    assert [count > 0 for count in found.counters["output_wait"]] == [True] * 3
+
+
+def test_another_model_is_found(loaded, compiled, sequences):
+    image = compiled["dense"].image
+    weights = image.weights.copy()
+    weights[2, 4] ^= 0x40
+    other = replace(compiled["dense"], image=replace(image, weights=weights))
+    found = verify_axi(loaded, compiled["dense"], sequences[1:2], model=other)
+    assert 0 < found.mismatches <= found.integers_compared
+    assert "sequence 0, step 1, output" in found.report
+
+
+@pytest.mark.parametrize("run", [verify_plain, verify_axi])
+def test_baked_tops_need_no_loading(baked, model, sequences, run):
+    found = run(baked, model, sequences, baked=True)
+    assert found.mismatches == 0, found.report
+    assert found.integers_compared > 0
+    # Loading alone would take longer.
+    assert found.simulated_cycles < sum(found.counters["cycles"]) + len(model.image.load_words())
+
+
+@pytest.mark.parametrize("run", [verify_plain, verify_axi])
+def test_one_other_digit_in_a_memory_file_is_found(baked, edited, model, sequences, run):
+    found = run(edited(baked, "weight_2.mem", other_digit), model, sequences, baked=True)
+    assert 0 < found.mismatches < found.integers_compared
+
+
+def test_one_other_line_of_verilog_is_found(loaded, edited, compiled, sequences):
+    # What the registers say of the configuration is compared too, so that this accelerator runs no job at all.
+    depth = f"32'd{compiled['sparse'].config.weight_depth}"
+    folder = edited(loaded, f"{AXI_TOP}.sv", lambda text: text.replace(depth, "32'd2048", 1))
+    found = verify_axi(folder, compiled["sparse"], sequences[:1])
+    assert found.mismatches > 0
+    assert "sequence 0: no end within" in found.report
+
+
+def test_verify_simulates_the_text_that_it_is_given(compiled, config, sequences, monkeypatch):
+    texts = []
+    build = simulator.build_verilog
+
+    def spy(verilog, *given, **options):
+        texts.append(verilog)
+        return build(emit(config), *given, **options)
+
+    monkeypatch.setattr(simulator, "build_verilog", spy)
+    assert verify(compiled["dense"], sequences, verilog="the text").mismatches == 0
+    assert measure(config, [Measurement(compiled["dense"], sequences)], verilog="another")[0].mismatches == 0
+    assert texts == ["the text", "another"]
+
+
+def test_files_that_are_missing(baked, loaded, model, compiled, sequences, tmp_path):
+    with pytest.raises(DataError, match=f"{AXI_TOP}.sv: cannot be read"):
+        verify_axi(tmp_path, model, sequences)
+    (tmp_path / f"{TOP}.sv").write_bytes((baked / f"{TOP}.sv").read_bytes())
+    with pytest.raises(DataError, match=r"bias.mem: cannot be read"):
+        verify_plain(tmp_path, model, sequences)
+    with pytest.raises(DataError, match="no model is baked into it"):
+        verify_plain(loaded, compiled["sparse"], sequences)
+
+
+def test_memory_files_lie_beside_the_verilog():
+    assert memory_files('$readmemh("b.mem", x); $readmemh("a.mem", y);') == ["a.mem", "b.mem"]
+    with pytest.raises(DataError, match=r"'\.\./secret', which is not a file beside it"):
+        memory_files('initial $readmemh("../secret", x);')

@@ -1,0 +1,99 @@
+from dataclasses import replace
+
+import pytest
+
+from gatewright.cosim.workloads import random_bundle
+from gatewright.errors import ConfigError
+from gatewright.hw.compiler import compile_bundle, smallest_config
+from gatewright.hw.compiler.choose import HardwareChoice, choose_config, fastest_config
+from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.estimate import cycles_per_step, estimate
+from gatewright.hw.fpga.devices import device
+from gatewright.hw.fpga.fit import exceeded
+
+
+@pytest.fixture(scope="module")
+def bundle():
+    """Balanced for 8 lanes."""
+    return random_bundle(3, inputs=5, hidden=13, kept=3, lanes=8)
+
+
+def cycles(bundle, config, mode="sparse"):
+    return estimate(compile_bundle(bundle, config, mode=mode)).cycles_per_step
+
+
+def test_a_given_configuration_is_taken_as_it_is(bundle):
+    given = AcceleratorConfig(lanes=16)
+    assert choose_config([(bundle, "dense")], HardwareChoice(config=given)) is given
+    with pytest.raises(ConfigError, match="leave out a device, lanes"):
+        HardwareChoice(config=given, device="ecp5-25k", lanes=4)
+
+
+def test_the_smallest_takes_the_lanes_that_the_models_were_made_for(bundle):
+    made = replace(bundle, notes={"spec": {"lanes": 8}})
+    wider = replace(bundle, notes={"spec": {"lanes": 16}})
+    smallest = HardwareChoice()
+    assert choose_config([(made, "sparse")], smallest) == smallest_config([(made, "sparse")], lanes=8)
+    assert choose_config([(made, "sparse"), (wider, "dense")], smallest).lanes == 16
+    assert choose_config([(bundle, "sparse")], smallest).lanes == AcceleratorConfig.lanes
+
+
+def test_the_smallest_adapts_its_cell_lanes(bundle):
+    def chosen(**values):
+        config = choose_config([(bundle, "sparse")], HardwareChoice(**values))
+        return config.lanes, config.groups, config.cell_lanes
+
+    assert chosen(lanes=4) == (4, 1, 1)
+    assert chosen(lanes=16) == (16, 1, 2)
+    assert chosen(lanes=16, groups=4) == (16, 4, 1)
+    assert chosen(lanes=16, cell_lanes=4) == (16, 1, 4)
+
+
+def test_the_fastest_is_the_fastest_of_all_that_fit(bundle):
+    target = device("ecp5-25k")
+    fastest = choose_config([(bundle, "sparse")], HardwareChoice(device=target.name))
+    assert not exceeded(fastest, target)
+    fitting = [
+        config
+        for lanes in (4, 8, 16, 32)
+        for groups in (1, 2, 4, 8)
+        for cell_lanes in (1, 2, 4, 8)
+        if groups * cell_lanes <= lanes // 4
+        for config in [
+            smallest_config([(bundle, "sparse")], lanes=lanes, groups=groups, cell_lanes=cell_lanes)
+        ]
+        if not exceeded(config, target)
+    ]
+    assert fastest in fitting
+    fewest = min(cycles(bundle, each) for each in fitting)
+    assert cycles(bundle, fastest) == fewest
+    equals = [each for each in fitting if cycles(bundle, each) == fewest]
+    assert fastest.lanes == min(each.lanes for each in equals)
+
+
+def test_a_larger_device_is_never_slower(bundle):
+    small, large = (fastest_config([(bundle, "sparse")], device(f"ecp5-{size}")) for size in ("25k", "85k"))
+    assert cycles(bundle, large) < cycles(bundle, small)
+
+
+def test_settled_values_stay(bundle):
+    config = choose_config([(bundle, "sparse")], HardwareChoice(device="ecp5-85k", lanes=16, cell_lanes=1))
+    assert (config.lanes, config.cell_lanes) == (16, 1)
+
+
+def test_several_models_share_the_fastest(bundle):
+    models = [(bundle, "sparse"), (random_bundle(4, inputs=9, hidden=24), "dense")]
+    config = fastest_config(models, device("ecp5-25k"), every_step=True)
+    for each, mode in models:
+        assert cycles_per_step(compile_bundle(each, config, mode=mode)) == cycles(each, config, mode)
+
+
+def test_what_fits_nowhere_says_what_is_short(bundle):
+    with pytest.raises(
+        ConfigError, match=r"fits ice40-up5k: with 4 lanes .* multipliers, has 8; take a larger"
+    ):
+        fastest_config([(bundle, "sparse")], device("ice40-up5k"))
+    with pytest.raises(ConfigError, match="no legal one has"):
+        fastest_config([(bundle, "sparse")], device("ecp5-85k"), lanes=12)
+    with pytest.raises(ConfigError, match="unknown device"):
+        HardwareChoice(device="ecp5-1k")
