@@ -18,15 +18,23 @@ from gatewright.progress import Progress, within
 from gatewright.results import Row, write_rows
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.compress import CompressSettings, uniform_spec
-from gatewright.sw.compress.posttraining import adapt
+from gatewright.sw.compress.quantise_model import quantise_model
 from gatewright.sw.importers import import_model
 from gatewright.sw.integer import run_integer
+from gatewright.sw.metrics import Metric
 from gatewright.sw.mode import sparsity
+from gatewright.sw.tasks import Split, Task
 
 LANES = 32
 
 SAMPLE_SECONDS = 480.0
 """Speech that formats are calibrated on and the small form is trained on; none of it is tested on."""
+
+HELD_OUT = 0.2
+"""Share of its recordings that only measures."""
+
+TOLD = {"split": "test", "output": "all"}
+"""Rows of quantising that are kept: the decisions, and the signal-to-noise ratio of all outputs."""
 
 SEED = 0
 
@@ -93,15 +101,27 @@ def run(model_path: Path, speech: Path, seconds: float, progress: Progress) -> t
         Row("speech", "percent", 100 * float(np.concatenate(expected).mean()), at),
         _agreement(vad, model.outputs(inputs), expected, {"form": "float32", **at}),
     ]
-    bundles = []
+    task, bundles = _task(vad, samples), []
     for form in FORMS:
         spec = uniform_spec(model.network, form.density, form.bits, LANES)
         told = within(progress, form.name)
-        adapted = adapt(model, samples, spec, form.settings, told, decide=vad.decisions)
-        bundles.append(adapted.bundle)
-        for row in adapted.rows:
-            rows.append(dataclasses.replace(row, parameters={"form": form.name, **row.parameters}))
+        found = quantise_model(model, task, spec, form.settings, name=form.name, progress=told)
+        bundles.append(found.bundle)
+        rows += [row for row in found.rows if TOLD.items() & row.parameters.items()]
     return rows + _on_hardware(vad, bundles, inputs, expected, at, progress), bundles
+
+
+def _task(vad: Vad, samples: list[np.ndarray]) -> Task:
+    """Make a task of speech without targets, which is judged by the decisions that the decoder comes to."""
+
+    def equal(ours: np.ndarray, theirs: np.ndarray) -> float:
+        return 100 * float((vad.decisions(ours) == vad.decisions(theirs)).mean())
+
+    order = np.random.default_rng(SEED).permutation(len(samples)).tolist()
+    held = max(1, round(HELD_OUT * len(samples)))
+    measured, train = (Split([samples[k] for k in part]) for part in (order[:held], order[held:]))
+    metric = Metric("decision_agreement", "percent", True, equal, "values", "teacher")
+    return Task("speech", (), train, measured, measured, metric=metric)
 
 
 def _on_hardware(

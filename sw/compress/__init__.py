@@ -10,6 +10,7 @@ from gatewright.sw.compress.factorise import factorise
 from gatewright.sw.compress.pruning import prune, retrain
 from gatewright.sw.compress.quantise import quantise
 from gatewright.sw.compress.rounds import Outcome, Requirement, Round
+from gatewright.sw.compress.scaling import scaled_where_it_pays
 from gatewright.sw.compress.simplify import simplify, weight_count
 from gatewright.sw.compress.volume import Volume, quantise_to
 from gatewright.sw.determinism import seeded
@@ -18,7 +19,7 @@ from gatewright.sw.models import FloatModel
 from gatewright.sw.network import LstmNetwork
 from gatewright.sw.settings import CompressSettings, SimplifySettings
 from gatewright.sw.spec import CompressionSpec, ProductSpec, uniform_spec
-from gatewright.sw.tasks import Task
+from gatewright.sw.tasks import Task, taught_by
 
 __all__ = [
     "CompressSettings",
@@ -49,7 +50,8 @@ def compress(
     Parameters
     ----------
     task : Task
-        Its train split trains; validation and test are measured only.
+        Its train split trains; validation and test are measured only. Where it has no targets, the float model's own
+        outputs are learned, and nothing else.
     float_model : FloatModel
         Start and teacher; left as it is.
     spec : CompressionSpec
@@ -62,31 +64,26 @@ def compress(
     Returns
     -------
     Bundle
-        Its notes hold the task, the specification, the settings, the density that the layers' matrices really have,
-        and the scores of the integer model.
+        Its notes hold the task, the metric, the specification, the settings, the density that the layers' matrices
+        really have, and the scores of the integer model.
 
     Raises
     ------
     ConfigError
         The specification does not suit the model.
     DataError
-        The task is not the one that the model was trained on.
+        The task has other outputs than the model.
     AccumulatorOverflowError
         Some input could overflow an accumulator.
     """
-    _check_task(task, float_model)
+    task, float_model = suited(task, float_model)
     network = copy.deepcopy(float_model.network if start is None else start)
     with seeded(settings.seed):
         network = factorise(network, spec)
         if any(product.density < 1 or product.rank is not None for product in spec.products.values()):
             prune(task, float_model, network, spec, settings, progress)
         bundle = quantise(task, float_model, network, spec, settings, progress)
-    layers = [matrix for name, matrix in network.matrices().items() if name.startswith("layer")]
-    kept = sum(int(matrix.count_nonzero()) for matrix in layers)
-    notes = _notes(task, float_model, bundle, settings) | {
-        "spec": spec.to_json(),
-        "density": kept / sum(matrix.numel() for matrix in layers),
-    }
+    notes = _notes(task, float_model, network, bundle, settings) | {"spec": spec.to_json()}
     return dataclasses.replace(bundle, notes=notes)
 
 
@@ -98,6 +95,8 @@ def compress_to(
     settings: CompressSettings,
     how: SimplifySettings,
     progress: Progress = silent,
+    *,
+    scale: bool = True,
 ) -> Outcome:
     """Compress a float model to a score and a volume: simplify, retrain, and quantise only as far as needed.
 
@@ -106,7 +105,8 @@ def compress_to(
     Parameters
     ----------
     task : Task
-        Its train split trains, its validation split judges every round; test is measured at the end only.
+        Its train split trains, its validation split judges every round by the task's metric; test is measured at the
+        end only. Where it has no targets, the float model's own outputs are learned and compared with.
     float_model : FloatModel
         Start and teacher; left as it is.
     requirement : Requirement
@@ -116,17 +116,21 @@ def compress_to(
         `prune_epochs` retrain the simplified model, `quantise_epochs` train each round of quantising.
     how : SimplifySettings
     progress : Progress
+    scale : bool
+        Whether raw features may be brought to one scale, where integers gain by it.
 
     Raises
     ------
     ConfigError
         The lanes do not suit the model.
     DataError
-        The task is not the one that the model was trained on.
+        The task has other outputs than the model.
     AccumulatorOverflowError
         Some input could overflow an accumulator.
     """
-    _check_task(task, float_model)
+    task, float_model = suited(task, float_model)
+    if scale:
+        float_model = scaled_where_it_pays(float_model, task.train.sequences)
     with seeded(settings.seed):
         network, rounds = simplify(task, float_model, requirement.score, settings, how, progress)
         retrained = copy.deepcopy(network)
@@ -140,7 +144,7 @@ def compress_to(
     rounds += quantising
     if not task.metric.meets(model.score, requirement.score):
         reason = f"the best score found is {model.score:.4g} {task.metric.unit}"
-    notes = _notes(task, float_model, model.bundle, settings) | {
+    notes = _notes(task, float_model, model.network, model.bundle, settings) | {
         "spec": model.spec.to_json(),
         "requirement": dataclasses.asdict(requirement),
         "simplify_settings": dataclasses.asdict(how) | {"units": list(how.units)},
@@ -149,44 +153,63 @@ def compress_to(
         "reason": reason,
     }
     bundle = dataclasses.replace(model.bundle, notes=notes)
-    return Outcome(bundle, model.volume, tuple(rounds), not reason, reason)
+    return Outcome(requirement, bundle, model.volume, tuple(rounds), not reason, reason)
 
 
-def _check_task(task: Task, float_model: FloatModel) -> None:
-    outputs = float_model.network.result_size
-    if task.input_size != float_model.network.input_size:
-        raise DataError(
-            f"{task.name} has {task.input_size} features, but the model takes {float_model.network.input_size}"
-        )
-    if task.train.targets is None:
-        raise DataError(f"{task.name} has no targets: `taught_by` takes them from the float model")
-    if task.labels != float_model.labels and len(task.labels) == outputs and not task.taught:
-        raise DataError(
-            f"the task {task.name} has the classes {', '.join(task.labels)}, but the model was trained on "
-            f"{', '.join(float_model.labels)}: train on this task first"
-        )
+def suited(task: Task, float_model: FloatModel) -> tuple[Task, FloatModel]:
+    """Return a task with targets, and a float model whose outputs have the task's names.
+
+    Without targets, the model's own outputs become the targets. Outputs of an imported model are numbered; they take the
+    names that the task has for them.
+
+    Raises
+    ------
+    DataError
+        The task has other features, or other outputs, than the model.
+    ConfigError
+        The task's metric could not fail for the model.
+    """
+    network, names = float_model.network, float_model.labels
+    outputs = network.result_size
+    if task.input_size != network.input_size:
+        raise DataError(f"{task.name} has {task.input_size} features, but the model takes {network.input_size}")
+    task = taught_by(task, float_model)
     if not task.suits(outputs):
         raise DataError(
             f"{task.name} has {task.output_size} {'classes' if task.classifies else 'values'}, but the model has "
             f"{outputs} outputs: train on this task first, or import the head that suits it"
         )
+    task.metric.check(outputs)
+    if len(names) != len(task.labels) or names == task.labels:
+        return task, float_model
+    if task.classifies and names != tuple(str(k) for k in range(outputs)):
+        raise DataError(
+            f"{task.name} has the classes {', '.join(task.labels)}, but the model was trained on {', '.join(names)}: "
+            "train on this task first"
+        )
+    return task, dataclasses.replace(float_model, labels=task.labels)
 
 
-def _notes(task: Task, float_model: FloatModel, bundle: Bundle, settings: CompressSettings) -> dict:
-    """Tell where a bundle comes from, and how good it is."""
+def _notes(
+    task: Task, float_model: FloatModel, network: LstmNetwork, bundle: Bundle, settings: CompressSettings
+) -> dict:
+    """Tell where a bundle comes from, how it was made of which network, and how good it is."""
+    layers = [matrix for name, matrix in network.matrices().items() if name.startswith("layer")]
+    kept = sum(int(matrix.count_nonzero()) for matrix in layers)
     return {
+        "from": float_model.notes,
         "task": task.name,
         "data": None if task.source is None else task.source.to_json(),
-        "from": float_model.notes,
-        "seed": settings.seed,
         "metric": task.metric.name,
         "unit": task.metric.unit,
         "more_is_better": task.metric.more_is_better,
         "every_step": task.every_step,
-        "settings": dataclasses.asdict(settings),
-        "train_settings": dataclasses.asdict(float_model.settings),
         "scores": {
             name: evaluate(bundle, split, task.metric)
             for name, split in (("validation", task.validation), ("test", task.test))
         },
+        "density": kept / sum(matrix.numel() for matrix in layers),
+        "seed": settings.seed,
+        "settings": dataclasses.asdict(settings),
+        "train_settings": dataclasses.asdict(float_model.settings),
     }

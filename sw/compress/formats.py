@@ -11,6 +11,9 @@ from gatewright.sw.products import MAX_SHIFT
 FINEST = 16
 """Most fractional bits that calibration gives; finer steps would vanish behind those of `STATE`."""
 
+COARSEST = -32
+"""Fewest fractional bits of any format; values that need fewer saturate."""
+
 FINEST_ACCUMULATOR = STATE.frac + MAX_SHIFT
 """Most fractional bits of a layer's accumulators that can be rounded to a pre-activation."""
 
@@ -20,11 +23,12 @@ _CANDIDATES = 4
 def best_format(values: np.ndarray, bits: int) -> Fixed:
     """Choose the power-of-two scale with the smallest squared error on `values`, saturation counted.
 
-    The coarsest candidate holds the largest magnitude unsaturated; the others are up to 3 bits finer.
+    The coarsest candidate holds the largest magnitude unsaturated, as far as `COARSEST` lets it; the others are up to 3
+    bits finer.
     """
     values = np.asarray(values, dtype=np.float64)
     largest = max(float(np.abs(values).max()), 2.0**-FINEST)
-    widest = int(np.floor(np.log2(((1 << (bits - 1)) - 1) / largest)))
+    widest = max(COARSEST, int(np.floor(np.log2(((1 << (bits - 1)) - 1) / largest))))
     formats = [Fixed(bits, min(FINEST, widest + finer)) for finer in range(_CANDIDATES)]
     return min(formats, key=lambda f: float(np.square(f.real(f.quantise(values)) - values).sum()))
 

@@ -1,10 +1,14 @@
 """The record of compressing to a requirement: what was asked, what every round did, and what came of it."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from gatewright.errors import ConfigError
+from gatewright.results import Row
 from gatewright.sw.bundle import Bundle
+from gatewright.sw.compress.figures import score_rows, shape_rows
 
 
 @dataclass(frozen=True)
@@ -14,20 +18,22 @@ class Requirement:
     Parameters
     ----------
     score : float
-        Validation score in the task's metric: at least this accuracy in percent, or at most these bits.
+        Validation score in the unit of the task's metric: at least this where more is better, else at most.
     volume : int
         Most bits of the emitted image.
 
     Raises
     ------
     ConfigError
-        The volume is not positive.
+        The score is not finite, or the volume is not positive.
     """
 
     score: float
     volume: int
 
     def __post_init__(self):
+        if not math.isfinite(self.score):
+            raise ConfigError(f"Requirement.score must be a finite number, not {self.score!r}")
         if self.volume <= 0:
             raise ConfigError(f"Requirement.volume must be a positive number of bits, not {self.volume!r}")
 
@@ -72,8 +78,9 @@ class Outcome:
 
     Parameters
     ----------
+    requirement : Requirement
     bundle : Bundle
-        The best model found.
+        The best model found. Its notes name the metric.
     volume : int
         Bits of its image.
     rounds : tuple of Round
@@ -83,8 +90,24 @@ class Outcome:
         Why it does not; empty if it does.
     """
 
+    requirement: Requirement
     bundle: Bundle
     volume: int
     rounds: tuple[Round, ...]
     met: bool
     reason: str
+
+    def rows(self, model: str) -> Iterator[Row]:
+        """Yield the rounds, the scores, the size and whether the requirement is met; `model` is the bundle's name."""
+        notes = self.bundle.notes
+        seed = notes["seed"]
+        metric = {"metric": notes["metric"], "better": "more" if notes["more_is_better"] else "less"}
+        for number, each in enumerate(self.rounds, 1):
+            what = {key: value for key, value in asdict(each).items() if key != "score" and value is not None}
+            yield Row("round_score", notes["unit"], each.score, {"round": number, **metric, **what}, seed)
+        yield from score_rows(self.bundle, model)
+        yield from shape_rows(self.bundle, model)
+        at = {"model": model}
+        yield Row("stored_bits", "bits", self.volume, at, seed)
+        asked = asdict(self.requirement) | metric | {"reason": self.reason}
+        yield Row("requirement_met", "yes or no", int(self.met), at | asked, seed)

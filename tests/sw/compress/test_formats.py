@@ -33,6 +33,10 @@ def test_the_scale_with_the_smallest_error_is_found(values, bits, expected):
     assert error(found) == error(expected)
 
 
+def test_values_beyond_every_format_saturate():
+    assert best_format(np.array([1e20, 1.0]), 8) == Fixed(8, -32)
+
+
 def changed(network, wanted, finest=FINEST):
     found = legal_formats(network, wanted, finest)
     assert {name: format.bits for name, format in found.items()} == {
