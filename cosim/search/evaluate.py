@@ -89,7 +89,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Infeasible:
-    """A candidate without a result: no hardware can run it, or none that is allowed; it exceeds a limit; or it diverged.
+    """A candidate without a result: no hardware can run it or is allowed to, a limit is exceeded, or it diverged.
 
     Parameters
     ----------

@@ -5,7 +5,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -19,7 +19,7 @@ from gatewright.results import read_rows
 from gatewright.storage import write_json
 from gatewright.sw.models import FloatModel
 from gatewright.sw.search.settings import EntropySettings, SuperSettings
-from gatewright.sw.search.space import SearchSpace
+from gatewright.sw.search.space import Candidate, SearchSpace
 from gatewright.sw.settings import CompressSettings
 from gatewright.sw.tasks import DataSettings, Task, load_task, save_task, taught_by
 
@@ -60,7 +60,7 @@ class Plan:
     search: SearchSettings
     sandwich: SuperSettings
     tune: CompressSettings
-    gradient: EntropySettings = EntropySettings()
+    gradient: EntropySettings = field(default_factory=EntropySettings)
     config: AcceleratorConfig | None = None
     device: str | None = None
     storage: str | None = None
@@ -243,8 +243,14 @@ class StudyFolder:
             return {}
         rows = read_rows(self.front)
         names = [str(row.parameters["model"]) for row in rows if row.name == "point_stored_bits"]
-        best = [str(row.value) for row in rows if row.name == "recommended"]
-        return {"best": self.bundle(name) for name in best} | {name: self.bundle(name) for name in names}
+        best = [("best", self.bundle(str(row.value))) for row in rows if row.name == "recommended"]
+        return dict([*best, *((name, self.bundle(name)) for name in names)])
+
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Give the candidates of the final front, the best score first: what another study may begin with."""
+        rows = read_rows(self.front) if self.front.exists() else []
+        found = (row for row in rows if row.name == "point_stored_bits" and row.parameters["kind"] == "found")
+        return tuple(dict(row.parameters["candidate"]) for row in found)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -76,7 +76,7 @@ class Recommendation:
 
     @property
     def text(self) -> str:
-        """What a user is told of it: its figures, the rank and the bits of every matrix, and the command that builds it."""
+        """What a user is told: its figures, rank and bits of every matrix, and the command that builds it."""
         lines = [
             f"recommended: {self.model}, validation {self.validation:.4g} {self.unit} {self.metric}, "
             f"{self.cycles:.1f} cycles per step, {self.stored_bits:,} stored bits",

@@ -1,6 +1,5 @@
 """The samplers behind one name each: ours by worth, and Optuna's as baselines."""
 
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -75,6 +74,6 @@ class Given(BaseSampler):
         return self._candidate[param_name]
 
 
-def distributions(space: SearchSpace) -> Mapping[str, CategoricalDistribution]:
+def distributions(space: SearchSpace) -> dict[str, CategoricalDistribution]:
     """Give the parameters of a space as Optuna has them: all are categorical."""
     return {name: CategoricalDistribution(values) for name, values in space.choices.items()}

@@ -112,8 +112,8 @@ class SearchSettings:
     target_bits : float, optional
         Stored bits asked for: V0, above 0.
     cycles_weight, bits_weight : float, optional
-        λ_L and λ_V: what the reward loses, in the unit of the metric, where cycles, or bits, are twice the target's: 0 to
-        1e6. None for `WEIGHT`, which suits metrics in percent.
+        λ_L and λ_V: what the reward loses, in the metric's unit, where cycles, or bits, are twice the target's: to 1e6.
+        None for `WEIGHT`, which suits metrics in percent.
     spread : float
         Octaves, 0 to 20: every trial of ``worth`` aims at targets that are up to so much looser or tighter, so that
         the search covers the front; 0 looks for the largest reward alone.

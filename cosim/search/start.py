@@ -263,7 +263,7 @@ class _Asked:
             device=self.scope.device,
             storage=self.scope.storage,
         )
-        bundle, costs = uncompressed(task, self.model, plan)
+        _bundle, costs = uncompressed(task, self.model, plan)
         search = replace(
             self.settings,
             target_cycles=self.settings.target_cycles or costs.cycles / TIMES,

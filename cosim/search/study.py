@@ -135,7 +135,7 @@ def _meets(found: Evaluation | Infeasible, search: SearchSettings, metric: Metri
 
 
 def _stale(records: Sequence[Record], before: int) -> int:
-    """Count the trials since the last that raised the best reward or the hypervolume of the front, or since `before`."""
+    """Count the trials since the last that raised the best reward or the front's hypervolume, or since `before`."""
     points: list[tuple[float, float, float]] = []
     top, stale = -math.inf, 0
     for number, each in enumerate(records):

@@ -30,6 +30,7 @@ from gatewright.progress import Progress
 from gatewright.reports.candidates import FOUND
 from gatewright.reports.report import write_report
 from gatewright.reports.study import read_study
+from gatewright.reports.study_report import write_study_report
 from gatewright.results import Row, read_rows, write_rows
 from gatewright.run import RunFolder
 from gatewright.storage import write_json

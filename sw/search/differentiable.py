@@ -35,6 +35,7 @@ from gatewright.sw.search.entropy import (
     operation_loss,
 )
 from gatewright.sw.search.mixed import Cycles, MixedNetwork
+from gatewright.sw.search.parameters import Value
 from gatewright.sw.search.settings import EntropySettings
 from gatewright.sw.search.space import Candidate, SearchSpace
 from gatewright.sw.spec import CompressionSpec
@@ -169,10 +170,9 @@ def starts(
         With a seed of its own.
     """
     random = Random(f"{seed} {number}")
-    ranks = sorted(
-        {rank for name, values in space.choices.items() if name.endswith(".rank") for rank in values if rank}
-    )
-    order = sorted(ranks, key=lambda rank: abs(ranks.index(rank) - len(ranks) // 2)) or [None]
+    chosen = (values for name, values in space.choices.items() if name.endswith(".rank"))
+    ranks = sorted({rank for values in chosen for rank in values if isinstance(rank, int)})
+    order: list[Value] = [*sorted(ranks, key=lambda rank: abs(ranks.index(rank) - len(ranks) // 2))] or [None]
     turn, place = divmod(number, len(order))
     base = space.sample(random) if turn else space.largest
     base |= {

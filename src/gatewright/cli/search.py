@@ -20,6 +20,7 @@ from gatewright.cli.options import (
     given,
 )
 from gatewright.console import TerminalProgress, console
+from gatewright.cosim.search.folder import StudyFolder
 from gatewright.cosim.search.latency import cycles_of, limits_of
 from gatewright.cosim.search.settings import Method, SearchSettings
 from gatewright.cosim.search.start import Scope
@@ -94,13 +95,19 @@ def search(
         list[str] | None,
         typer.Option(
             "--limit",
-            help="What no candidate may exceed: 'cycles=500', 'latency=50us', 'bits=1e5', 'luts=20000', 'block_rams=40', "
-            "'multipliers=28'; or 'score=95', the least of a final point; repeat.",
+            help="What no candidate may exceed: 'cycles=500', 'latency=50us', 'bits=1e5', 'luts=20000', "
+            "'block_rams=40', 'multipliers=28'; or 'score=95', the least of a final point; repeat.",
         ),
     ] = None,
     volume: Annotated[
         float | None,
         typer.Option("--volume", help="Target: stored bits; default: a tenth of the 8-bit model's."),
+    ] = None,
+    known: Annotated[
+        Path | None,
+        typer.Option(
+            "--known", help="Folder of a study whose final front is tried first; of the same space."
+        ),
     ] = None,
     spread: Annotated[
         float,
@@ -154,6 +161,7 @@ def search(
         spread=spread,
         patience=patience,
         limits=limits_of(limit or [], megahertz),
+        known=StudyFolder.open(known).candidates() if known else (),
     )
     choices = (read_choices(space) if space else {}) | read_choices(choose or [])
     scope = Scope(

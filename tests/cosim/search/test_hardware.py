@@ -92,7 +92,7 @@ def test_limits_hold_without_a_device():
         f"the accelerator needs {needs.luts} look-up tables, at most {needs.luts - 1} are allowed"
     )
     assert refusal(config, None, replace(limits, luts=needs.luts)) == ""
-    with pytest.raises(ConfigError, match="the accelerator needs .* use fewer lanes"):
+    with pytest.raises(ConfigError, match=r"the accelerator needs .* use fewer lanes"):
         check_hardware(config, None, limits)
 
 

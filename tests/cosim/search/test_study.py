@@ -466,6 +466,7 @@ def test_folders(tmp_path):
     folder = StudyFolder.create(tmp_path / "study", plan, studies.model())
     assert StudyFolder.open(folder.root).plan == plan
     assert folder.points() == {}
+    assert folder.candidates() == ()
     with pytest.raises(RunFolderError, match="a study needs a new folder"):
         StudyFolder.create(folder.root, plan, studies.model())
     with pytest.raises(RunFolderError, match="is no folder of a study"):

@@ -150,7 +150,7 @@ def test_hidden_units_make_shapes_smaller(deep):
 def test_units_that_are_the_outputs_are_no_choice():
     shapes = {name: shape for name, shape in SHAPES.items() if name != "head"}
     assert SearchSpace(shapes, {}).layers == {}
-    with pytest.raises(ConfigError, match="'network.hidden' is no parameter"):
+    with pytest.raises(ConfigError, match=r"'network\.hidden' is no parameter"):
         SearchSpace(shapes, {}).changed({"hidden": (4, 8)})
     two = shapes | {"layer1.input": (64, 16), "layer1.recurrent": (64, 16)}
     assert SearchSpace(two, {}).layers == {"layer0": 16}
