@@ -8,6 +8,7 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from gatewright.errors import ConfigError
 
@@ -156,11 +157,24 @@ class LayerParameters(nn.Module):
         if state is None:
             batch = x.shape[1]
             state = x.new_zeros(batch, self.output_size), x.new_zeros(batch, self.hidden_size)
+        if self.projection is not None and self.output_size == self.hidden_size:
+            weights, state = _with_idle_unit(weights, state)
         one_layer = [part[None] for part in state]
         with quiet_projections():
             # has_biases, layers, dropout, train, bidirectional, batch_first
             outputs, y, c = torch.lstm(x, one_layer, weights, True, 1, 0.0, self.training, False, False)
         return outputs, (y[0], c[0])
+
+
+def _with_idle_unit(weights: list[Tensor], state: State) -> tuple[list[Tensor], State]:
+    """Add a hidden unit that stays 0: PyTorch tells by the sizes of y and c whether there is a projection."""
+    *gates, projection = weights
+    gates = [
+        functional.pad(each.unflatten(0, (4, -1)), (0, 0) * (each.dim() - 1) + (0, 1)).flatten(0, 1)
+        for each in gates
+    ]
+    y, c = state
+    return [*gates, functional.pad(projection, (0, 1))], (y, functional.pad(c, (0, 1)))
 
 
 class LstmNetwork(nn.Module):

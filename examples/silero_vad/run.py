@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from gatewright.console import TerminalProgress, console, show_rows
 from speech import read_speech, take_frames
 from vad import THRESHOLD, Vad
 
-from gatewright.console import TerminalProgress, console, show_rows
 from gatewright.cosim.verify import Measurement, measure
 from gatewright.errors import GatewrightError
 from gatewright.hw.compiler import Mode, compile_bundle, smallest_config

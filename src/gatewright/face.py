@@ -1,6 +1,6 @@
 """The Python face: the verbs as functions with plain arguments; a thin layer over `flow`, as the command line is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 

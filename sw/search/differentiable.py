@@ -9,6 +9,7 @@ weights, and that the entropy of a product's components weighs more, the more of
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from random import Random
 
 import torch
 from torch import Tensor
@@ -18,6 +19,7 @@ from gatewright.progress import Progress, silent, within
 from gatewright.results import Row, score_row
 from gatewright.sw.batching import Batch
 from gatewright.sw.compress.quantise import calibrate
+from gatewright.sw.compress.units import keep_units, kept_units
 from gatewright.sw.determinism import seeded
 from gatewright.sw.integer import evaluate
 from gatewright.sw.metrics import Metric
@@ -33,6 +35,7 @@ from gatewright.sw.search.entropy import (
     operation_loss,
 )
 from gatewright.sw.search.mixed import Cycles, MixedNetwork
+from gatewright.sw.search.parameters import Value
 from gatewright.sw.search.settings import EntropySettings
 from gatewright.sw.search.space import Candidate, SearchSpace
 from gatewright.sw.spec import CompressionSpec
@@ -112,7 +115,7 @@ def entropy_search(
     space : SearchSpace
         Its parameters of bits are searched: those of one parameter share their choice.
     base : Candidate
-        Gives what is not searched: the ranks, which are the numbers of components to keep; densities; hardware.
+        Gives what is not searched: the ranks, which are the numbers of components to keep; units; densities; hardware.
     settings : EntropySettings
     progress : Progress
     cycles : dict, optional
@@ -126,8 +129,11 @@ def entropy_search(
         Training diverged.
     """
     spec = space.spec(base)
+    network = dense.network
+    if spec.hidden:
+        network = keep_units(network, kept_units(network, spec.hidden))
     with seeded(settings.seed):
-        mixed = MixedNetwork(dense.network, space, spec)
+        mixed = MixedNetwork(network, space, spec)
         history = _train(task, dense, mixed, settings, cycles, progress)
     mixed.network.eval()
     super_score = dataclasses.replace(dense, network=mixed.network).score(task.validation, task.metric)
@@ -138,6 +144,43 @@ def entropy_search(
     score = evaluate(bundle, task.validation, task.metric)
     loss = task.metric.quality(super_score) - task.metric.quality(score)
     return EntropyResult(candidate, spec, network, super_score, score, loss, history)
+
+
+def starts(
+    space: SearchSpace, settings: EntropySettings, seed: int, number: int
+) -> tuple[Candidate, EntropySettings]:
+    """Give what one of many searches of a space begins with.
+
+    The numbers of components come first, all ranks of the space from the middle outwards, with the largest of all that
+    the gradient does not choose; after them again, with a random choice of the latter.
+
+    Parameters
+    ----------
+    space : SearchSpace
+    settings : EntropySettings
+    seed : int
+        Of all searches.
+    number : int
+        Of this one, at least 0.
+
+    Returns
+    -------
+    base : Candidate
+    settings : EntropySettings
+        With a seed of its own.
+    """
+    random = Random(f"{seed} {number}")
+    chosen = (values for name, values in space.choices.items() if name.endswith(".rank"))
+    ranks = sorted({rank for values in chosen for rank in values if isinstance(rank, int)})
+    order: list[Value] = [*sorted(ranks, key=lambda rank: abs(ranks.index(rank) - len(ranks) // 2))] or [None]
+    turn, place = divmod(number, len(order))
+    base = space.sample(random) if turn else space.largest
+    base |= {
+        name: order[place]
+        for name, values in space.choices.items()
+        if name.endswith(".rank") and order[place] in values
+    }
+    return base, dataclasses.replace(settings, seed=random.randrange(2**32))
 
 
 def discretisation_rows(

@@ -83,3 +83,19 @@ def test_shapes_that_disagree_are_refused():
         LstmNetwork([good], ProductParameters(torch.zeros(2, 8)), torch.zeros(3))
     with pytest.raises(ConfigError, match="at least one LSTM layer"):
         LstmNetwork([])
+
+
+def test_a_projection_may_have_as_many_outputs_as_units(network_of):
+    network = network_of(hidden=6, projection=6)
+    layer = network.layers[0]
+    x, y, c = (
+        torch.randn(*shape, generator=torch.Generator().manual_seed(1))
+        for shape in ((5, 2, 3), (2, 6), (2, 6))
+    )
+    outputs = layer(x, (y, c))
+    for step, out in zip(x, outputs, strict=True):
+        gates = step @ layer.input().T + y @ layer.recurrent().T + layer.bias
+        i, f, g, o = gates.chunk(4, dim=1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        y = (o.sigmoid() * c.tanh()) @ layer.projection().T
+        assert torch.allclose(out, y, atol=1e-6)

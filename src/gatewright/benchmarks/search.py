@@ -35,7 +35,7 @@ from gatewright.sw.models import FloatModel
 from gatewright.sw.search.differentiable import discretisation_rows
 from gatewright.sw.search.settings import EntropySettings, SuperSettings
 from gatewright.sw.search.space import SearchSpace
-from gatewright.sw.tasks import Task, load_task
+from gatewright.sw.tasks import DataSettings, Task, load_task
 from gatewright.sw.training import train_float
 
 TIMES = 12
@@ -133,8 +133,7 @@ def workbench(
     dense = train_float(data, replace(data.training, seed=seed, **(training or {})), progress)
     space = SearchSpace.of(dense.network, "matrix", lanes=lanes)
     plan = Plan(
-        task=task,
-        task_seed=seed,
+        data=DataSettings(task, seed=seed),
         space=space,
         search=SearchSettings(seed=seed, measure=False),
         sandwich=replace(sandwich or SuperSettings(), seed=seed),

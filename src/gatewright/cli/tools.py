@@ -9,7 +9,17 @@ import typer
 from gatewright.benchmarks import NAMES
 from gatewright.cli.answer import Answer
 from gatewright.cli.app import ExitCode, command
-from gatewright.cli.options import CellLanes, Epochs, Hidden, Lanes, Overwrite, PruneEpochs, QuantiseEpochs, Seed, Workers
+from gatewright.cli.options import (
+    CellLanes,
+    Epochs,
+    Hidden,
+    Lanes,
+    Overwrite,
+    PruneEpochs,
+    QuantiseEpochs,
+    Seed,
+    Workers,
+)
 from gatewright.flow.settings import CompressChoice, Shape, TrainChoice, VerifySettings, WorkerSettings
 from gatewright.progress import Progress
 

@@ -1,12 +1,9 @@
 """Whether a model fits an accelerator at all, told from its shapes before anything is trained."""
 
-from dataclasses import replace
 from math import ceil
 from typing import get_args
 
-import numpy as np
-
-from gatewright.errors import CapacityError, ConfigError
+from gatewright.errors import CapacityError
 from gatewright.flow.settings import Shape
 from gatewright.hw.compiler import Mode, compile_bundle, smallest_config
 from gatewright.hw.config import WEIGHT_BITS, AcceleratorConfig

@@ -2,23 +2,29 @@ import copy
 import dataclasses
 from random import Random
 
+import numpy as np
 import pytest
 import torch
 
 from gatewright.errors import BundleError, ConfigError
 from gatewright.sw.batching import Batch
-from gatewright.sw.compress import CompressSettings
+from gatewright.sw.compress import CompressSettings, compress
 from gatewright.sw.compress.distillation import Distillation
 from gatewright.sw.compress.pattern import layout
 from gatewright.sw.compress.quantise import calibrate
 from gatewright.sw.compress.sample import batches_of
+from gatewright.sw.compress.units import keep_units, kept_units
+from gatewright.sw.determinism import seeded
 from gatewright.sw.integer import evaluate
 from gatewright.sw.metrics import METRICS
+from gatewright.sw.models import FloatModel
+from gatewright.sw.network import LstmNetwork
 from gatewright.sw.search import supernet as room
 from gatewright.sw.search.settings import SuperSettings
 from gatewright.sw.search.space import SearchSpace
-from gatewright.sw.search.supernet import SuperNetwork, candidate_bundle, finalise, train_super
-from gatewright.sw.spec import uniform_spec
+from gatewright.sw.search.supernet import SuperNetwork, candidate_bundle, finalise, shortened, train_super
+from gatewright.sw.settings import TrainSettings
+from gatewright.sw.spec import CompressionSpec, uniform_spec
 
 
 @pytest.fixture
@@ -227,7 +233,7 @@ def test_a_checkpoint_is_read_back(tmp_path, supernet):
 
 def test_what_is_no_super_network_is_refused(tmp_path, float_model, supernet):
     with pytest.raises(ConfigError, match=r"layer0\.input of a super network must be two factors"):
-        SuperNetwork(float_model)
+        SuperNetwork(float_model, supernet.order)
     float_model.save(tmp_path / "float.pt")
     with pytest.raises(BundleError, match=r"float\.pt: not a super network"):
         SuperNetwork.load(tmp_path / "float.pt")
@@ -248,3 +254,76 @@ def test_what_the_super_network_cannot_give_is_refused(supernet):
     fewer = {name: product for name, product in spec.products.items() if name != "head"}
     with pytest.raises(ConfigError, match=r"for the products layer0\.input, layer0\.recurrent, but"):
         supernet.subnetwork(dataclasses.replace(spec, products=fewer))
+
+
+@pytest.fixture(scope="module")
+def deep(task):
+    """An untrained model of two layers with projections."""
+    with seeded(5):
+        network = LstmNetwork.initial(2, 16, 3, layers=2, projection=6)
+    return FloatModel(network.eval(), np.zeros(2), np.ones(2), task.labels, TrainSettings(hidden=16))
+
+
+def fewer_units(model, *, density=1.0, rank=None):
+    spec = uniform_spec(model.network, density, lanes=8, rank=rank)
+    return dataclasses.replace(spec, hidden={"layer0": 4, "layer1": 8})
+
+
+@pytest.mark.parametrize("rank", [None, 2])
+def test_fewer_units_are_those_that_contribute_most(deep, rank):
+    spec = fewer_units(deep, rank=rank)
+    network = SuperNetwork.of(deep).subnetwork(spec)
+    assert [layer.hidden_size for layer in network.layers] == [4, 8]
+    assert network.layers[1].recurrent.rank == rank
+    if rank is None:
+        direct = keep_units(deep.network, kept_units(deep.network, spec.hidden))
+        for name, product in network.products().items():
+            assert torch.allclose(product(), direct.products()[name](), atol=1e-5)
+        assert torch.equal(network.layers[1].bias, direct.layers[1].bias)
+
+
+@pytest.mark.parametrize("rank", [None, 2])
+def test_gradients_of_fewer_units_go_back_to_the_shared_weights(task, deep, rank):
+    supernet, spec = SuperNetwork.of(deep), fewer_units(deep, density=0.5, rank=rank)
+    found, batch, sample = gradients(task, deep, supernet, spec)
+    masters = direct(deep, supernet, spec, batch, sample)
+    kept = torch.zeros(16, dtype=torch.bool)
+    kept[list(supernet.order[1][:8])] = True
+    rows = kept.repeat(4)
+    assert torch.allclose(found["layers.1.bias"][rows], masters.layers[1].bias.grad, rtol=1e-4, atol=1e-7)
+    assert not found["layers.1.bias"][~rows].any()
+    projection = found["layers.1.projection.factors.0"]
+    assert projection[:, kept].any()
+    assert not projection[:, ~kept].any()
+    second = found["layers.1.recurrent.factors.1"]
+    assert second[rows].any()
+    assert not second[~rows].any()
+
+
+def test_candidates_of_fewer_units_are_trained_and_finished(task, deep, tmp_path):
+    space = SearchSpace.of(deep.network, ranks=(2, None), densities=(0.5, 1.0), lanes=8)
+    space = space.changed({"hidden": (4, 16)})
+    supernet = SuperNetwork.of(deep)
+    train_super(task, deep, supernet, space, SuperSettings(epochs=1, sampled=1, calibrated=4))
+    supernet.save(tmp_path / "super.pt")
+    assert SuperNetwork.load(tmp_path / "super.pt").order == supernet.order
+    spec = space.spec(space.smallest)
+    settings = CompressSettings(prune_epochs=2, quantise_epochs=1)
+    bundle = finalise(task, deep, supernet, spec, settings)
+    assert [layer.hidden_size for layer in bundle.layers] == [4, 4]
+    assert CompressionSpec.from_json(bundle.notes["spec"]) == spec
+    alone = compress(task, deep, spec, settings)
+    assert [layer.hidden_size for layer in alone.layers] == [4, 4]
+
+
+def test_orders_name_every_unit_once(supernet):
+    with pytest.raises(ConfigError, match="must name every hidden unit of each layer once"):
+        SuperNetwork(supernet.model, [[0] * 16])
+
+
+def test_long_sequences_are_cut_to_their_middle():
+    long, short = torch.arange(2000.0)[:, None], torch.arange(3.0)[:, None]
+    cut, same = shortened([long, short])
+    assert len(cut) == 512
+    assert cut[0] == 744
+    assert torch.equal(same, short)
