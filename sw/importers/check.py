@@ -68,17 +68,26 @@ class Imported:
     reversed_time : bool
         The source reads sequences from their end: the host gives each sequence last step first, and finds
         the outputs in that order.
+    taken : tuple of str
+        The source's parameters that the model is made of.
+    left_out : tuple of str
+        Every other parameter of the source, and layers that ran outside of the model.
     notes : tuple of str
         What the host has to do, and what was compared with what.
     difference : float
         Largest absolute difference between model and source on random input, of outputs and logits.
+    advice : tuple of str
+        What to type next, such as the option that takes a head.
     """
 
     model: FloatModel
     source: Source
     reversed_time: bool
+    taken: tuple[str, ...]
+    left_out: tuple[str, ...]
     notes: tuple[str, ...]
     difference: float
+    advice: tuple[str, ...] = ()
 
     def source_outputs(self, x: np.ndarray) -> np.ndarray:
         """Give the source's outputs [steps, outputs] for one sequence [steps, inputs] from a zero state: float32."""
@@ -87,8 +96,17 @@ class Imported:
             return self.source.outputs(batch)[:, 0].numpy()
 
 
-def compared(model: FloatModel, source: Source, reversed_time: bool, notes: Sequence[str]) -> Imported:
-    """Run model and source on random sequences and keep the largest difference.
+def compared(
+    model: FloatModel,
+    source: Source,
+    reversed_time: bool,
+    notes: Sequence[str],
+    *,
+    taken: Sequence[str] = (),
+    left_out: Sequence[str] = (),
+    advice: Sequence[str] = (),
+) -> Imported:
+    """Run model and source on random sequences and keep the largest difference; the rest is passed on as it is.
 
     Raises
     ------
@@ -106,10 +124,19 @@ def compared(model: FloatModel, source: Source, reversed_time: bool, notes: Sequ
     if not difference <= _TOLERANCE * largest:
         raise ModelImportError(
             f"the imported model differs from its source, run by {source.engine}, by {difference:.3g} on random "
-            "input: the source computes something that the import does not know; please report it with the file"
+            "input: the source computes something that the import does not know"
         )
     against = f"compared with {source.engine} on {_BATCH} random sequences of up to {_STEPS} steps"
-    return Imported(model, source, reversed_time, (*notes, against), difference)
+    return Imported(
+        model,
+        source,
+        reversed_time,
+        tuple(taken),
+        tuple(left_out),
+        (*notes, against),
+        difference,
+        tuple(advice),
+    )
 
 
 @one_thread()
