@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from gatewright.errors import ModelImportError
 from gatewright.sw.importers.check import Imported, compared
-from gatewright.sw.importers.pytorch import head_advice
+from gatewright.sw.importers.torch_head import head_advice
 from gatewright.sw.importers.torch_parts import Selected, find_parts
 from gatewright.sw.importers.torch_plan import Plan, plan
 from gatewright.sw.importers.torch_source import TorchPart, TorchSource
@@ -28,6 +28,8 @@ def from_lstm(module: nn.LSTM | nn.LSTMCell, head: nn.Linear | None = None) -> I
     """
     if head is None:
         return import_module(module, None, None, False)
+    if not isinstance(head, nn.Linear):
+        raise ModelImportError(f"the head is {type(head).__name__}, not an nn.Linear")
     return import_module(nn.ModuleDict({"lstm": module, "head": head}), "lstm", "head", False)
 
 

@@ -90,7 +90,7 @@ def trace(module: nn.Module, parts: Mapping[str, Part]) -> Trace | str:
     ]
     reason = f"its forward takes {', '.join(p.name for p in required)}" if len(required) > 3 else ""
     for x in _inputs(module, parts, like):
-        for more in _more(x, parts, len(required) - 1):
+        for more in _more(x, parts, like, len(required) - 1):
             try:
                 calls, output = _run(module, watched, (x, *more))
             except Exception as cause:
@@ -168,9 +168,9 @@ def _inputs(module: nn.Module, parts: Mapping[str, Part], like: Tensor) -> Itera
             shapes: list[tuple[int, ...]] = [
                 *_ordered((_BATCH, steps, size), (steps, _BATCH, size), batch_first),
                 (_BATCH, size, steps),
-                (_BATCH, size),
-                (steps, size),
                 (_BATCH, steps),
+                (steps, size),
+                (_BATCH, size),
                 (_BATCH, size, *_IMAGE),
             ]
             for shape in shapes:
@@ -185,7 +185,7 @@ def _ordered(
     return (first, second) if batch_first else (second, first)
 
 
-def _more(x: Tensor, parts: Mapping[str, Part], count: int) -> Iterator[tuple]:
+def _more(x: Tensor, parts: Mapping[str, Part], like: Tensor, count: int) -> Iterator[tuple]:
     """Give further arguments that a forward may want: states, none or of zeros, or lengths."""
     if count < 1:
         yield ()
@@ -195,9 +195,8 @@ def _more(x: Tensor, parts: Mapping[str, Part], count: int) -> Iterator[tuple]:
     if x.dim() < 2 or count > 2:
         return
     for batch, steps in dict.fromkeys((tuple(x.shape[:2]), tuple(x.shape[1::-1]))):
-        h = x.new_zeros(
-            part.layers, batch, part.size("weight_hh"), dtype=next(iter(part.entries.values())).dtype
-        )
+        shape = (part.layers, batch, part.size("weight_hh"))
+        h = torch.zeros(shape if part.layered else shape[1:], dtype=like.dtype, device=like.device)
         if count == 2:
             yield (h, h)
         else:
