@@ -127,13 +127,12 @@ def _described(selected: Sequence[Selected]) -> str:
 def _check_own(state: State, part: Part, head: Head | None, where: str) -> None:
     """Refuse entries around an LSTM that say that it computes something else."""
     label = f"{where}: {part}"
-    raw = [
-        name
-        for name in state.tensors
-        if name.endswith("_raw")
-        and part.prefix.startswith(name.rpartition(".")[0])
-        and name.rpartition(".")[2].startswith(("weight_", "bias_"))
-    ]
+    raw = []
+    for name in state.tensors:
+        owner, dot, entry = name.rpartition(".")
+        around = part.prefix.startswith(owner + dot)
+        if around and entry.startswith(("weight_", "bias_")) and entry.endswith("_raw"):
+            raw.append(name)
     if raw:
         raise ModelImportError(
             f"{label} is made of {', '.join(raw)} before every forward (weight dropout); copy them over the weights of "

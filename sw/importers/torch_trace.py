@@ -29,6 +29,11 @@ class Call(NamedTuple):
     kwargs: dict[str, Any]
     output: Any
 
+    @property
+    def taken(self) -> Any:
+        """The first argument."""
+        return next(iter((*self.args, *self.kwargs.values())))
+
 
 @dataclass(frozen=True)
 class Trace:

@@ -71,6 +71,26 @@ def test_only_layers_on_the_lstm_are_advised():
     assert has(imported.notes, "what follows first in the forward stays outside the model: last (Linear)")
 
 
+def test_the_output_that_is_the_models_is_named():
+    def run(n, x):
+        y = n.lstm(x)[0]
+        return n.fc(y).tanh(), y
+
+    imported = import_model(Net(run, lstm=lstm(), fc=nn.Linear(HIDDEN, 3)))
+    assert has(imported.notes, "its output 2 is the model's at every step, those before it are not")
+
+
+def test_a_forward_of_its_own_that_gives_other_things_is_run_by_itself():
+    class Bare(nn.LSTM):
+        def forward(self, x):
+            return super().forward(x)[0]
+
+    net = Net(lambda n, x: n.lstm(x), lstm=Bare(FEATURES, HIDDEN, batch_first=True))
+    imported = import_model(net)
+    assert has(imported.notes, "compared with Bare.forward of the same weights")
+    assert has(imported.notes, "is not compared (it does not call lstm as an LSTM of PyTorch)")
+
+
 def test_a_module_is_afterwards_as_it_was():
     net = Net(
         lambda n, x: n.fc(n.drop(n.lstm(n.norm(x.transpose(1, 2)).transpose(1, 2))[0])),
@@ -131,7 +151,9 @@ def test_a_forward_that_is_not_run_is_said():
 
 def test_a_part_that_the_forward_does_not_call_is_said():
     net = Net(lambda n, x: n.a(x)[0], a=lstm(), b=lstm())
-    assert has(import_model(net, lstm="b").notes, "is not compared (it does not call b)")
+    assert has(
+        import_model(net, lstm="b").notes, "is not compared (it does not call b as an LSTM of PyTorch)"
+    )
     assert has(import_model(net).notes, "nn.LSTM a, 1 layers")
 
 
