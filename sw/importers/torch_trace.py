@@ -37,7 +37,7 @@ class Call(NamedTuple):
 
 @dataclass(frozen=True)
 class Trace:
-    """One run of a module's forward.
+    """One run of a module's forward; all that is kept lies in main memory.
 
     Parameters
     ----------
@@ -104,7 +104,8 @@ def trace(module: nn.Module, parts: Mapping[str, Part]) -> Trace | str:
                 continue
             if not any(call.name in parts for call in calls):
                 return "its forward calls no LSTM of it as a module"
-            return Trace(x, calls, [value for value in _tensors(output) if value.is_floating_point()])
+            outputs = [value for value in _tensors(_copied(output)) if value.is_floating_point()]
+            return Trace(x.cpu(), calls, outputs)
     return reason
 
 
@@ -136,9 +137,9 @@ def _run(module: nn.Module, watched: Mapping[str, nn.Module], arguments: tuple) 
 
 def _copied(value: Any) -> Any:
     if isinstance(value, Tensor):
-        return value.clone()
+        return value.clone().cpu()
     if isinstance(value, PackedSequence):
-        return value._replace(data=value.data.clone())
+        return value._replace(data=value.data.clone()).cpu()
     if isinstance(value, Mapping):
         return {key: _copied(part) for key, part in value.items()}
     if isinstance(value, tuple | list):

@@ -120,7 +120,7 @@ class Comparison:
         """Give the model's outputs [rows, outputs] of every episode, from the states that the module started from."""
         result = []
         for k, first in enumerate(self._episodes[0]):
-            x, layers, states = first.x.float().cpu(), iter(model.network.layers), []
+            x, layers, states = first.x.float(), iter(model.network.layers), []
             for own, (part, _) in zip(self._episodes, self._planned.selected, strict=True):
                 for index, layer in zip(range(part.layers), layers, strict=False):
                     h, c = (
@@ -128,7 +128,7 @@ class Comparison:
                         torch.zeros(x.shape[1], layer.hidden_size),
                     )
                     if (start := own[k].start) is not None:
-                        h, c = (value.float().cpu() for value in start[index])
+                        h, c = (value.float() for value in start[index])
                     states.append((h, c))
             y = run(model, Batch(x, first.lengths, states), self._planned.reversed_time)
             result.append(first.seen(y))
