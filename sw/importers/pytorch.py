@@ -55,11 +55,11 @@ def from_state(
     ]
     source = TorchSource(parts, planned.head, torch.zeros((), dtype=dtype))
     notes = [*planned.notes, _UNKNOWN]
-    if planned.head is not None and planned.left_out:
-        last = planned.selected[-1].part
+    row = [part.name for part, _ in planned.selected] + ([planned.head.name] if planned.head else [])
+    if len(row) > 1 and planned.left_out:
         notes.append(
-            f"if the forward runs something that was left out between {last} and {planned.head.name}, the model is "
-            "another one"
+            f"if the forward runs something that was left out between {' and '.join(row)}, the model computes something "
+            "else"
         )
     return compared(
         raw_model(planned.network),

@@ -60,6 +60,9 @@ def test_a_file_of_a_whole_model_gives_the_named_parts(tmp_path):
     with pytest.raises(ModelImportError, match=r"model\.fc\.weight takes 5 inputs, but the LSTM gives 4"):
         import_model(path, lstm="model.encoder", head="model.fc")
     imported = import_model(path, lstm="decoder", head="fc")
+    assert any(
+        "left out between model.decoder and model.fc, the model computes" in note for note in imported.notes
+    )
     assert [line.partition(" [")[0] for line in imported.left_out] == [
         f"model.encoder.{name}" for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
     ]
