@@ -58,8 +58,8 @@ def from_state(
     row = [part.name for part, _ in planned.selected] + ([planned.head.name] if planned.head else [])
     if len(row) > 1 and planned.left_out:
         notes.append(
-            f"if the forward runs something that was left out between {' and '.join(row)}, the model computes something "
-            "else"
+            f"if the forward runs something that was left out between {' and '.join(row)}, the model computes "
+            "something else"
         )
     return compared(
         raw_model(planned.network),
