@@ -87,7 +87,7 @@ def test_torchscript_is_refused(tmp_path):
     torch.jit.script(nn.Linear(3, 4)).save(tmp_path / "script.pt")
     with pytest.raises(
         ModelImportError,
-        match=r"TorchScript, whose code an import never runs; .* torch\.jit\.load\(FILE\)\.state_dict\(\)",
+        match=r"TorchScript, whose code an import never runs; .*torch\.jit\.load\(FILE\)\.state_dict\(\)",
     ):
         import_model(tmp_path / "script.pt")
 
