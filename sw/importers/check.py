@@ -1,7 +1,7 @@
 """An imported model beside its source: the two run on the same random input."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -68,17 +68,40 @@ class Imported:
     reversed_time : bool
         The source reads sequences from their end: the host gives each sequence last step first, and finds
         the outputs in that order.
+    taken : tuple of str
+        The source's parameters that the model is made of.
+    left_out : tuple of str
+        Every other parameter of the source, and layers that ran outside of the model.
     notes : tuple of str
         What the host has to do, and what was compared with what.
     difference : float
         Largest absolute difference between model and source on random input, of outputs and logits.
+    advice : tuple of str
+        What to type next, such as the option that takes a head.
     """
 
     model: FloatModel
     source: Source
     reversed_time: bool
+    taken: tuple[str, ...]
+    left_out: tuple[str, ...]
     notes: tuple[str, ...]
     difference: float
+    advice: tuple[str, ...] = ()
+
+    def noted(self, source: str, **more: str) -> "Imported":
+        """Write into the model's notes where it comes from, with `more` about that, and what is known of the import."""
+        notes = {
+            "from": source,
+            **more,
+            "how": "import",
+            "taken": list(self.taken),
+            "left_out": list(self.left_out),
+            "notes": list(self.notes),
+            "difference": self.difference,
+            "reversed_time": self.reversed_time,
+        }
+        return replace(self, model=replace(self.model, notes=notes))
 
     def source_outputs(self, x: np.ndarray) -> np.ndarray:
         """Give the source's outputs [steps, outputs] for one sequence [steps, inputs] from a zero state: float32."""
@@ -87,8 +110,17 @@ class Imported:
             return self.source.outputs(batch)[:, 0].numpy()
 
 
-def compared(model: FloatModel, source: Source, reversed_time: bool, notes: Sequence[str]) -> Imported:
-    """Run model and source on random sequences and keep the largest difference.
+def compared(
+    model: FloatModel,
+    source: Source,
+    reversed_time: bool,
+    notes: Sequence[str],
+    *,
+    taken: Sequence[str] = (),
+    left_out: Sequence[str] = (),
+    advice: Sequence[str] = (),
+) -> Imported:
+    """Run model and source on random sequences and keep the largest difference; the rest is passed on as it is.
 
     Raises
     ------
@@ -106,10 +138,19 @@ def compared(model: FloatModel, source: Source, reversed_time: bool, notes: Sequ
     if not difference <= _TOLERANCE * largest:
         raise ModelImportError(
             f"the imported model differs from its source, run by {source.engine}, by {difference:.3g} on random "
-            "input: the source computes something that the import does not know; please report it with the file"
+            "input: the source computes something that the import does not know"
         )
     against = f"compared with {source.engine} on {_BATCH} random sequences of up to {_STEPS} steps"
-    return Imported(model, source, reversed_time, (*notes, against), difference)
+    return Imported(
+        model,
+        source,
+        reversed_time,
+        tuple(taken),
+        tuple(left_out),
+        (*notes, against),
+        difference,
+        tuple(advice),
+    )
 
 
 @one_thread()
