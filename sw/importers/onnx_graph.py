@@ -1,6 +1,7 @@
 """ONNX files and graphs: reading, constants, and what lies between two tensors."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,9 @@ MOVES = frozenset(
     | {"Unsqueeze"}
 )
 """Operators that only move or copy values."""
+
+_FOLDED = MOVES | {"DequantizeLinear"}
+_LARGEST_FILE = 2**31
 
 
 def describe(node: NodeProto) -> str:
@@ -50,6 +54,8 @@ def read_graph(path: Path) -> "Graph":
         The file is missing, truncated, foreign or malformed, or of an opset that is not supported.
     """
     try:
+        if path.stat().st_size > _LARGEST_FILE:
+            raise ModelImportError(f"{path}: larger than the 2 GiB that an ONNX file may have")
         model = onnx.load_model(path, format="protobuf", load_external_data=False)
         opsets = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
         if len(opsets) != 1:
@@ -62,6 +68,9 @@ def read_graph(path: Path) -> "Graph":
                 "onnx.version_converter"
             )
         load_external_data_for_model(model, str(path.parent))
+        for value in model.graph.output:
+            # The checker wants a shape, which no import reads and not every exporter writes.
+            value.type.tensor_type.shape.SetInParent()
         onnx.checker.check_model(model)
         return Graph(inline_local_functions(model) if model.functions else model)
     except FileNotFoundError as cause:
@@ -84,6 +93,40 @@ class Graph:
         self.nodes: Sequence[NodeProto] = model.graph.node
         self._initializers = {tensor.name: tensor for tensor in model.graph.initializer}
 
+    @cached_property
+    def constants(self) -> frozenset[str]:
+        """Tensors that do not depend on the inputs: initialisers, and what moves or dequantises them."""
+        names = set(self._initializers)
+        for node in self.nodes:
+            if standard(node) and node.op_type in _FOLDED and names.issuperset(filter(None, node.input)):
+                names.update(node.output)
+        return frozenset(names)
+
+    @cached_property
+    def sizes(self) -> frozenset[str]:
+        """Tensors that depend on the inputs by their shapes alone."""
+        names: set[str] = set()
+        for node in self.nodes:
+            varying = set(filter(None, node.input)) - self.constants
+            if node.op_type in ("Shape", "Size") or (varying and names.issuperset(varying)):
+                names.update(node.output)
+        return frozenset(names)
+
+    @cached_property
+    def _shapes(self) -> dict[str, list[int | None]]:
+        inferred = onnx.shape_inference.infer_shapes(self._model, data_prop=True).graph
+        return {
+            value.name: [d.dim_value if d.HasField("dim_value") else None for d in value.type.tensor_type.shape.dim]
+            for value in (*inferred.input, *inferred.value_info)
+            if value.type.tensor_type.HasField("shape")
+        }
+
+    def shape(self, name: str) -> list[int | None] | None:
+        """Give the shape that a tensor always has, None for sizes that vary; None if nothing is known of it."""
+        if name in self._initializers:
+            return list(self._initializers[name].dims)
+        return self._shapes.get(name)
+
     def everywhere(self) -> Iterator[tuple[NodeProto, str]]:
         """Give all nodes, and where those of inner graphs lie: empty for the main graph."""
         yield from _walk(self._model.graph, "")
@@ -100,13 +143,10 @@ class Graph:
 
     def constant(self, name: str) -> np.ndarray | None:
         """Give a tensor that does not depend on the inputs; None if it may."""
-        nodes = self.before(name)
-        if not all(standard(node) and node.op_type in MOVES for node in nodes):
-            return None
-        if not self._leaves(nodes, name) <= self._initializers.keys():
+        if name not in self.constants:
             return None
         try:
-            return self.evaluate(nodes, {}, name)
+            return self.evaluate(self.before(name), {}, name)
         except Exception as cause:
             # The reference raises whatever its operators meet in damaged tensors.
             raise ModelImportError(

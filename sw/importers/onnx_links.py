@@ -1,10 +1,10 @@
 """What lies between ``LSTM`` nodes: followed with numbers in place of their outputs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from onnx import NodeProto
+from onnx import NodeProto, helper, numpy_helper
 
 from gatewright.errors import ModelImportError
 from gatewright.sw.importers.onnx_graph import MOVES, Graph, describe, standard
@@ -12,8 +12,11 @@ from gatewright.sw.importers.onnx_layer import OnnxLayer, select
 
 # Cast may round, which small numbers would not show.
 _BETWEEN = (MOVES - {"Cast"}) | {"Dropout", "Shape"}
+# What exporters compute shapes with; nothing that is the same for all small sizes and another for large ones.
+_ARITHMETIC = MOVES | {"Add", "ConstantOfShape", "Expand", "Mul", "Shape", "Size", "Sub"}
 # Two sizes [steps, batch] on which what lies between two nodes is tried; a fixed shape fits at most one.
-SIZES = ((3, 2), (5, 4))
+_SIZES = ((3, 2), (5, 4))
+_MOST_MARKS = 2**22
 
 
 class Link(NamedTuple):
@@ -24,13 +27,16 @@ class Link(NamedTuple):
     below : NodeProto or None
         The ``LSTM`` node before it.
     between : list of NodeProto
-        What lies between the two.
+        What lies between the two, for any number of steps.
+    fixed : (steps, batch) or None
+        The only sizes that the graph itself takes.
     obstacle : str
         Why the two are not layers of one model; empty if they are.
     """
 
     below: NodeProto | None
     between: list[NodeProto]
+    fixed: tuple[int, int] | None
     obstacle: str
 
 
@@ -45,29 +51,73 @@ def find_link(graph: Graph, node: NodeProto) -> Link:
     read = {node.input[0], *(name for each in between for name in each.input)}
     below = [other for name, other in outputs.items() if name in read]
     if not below:
-        return Link(None, [], "")
+        return Link(None, [], None, "")
     if len(below) > 1:
-        return Link(below[0], between, "the outputs of several LSTMs meet")
-    return Link(below[0], between, _obstacle(graph, node, below[0], between))
+        return Link(below[0], between, None, "the outputs of several LSTMs meet")
+    obstacle, fixed = _obstacle(graph, node, below[0], between)
+    if fixed:
+        between = _squeeze(select(below[0], None), hidden_size(graph, select(below[0], None)), node.input[0])
+    return Link(below[0], between, fixed, obstacle)
 
 
-def _obstacle(graph: Graph, upper: NodeProto, lower: NodeProto, between: list[NodeProto]) -> str:
+def _obstacle(
+    graph: Graph, upper: NodeProto, lower: NodeProto, between: list[NodeProto]
+) -> tuple[str, tuple[int, int] | None]:
     try:
         layer, below = select(upper, None), select(lower, None)
     except ModelImportError as cause:
-        return str(cause)
-    if any(node.op_type == "Slice" for node in between):
-        return "a Slice lies behind it, which may leave steps out"
+        return str(cause), None
+    if any(node.op_type == "Slice" and node.output[0] not in graph.sizes for node in between):
+        return "a Slice lies behind it, which may leave steps out", None
     if below.reverse != layer.reverse or below.input("sequence_lens") != layer.input("sequence_lens"):
-        return "its direction or its sequence_lens are others"
-    for steps, batch in SIZES:
-        marks = numbered(steps, batch, hidden_size(graph, below))
+        return "its direction or its sequence_lens are others", None
+    size = hidden_size(graph, below)
+    sizes, fixed = tried_sizes(
+        graph, below, between, lambda *sizes: shown(below, numbered(*sizes, size)), layer.input("X")
+    )
+    for steps, batch in sizes:
+        marks = numbered(steps, batch, size)
         moved = follow(graph, between, shown(below, marks), layer.input("X"))
         if isinstance(moved, str):
-            return moved
+            return moved, None
         if not np.array_equal(moved, marks.swapaxes(0, 1) if layer.batch_first else marks):
-            return f"{', '.join(map(describe, between)) or 'the layout'} rearranges its outputs"
-    return ""
+            return f"{', '.join(map(describe, between)) or 'the layout'} rearranges its outputs", None
+    return "", fixed
+
+
+def _squeeze(below: OnnxLayer, size: int, target: str) -> list[NodeProto]:
+    """Make the nodes that turn Y into the X of the layer above, for one direction and both layouts."""
+    shape = np.array([0, 0, -1] if below.batch_first else [0, -1, size])
+    constant = f"{target}.shape"
+    return [
+        helper.make_node("Constant", [], [constant], value=numpy_helper.from_array(shape)),
+        helper.make_node("Reshape", [below.output(0), constant], [target]),
+    ]
+
+
+def tried_sizes(
+    graph: Graph,
+    layer: OnnxLayer,
+    between: Sequence[NodeProto],
+    feeds: Callable[[int, int], dict[str, np.ndarray]],
+    name: str,
+) -> tuple[Sequence[tuple[int, int]], tuple[int, int] | None]:
+    """Give the sizes [steps, batch] to follow a layer's outputs with, and those that the graph is fixed to, if it is.
+
+    Exporters that bake the length in leave one size that can be followed: the one that they were shown.
+    """
+    if not isinstance(follow(graph, between, feeds(*_SIZES[0]), name), str):
+        return _SIZES, None
+    steps, batch = (graph.shape(layer.input("X")) or [None, None])[:2]
+    if layer.batch_first:
+        steps, batch = batch, steps
+    if steps is None and batch is None:
+        return _SIZES, None
+    sizes = sorted({(steps or s, batch or b) for s, b in _SIZES})
+    if max(s * b for s, b in sizes) * hidden_size(graph, layer) > _MOST_MARKS:
+        return _SIZES, None
+    fits = not isinstance(follow(graph, between, feeds(*sizes[0]), name), str)
+    return (sizes, (steps or 0, batch or 0)) if fits else (_SIZES, None)
 
 
 def numbered(steps: int, batch: int, size: int) -> np.ndarray:
@@ -89,7 +139,8 @@ def follow(
 ) -> np.ndarray | str:
     """Give what becomes of layers' outputs on their way to a tensor; or what is in the way."""
     for node in between:
-        if not standard(node) or node.op_type not in _BETWEEN:
+        legal = _ARITHMETIC if graph.sizes.issuperset(node.output) else _BETWEEN
+        if node.output[0] not in graph.constants and (not standard(node) or node.op_type not in legal):
             return f"{describe(node)} lies behind it"
     if name in feeds:
         return feeds[name]
