@@ -72,6 +72,10 @@ class Imported:
         What the host has to do, and what was compared with what.
     difference : float
         Largest absolute difference between model and source on random input, of outputs and logits.
+    taken, left_out : tuple of str
+        Parts of the source that the model computes, and parts that it does not.
+    advice : tuple of str
+        What could be asked for besides, with the option.
     """
 
     model: FloatModel
@@ -79,6 +83,9 @@ class Imported:
     reversed_time: bool
     notes: tuple[str, ...]
     difference: float
+    taken: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
 
     def source_outputs(self, x: np.ndarray) -> np.ndarray:
         """Give the source's outputs [steps, outputs] for one sequence [steps, inputs] from a zero state: float32."""
@@ -87,7 +94,16 @@ class Imported:
             return self.source.outputs(batch)[:, 0].numpy()
 
 
-def compared(model: FloatModel, source: Source, reversed_time: bool, notes: Sequence[str]) -> Imported:
+def compared(
+    model: FloatModel,
+    source: Source,
+    reversed_time: bool,
+    notes: Sequence[str],
+    *,
+    taken: Sequence[str] = (),
+    left_out: Sequence[str] = (),
+    advice: Sequence[str] = (),
+) -> Imported:
     """Run model and source on random sequences and keep the largest difference.
 
     Raises
@@ -109,7 +125,16 @@ def compared(model: FloatModel, source: Source, reversed_time: bool, notes: Sequ
             "input: the source computes something that the import does not know; please report it with the file"
         )
     against = f"compared with {source.engine} on {_BATCH} random sequences of up to {_STEPS} steps"
-    return Imported(model, source, reversed_time, (*notes, against), difference)
+    return Imported(
+        model,
+        source,
+        reversed_time,
+        (*notes, against),
+        difference,
+        tuple(taken),
+        tuple(left_out),
+        tuple(advice),
+    )
 
 
 @one_thread()

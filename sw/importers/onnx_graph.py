@@ -1,5 +1,6 @@
 """ONNX files and graphs: reading, constants, and what lies between two tensors."""
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,8 @@ MOVES = frozenset(
 """Operators that only move or copy values."""
 
 _FOLDED = MOVES | {"DequantizeLinear"}
+# ['', 'encoder', 'encoder.fc', 'linear']: the last but one.
+_MODULE = re.compile(r".*'([^']*)', '[^']*'\]")
 _LARGEST_FILE = 2**31
 
 
@@ -30,9 +33,24 @@ def describe(node: NodeProto) -> str:
     return f"{node.op_type} node {node_name(node)!r}"
 
 
+def describe_all(graph: "Graph", nodes: Sequence[NodeProto]) -> str:
+    """Name nodes as errors do, but those that constants and shapes come from."""
+    within = graph.constants | graph.sizes
+    return ", ".join(describe(node) for node in nodes if not within.issuperset(node.output))
+
+
 def node_name(node: NodeProto) -> str:
     """Give a node's name, or its first output's where it has none."""
     return node.name or next(filter(None, node.output), "")
+
+
+def module_name(node: NodeProto) -> str:
+    """Give the name of the PyTorch module that a node was exported from, as both exporters leave it; else nothing."""
+    for entry in node.metadata_props:
+        if entry.key == "pkg.torch.onnx.name_scopes":
+            return _MODULE.sub(r"\1", entry.value) if _MODULE.fullmatch(entry.value) else ""
+    scopes = node.name.split("/")
+    return scopes[-2] if len(scopes) > 2 and not scopes[0] else ""
 
 
 def standard(node: NodeProto) -> bool:
@@ -92,6 +110,7 @@ class Graph:
         self._model = model
         self.nodes: Sequence[NodeProto] = model.graph.node
         self._initializers = {tensor.name: tensor for tensor in model.graph.initializer}
+        self.inputs = {value.name for value in model.graph.input} - self._initializers.keys()
 
     @cached_property
     def constants(self) -> frozenset[str]:
@@ -116,7 +135,9 @@ class Graph:
     def _shapes(self) -> dict[str, list[int | None]]:
         inferred = onnx.shape_inference.infer_shapes(self._model, data_prop=True).graph
         return {
-            value.name: [d.dim_value if d.HasField("dim_value") else None for d in value.type.tensor_type.shape.dim]
+            value.name: [
+                d.dim_value if d.HasField("dim_value") else None for d in value.type.tensor_type.shape.dim
+            ]
             for value in (*inferred.input, *inferred.value_info)
             if value.type.tensor_type.HasField("shape")
         }
@@ -160,7 +181,7 @@ class Graph:
             return not values.any()
         zeros: set[str] = set()
         nodes = self.before(name)
-        for leaf in self._leaves(nodes, name) & self._initializers.keys():
+        for leaf in self.leaves(nodes, name) & self._initializers.keys():
             if not numpy_helper.to_array(self._initializers[leaf]).any():
                 zeros.add(leaf)
         for node in nodes:
@@ -187,7 +208,7 @@ class Graph:
         self, nodes: Sequence[NodeProto], inputs: Sequence[str], output: str, **constants: np.ndarray
     ) -> ModelProto:
         """Make a model of some nodes, with the initialisers that they use and further constants."""
-        used = self._leaves(nodes, output) - set(inputs)
+        used = self.leaves(nodes, output) - set(inputs)
         graph = helper.make_graph(
             nodes,
             "part",
@@ -201,7 +222,8 @@ class Graph:
         )
 
     @staticmethod
-    def _leaves(nodes: Sequence[NodeProto], name: str) -> set[str]:
+    def leaves(nodes: Sequence[NodeProto], name: str) -> set[str]:
+        """Give the tensors that some nodes, which compute `name`, take and do not make."""
         made = {output for node in nodes for output in node.output}
         return ({name} | {n for node in nodes for n in node.input if n}) - made
 

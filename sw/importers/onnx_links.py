@@ -8,7 +8,7 @@ from onnx import NodeProto, helper, numpy_helper
 
 from gatewright.errors import ModelImportError
 from gatewright.sw.importers.onnx_graph import MOVES, Graph, describe, standard
-from gatewright.sw.importers.onnx_layer import OnnxLayer, select
+from gatewright.sw.importers.onnx_layer import OnnxLayer, hidden_size, select
 
 # Cast may round, which small numbers would not show.
 _BETWEEN = (MOVES - {"Cast"}) | {"Dropout", "Shape"}
@@ -16,7 +16,8 @@ _BETWEEN = (MOVES - {"Cast"}) | {"Dropout", "Shape"}
 _ARITHMETIC = MOVES | {"Add", "ConstantOfShape", "Expand", "Mul", "Shape", "Size", "Sub"}
 # Two sizes [steps, batch] on which what lies between two nodes is tried; a fixed shape fits at most one.
 _SIZES = ((3, 2), (5, 4))
-_MOST_MARKS = 2**22
+MOST_MARKS = 2**22
+"""Numbers that a graph is tried with, at most."""
 
 
 class Link(NamedTuple):
@@ -28,15 +29,12 @@ class Link(NamedTuple):
         The ``LSTM`` node before it.
     between : list of NodeProto
         What lies between the two, for any number of steps.
-    fixed : (steps, batch) or None
-        The only sizes that the graph itself takes.
     obstacle : str
         Why the two are not layers of one model; empty if they are.
     """
 
     below: NodeProto | None
     between: list[NodeProto]
-    fixed: tuple[int, int] | None
     obstacle: str
 
 
@@ -51,26 +49,24 @@ def find_link(graph: Graph, node: NodeProto) -> Link:
     read = {node.input[0], *(name for each in between for name in each.input)}
     below = [other for name, other in outputs.items() if name in read]
     if not below:
-        return Link(None, [], None, "")
+        return Link(None, [], "")
     if len(below) > 1:
-        return Link(below[0], between, None, "the outputs of several LSTMs meet")
+        return Link(below[0], between, "the outputs of several LSTMs meet")
     obstacle, fixed = _obstacle(graph, node, below[0], between)
     if fixed:
         between = _squeeze(select(below[0], None), hidden_size(graph, select(below[0], None)), node.input[0])
-    return Link(below[0], between, fixed, obstacle)
+    return Link(below[0], between, obstacle)
 
 
-def _obstacle(
-    graph: Graph, upper: NodeProto, lower: NodeProto, between: list[NodeProto]
-) -> tuple[str, tuple[int, int] | None]:
+def _obstacle(graph: Graph, upper: NodeProto, lower: NodeProto, between: list[NodeProto]) -> tuple[str, bool]:
     try:
         layer, below = select(upper, None), select(lower, None)
     except ModelImportError as cause:
-        return str(cause), None
+        return str(cause), False
     if any(node.op_type == "Slice" and node.output[0] not in graph.sizes for node in between):
-        return "a Slice lies behind it, which may leave steps out", None
+        return "a Slice lies behind it, which may leave steps out", False
     if below.reverse != layer.reverse or below.input("sequence_lens") != layer.input("sequence_lens"):
-        return "its direction or its sequence_lens are others", None
+        return "its direction or its sequence_lens are others", False
     size = hidden_size(graph, below)
     sizes, fixed = tried_sizes(
         graph, below, between, lambda *sizes: shown(below, numbered(*sizes, size)), layer.input("X")
@@ -79,9 +75,9 @@ def _obstacle(
         marks = numbered(steps, batch, size)
         moved = follow(graph, between, shown(below, marks), layer.input("X"))
         if isinstance(moved, str):
-            return moved, None
+            return moved, False
         if not np.array_equal(moved, marks.swapaxes(0, 1) if layer.batch_first else marks):
-            return f"{', '.join(map(describe, between)) or 'the layout'} rearranges its outputs", None
+            return f"{', '.join(map(describe, between)) or 'the layout'} rearranges its outputs", False
     return "", fixed
 
 
@@ -101,23 +97,23 @@ def tried_sizes(
     between: Sequence[NodeProto],
     feeds: Callable[[int, int], dict[str, np.ndarray]],
     name: str,
-) -> tuple[Sequence[tuple[int, int]], tuple[int, int] | None]:
-    """Give the sizes [steps, batch] to follow a layer's outputs with, and those that the graph is fixed to, if it is.
+) -> tuple[Sequence[tuple[int, int]], bool]:
+    """Give the sizes [steps, batch] to follow a layer's outputs with, and whether the graph is fixed to them.
 
     Exporters that bake the length in leave one size that can be followed: the one that they were shown.
     """
     if not isinstance(follow(graph, between, feeds(*_SIZES[0]), name), str):
-        return _SIZES, None
+        return _SIZES, False
     steps, batch = (graph.shape(layer.input("X")) or [None, None])[:2]
     if layer.batch_first:
         steps, batch = batch, steps
     if steps is None and batch is None:
-        return _SIZES, None
+        return _SIZES, False
     sizes = sorted({(steps or s, batch or b) for s, b in _SIZES})
-    if max(s * b for s, b in sizes) * hidden_size(graph, layer) > _MOST_MARKS:
-        return _SIZES, None
+    if max(s * b for s, b in sizes) * hidden_size(graph, layer) > MOST_MARKS:
+        return _SIZES, False
     fits = not isinstance(follow(graph, between, feeds(*sizes[0]), name), str)
-    return (sizes, (steps or 0, batch or 0)) if fits else (_SIZES, None)
+    return (sizes, True) if fits else (_SIZES, False)
 
 
 def numbered(steps: int, batch: int, size: int) -> np.ndarray:
@@ -152,9 +148,3 @@ def follow(
         return (
             f"{', '.join(map(describe, between))} cannot be followed ({' '.join(str(cause).split())[:100]})"
         )
-
-
-def hidden_size(graph: Graph, layer: OnnxLayer) -> int:
-    """Give the hidden size by the shape of R; 1 if R is no constant, which is refused elsewhere."""
-    recurrent = graph.constant(layer.input("R"))
-    return 1 if recurrent is None else recurrent.shape[-1]

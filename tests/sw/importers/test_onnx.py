@@ -155,7 +155,9 @@ def test_states_that_the_graph_takes_are_the_hosts(path):
     shape = [1, None, HIDDEN]
     stored(path, [node], constants, {"a.y": [None] * 4}, {"h0": shape, "c0": shape})
     imported = import_model(path)
-    assert any("the host gives the state before the first step: h0, c0" in note for note in imported.notes)
+    assert any(
+        "takes its state from h0, c0; the accelerator starts from zeros" in note for note in imported.notes
+    )
     x, h, c = draw(STEPS, BATCH, INPUTS), draw(1, BATCH, HIDDEN), draw(1, BATCH, HIDDEN) / 2
     expected = source_values(path, x=x, h0=h, c0=c)["a.y"][:, 0]
     close(model_outputs(imported, x, [(torch.from_numpy(h[0]), torch.from_numpy(c[0]))]), expected)

@@ -1,0 +1,42 @@
+"""What an import takes of an ONNX graph, and what it leaves out."""
+
+from collections.abc import Sequence
+
+from onnx import NodeProto
+
+from gatewright.sw.importers.onnx_graph import MOVES, Graph, describe, standard
+
+_LAYOUT = frozenset({"Cast", "Constant", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
+# These change no value when a model runs.
+_SILENT = MOVES | {"ConstantOfShape", "Dropout", "Expand"}
+
+
+def with_weights(graph: Graph, node: NodeProto) -> str:
+    """Name a node and the constants that it takes, with their shapes."""
+    weights = [name for name in dict.fromkeys(node.input) if name in graph.constants]
+    shapes = [f"{name} {shape}" for name in weights if (shape := graph.shape(name))]
+    return f"{describe(node)}{': ' if shapes else ''}{', '.join(shapes)}"
+
+
+def left_out(graph: Graph, taken: Sequence[NodeProto], source: str) -> list[str]:
+    """List the nodes that a model does not compute, those with weights first.
+
+    Parameters
+    ----------
+    graph : Graph
+    taken : sequence of NodeProto
+        What the model computes.
+    source : str
+        The tensor that the model takes: in front of it, a move counts, too.
+    """
+    within = {name for node in taken for name in node.output if name}
+    front = {name for node in graph.before(source) for name in node.output}
+    nodes = [
+        node
+        for node in graph.nodes
+        if within.isdisjoint(node.output)
+        and not graph.constants.issuperset(node.output)
+        and not graph.sizes.issuperset(node.output)
+        and not (standard(node) and node.op_type in (_LAYOUT if front.issuperset(node.output) else _SILENT))
+    ]
+    return sorted((with_weights(graph, node) for node in nodes), key=lambda text: ": " not in text)
