@@ -8,6 +8,7 @@ from gatewright.sw.importers.pytorch import from_lstm, import_pytorch
 
 __all__ = ["Imported", "ModelImportError", "from_lstm", "import_model"]
 
+_KERAS = (".keras", ".h5", ".hdf5")
 _PYTORCH = (".pt", ".pth", ".bin", ".ckpt")
 
 
@@ -36,6 +37,10 @@ def import_model(path: str | Path, *, lstm: str | None = None, head: str | None 
         from gatewright.sw.importers.onnx_model import import_onnx
 
         return import_onnx(path, lstm, head)
+    if path.suffix in _KERAS:
+        from gatewright.sw.importers.keras_model import import_keras
+
+        return import_keras(path, lstm, head)
     if path.suffix in _PYTORCH:
         return import_pytorch(path, lstm, head)
     raise ModelImportError(

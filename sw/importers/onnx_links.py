@@ -68,12 +68,14 @@ def _obstacle(graph: Graph, upper: NodeProto, lower: NodeProto, between: list[No
     if below.reverse != layer.reverse or below.input("sequence_lens") != layer.input("sequence_lens"):
         return "its direction or its sequence_lens are others", False
     size = hidden_size(graph, below)
-    sizes, fixed = tried_sizes(
-        graph, below, between, lambda *sizes: shown(below, numbered(*sizes, size)), layer.input("X")
-    )
+
+    def feeds(steps: int, batch: int) -> dict[str, np.ndarray]:
+        return shown(below, numbered(steps, batch, size))
+
+    sizes, fixed = tried_sizes(graph, below, between, feeds, layer.input("X"))
     for steps, batch in sizes:
         marks = numbered(steps, batch, size)
-        moved = follow(graph, between, shown(below, marks), layer.input("X"))
+        moved = follow(graph, between, feeds(steps, batch), layer.input("X"))
         if isinstance(moved, str):
             return moved, False
         if not np.array_equal(moved, marks.swapaxes(0, 1) if layer.batch_first else marks):
