@@ -1,48 +1,62 @@
-"""Import of users' models: PyTorch state dicts and ONNX graphs, compared with their source."""
+"""Import of users' models: PyTorch modules and state dicts, ONNX graphs, Keras files, compared with their source."""
 
 from pathlib import Path
 
+from torch import nn
+
 from gatewright.errors import ModelImportError
 from gatewright.sw.importers.check import Imported
-from gatewright.sw.importers.pytorch import from_lstm, import_pytorch
+from gatewright.sw.importers.endings import KERAS, check_file
+from gatewright.sw.importers.torch_module import from_lstm, import_module
 
 __all__ = ["Imported", "ModelImportError", "from_lstm", "import_model"]
 
-_KERAS = (".keras", ".h5", ".hdf5")
-_PYTORCH = (".pt", ".pth", ".bin", ".ckpt")
 
-
-def import_model(path: str | Path, *, lstm: str | None = None, head: str | None = None) -> Imported:
-    """Import the LSTM of a model file and compare it with its source; nothing in the file is executed.
+def import_model(
+    source: str | Path | nn.Module, *, lstm: str | None = None, head: str | None = None, double: bool = False
+) -> Imported:
+    """Import the LSTM of a model and compare it with its source.
 
     Parameters
     ----------
-    path : path
-        ``.onnx``: a graph with ``LSTM`` nodes (opset 7 and later). ``.pt``, ``.pth``, ``.bin``, ``.ckpt``: a state dict
-        with the entries of an `nn.LSTM` or `nn.LSTMCell`.
+    source : path or nn.Module
+        ``.onnx``: a graph with ``LSTM`` nodes (opset 7 and later). ``.pt``, ``.pth``, ``.bin``, ``.ckpt``, ``.pkl``,
+        ``.safetensors``: a state dict with the entries of `nn.LSTM` or `nn.LSTMCell`. ``.keras``, ``.h5``: a model of
+        Keras. Nothing in a file is executed. A module is itself run on random input, if its forward takes one, and
+        compared.
     lstm : str, optional
-        Which LSTM, if there are several. ONNX: the name of a node; the layers that it is stacked on come with it. One
-        direction of a bidirectional node is ``NAME:forward`` or ``NAME:reverse``. PyTorch: the prefix of the entries.
+        Which LSTM, if there are several. ONNX and Keras: the name of a node, of the PyTorch module that it was, or of a
+        layer; the layers that it is stacked on come with it.
+        PyTorch: the name of the module, or several with commas between, each on the outputs of the one before it.
+        One direction of a bidirectional one is ``NAME:forward`` or ``NAME:reverse``.
     head : str, optional
-        The linear layer that follows. ONNX: the name of a ``Gemm`` or ``MatMul`` node. PyTorch: the prefix of its
-        ``weight`` and ``bias``. Left out, the model gives the outputs of its last layer.
+        The linear layer that follows. ONNX: the name of a ``Gemm`` or ``MatMul`` node, or of the PyTorch module that it
+        was. PyTorch: the name of the module. Left out, the model gives the outputs of its last layer. Keras: the name of
+        a ``Dense`` layer, needed only if several follow.
+    double : bool
+        Round float64 weights of PyTorch to float32; without it, weights that do not fit are refused.
 
     Raises
     ------
     ModelImportError
         The file is missing, truncated or foreign, or something in it is not honoured; the text names it.
     """
-    path = Path(path)
+    if isinstance(source, nn.Module):
+        return import_module(source, lstm, head, double)
+    if not isinstance(source, str | Path):
+        raise ModelImportError(
+            f"a {type(source).__name__} cannot be imported; only a file or an nn.Module can"
+        )
+    path = Path(source)
+    check_file(path)
     if path.suffix == ".onnx":
         from gatewright.sw.importers.onnx_model import import_onnx
 
         return import_onnx(path, lstm, head)
-    if path.suffix in _KERAS:
+    if path.suffix in KERAS:
         from gatewright.sw.importers.keras_model import import_keras
 
         return import_keras(path, lstm, head)
-    if path.suffix in _PYTORCH:
-        return import_pytorch(path, lstm, head)
-    raise ModelImportError(
-        f"{path}: not a model file by its name; it must end in .onnx (ONNX) or {', '.join(_PYTORCH)} (PyTorch)"
-    )
+    from gatewright.sw.importers.pytorch import import_pytorch
+
+    return import_pytorch(path, lstm, head, double)

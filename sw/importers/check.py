@@ -68,23 +68,25 @@ class Imported:
     reversed_time : bool
         The source reads sequences from their end: the host gives each sequence last step first, and finds
         the outputs in that order.
+    taken : tuple of str
+        The source's parameters that the model is made of.
+    left_out : tuple of str
+        Every other parameter of the source, and layers that ran outside of the model.
     notes : tuple of str
         What the host has to do, and what was compared with what.
     difference : float
         Largest absolute difference between model and source on random input, of outputs and logits.
-    taken, left_out : tuple of str
-        Parts of the source that the model computes, and parts that it does not.
     advice : tuple of str
-        What could be asked for besides, with the option.
+        What to type next, such as the option that takes a head.
     """
 
     model: FloatModel
     source: Source
     reversed_time: bool
+    taken: tuple[str, ...]
+    left_out: tuple[str, ...]
     notes: tuple[str, ...]
     difference: float
-    taken: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
     advice: tuple[str, ...] = ()
 
     def source_outputs(self, x: np.ndarray) -> np.ndarray:
@@ -104,7 +106,7 @@ def compared(
     left_out: Sequence[str] = (),
     advice: Sequence[str] = (),
 ) -> Imported:
-    """Run model and source on random sequences and keep the largest difference.
+    """Run model and source on random sequences and keep the largest difference; the rest is passed on as it is.
 
     Raises
     ------
@@ -122,17 +124,17 @@ def compared(
     if not difference <= _TOLERANCE * largest:
         raise ModelImportError(
             f"the imported model differs from its source, run by {source.engine}, by {difference:.3g} on random "
-            "input: the source computes something that the import does not know; please report it with the file"
+            "input: the source computes something that the import does not know"
         )
     against = f"compared with {source.engine} on {_BATCH} random sequences of up to {_STEPS} steps"
     return Imported(
         model,
         source,
         reversed_time,
-        (*notes, against),
-        difference,
         tuple(taken),
         tuple(left_out),
+        (*notes, against),
+        difference,
         tuple(advice),
     )
 

@@ -537,7 +537,7 @@ def peephole_cell() -> Kind:
 
 @kind
 def relu_cell() -> Kind:
-    return cell_net(ReluCell())
+    return cell_net(ReluCell(FEATURES, HIDDEN))
 
 
 @kind
