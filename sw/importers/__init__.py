@@ -30,9 +30,9 @@ def import_model(
         PyTorch: the name of the module, or several with commas between, each on the outputs of the one before it.
         One direction of a bidirectional one is ``NAME:forward`` or ``NAME:reverse``.
     head : str, optional
-        The linear layer that follows. ONNX: the name of a ``Gemm`` or ``MatMul`` node, or of the PyTorch module that it
-        was. PyTorch: the name of the module. Left out, the model gives the outputs of its last layer. Keras: the name of
-        a ``Dense`` layer, needed only if several follow.
+        The linear layer that follows. ONNX: the name of a ``Gemm`` or ``MatMul`` node, or of the PyTorch module that
+        it was. PyTorch: the name of the module. Left out, the model gives its last layer's outputs. Keras: the name of
+        a ``Dense`` layer, if several follow.
     double : bool
         Round float64 weights of PyTorch to float32; without it, weights that do not fit are refused.
 

@@ -39,11 +39,9 @@ def read_keras(path: Path) -> KerasFile:
     Raises
     ------
     ModelImportError
-        The file is missing, truncated, foreign or of absurd size, or holds only weights.
+        The file is truncated, foreign or of absurd size, or holds only weights.
     """
     try:
-        if not path.exists():
-            raise ModelImportError("no such file")
         file = _read_archive(path) if zipfile.is_zipfile(path) else _read_hdf5(path)
         if not isinstance(file.config["config"], dict) or not isinstance(file.config["class_name"], str):
             raise ModelImportError("its configuration describes no model")

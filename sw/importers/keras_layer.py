@@ -205,7 +205,7 @@ def _pass(layer: KerasLayer, direction: str | None) -> tuple[Mapping[str, Any], 
 def _check_options(what: str, config: Mapping[str, Any]) -> None:
     _check_float32(what, config)
     for option, legal in (("activation", "tanh"), ("recurrent_activation", "sigmoid")):
-        name = activation(config.get(option, legal))
+        name = activation(config.get(option))
         if name != legal:
             raise ModelImportError(
                 f"{what}: {option} {name!r} is not honoured; train it with {option}={legal!r}, which is Keras' default"

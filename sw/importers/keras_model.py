@@ -126,6 +126,8 @@ def _choose(graph: KerasGraph, lstm: str | None) -> tuple[str, str | None]:
                 reasons.append(f"{layer.what} is not stacked on {link[0].what}: {obstacle}")
             else:
                 last.pop(link[0].name, None)
+        elif link is not None and any(other.kind in RECURRENT for other in graph.ancestors(layer)):
+            reasons.append(f"{link[0].what} lies in front of {layer.what}")
     if len(last) > 1:
         why = f" ({'; '.join(reasons)})" if reasons else ""
         raise ModelImportError(
