@@ -104,6 +104,7 @@ def parameters(graph: Graph, layer: OnnxLayer) -> LayerParameters:
     ModelImportError
         Weights depend on the graph's inputs, are not finite float32 numbers, or their shapes disagree.
     """
+    _check_states(graph, layer)
     w, r = _weights(graph, layer, "W", 3), _weights(graph, layer, "R", 3)
     what = describe(layer.node)
     hidden = r.shape[2]
@@ -135,18 +136,12 @@ def state_given(graph: Graph, layer: OnnxLayer, name: str) -> bool:
     Raises
     ------
     ModelImportError
-        It is neither, or has another size than the layer.
+        It is neither.
     """
     tensor = layer.input(name)
     if not tensor:
         return False
     what = f"{describe(layer.node)}: input {name} = {tensor!r}"
-    hidden, stated = hidden_size(graph, layer), (graph.shape(tensor) or [None])[-1]
-    if stated not in (None, hidden):
-        raise ModelImportError(
-            f"{what} has {stated} elements, but the layer has {hidden} hidden units: not a valid LSTM. PyTorch's "
-            "exporter writes this for nn.LSTM with proj_size, whose weights it cuts off; import the state dict instead"
-        )
     if graph.is_zero(tensor):
         return False
     start = "the accelerator starts from zeros or goes on from its last state"
@@ -166,6 +161,21 @@ def hidden_size(graph: Graph, layer: OnnxLayer) -> int:
     """Give the hidden size by the shape of R; 1 if R is no constant, which is refused elsewhere."""
     recurrent = graph.constant(layer.input("R"))
     return 1 if recurrent is None else recurrent.shape[-1]
+
+
+def _check_states(graph: Graph, layer: OnnxLayer) -> None:
+    """Hold that both states are of the layer's size, which tells layers that lost a projection."""
+    if layer.input("R") not in graph.constants:
+        return
+    hidden = hidden_size(graph, layer)
+    for name in ("initial_h", "initial_c"):
+        stated = (graph.shape(layer.input(name)) or [None])[-1]
+        if stated not in (None, hidden):
+            raise ModelImportError(
+                f"{describe(layer.node)}: input {name} = {layer.input(name)!r} has {stated} elements, but the layer "
+                f"has {hidden} hidden units: not a valid LSTM. PyTorch's exporter writes this for nn.LSTM with "
+                "proj_size, whose weights it cuts off; import the state dict instead"
+            )
 
 
 def _direction(node: NodeProto) -> str:
