@@ -10,9 +10,9 @@ import onnx
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, helper, numpy_helper
 from onnx.external_data_helper import load_external_data_for_model
 from onnx.inliner import inline_local_functions
-from onnx.reference import ReferenceEvaluator
 
 from gatewright.errors import ModelImportError
+from gatewright.sw.importers.onnx_reference import reference
 
 OLDEST_OPSET, NEWEST_OPSET = 7, onnx.defs.onnx_opset_version()
 
@@ -201,7 +201,7 @@ class Graph:
         if not nodes:
             return numpy_helper.to_array(self._initializers[name])
         model = self.part(nodes, list(feeds), name)
-        (value,) = ReferenceEvaluator(model).run(None, dict(feeds))
+        (value,) = reference(model).run(None, dict(feeds))
         return np.asarray(value)
 
     def part(
