@@ -133,7 +133,13 @@ class Graph:
 
     @cached_property
     def _shapes(self) -> dict[str, list[int | None]]:
-        inferred = onnx.shape_inference.infer_shapes(self._model, data_prop=True).graph
+        try:
+            inferred = onnx.shape_inference.infer_shapes(self._model, data_prop=True).graph
+        except (onnx.shape_inference.InferenceError, ValueError) as cause:
+            reason = " ".join(str(cause).split())[:200]
+            raise ModelImportError(
+                f"the types or shapes of its tensors contradict each other ({reason})"
+            ) from cause
         return {
             value.name: [
                 d.dim_value if d.HasField("dim_value") else None for d in value.type.tensor_type.shape.dim
