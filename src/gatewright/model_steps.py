@@ -38,11 +38,11 @@ def task_of(run: RunFolder) -> Task:
 
 
 def import_model(
-    path: Path, output: Path, *, lstm: str | None, head: str | None, overwrite: bool
+    path: Path, output: Path, *, lstm: str | None, head: str | None, double: bool, overwrite: bool
 ) -> Imported:
     """Import a user's model and write it as a float checkpoint."""
     _check_output(output, overwrite)
-    imported = import_file(path, lstm=lstm, head=head)
+    imported = import_file(path, lstm=lstm, head=head, double=double)
     imported.model.save(output)
     return imported
 

@@ -1,16 +1,16 @@
 """Import of PyTorch's `nn.LSTM` and `nn.LSTMCell` from the file of a state dict."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from gatewright.sw.importers.check import Imported, compared
 from gatewright.sw.importers.torch_files import read_tensors
+from gatewright.sw.importers.torch_head import head_advice
 from gatewright.sw.importers.torch_layers import torch_module
-from gatewright.sw.importers.torch_plan import Head, plan
+from gatewright.sw.importers.torch_plan import plan
 from gatewright.sw.importers.torch_source import TorchPart, TorchSource
 from gatewright.sw.importers.torch_state import folded
 from gatewright.sw.importers.weights import raw_model
@@ -53,14 +53,13 @@ def from_state(
         TorchPart.of(selected, torch_module(selected.part, where, dtype).eval())
         for selected in planned.selected
     ]
-    logits = None if planned.head is None else _logits(planned.head)
-    source = TorchSource(parts, logits, torch.zeros((), dtype=dtype))
+    source = TorchSource(parts, planned.head, torch.zeros((), dtype=dtype))
     notes = [*planned.notes, _UNKNOWN]
-    if planned.head is not None and planned.left_out:
-        last = planned.selected[-1].part
+    row = [part.name for part, _ in planned.selected] + ([planned.head.name] if planned.head else [])
+    if len(row) > 1 and planned.left_out:
         notes.append(
-            f"if the forward runs something that was left out between {last} and {planned.head.name}, the model is "
-            "another one"
+            f"if the forward runs something that was left out between {' and '.join(row)}, the model computes "
+            "something else"
         )
     return compared(
         raw_model(planned.network),
@@ -71,19 +70,3 @@ def from_state(
         left_out=planned.left_out,
         advice=(*head_advice(planned.heads), _COMPARE),
     )
-
-
-def head_advice(heads: Sequence[Head]) -> tuple[str, ...]:
-    """Name linear layers that can be the head, with the option that takes each."""
-    return tuple(
-        f"{head.name} (Linear, {head.weight.shape[1]} to {head.weight.shape[0]}) can be the head: --head {head.name}"
-        for head in heads
-    )
-
-
-def _logits(head: Head) -> Callable[[Tensor], Tensor]:
-    def logits(outputs: Tensor) -> Tensor:
-        bias = None if head.bias is None else head.bias.to(outputs)
-        return functional.linear(outputs, head.weight.to(outputs), bias)
-
-    return logits

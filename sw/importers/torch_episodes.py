@@ -40,32 +40,32 @@ class Episode:
 
 
 def episodes(calls: Sequence[Call], part: TorchPart) -> list[Episode]:
-    """Join the calls of a part to episodes.
+    """Join the calls of a part to episodes; none if they are not such as PyTorch's own modules take and give."""
+    try:
+        return _joined(calls, part)
+    except (TypeError, ValueError, IndexError, AttributeError, RuntimeError):
+        if not part.own_forward:
+            raise
+        # A forward of its own may take and give anything.
+        return []
 
-    Raises
-    ------
-    TypeError, ValueError, KeyError, IndexError, AttributeError, RuntimeError
-        The calls are not those of PyTorch's own modules.
-    """
+
+def _joined(calls: Sequence[Call], part: TorchPart) -> list[Episode]:
     result: list[Episode] = []
     last: State | None = None
     for call in calls:
-        x = call.args[0] if call.args else call.kwargs["input"]
         hx = call.args[1] if len(call.args) > 1 else call.kwargs.get("hx")
         if part.cell:
             y, last_now = call.output[0], call.output
-            x, y = (value.reshape(1, -1, value.shape[-1]) for value in (x, y))
+            x, y = (value.reshape(1, -1, value.shape[-1]) for value in (call.taken, y))
             lengths = torch.ones(x.shape[1], dtype=torch.int64)
         else:
             y, last_now = call.output
-            x, y, lengths = _time_major(x, y, part)
+            x, y, lengths = _time_major(call.taken, y, part)
         if last is not None and hx is not None and all(map(torch.equal, hx, last)):
             before = result.pop()
-            result.append(
-                Episode(
-                    torch.cat([before.x, x]), torch.cat([before.y, y]), before.lengths + lengths, before.start
-                )
-            )
+            x, y = torch.cat([before.x, x]), torch.cat([before.y, y])
+            result.append(Episode(x, y, before.lengths + lengths, before.start))
         else:
             result.append(Episode(x, y, lengths, _start(hx, part)))
         last = last_now

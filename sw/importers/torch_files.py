@@ -16,11 +16,14 @@ from gatewright.errors import ModelImportError
 _ADVICE = (
     "load it where you trust it and save its weights alone: torch.save(model.state_dict(), 'weights.pt')"
 )
+_OPTIMIZER = ("optim", "lr_sched", "scheduler", "scaler")
 _HARMLESS = ("torch ", "torch._utils ", "collections ", "__builtin__ ", "builtins ", "_codecs ")
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Read the tensors of a state dict, of a checkpoint that holds some, or of a ``.safetensors`` file.
+
+    What a checkpoint keeps of its optimizer is no parameter of the model, and is not read.
 
     Raises
     ------
@@ -39,7 +42,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             raise ModelImportError(
                 f"{path}: holds a {type(stored).__name__}, not a state dict of names and tensors; {_ADVICE}"
             )
-        return _flat(stored)
+        return _flat({k: v for k, v in stored.items() if not str(k).startswith(_OPTIMIZER)})
     except ModelImportError:
         raise
     except Exception as cause:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from gatewright.errors import ModelImportError
 from gatewright.sw.importers.check import Imported, compared
-from gatewright.sw.importers.pytorch import head_advice
+from gatewright.sw.importers.torch_head import head_advice
 from gatewright.sw.importers.torch_parts import Selected, find_parts
 from gatewright.sw.importers.torch_plan import Plan, plan
 from gatewright.sw.importers.torch_source import TorchPart, TorchSource
@@ -28,6 +28,8 @@ def from_lstm(module: nn.LSTM | nn.LSTMCell, head: nn.Linear | None = None) -> I
     """
     if head is None:
         return import_module(module, None, None, False)
+    if not isinstance(head, nn.Linear):
+        raise ModelImportError(f"the head is {type(head).__name__}, not an nn.Linear")
     return import_module(nn.ModuleDict({"lstm": module, "head": head}), "lstm", "head", False)
 
 
@@ -99,16 +101,15 @@ def _with_whole(
 ) -> Imported:
     """Add what a run of the whole module shows."""
     heads = [head for head in planned.heads if isinstance(module.get_submodule(head.name), nn.Linear)]
-    uncalled = (
-        []
-        if isinstance(traced, str)
-        else [part.name for part, _ in planned.selected if not traced.of(part.name)]
-    )
-    if isinstance(traced, str) or uncalled:
-        why = traced if isinstance(traced, str) else f"it does not call {', '.join(uncalled)}"
+    why = traced if isinstance(traced, str) else ""
+    if isinstance(traced, Trace):
+        comparison = Comparison(module, traced, planned, parts, where)
+        if comparison.unseen:
+            why = f"it does not call {', '.join(comparison.unseen)} as an LSTM of PyTorch"
+    if why:
         note = f"the forward of {where} is not compared ({why}): only the parts that the model has are"
         return replace(imported, notes=(*imported.notes, note), advice=head_advice(heads))
-    whole = Comparison(module, traced, planned, parts, where).whole(imported.model)
+    whole = comparison.whole(imported.model)
     return replace(
         imported,
         left_out=(*imported.left_out, *whole.outside),

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from gatewright.errors import ModelImportError
-from gatewright.sw.importers.torch_state import State, resolve
+from gatewright.sw.importers.torch_state import State, resolve, shortest
 
 _FIRST = re.compile(r"(?P<prefix>|.*\.)weight_[ih]h(?P<layered>_l0)?")
 _DIRECTIONS = ("forward", "reverse")
@@ -166,11 +166,13 @@ def _select(parts: dict[str, Part], where: str, wanted: str) -> list[Selected]:
 
 
 def _choices(parts: Sequence[Part]) -> str:
-    each = ", ".join(f"{part.name} ({part.input_size} to {part.output_size})" for part in parts)
+    names = [part.name for part in parts]
+    options = {name: shortest(names, name) for name in names}
+    each = ", ".join(f"{options[part.name]} ({part.input_size} to {part.output_size})" for part in parts)
     text = f"one by --lstm: {each}"
     for order in permutations(parts) if len(parts) <= _MANY else [tuple(parts)]:
         one_way = not any(part.bidirectional for part in order)
         if one_way and all(below.output_size == above.input_size for below, above in pairwise(order)):
-            row = ",".join(part.name for part in order)
+            row = ",".join(options[part.name] for part in order)
             return f"{text}; or, if each runs on the outputs of the one before it, all: --lstm {row}"
     return text

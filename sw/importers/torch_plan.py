@@ -6,20 +6,12 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from gatewright.errors import ModelImportError
+from gatewright.sw.importers.torch_head import Head, candidates, check_head, find_head
 from gatewright.sw.importers.torch_layers import layers_of
 from gatewright.sw.importers.torch_parts import Part, Selected, choose, find_parts
-from gatewright.sw.importers.torch_state import State, resolve
+from gatewright.sw.importers.torch_state import State
 from gatewright.sw.importers.weights import exact_float32, rounded_float32
 from gatewright.sw.network import LayerParameters, LstmNetwork, ProductParameters
-
-
-@dataclass(frozen=True)
-class Head:
-    """A linear layer: its name, weight [outputs, inputs] and bias [outputs], as they are stored."""
-
-    name: str
-    weight: Tensor
-    bias: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -31,7 +23,7 @@ class Plan:
     selected : list of Selected
     network : LstmNetwork
     head : Head or None
-    heads : tuple of str
+    heads : tuple of Head
         Linear layers that take as many inputs as the network gives outputs, if no head was asked for.
     taken, left_out, notes : tuple of str
         See `Imported`.
@@ -80,8 +72,9 @@ def plan(state: State, where: str, lstm: str | None, head: str | None, double: b
             f"{where}: no entry weight_ih_l0 of an nn.LSTM or weight_ih of an nn.LSTMCell; it holds {keys}"
         )
     selected = choose(parts, where, lstm)
+    linear = None if head is None else find_head(state, head)
     for part, _ in selected:
-        _check_own(state, part, head, where)
+        _check_own(state, part, linear, where)
     convert = _Converter(double)
     layers: list[LayerParameters] = []
     for each in selected:
@@ -93,13 +86,14 @@ def plan(state: State, where: str, lstm: str | None, head: str | None, double: b
             )
         layers += upper
     outputs = layers[-1].output_size
-    linear = None if head is None else _head(state, parts, where, head, outputs)
+    if head is not None:
+        linear = check_head(linear, state, where, head, outputs)
     names = [f"{p.prefix}{n}" for p, d in selected for n in p.entries if _of_direction(p, n, d)]
     weight = bias = None
     if linear is not None:
         weight = ProductParameters(convert(linear.weight, f"{where}: {linear.name}.weight"))
         bias = None if linear.bias is None else convert(linear.bias, f"{where}: {linear.name}.bias")
-        names += [f"{linear.name}.{n}" for n in ("weight", "bias") if f"{linear.name}.{n}" in state.tensors]
+        names += linear.names
     taken = state.entries(names)
     notes = [f"{where}: {_described(selected)}, {len(layers)} layers, {layers[0].input_size} to {outputs}"]
     if linear is not None:
@@ -115,7 +109,7 @@ def plan(state: State, where: str, lstm: str | None, head: str | None, double: b
         selected,
         LstmNetwork(layers, weight, bias),
         linear,
-        () if linear is not None else tuple(_candidates(state, parts, outputs)),
+        () if linear is not None else tuple(candidates(state, outputs)),
         state.listed(taken),
         state.listed(set(state.shapes) - taken),
         tuple(notes),
@@ -130,28 +124,26 @@ def _described(selected: Sequence[Selected]) -> str:
     return " on ".join(f"{part}{':' * bool(way)}{way or ''}" for part, way in reversed(selected))
 
 
-def _check_own(state: State, part: Part, head: str | None, where: str) -> None:
+def _check_own(state: State, part: Part, head: Head | None, where: str) -> None:
     """Refuse entries around an LSTM that say that it computes something else."""
     label = f"{where}: {part}"
-    raw = [
-        name
-        for name in state.tensors
-        if name.endswith("_raw")
-        and part.prefix.startswith(name.rpartition(".")[0])
-        and name.rpartition(".")[2].startswith(("weight_", "bias_"))
-    ]
+    raw = []
+    for name in state.tensors:
+        owner, dot, entry = name.rpartition(".")
+        around = part.prefix.startswith(owner + dot)
+        if around and entry.startswith(("weight_", "bias_")) and entry.endswith("_raw"):
+            raw.append(name)
     if raw:
         raise ModelImportError(
             f"{label} is made of {', '.join(raw)} before every forward (weight dropout); copy them over the weights of "
             "the same name without _raw, and save an nn.LSTM with those"
         )
-    linear = None if head is None else resolve(_linear_names(state), head)
     nested = [
         name
         for name in state.tensors
         if name.startswith(part.prefix)
         and "." in name.removeprefix(part.prefix)
-        and (linear is None or name not in (f"{linear}.weight", f"{linear}.bias"))
+        and (head is None or name not in head.names)
     ]
     parametrized = [name for name in nested if name.removeprefix(part.prefix).startswith("parametrizations.")]
     if parametrized:
@@ -164,46 +156,3 @@ def _check_own(state: State, part: Part, head: str | None, where: str) -> None:
             f"{label} holds the entries {', '.join(nested)}, which no {part.kind} has: a cell with normalisers, "
             "peepholes or a forward of its own, not a plain LSTM"
         )
-
-
-def _linear_names(state: State) -> list[str]:
-    return [
-        name.removesuffix(".weight")
-        for name, value in state.tensors.items()
-        if name.endswith(".weight") and value.dim() == 2
-    ]
-
-
-def _candidates(state: State, parts: dict[str, Part], outputs: int) -> list[Head]:
-    """Give the linear layers that could follow on `outputs` values."""
-    heads = [
-        Head(n, state.tensors[f"{n}.weight"], state.tensors.get(f"{n}.bias")) for n in _linear_names(state)
-    ]
-    return [head for head in heads if head.weight.shape[1] == outputs and head.name not in parts]
-
-
-def _head(state: State, parts: dict[str, Part], where: str, wanted: str, outputs: int) -> Head:
-    """Give the linear layer that is asked for, which must take `outputs` inputs."""
-    names = _linear_names(state)
-    name = resolve(names, wanted)
-    if name is None:
-        likely = [head.name for head in _candidates(state, parts, outputs)]
-        raise ModelImportError(
-            f"{where}: no linear layer named {wanted}; "
-            + (
-                f"those of {outputs} inputs are {', '.join(likely)}"
-                if likely
-                else f"none has {outputs} inputs"
-            )
-        )
-    head = Head(name, state.tensors[f"{name}.weight"], state.tensors.get(f"{name}.bias"))
-    if head.bias is not None and head.bias.shape != head.weight.shape[:1]:
-        shapes = [list(head.weight.shape), list(head.bias.shape)]
-        raise ModelImportError(
-            f"{where}: {name} must have a weight [outputs, inputs] and a bias [outputs], not {shapes}"
-        )
-    if head.weight.shape[1] != outputs:
-        raise ModelImportError(
-            f"{where}: {name}.weight takes {head.weight.shape[1]} inputs, but the LSTM gives {outputs}"
-        )
-    return head

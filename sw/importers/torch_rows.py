@@ -17,12 +17,12 @@ def alike(value: Tensor, rows: Tensor) -> bool:
 
 def as_rows(value: Tensor, rows: Tensor) -> Tensor:
     """See a tensor as rows [n, width] as wide as others."""
-    return value.reshape(-1, rows.shape[-1]).float().cpu()
+    return value.reshape(-1, rows.shape[-1]).float()
 
 
 def apart(a: Tensor, b: Tensor) -> float:
     """Give the largest difference of two tensors; infinite if their shapes differ."""
-    return float((a.float().cpu() - b.float().cpu()).abs().max()) if a.shape == b.shape else float("inf")
+    return float((a.float() - b.float()).abs().max()) if a.shape == b.shape else float("inf")
 
 
 def nearest(rows: Tensor, pool: Tensor) -> float:

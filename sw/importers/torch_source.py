@@ -101,8 +101,9 @@ class TorchSource:
                     f"({cause}); only what computes the same as nn.LSTM or nn.LSTMCell is honoured"
                 ) from cause
         if x.shape != shape:
-            given = list(x.shape)
-            raise ModelImportError(f"{self.engine}: gives outputs of shape {given} and not {list(shape)}")
+            raise ModelImportError(
+                f"{self.engine} gives outputs of shape {list(x.shape)}; PyTorch's own LSTM gives {list(shape)}"
+            )
         return x.float().cpu()
 
     def logits(self, outputs: Tensor) -> Tensor:

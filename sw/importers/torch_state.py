@@ -92,3 +92,10 @@ def resolve(names: Iterable[str], wanted: str) -> str | None:
         return wanted
     endings = [name for name in names if name.endswith(f".{wanted}")]
     return endings[0] if len(endings) == 1 else None
+
+
+def shortest(names: Iterable[str], name: str) -> str:
+    """Give the shortest ending of a name that `resolve` finds it by."""
+    names, words = list(names), name.split(".")
+    endings = (".".join(words[k:]) for k in range(len(words) - 1, -1, -1))
+    return next(ending for ending in endings if resolve(names, ending) == name)

@@ -29,10 +29,15 @@ class Call(NamedTuple):
     kwargs: dict[str, Any]
     output: Any
 
+    @property
+    def taken(self) -> Any:
+        """The first argument."""
+        return next(iter((*self.args, *self.kwargs.values())))
+
 
 @dataclass(frozen=True)
 class Trace:
-    """One run of a module's forward.
+    """One run of a module's forward; all that is kept lies in main memory.
 
     Parameters
     ----------
@@ -90,7 +95,7 @@ def trace(module: nn.Module, parts: Mapping[str, Part]) -> Trace | str:
     ]
     reason = f"its forward takes {', '.join(p.name for p in required)}" if len(required) > 3 else ""
     for x in _inputs(module, parts, like):
-        for more in _more(x, parts, len(required) - 1):
+        for more in _more(x, parts, like, len(required) - 1):
             try:
                 calls, output = _run(module, watched, (x, *more))
             except Exception as cause:
@@ -99,7 +104,8 @@ def trace(module: nn.Module, parts: Mapping[str, Part]) -> Trace | str:
                 continue
             if not any(call.name in parts for call in calls):
                 return "its forward calls no LSTM of it as a module"
-            return Trace(x, calls, [value for value in _tensors(output) if value.is_floating_point()])
+            outputs = [value for value in _tensors(_copied(output)) if value.is_floating_point()]
+            return Trace(x.cpu(), calls, outputs)
     return reason
 
 
@@ -131,9 +137,9 @@ def _run(module: nn.Module, watched: Mapping[str, nn.Module], arguments: tuple) 
 
 def _copied(value: Any) -> Any:
     if isinstance(value, Tensor):
-        return value.clone()
+        return value.clone().cpu()
     if isinstance(value, PackedSequence):
-        return value._replace(data=value.data.clone())
+        return value._replace(data=value.data.clone()).cpu()
     if isinstance(value, Mapping):
         return {key: _copied(part) for key, part in value.items()}
     if isinstance(value, tuple | list):
@@ -168,9 +174,9 @@ def _inputs(module: nn.Module, parts: Mapping[str, Part], like: Tensor) -> Itera
             shapes: list[tuple[int, ...]] = [
                 *_ordered((_BATCH, steps, size), (steps, _BATCH, size), batch_first),
                 (_BATCH, size, steps),
-                (_BATCH, size),
-                (steps, size),
                 (_BATCH, steps),
+                (steps, size),
+                (_BATCH, size),
                 (_BATCH, size, *_IMAGE),
             ]
             for shape in shapes:
@@ -185,7 +191,7 @@ def _ordered(
     return (first, second) if batch_first else (second, first)
 
 
-def _more(x: Tensor, parts: Mapping[str, Part], count: int) -> Iterator[tuple]:
+def _more(x: Tensor, parts: Mapping[str, Part], like: Tensor, count: int) -> Iterator[tuple]:
     """Give further arguments that a forward may want: states, none or of zeros, or lengths."""
     if count < 1:
         yield ()
@@ -195,9 +201,8 @@ def _more(x: Tensor, parts: Mapping[str, Part], count: int) -> Iterator[tuple]:
     if x.dim() < 2 or count > 2:
         return
     for batch, steps in dict.fromkeys((tuple(x.shape[:2]), tuple(x.shape[1::-1]))):
-        h = x.new_zeros(
-            part.layers, batch, part.size("weight_hh"), dtype=next(iter(part.entries.values())).dtype
-        )
+        shape = (part.layers, batch, part.size("weight_hh"))
+        h = torch.zeros(shape if part.layered else shape[1:], dtype=like.dtype, device=like.device)
         if count == 2:
             yield (h, h)
         else:

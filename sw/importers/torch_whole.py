@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from gatewright.errors import ModelImportError
 from gatewright.sw.importers.check import Batch, run
-from gatewright.sw.importers.torch_episodes import Episode, episodes, linked, same_start
+from gatewright.sw.importers.torch_episodes import episodes, linked, same_start
 from gatewright.sw.importers.torch_plan import Plan
 from gatewright.sw.importers.torch_rows import alike, apart, as_rows, bound, nearest, which_steps
 from gatewright.sw.importers.torch_source import TorchPart
@@ -39,7 +39,7 @@ class Whole:
 
 def stack_of(trace: Trace, parts: Mapping[str, TorchPart]) -> str | None:
     """Name the parts that were called, lowest first, if each took the outputs of the one before it."""
-    seen = {name: _try_episodes(trace, name, part) for name, part in parts.items() if trace.of(name)}
+    seen = {name: episodes(trace.of(name), part) for name, part in parts.items() if trace.of(name)}
     below = {
         upper: lower
         for upper, own in seen.items()
@@ -55,14 +55,6 @@ def stack_of(trace: Trace, parts: Mapping[str, TorchPart]) -> str | None:
     return ",".join(row) if len(row) == len(seen) else None
 
 
-def _try_episodes(trace: Trace, name: str, part: TorchPart) -> list[Episode]:
-    try:
-        return episodes(trace.of(name), part)
-    except (TypeError, ValueError, KeyError, IndexError, AttributeError, RuntimeError):
-        # A forward of its own may take and give anything.
-        return []
-
-
 class Comparison:
     """Holds a model against one run of the module that it was taken from.
 
@@ -70,7 +62,6 @@ class Comparison:
     ----------
     module : nn.Module
     trace : Trace
-        Every selected part was called in it.
     planned : Plan
     parts : sequence of TorchPart
         Those of `planned`.
@@ -87,8 +78,15 @@ class Comparison:
             episodes(trace.of(name), part) for name, part in zip(self._names, parts, strict=True)
         ]
 
+    @property
+    def unseen(self) -> list[str]:
+        """Parts that the forward does not call, or not as PyTorch's own are called."""
+        return [name for name, own in zip(self._names, self._episodes, strict=True) if not own]
+
     def whole(self, model: FloatModel) -> Whole:
         """Compare what the last part gave, what the head took and gave, and what the module returned.
+
+        No part may be unseen.
 
         Raises
         ------
@@ -122,7 +120,7 @@ class Comparison:
         """Give the model's outputs [rows, outputs] of every episode, from the states that the module started from."""
         result = []
         for k, first in enumerate(self._episodes[0]):
-            x, layers, states = first.x.float().cpu(), iter(model.network.layers), []
+            x, layers, states = first.x.float(), iter(model.network.layers), []
             for own, (part, _) in zip(self._episodes, self._planned.selected, strict=True):
                 for index, layer in zip(range(part.layers), layers, strict=False):
                     h, c = (
@@ -130,7 +128,7 @@ class Comparison:
                         torch.zeros(x.shape[1], layer.hidden_size),
                     )
                     if (start := own[k].start) is not None:
-                        h, c = (value.float().cpu() for value in start[index])
+                        h, c = (value.float() for value in start[index])
                     states.append((h, c))
             y = run(model, Batch(x, first.lengths, states), self._planned.reversed_time)
             result.append(first.seen(y))
@@ -170,7 +168,7 @@ class Comparison:
 
     def _takes(self, name: str, outputs: Tensor) -> bool:
         """Whether a module took the model's outputs, or some of them, and nothing else."""
-        taken = [call.args[0] for call in self._trace.of(name)]
+        taken = [call.taken for call in self._trace.of(name)]
         return bool(taken) and all(
             alike(value, outputs) and nearest(as_rows(value, outputs), outputs) <= bound(outputs)
             for value in taken
@@ -202,15 +200,16 @@ class Comparison:
 
     def _after(self, logits: Tensor, last: str, started: bool) -> tuple[str, list[str], float]:
         """Compare what the module returned, or say what it does after the last part of the model."""
-        for value in self._trace.outputs:
-            if not alike(value, logits):
+        for number, value in enumerate(self._trace.outputs):
+            if not alike(value, logits) or not (rows := as_rows(value, logits)).isfinite().all():
                 continue
-            rows = as_rows(value, logits)
             difference = nearest(rows, logits)
             if difference <= bound(logits):
-                steps = which_steps(rows, logits, self._episodes[-1][-1].y.shape[1])
+                which = f"output {number + 1}" if number else "output"
                 from_there = ", from the state that it starts from," * started
-                note = f"compared with the whole {self._where}: its output{from_there} is the model's {steps}"
+                steps = which_steps(rows, logits, self._episodes[-1][-1].y.shape[1])
+                others = ", those before it are not" * bool(number)
+                note = f"compared with the whole {self._where}: its {which}{from_there} is the model's {steps}{others}"
                 return note, [], difference
         head = self._planned.head
         if head is not None and last != head.name:

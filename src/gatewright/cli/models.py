@@ -25,22 +25,39 @@ from gatewright.sw.spec import CompressionSpec, ProductSpec
 
 @command
 def import_(
-    file: Annotated[Path, typer.Argument(help="ONNX graph (.onnx) or PyTorch state dict (.pt, .pth, ...).")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="ONNX graph (.onnx), PyTorch state dict (.pt, .safetensors, ...) or Keras (.keras, .h5)."
+        ),
+    ],
     output: Annotated[Path, typer.Option("--output", help="Where the float model goes.")] = Path("model.pt"),
     lstm: Annotated[
-        str | None, typer.Option("--lstm", help="Which LSTM, if there are several: node name, or key prefix.")
+        str | None,
+        typer.Option(
+            "--lstm",
+            help="Which LSTM, by name; NAME:forward or NAME:reverse for one direction; A,B for a row.",
+        ),
     ] = None,
     head: Annotated[
         str | None, typer.Option("--head", help="The linear layer that follows: node name, or key prefix.")
     ] = None,
+    double: Annotated[bool, typer.Option("--double", help="Round float64 weights to float32.")] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Take over a model that was trained elsewhere, and compare it with its source."""
     from gatewright import model_steps
 
-    imported = model_steps.import_model(file, output, lstm=lstm, head=head, overwrite=overwrite)
-    for note in imported.notes:
-        console.print(note, highlight=False)
+    imported = model_steps.import_model(
+        file, output, lstm=lstm, head=head, double=double, overwrite=overwrite
+    )
+    for line in (
+        *(f"taken: {name}" for name in imported.taken),
+        *(f"left out: {name}" for name in imported.left_out),
+        *imported.notes,
+        *imported.advice,
+    ):
+        console.print(line, highlight=False, markup=False)
     console.print(f"largest difference from the source: {imported.difference:.3g}", highlight=False)
     console.print(f"wrote {output}", highlight=False)
 
