@@ -25,6 +25,12 @@ MOVES = frozenset(
 _FOLDED = MOVES | {"DequantizeLinear"}
 # ['', 'encoder', 'encoder.fc', 'linear']: the last but one.
 _MODULE = re.compile(r".*'([^']*)', '[^']*'\]")
+_FLOATS = (
+    onnx.TensorProto.FLOAT,
+    onnx.TensorProto.FLOAT16,
+    onnx.TensorProto.DOUBLE,
+    onnx.TensorProto.BFLOAT16,
+)
 _LARGEST_FILE = 2**31
 
 
@@ -132,7 +138,8 @@ class Graph:
         return frozenset(names)
 
     @cached_property
-    def _shapes(self) -> dict[str, list[int | None]]:
+    def _values(self) -> list[onnx.ValueInfoProto]:
+        """The tensors that nodes make, and the inputs, as far as ONNX infers what they are."""
         try:
             inferred = onnx.shape_inference.infer_shapes(self._model, data_prop=True).graph
         except (onnx.shape_inference.InferenceError, ValueError) as cause:
@@ -140,13 +147,21 @@ class Graph:
             raise ModelImportError(
                 f"the types or shapes of its tensors contradict each other ({reason})"
             ) from cause
+        return [*inferred.input, *inferred.value_info]
+
+    @cached_property
+    def _shapes(self) -> dict[str, list[int | None]]:
         return {
             value.name: [
                 d.dim_value if d.HasField("dim_value") else None for d in value.type.tensor_type.shape.dim
             ]
-            for value in (*inferred.input, *inferred.value_info)
+            for value in self._values
             if value.type.tensor_type.HasField("shape")
         }
+
+    @cached_property
+    def _kinds(self) -> dict[str, int]:
+        return {value.name: value.type.tensor_type.elem_type for value in self._values}
 
     def shape(self, name: str) -> list[int | None] | None:
         """Give the shape that a tensor always has, None for sizes that vary; None if nothing is known of it."""
@@ -201,6 +216,19 @@ class Graph:
             if zero:
                 zeros.update(node.output)
         return name in zeros
+
+    def sources(self, name: str) -> set[str]:
+        """Give the graph's inputs that a tensor depends on."""
+        return self.leaves(self.before(name), name) & self.inputs
+
+    def weights(self, node: NodeProto) -> list[str]:
+        """Name the constants of floating-point numbers that a node takes, but single numbers, with their shapes."""
+        weights = [name for name in dict.fromkeys(node.input) if name in self.constants]
+        return [f"{name} {self.shape(name)}" for name in weights if self._is_float(name) and self.shape(name)]
+
+    def _is_float(self, name: str) -> bool:
+        kind = self._initializers[name].data_type if name in self._initializers else self._kinds.get(name)
+        return kind in _FLOATS
 
     def evaluate(self, nodes: Sequence[NodeProto], feeds: Mapping[str, np.ndarray], name: str) -> np.ndarray:
         """Run standard nodes with ONNX's own reference and give one tensor."""

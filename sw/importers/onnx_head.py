@@ -10,7 +10,15 @@ from onnx import NodeProto
 from torch import Tensor
 
 from gatewright.errors import ModelImportError
-from gatewright.sw.importers.onnx_graph import Graph, attributes, describe, module_name, node_name, standard
+from gatewright.sw.importers.onnx_graph import (
+    Graph,
+    attributes,
+    describe,
+    describe_all,
+    module_name,
+    node_name,
+    standard,
+)
 from gatewright.sw.importers.onnx_layer import OnnxLayer, hidden_size
 from gatewright.sw.importers.onnx_links import follow, numbered, shown, tried_sizes
 from gatewright.sw.importers.weights import exact_float32
@@ -27,6 +35,8 @@ class OnnxHead(NamedTuple):
         What computes it.
     source, target : str
         The tensors that it takes and gives.
+    steps : str
+        Whose outputs it takes; empty for every step's.
     """
 
     weight: Tensor
@@ -34,6 +44,7 @@ class OnnxHead(NamedTuple):
     nodes: list[NodeProto]
     source: str
     target: str
+    steps: str
 
 
 def heads(graph: Graph) -> dict[str, NodeProto]:
@@ -84,13 +95,14 @@ def find_head(graph: Graph, layers: Sequence[OnnxLayer], name: str) -> OnnxHead:
     elif added is not None:
         output = added.output[0]
         bias = _head_bias(graph, added, _constants(graph, added)[0], len(weight))
-    _check_rows(graph, layers, node)
+    steps = _steps(graph, layers, node)
     return OnnxHead(
         exact_float32(torch.from_numpy(weight.copy()), what),
         exact_float32(torch.from_numpy(np.broadcast_to(bias.reshape(-1), len(weight)).copy()), what),
         graph.before(output, [node.input[0]]),
         node.input[0],
         output,
+        steps,
     )
 
 
@@ -130,8 +142,8 @@ def _head_bias(graph: Graph, node: NodeProto, name: str, classes: int) -> np.nda
     return bias
 
 
-def _check_rows(graph: Graph, layers: Sequence[OnnxLayer], node: NodeProto) -> None:
-    """Hold that every vector that a head takes is one of the last layer's outputs."""
+def _steps(graph: Graph, layers: Sequence[OnnxLayer], node: NodeProto) -> str:
+    """Hold that every vector that a head takes is one of the last layer's outputs, and say of which steps."""
     *lower, top = layers
     what = f"{describe(node)}: does not follow directly on {describe(top.node)}"
     if top.directions > 1:
@@ -147,15 +159,21 @@ def _check_rows(graph: Graph, layers: Sequence[OnnxLayer], node: NodeProto) -> N
         return marked
 
     sizes, _ = tried_sizes(graph, top, between, feeds, node.input[0])
+    seen = []
     for steps, batch in sizes:
         marks = numbered(steps, batch, hidden_size(graph, top))
         moved = follow(graph, between, feeds(steps, batch), node.input[0])
         if isinstance(moved, str):
             raise ModelImportError(f"{what}: {moved}")
-        rows = {row.tobytes() for row in marks.reshape(-1, marks.shape[-1])}
-        if moved.shape[-1:] != marks.shape[-1:] or not rows.issuperset(
-            row.tobytes() for row in moved.reshape(-1, marks.shape[-1])
-        ):
-            raise ModelImportError(
-                f"{what}: {', '.join(map(describe, between))} mixes its outputs with others"
-            )
+        step_of = {row.tobytes(): step for step, rows in enumerate(marks) for row in rows}
+        rows = moved.reshape(-1, moved.shape[-1] if moved.size else 1)
+        seen.append(({step_of.get(row.tobytes(), -1) for row in rows}, steps))
+        if not moved.size or -1 in seen[-1][0]:
+            raise ModelImportError(f"{what}: {describe_all(graph, between)} mixes its outputs with others")
+    if all(found == set(range(steps)) for found, steps in seen):
+        return ""
+    for name, place in (("the last step", -1), ("the first step", 0)):
+        if all(found == {range(steps)[place]} for found, steps in seen):
+            return name
+    found, steps = seen[-1]
+    return f"the steps {', '.join(str(step + 1) for step in sorted(found))} of {steps}"

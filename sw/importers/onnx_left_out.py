@@ -13,9 +13,8 @@ _SILENT = MOVES | {"ConstantOfShape", "Dropout", "Expand"}
 
 def with_weights(graph: Graph, node: NodeProto) -> str:
     """Name a node and the constants that it takes, with their shapes."""
-    weights = [name for name in dict.fromkeys(node.input) if name in graph.constants]
-    shapes = [f"{name} {shape}" for name in weights if (shape := graph.shape(name))]
-    return f"{describe(node)}{': ' if shapes else ''}{', '.join(shapes)}"
+    weights = ", ".join(graph.weights(node))
+    return f"{describe(node)}: {weights}" if weights else describe(node)
 
 
 def left_out(graph: Graph, taken: Sequence[NodeProto], source: str) -> list[str]:

@@ -104,7 +104,12 @@ def tried_sizes(
 
     Exporters that bake the length in leave one size that can be followed: the one that they were shown.
     """
-    if not isinstance(follow(graph, between, feeds(*_SIZES[0]), name), str):
+
+    def fits(sizes: Sequence[tuple[int, int]]) -> bool:
+        moved = [follow(graph, between, feeds(*each), name) for each in sizes]
+        return all(isinstance(values, np.ndarray) and values.size for values in moved)
+
+    if fits(_SIZES):
         return _SIZES, False
     steps, batch = (graph.shape(layer.input("X")) or [None, None])[:2]
     if layer.batch_first:
@@ -114,8 +119,7 @@ def tried_sizes(
     sizes = sorted({(steps or s, batch or b) for s, b in _SIZES})
     if max(s * b for s, b in sizes) * hidden_size(graph, layer) > MOST_MARKS:
         return _SIZES, False
-    fits = not isinstance(follow(graph, between, feeds(*sizes[0]), name), str)
-    return (sizes, True) if fits else (_SIZES, False)
+    return (sizes, True) if fits(sizes) else (_SIZES, False)
 
 
 def numbered(steps: int, batch: int, size: int) -> np.ndarray:

@@ -1,18 +1,16 @@
 """Import of ONNX graphs: which ``LSTM`` nodes are layers of one model, and what head follows them."""
 
 from collections.abc import Sequence
-from math import prod
 from pathlib import Path
 
-import numpy as np
 from onnx import NodeProto
 
 from gatewright.errors import ModelImportError
 from gatewright.sw.importers.check import Imported, compared
+from gatewright.sw.importers.onnx_front import arranged
 from gatewright.sw.importers.onnx_graph import (
     Graph,
     describe,
-    describe_all,
     module_name,
     node_name,
     read_graph,
@@ -21,7 +19,7 @@ from gatewright.sw.importers.onnx_graph import (
 from gatewright.sw.importers.onnx_head import find_head, heads
 from gatewright.sw.importers.onnx_layer import OnnxLayer, parameters, select, state_given
 from gatewright.sw.importers.onnx_left_out import left_out, with_weights
-from gatewright.sw.importers.onnx_links import MOST_MARKS, find_link, follow
+from gatewright.sw.importers.onnx_links import find_link
 from gatewright.sw.importers.onnx_source import OnnxSource
 from gatewright.sw.importers.onnx_spelt_out import spelt_out
 from gatewright.sw.importers.weights import raw_model
@@ -48,7 +46,7 @@ def _import(graph: Graph, lstm: str | None, head: str | None) -> Imported:
             break
         layers.insert(0, select(link.below, None))
         between.insert(0, link.between)
-    _check_front(graph, layers[0])
+    notes += arranged(graph, layers[0])
     linear = None if head is None else find_head(graph, layers, head)
     parts = [parameters(graph, layer) for layer in layers]
     given = [(state_given(graph, k, "initial_h"), state_given(graph, k, "initial_c")) for k in layers]
@@ -61,14 +59,19 @@ def _import(graph: Graph, lstm: str | None, head: str | None) -> Imported:
             )
         network = LstmNetwork(parts, ProductParameters(linear.weight), linear.bias)
     for layer, states in zip(layers, given, strict=True):
-        names = [
-            layer.input(n) for n, outside in zip(("initial_h", "initial_c"), states, strict=True) if outside
+        outside = [
+            layer.input(name) for name, given in zip(("initial_h", "initial_c"), states, strict=True) if given
         ]
-        if names:
+        if outside:
+            names = dict.fromkeys(name for tensor in outside for name in sorted(graph.sources(tensor)))
             notes.append(
                 f"{describe(layer.node)}: takes its state from {', '.join(names)}; the accelerator starts from zeros, "
                 "or goes on from its last state"
             )
+    if linear is not None and linear.steps:
+        notes.append(
+            f"head {head!r} takes the outputs of {linear.steps}; the model gives its own at every step"
+        )
     steps = (graph.shape(layers[0].input("X")) or [None, None])[1 if layers[0].batch_first else 0]
     if steps is not None:
         notes.append(f"the graph is fixed to {steps} steps; the model takes sequences of any length")
@@ -101,34 +104,6 @@ def _possible_heads(graph: Graph, layers: Sequence[OnnxLayer]) -> list[str]:
             continue
         advice.append(f"{describe(node)} follows on the LSTM: --head {name} takes it as the model's head")
     return advice
-
-
-def _check_front(graph: Graph, layer: OnnxLayer) -> None:
-    """Refuse a graph that turns its sequences around in front of the LSTM, which a list of nodes would not tell.
-
-    Raises
-    ------
-    ModelImportError
-    """
-    what = layer.input("X")
-    front = graph.before(what)
-    (source, *others) = graph.leaves(front, what) & graph.inputs or [""]
-    shape = graph.shape(source)
-    if others or not front or not shape:
-        return
-    sizes = [size or 3 for size in shape]
-    if prod(sizes) > MOST_MARKS:
-        return
-    feed = np.arange(prod(sizes), dtype=np.float32).reshape(sizes)
-    moved = follow(graph, front, {source: feed}, what)
-    if not isinstance(moved, np.ndarray) or moved.size != feed.size:
-        return
-    turned = [np.flip(feed, axis).squeeze() for axis in (0, 1) if feed.ndim > axis and feed.shape[axis] > 1]
-    if any(np.array_equal(form.squeeze(), each) for form in (moved, moved.swapaxes(0, 1)) for each in turned):
-        raise ModelImportError(
-            f"{describe_all(graph, front)} turns sequences around in front of {describe(layer.node)}: export the "
-            "model without it, and let the host give each sequence last step first"
-        )
 
 
 def _choose(graph: Graph, lstm: str | None) -> tuple[NodeProto, str | None]:

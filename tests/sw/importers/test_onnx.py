@@ -314,3 +314,37 @@ def test_a_reshape_that_mixes_steps_is_seen_at_the_one_length(path):
     stored(path, nodes, constants, {"b.y": [None] * 4}, {"x": [STEPS, BATCH, INPUTS]})
     with pytest.raises(ModelImportError, match="'reshape', Transpose node 'turn' rearranges its outputs"):
         import_model(path)
+
+
+@pytest.mark.parametrize(
+    ("gather", "steps"),
+    [
+        ([-1], "the last step"),
+        ([0], "the first step"),
+        ([1, 2], f"the steps 2, 3 of {STEPS}"),
+        (list(range(STEPS)), ""),
+    ],
+)
+def test_the_steps_that_a_head_takes_are_said(path, gather, steps):
+    node, constants = lstm("a", "x")
+    constants |= {"one": np.array([1]), "steps": np.array(gather), "fc": draw(HIDDEN, 3)}
+    nodes = [
+        node,
+        helper.make_node("Squeeze", ["a.y", "one"], ["y"], "squeeze"),
+        helper.make_node("Gather", ["y", "steps"], ["some"], "gather", axis=0),
+        helper.make_node("MatMul", ["some", "fc"], ["logits"], "fc"),
+    ]
+    stored(path, nodes, constants, {"logits": [None] * 3}, {"x": [STEPS, BATCH, INPUTS]})
+    notes = [note for note in import_model(path, head="fc").notes if note.startswith("head 'fc' takes")]
+    assert len(notes) == bool(steps)
+    assert all(f"the outputs of {steps};" in note for note in notes)
+
+
+def test_an_arranged_input_is_said(path):
+    """As of a model that takes channels first."""
+    node, constants = lstm("a", "x1")
+    turn = helper.make_node("Transpose", ["x"], ["x1"], "turn", perm=[2, 0, 1])
+    stored(path, [turn, node], constants, {"a.y": [None] * 4}, {"x": [None, INPUTS, None]})
+    assert "the host arranges 'x' into steps of features, as in the graph: Transpose node 'turn'" in (
+        import_model(path).notes
+    )
