@@ -1,8 +1,9 @@
 """A float model: a network with the scaling of its raw inputs, and its checkpoint on disk."""
 
 import dataclasses
+import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from gatewright.sw.scores import score
 from gatewright.sw.settings import TrainSettings
 from gatewright.sw.tasks import Split
 
-_VERSION = 2
+_VERSION = 3
 _EVALUATION_BATCH = 128
 
 
@@ -39,6 +40,8 @@ class FloatModel:
         How it was trained, and how it is trained further.
     history : tuple of float
         Validation score after each epoch.
+    notes : dict
+        Where it comes from, and its scores; plain JSON values.
     """
 
     network: LstmNetwork
@@ -47,6 +50,7 @@ class FloatModel:
     labels: tuple[str, ...]
     settings: TrainSettings
     history: tuple[float, ...] = ()
+    notes: dict = field(default_factory=dict)
 
     def standardise(self, sequences: Sequence[np.ndarray]) -> list[Tensor]:
         """Scale raw sequences to the network's inputs.
@@ -93,6 +97,7 @@ class FloatModel:
             "labels": list(self.labels),
             "settings": dataclasses.asdict(self.settings),
             "history": list(self.history),
+            "notes": json.dumps(self.notes),
         }
         with whole_file(Path(path)) as partial:
             torch.save(stored, partial)
@@ -129,7 +134,8 @@ class FloatModel:
             classes = 0 if network.head is None else network.head.rows
             if mean.shape != deviation.shape or mean.shape != (network.input_size,) or len(labels) != classes:
                 raise ValueError("the scaling or the labels do not suit the network")
-            return cls(network.eval(), mean, deviation, labels, settings, tuple(stored["history"]))
+            history, notes = tuple(stored["history"]), json.loads(stored["notes"])
+            return cls(network.eval(), mean, deviation, labels, settings, history, notes)
         except FileNotFoundError as error:
             raise BundleError(f"{path}: no such file") from error
         except BundleError:

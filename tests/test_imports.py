@@ -10,7 +10,7 @@ import pytest
 import gatewright
 
 ROOT = Path(gatewright.__file__).parent
-COMMON = ("__version__", "errors", "executors", "progress", "results", "run", "storage")
+COMMON = ("__version__", "custody", "errors", "executors", "progress", "results", "run", "storage")
 BUNDLE = ("sw.bundle", "sw.mode", "sw.rows", "sw.numbers")
 ALLOWED = {
     "sw/numbers": ("sw.numbers",),

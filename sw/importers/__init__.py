@@ -4,10 +4,11 @@ from pathlib import Path
 
 from torch import nn
 
+from gatewright.custody import sha256
 from gatewright.errors import ModelImportError
 from gatewright.sw.importers.check import Imported
 from gatewright.sw.importers.endings import KERAS, check_file
-from gatewright.sw.importers.torch_module import from_lstm, import_module
+from gatewright.sw.importers.torch_module import import_module
 
 __all__ = ["Imported", "ModelImportError", "from_lstm", "import_model"]
 
@@ -42,13 +43,32 @@ def import_model(
         The file is missing, truncated or foreign, or something in it is not honoured; the text names it.
     """
     if isinstance(source, nn.Module):
-        return import_module(source, lstm, head, double)
+        return import_module(source, lstm, head, double).noted(type(source).__name__)
     if not isinstance(source, str | Path):
         raise ModelImportError(
             f"a {type(source).__name__} cannot be imported; only a file or an nn.Module can"
         )
     path = Path(source)
     check_file(path)
+    return _import_file(path, lstm, head, double).noted(path.name, sha256=sha256(path))
+
+
+def from_lstm(module: nn.LSTM | nn.LSTMCell, head: nn.Linear | None = None) -> Imported:
+    """Import an LSTM and the linear layer that follows on its outputs, where the two are in no module together.
+
+    Raises
+    ------
+    ModelImportError
+        One is of another kind, or not all about it is honoured.
+    """
+    if head is None:
+        return import_model(module)
+    if not isinstance(head, nn.Linear):
+        raise ModelImportError(f"the head is {type(head).__name__}, not an nn.Linear")
+    return import_model(nn.ModuleDict({"lstm": module, "head": head}), lstm="lstm", head="head")
+
+
+def _import_file(path: Path, lstm: str | None, head: str | None, double: bool) -> Imported:
     if path.suffix == ".onnx":
         from gatewright.sw.importers.onnx_model import import_onnx
 

@@ -1,7 +1,7 @@
 """An imported model beside its source: the two run on the same random input."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -88,6 +88,20 @@ class Imported:
     notes: tuple[str, ...]
     difference: float
     advice: tuple[str, ...] = ()
+
+    def noted(self, source: str, **more: str) -> "Imported":
+        """Write into the model's notes where it comes from, with `more` about that, and what is known of the import."""
+        notes = {
+            "from": source,
+            **more,
+            "how": "import",
+            "taken": list(self.taken),
+            "left_out": list(self.left_out),
+            "notes": list(self.notes),
+            "difference": self.difference,
+            "reversed_time": self.reversed_time,
+        }
+        return replace(self, model=replace(self.model, notes=notes))
 
     def source_outputs(self, x: np.ndarray) -> np.ndarray:
         """Give the source's outputs [steps, outputs] for one sequence [steps, inputs] from a zero state: float32."""

@@ -11,16 +11,16 @@ _TENSORFLOW = (
     "a model of TensorFlow: load it in Keras and save it with model.save('model.keras'), or convert it with "
     "python -m tf2onnx.convert --saved-model FOLDER --output model.onnx"
 )
-_SCRIPTED = (
+TORCHSCRIPT = (
     "TorchScript, whose code an import never runs; where you trust the file, save its weights alone: "
     "torch.save(torch.jit.load(FILE).state_dict(), 'weights.pt')"
 )
 _ADVICE = {
     ".tflite": "TensorFlow Lite: import the Keras model that it was made of, saved with model.save('model.keras')",
     ".pb": _TENSORFLOW,
-    ".jit": _SCRIPTED,
-    ".torchscript": _SCRIPTED,
-    ".ptl": _SCRIPTED,
+    ".jit": TORCHSCRIPT,
+    ".torchscript": TORCHSCRIPT,
+    ".ptl": TORCHSCRIPT,
     ".pt2": "an exported program of PyTorch: save its weights alone: "
     "torch.save(torch.export.load(FILE).state_dict, 'weights.pt')",
     ".mlmodel": "Core ML: import the model of PyTorch or Keras that it was converted from",

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from gatewright.errors import ModelImportError
+from gatewright.sw.importers.endings import TORCHSCRIPT
 
 _ADVICE = (
     "load it where you trust it and save its weights alone: torch.save(model.state_dict(), 'weights.pt')"
@@ -34,9 +35,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
         if _is_torchscript(path):
-            raise ModelImportError(
-                f"{path}: a TorchScript archive, whose code an import never runs; {_ADVICE}"
-            )
+            raise ModelImportError(f"{path}: {TORCHSCRIPT}")
         stored = torch.load(path, map_location="cpu", weights_only=True)
         if not isinstance(stored, Mapping):
             raise ModelImportError(

@@ -18,21 +18,6 @@ from gatewright.sw.importers.torch_whole import Comparison, stack_of
 from gatewright.sw.importers.weights import raw_model
 
 
-def from_lstm(module: nn.LSTM | nn.LSTMCell, head: nn.Linear | None = None) -> Imported:
-    """Import an LSTM and the linear layer that follows on its outputs, where the two are in no module together.
-
-    Raises
-    ------
-    ModelImportError
-        One is of another kind, or not all about it is honoured.
-    """
-    if head is None:
-        return import_module(module, None, None, False)
-    if not isinstance(head, nn.Linear):
-        raise ModelImportError(f"the head is {type(head).__name__}, not an nn.Linear")
-    return import_module(nn.ModuleDict({"lstm": module, "head": head}), "lstm", "head", False)
-
-
 def import_module(module: nn.Module, lstm: str | None, head: str | None, double: bool) -> Imported:
     """Import a module; see `import_model`. It is run in evaluation mode, and is afterwards as it was."""
     # What torch.compile wraps is the module itself.

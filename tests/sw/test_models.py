@@ -96,5 +96,5 @@ def test_checkpoints_that_disagree_with_themselves_are_refused(float_model, tmp_
     float_model.save(path)
     stored = torch.load(path, weights_only=True) | {"version": 99}
     torch.save(stored, path)
-    with pytest.raises(BundleError, match="checkpoint version 99; this release reads version 2"):
+    with pytest.raises(BundleError, match="checkpoint version 99; this release reads version 3"):
         FloatModel.load(path)

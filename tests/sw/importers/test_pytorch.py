@@ -1,3 +1,5 @@
+import hashlib
+
 import numpy as np
 import pytest
 import torch
@@ -75,9 +77,28 @@ def test_a_file_of_a_whole_model_gives_the_named_parts(tmp_path):
 
 def test_an_imported_model_is_kept_like_any_other(tmp_path):
     model = from_lstm(nn.LSTM(3, 4, 2), nn.Linear(4, 2)).model
+    assert model.notes["from"] == "ModuleDict"
     model.save(tmp_path / "model.pt")
+    assert FloatModel.load(tmp_path / "model.pt").notes == model.notes
     x = np.ones((5, 3), dtype=np.float32)
     np.testing.assert_array_equal(FloatModel.load(tmp_path / "model.pt").outputs([x]), model.outputs([x]))
+
+
+def test_the_model_notes_where_it_comes_from(tmp_path):
+    path = saved(
+        tmp_path / "theirs.pt", nn.ModuleDict({"lstm": nn.LSTM(3, 4), "fc": nn.Linear(4, 2)}).state_dict()
+    )
+    imported = import_model(path)
+    assert imported.model.notes == {
+        "from": "theirs.pt",
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "how": "import",
+        "taken": list(imported.taken),
+        "left_out": ["fc.weight [2, 4]", "fc.bias [2]"],
+        "notes": list(imported.notes),
+        "difference": imported.difference,
+        "reversed_time": False,
+    }
 
 
 def test_half_precision_is_widened_and_double_only_if_it_fits(tmp_path):
