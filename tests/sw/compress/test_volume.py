@@ -18,7 +18,7 @@ SETTINGS = CompressSettings(quantise_epochs=1, quantise_rate=5e-3)
 @pytest.fixture(scope="module")
 def short(task):
     """A third of the sequences, for speed."""
-    train = Split(task.train.sequences[::3], task.train.labels[::3])
+    train = Split(task.train.sequences[::3], task.train.targets[::3])
     return dataclasses.replace(task, train=train)
 
 

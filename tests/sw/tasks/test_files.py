@@ -25,7 +25,7 @@ def test_a_users_file_becomes_a_task(tmp_path, arrays):
     ends = np.cumsum(arrays["lengths"])
     originals = np.split(arrays["X"].astype(np.float32), ends[:-1])
     for part in (task.train, task.validation, task.test):
-        for sequence, label in zip(part.sequences, part.labels, strict=True):
+        for sequence, label in zip(part.sequences, part.targets, strict=True):
             (index,) = (
                 k for k, s in enumerate(originals) if s.shape == sequence.shape and (s == sequence).all()
             )

@@ -20,7 +20,7 @@ def test_each_symbol_is_followed_by_its_label(tmp_path):
     assert task.training.noise == task.training.offset == 0
     read = ""
     for split in (task.train, task.validation, task.test):
-        for x, y in zip(split.sequences, split.labels, strict=True):
+        for x, y in zip(split.sequences, split.targets, strict=True):
             assert x.shape == (STEPS, 5)
             assert (x.sum(axis=1) == 1).all()
             assert x[1:].argmax(axis=1).tolist() == y[:-1].tolist()
