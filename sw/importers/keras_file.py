@@ -51,7 +51,9 @@ def read_keras(path: Path) -> KerasFile:
     except Exception as cause:
         # A damaged file makes zipfile, json and h5py raise what no list could name in full.
         reason = " ".join(f"{type(cause).__name__}: {cause}".split())[:200]
-        raise ModelImportError(f"{path}: not a whole file of Keras ({reason})") from cause
+        raise ModelImportError(
+            f"{path}: not a whole file of Keras ({reason}); save it again with model.save"
+        ) from cause
 
 
 def layers_of(config: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """The layers of a Keras model and how they follow on each other, for Sequential and functional models."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from typing import Any
@@ -143,6 +143,10 @@ class KerasGraph:
                 seen[name] = None
                 ahead += [source for source, _ in self.layers[name].inputs]
         return map(self.layers.__getitem__, seen)
+
+    def depends(self, layer: KerasLayer, names: Container[str]) -> bool:
+        """Whether a layer depends on one of some names."""
+        return any(other.name in names for other in self.ancestors(layer))
 
     def check_unmasked(self, layer: KerasLayer) -> None:
         """Hold that a layer runs over every step.

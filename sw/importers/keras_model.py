@@ -54,6 +54,9 @@ def _import(graph: KerasGraph, lstm: str | None, head: str | None) -> Imported:
     taken = [layer.layer for layer in layers] + ([dense.layer] if dense else [])
     names = {layer.name for layer in taken}
     left = [layer for layer in graph.layers.values() if layer.name not in names and not layer.passed_over]
+    behind = [layer.what for layer in left if graph.depends(layer, names)]
+    if behind:
+        notes.append(f"what follows {taken[-1].what} stays outside the model: {', '.join(behind)}")
     return compared(
         raw_model(network),
         KerasSource(layers, dense),

@@ -17,8 +17,8 @@ def with_weights(graph: Graph, node: NodeProto) -> str:
     return f"{describe(node)}: {weights}" if weights else describe(node)
 
 
-def left_out(graph: Graph, taken: Sequence[NodeProto], source: str) -> list[str]:
-    """List the nodes that a model does not compute, those with weights first.
+def left_out(graph: Graph, taken: Sequence[NodeProto], source: str) -> list[NodeProto]:
+    """List the nodes that a model does not compute.
 
     Parameters
     ----------
@@ -28,9 +28,9 @@ def left_out(graph: Graph, taken: Sequence[NodeProto], source: str) -> list[str]
     source : str
         The tensor that the model takes: in front of it, a move counts, too.
     """
-    within = {name for node in taken for name in node.output if name}
-    front = {name for node in graph.before(source) for name in node.output}
-    nodes = [
+    within = _outputs(taken)
+    front = _outputs(graph.before(source))
+    return [
         node
         for node in graph.nodes
         if within.isdisjoint(node.output)
@@ -38,4 +38,16 @@ def left_out(graph: Graph, taken: Sequence[NodeProto], source: str) -> list[str]
         and not graph.sizes.issuperset(node.output)
         and not (standard(node) and node.op_type in (_LAYOUT if front.issuperset(node.output) else _SILENT))
     ]
-    return sorted((with_weights(graph, node) for node in nodes), key=lambda text: ": " not in text)
+
+
+def following(graph: Graph, taken: Sequence[NodeProto], nodes: Sequence[NodeProto]) -> list[NodeProto]:
+    """Give those of some nodes that depend on what a model computes."""
+    reached = _outputs(taken)
+    for node in graph.nodes:
+        if not reached.isdisjoint(node.input) and not graph.sizes.issuperset(node.output):
+            reached.update(filter(None, node.output))
+    return [node for node in nodes if not reached.isdisjoint(node.output)]
+
+
+def _outputs(nodes: Sequence[NodeProto]) -> set[str]:
+    return {name for node in nodes for name in node.output if name}

@@ -18,7 +18,7 @@ from gatewright.sw.importers.onnx_graph import (
 )
 from gatewright.sw.importers.onnx_head import find_head, heads
 from gatewright.sw.importers.onnx_layer import OnnxLayer, parameters, select, state_given
-from gatewright.sw.importers.onnx_left_out import left_out, with_weights
+from gatewright.sw.importers.onnx_left_out import following, left_out, with_weights
 from gatewright.sw.importers.onnx_links import find_link
 from gatewright.sw.importers.onnx_source import OnnxSource
 from gatewright.sw.importers.onnx_spelt_out import spelt_out
@@ -82,6 +82,10 @@ def _import(graph: Graph, lstm: str | None, head: str | None) -> Imported:
     if layers[0].reverse:
         notes.append("reverse: the host gives each sequence last step first and turns the outputs around")
     taken = [*(layer.node for layer in layers), *(linear.nodes if linear else [])]
+    left = left_out(graph, taken, layers[0].input("X"))
+    if behind := following(graph, taken, left):
+        what = ", ".join(map(describe, behind))
+        notes.append(f"what follows {describe(taken[-1])} stays outside the model: {what}")
     advice = [] if linear else _possible_heads(graph, layers)
     return compared(
         raw_model(network),
@@ -89,7 +93,7 @@ def _import(graph: Graph, lstm: str | None, head: str | None) -> Imported:
         layers[0].reverse,
         notes,
         taken=[with_weights(graph, node) for node in taken],
-        left_out=left_out(graph, taken, layers[0].input("X")),
+        left_out=sorted((with_weights(graph, node) for node in left), key=lambda text: ": " not in text),
         advice=advice,
     )
 

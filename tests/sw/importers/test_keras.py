@@ -164,6 +164,10 @@ def test_what_is_left_out_is_listed(folder, ending, name, left_out, advice):
         ("stacked", "the model gives the logits, and the host their softmax"),
         ("go_backwards", "runs backwards: the host gives each sequence last step first"),
         ("embedding", "Embedding layer 'words' stays outside"),
+        (
+            "normalised",
+            "what follows LSTM layer 'cell' stays outside the model: LayerNormalization layer 'norm', Dense",
+        ),
     ],
 )
 def test_what_the_host_has_to_do_is_said(folder, ending, name, text):

@@ -64,3 +64,10 @@ def test_a_head_with_its_bias_is_taken(path, head):
         "Softmax node 'softmax'",
     )
     assert imported.advice == ()
+
+
+def test_what_follows_is_told_from_what_comes_before(path):
+    (note,) = [note for note in import_model(path, head="policy_bias").notes if "what follows" in note]
+    assert note == (
+        "what follows Add node 'policy_bias' stays outside the model: Softmax node 'softmax', MatMul node 'value'"
+    )
