@@ -101,6 +101,7 @@ def read_lstm(layer: KerasLayer, direction: str | None) -> KerasLstm:
         )
     if not both and direction is not None:
         raise ModelImportError(f"{layer.what}: is not bidirectional; ask for {layer.name} alone")
+    _check_training(layer)
     _check_use(layer)
     config, weights = _pass(layer, direction)
     _check_options(layer.what, config)
@@ -132,6 +133,7 @@ def read_dense(layer: KerasLayer) -> KerasDense:
     ModelImportError
         It is another layer, or one of its options is not honoured.
     """
+    _check_training(layer)
     config = layer.config
     if layer.kind == "TimeDistributed":
         inner = config["layer"]
@@ -179,14 +181,17 @@ def _other_kind(layer: KerasLayer) -> str:
 def _check_use(layer: KerasLayer) -> None:
     if layer.calls > 1:
         raise ModelImportError(f"{layer.what}: the model calls it {layer.calls} times; only once is honoured")
-    if layer.training:
-        raise ModelImportError(f"{layer.what}: is called with training=True; leave that out")
     if layer.others or len(layer.inputs) > 1:
         names = ", ".join(layer.others) or "initial_state"
         raise ModelImportError(
             f"{layer.what}: takes {names} from other layers; the accelerator starts from zeros or goes on from its "
             "last state, and runs every step: build the model without it"
         )
+
+
+def _check_training(layer: KerasLayer) -> None:
+    if layer.training:
+        raise ModelImportError(f"{layer.what}: is called with training=True; leave that out")
 
 
 def _pass(layer: KerasLayer, direction: str | None) -> tuple[Mapping[str, Any], list[np.ndarray]]:

@@ -193,7 +193,7 @@ def _head(graph: KerasGraph, top: KerasLstm, head: str | None) -> tuple[KerasDen
         raise ModelImportError(
             f"{len(possible)} Dense layers follow on {top.layer.what}; choose one: {names}"
         )
-    return (possible[0] if possible else None), advice
+    return (possible[0] if possible else None), list(dict.fromkeys(advice))
 
 
 def _is_output(top: KerasLstm, output: int) -> bool:

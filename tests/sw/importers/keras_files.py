@@ -63,6 +63,14 @@ def residual(x):
     return kl.Dense(CLASSES, name="out")(kl.Add(name="sum")([x, y]))
 
 
+def random_dropout(x):
+    return kl.Dense(CLASSES, name="out")(kl.Dropout(0.5, name="noise")(lstm(name="cell")(x), training=True))
+
+
+def mask_given(x):
+    return lstm(name="cell")(x, mask=keras.ops.any(keras.ops.not_equal(x, 0), -1))
+
+
 def shared(x):
     cell = every(INPUTS, name="cell")
     return cell(cell(x))
@@ -133,6 +141,8 @@ MODELS = {
     "encoder_and_decoder": lambda: functional(encoder_and_decoder),
     "residual": lambda: functional(residual),
     "shared": lambda: functional(shared),
+    "random_dropout": lambda: functional(random_dropout),
+    "mask_given": lambda: functional(mask_given),
     "backwards_above": lambda: chain(every(name="below"), lstm(go_backwards=True, name="top")),
     "repeated": lambda: chain(
         lstm(name="encoder"), kl.RepeatVector(STEPS, name="again"), every(name="decoder")

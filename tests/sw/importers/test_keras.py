@@ -112,6 +112,7 @@ def test_each_direction_is_a_model(folder, ending):
         ("simple_rnn", {}, "SimpleRNN layer 'cell': SimpleRNN cells"),
         ("rnn_of_a_cell", {}, "RNN layer 'cell': write it as keras.layers.LSTM"),
         ("encoder_and_decoder", {"lstm": "decoder"}, "LSTM layer 'decoder': takes initial_state from other layers"),
+        ("mask_given", {}, "LSTM layer 'cell': takes mask from other layers"),
         ("shared", {}, "LSTM layer 'cell': the model calls it 2 times"),
         ("backwards_above", {}, "LSTM layer 'top' reads its outputs from the end"),
         ("repeated", {}, "choose one of 'encoder', 'decoder' .*RepeatVector layer 'again' lies in front"),
@@ -146,6 +147,8 @@ def test_a_model_of_its_own_class_is_refused(folder):
     [
         ("hidden_dense", "Dense layer 'hidden': [5, 6], [6]", "Dense layer 'hidden': activation 'relu'"),
         ("normalised", "LayerNormalization layer 'norm': [5], [5]", "only a Dense layer can be the head"),
+        ("residual", "Add layer 'sum'", "Add layer 'sum': only a Dense layer can be the head"),
+        ("random_dropout", "Dropout layer 'noise'", "Dropout layer 'noise': is called with training=True"),
         ("cell_state", "Dense layer 'out': [5, 4], [4]", "takes a state of LSTM layer 'cell'"),
         ("embedding", "Embedding layer 'words': [9, 3]", ""),
     ],
