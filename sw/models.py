@@ -141,8 +141,15 @@ class FloatModel:
             classes = 0 if network.head is None else network.head.rows
             if mean.shape != deviation.shape or mean.shape != (network.input_size,) or len(labels) != classes:
                 raise ValueError("the scaling or the labels do not suit the network")
-            history, notes = tuple(stored["history"]), json.loads(stored["notes"])
-            return cls(network.eval(), mean, deviation, labels, settings, history, notes)
+            return cls(
+                network.eval(),
+                mean,
+                deviation,
+                labels,
+                settings,
+                tuple(stored["history"]),
+                json.loads(stored["notes"]),
+            )
         except FileNotFoundError as error:
             raise BundleError(f"{path}: no such file") from error
         except BundleError:

@@ -26,12 +26,14 @@ def import_model(
         Keras. Nothing in a file is executed. A module is itself run on random input, if its forward takes one, and
         compared.
     lstm : str, optional
-        Which LSTM, if there are several. ONNX: the name of a node; the layers that it is stacked on come with it.
+        Which LSTM, if there are several. ONNX and Keras: the name of a node, of the PyTorch module that it was, or of a
+        layer; the layers that it is stacked on come with it.
         PyTorch: the name of the module, or several with commas between, each on the outputs of the one before it.
         One direction of a bidirectional one is ``NAME:forward`` or ``NAME:reverse``.
     head : str, optional
-        The linear layer that follows. ONNX: the name of a ``Gemm`` or ``MatMul`` node. PyTorch: the name of the
-        module. Left out, the model gives the outputs of its last layer.
+        The linear layer that follows. ONNX: the name of a ``Gemm`` or ``MatMul`` node, or of the PyTorch module that
+        it was. PyTorch: the name of the module. Left out, the model gives its last layer's outputs. Keras: the name of
+        a ``Dense`` layer, if several follow.
     double : bool
         Round float64 weights of PyTorch to float32; without it, weights that do not fit are refused.
 

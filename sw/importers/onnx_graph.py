@@ -1,6 +1,8 @@
 """ONNX files and graphs: reading, constants, and what lies between two tensors."""
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +10,9 @@ import onnx
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, helper, numpy_helper
 from onnx.external_data_helper import load_external_data_for_model
 from onnx.inliner import inline_local_functions
-from onnx.reference import ReferenceEvaluator
 
 from gatewright.errors import ModelImportError
+from gatewright.sw.importers.onnx_reference import reference
 
 OLDEST_OPSET, NEWEST_OPSET = 7, onnx.defs.onnx_opset_version()
 
@@ -20,15 +22,41 @@ MOVES = frozenset(
 )
 """Operators that only move or copy values."""
 
+_FOLDED = MOVES | {"DequantizeLinear"}
+# ['', 'encoder', 'encoder.fc', 'linear']: the last but one.
+_MODULE = re.compile(r".*'([^']*)', '[^']*'\]")
+_FLOATS = (
+    onnx.TensorProto.FLOAT,
+    onnx.TensorProto.FLOAT16,
+    onnx.TensorProto.DOUBLE,
+    onnx.TensorProto.BFLOAT16,
+)
+_LARGEST_FILE = 2**31
+
 
 def describe(node: NodeProto) -> str:
     """Name a node as errors do: operator and name, or its output where it has no name."""
     return f"{node.op_type} node {node_name(node)!r}"
 
 
+def describe_all(graph: "Graph", nodes: Sequence[NodeProto]) -> str:
+    """Name nodes as errors do, but those that constants and shapes come from."""
+    within = graph.constants | graph.sizes
+    return ", ".join(describe(node) for node in nodes if not within.issuperset(node.output))
+
+
 def node_name(node: NodeProto) -> str:
     """Give a node's name, or its first output's where it has none."""
     return node.name or next(filter(None, node.output), "")
+
+
+def module_name(node: NodeProto) -> str:
+    """Give the name of the PyTorch module that a node was exported from, as both exporters leave it; else nothing."""
+    for entry in node.metadata_props:
+        if entry.key == "pkg.torch.onnx.name_scopes":
+            return _MODULE.sub(r"\1", entry.value) if _MODULE.fullmatch(entry.value) else ""
+    scopes = node.name.split("/")
+    return scopes[-2] if len(scopes) > 2 and not scopes[0] else ""
 
 
 def standard(node: NodeProto) -> bool:
@@ -50,6 +78,8 @@ def read_graph(path: Path) -> "Graph":
         The file is missing, truncated, foreign or malformed, or of an opset that is not supported.
     """
     try:
+        if path.stat().st_size > _LARGEST_FILE:
+            raise ModelImportError(f"{path}: larger than the 2 GiB that an ONNX file may have")
         model = onnx.load_model(path, format="protobuf", load_external_data=False)
         opsets = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
         if len(opsets) != 1:
@@ -62,6 +92,9 @@ def read_graph(path: Path) -> "Graph":
                 "onnx.version_converter"
             )
         load_external_data_for_model(model, str(path.parent))
+        for value in model.graph.output:
+            # The checker wants a shape, which no import reads and not every exporter writes.
+            value.type.tensor_type.shape.SetInParent()
         onnx.checker.check_model(model)
         return Graph(inline_local_functions(model) if model.functions else model)
     except FileNotFoundError as cause:
@@ -83,6 +116,58 @@ class Graph:
         self._model = model
         self.nodes: Sequence[NodeProto] = model.graph.node
         self._initializers = {tensor.name: tensor for tensor in model.graph.initializer}
+        self.inputs = {value.name for value in model.graph.input} - self._initializers.keys()
+
+    @cached_property
+    def constants(self) -> frozenset[str]:
+        """Tensors that do not depend on the inputs: initialisers, and what moves or dequantises them."""
+        names = set(self._initializers)
+        for node in self.nodes:
+            if standard(node) and node.op_type in _FOLDED and names.issuperset(filter(None, node.input)):
+                names.update(node.output)
+        return frozenset(names)
+
+    @cached_property
+    def sizes(self) -> frozenset[str]:
+        """Tensors that depend on the inputs by their shapes alone."""
+        names: set[str] = set()
+        for node in self.nodes:
+            varying = set(filter(None, node.input)) - self.constants
+            if node.op_type in ("Shape", "Size") or (varying and names.issuperset(varying)):
+                names.update(node.output)
+        return frozenset(names)
+
+    @cached_property
+    def _values(self) -> list[onnx.ValueInfoProto]:
+        """The tensors that nodes make, and the inputs, as far as ONNX infers what they are."""
+        try:
+            inferred = onnx.shape_inference.infer_shapes(self._model, data_prop=True).graph
+        except (onnx.shape_inference.InferenceError, ValueError) as cause:
+            reason = " ".join(str(cause).split())[:200]
+            raise ModelImportError(
+                f"the types or shapes of its tensors contradict each other ({reason})"
+            ) from cause
+        return [*inferred.input, *inferred.value_info]
+
+    @cached_property
+    def _shapes(self) -> dict[str, list[int | None]]:
+        return {
+            value.name: [
+                d.dim_value if d.HasField("dim_value") else None for d in value.type.tensor_type.shape.dim
+            ]
+            for value in self._values
+            if value.type.tensor_type.HasField("shape")
+        }
+
+    @cached_property
+    def _kinds(self) -> dict[str, int]:
+        return {value.name: value.type.tensor_type.elem_type for value in self._values}
+
+    def shape(self, name: str) -> list[int | None] | None:
+        """Give the shape that a tensor always has, None for sizes that vary; None if nothing is known of it."""
+        if name in self._initializers:
+            return list(self._initializers[name].dims)
+        return self._shapes.get(name)
 
     def everywhere(self) -> Iterator[tuple[NodeProto, str]]:
         """Give all nodes, and where those of inner graphs lie: empty for the main graph."""
@@ -100,13 +185,10 @@ class Graph:
 
     def constant(self, name: str) -> np.ndarray | None:
         """Give a tensor that does not depend on the inputs; None if it may."""
-        nodes = self.before(name)
-        if not all(standard(node) and node.op_type in MOVES for node in nodes):
-            return None
-        if not self._leaves(nodes, name) <= self._initializers.keys():
+        if name not in self.constants:
             return None
         try:
-            return self.evaluate(nodes, {}, name)
+            return self.evaluate(self.before(name), {}, name)
         except Exception as cause:
             # The reference raises whatever its operators meet in damaged tensors.
             raise ModelImportError(
@@ -120,7 +202,7 @@ class Graph:
             return not values.any()
         zeros: set[str] = set()
         nodes = self.before(name)
-        for leaf in self._leaves(nodes, name) & self._initializers.keys():
+        for leaf in self.leaves(nodes, name) & self._initializers.keys():
             if not numpy_helper.to_array(self._initializers[leaf]).any():
                 zeros.add(leaf)
         for node in nodes:
@@ -135,19 +217,32 @@ class Graph:
                 zeros.update(node.output)
         return name in zeros
 
+    def sources(self, name: str) -> set[str]:
+        """Give the graph's inputs that a tensor depends on."""
+        return self.leaves(self.before(name), name) & self.inputs
+
+    def weights(self, node: NodeProto) -> list[str]:
+        """Name the constants of floating-point numbers that a node takes, but single numbers, with their shapes."""
+        weights = [name for name in dict.fromkeys(node.input) if name in self.constants]
+        return [f"{name} {self.shape(name)}" for name in weights if self._is_float(name) and self.shape(name)]
+
+    def _is_float(self, name: str) -> bool:
+        kind = self._initializers[name].data_type if name in self._initializers else self._kinds.get(name)
+        return kind in _FLOATS
+
     def evaluate(self, nodes: Sequence[NodeProto], feeds: Mapping[str, np.ndarray], name: str) -> np.ndarray:
         """Run standard nodes with ONNX's own reference and give one tensor."""
         if not nodes:
             return numpy_helper.to_array(self._initializers[name])
         model = self.part(nodes, list(feeds), name)
-        (value,) = ReferenceEvaluator(model).run(None, dict(feeds))
+        (value,) = reference(model).run(None, dict(feeds))
         return np.asarray(value)
 
     def part(
         self, nodes: Sequence[NodeProto], inputs: Sequence[str], output: str, **constants: np.ndarray
     ) -> ModelProto:
         """Make a model of some nodes, with the initialisers that they use and further constants."""
-        used = self._leaves(nodes, output) - set(inputs)
+        used = self.leaves(nodes, output) - set(inputs)
         graph = helper.make_graph(
             nodes,
             "part",
@@ -161,7 +256,8 @@ class Graph:
         )
 
     @staticmethod
-    def _leaves(nodes: Sequence[NodeProto], name: str) -> set[str]:
+    def leaves(nodes: Sequence[NodeProto], name: str) -> set[str]:
+        """Give the tensors that some nodes, which compute `name`, take and do not make."""
         made = {output for node in nodes for output in node.output}
         return ({name} | {n for node in nodes for n in node.input if n}) - made
 

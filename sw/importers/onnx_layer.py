@@ -8,13 +8,14 @@ from onnx import NodeProto
 from torch import Tensor
 
 from gatewright.errors import ModelImportError
-from gatewright.sw.importers.onnx_graph import Graph, attributes, describe, node_name
+from gatewright.sw.importers.onnx_graph import MOVES, Graph, attributes, describe, describe_all, node_name
 from gatewright.sw.importers.weights import exact_float32
 from gatewright.sw.network import LayerParameters, ProductParameters
 
 _INPUTS = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P")
 _DIRECTIONS = {"forward": ("forward",), "reverse": ("reverse",), "bidirectional": ("forward", "reverse")}
 _ACTIVATIONS = ("sigmoid", "tanh", "tanh")
+_STATE_MOVES = MOVES | {"Expand"}
 _HONOURED = {"activations", "direction", "hidden_size", "input_forget", "layout"}
 
 
@@ -88,7 +89,7 @@ def select(node: NodeProto, direction: str | None) -> OnnxLayer:
         name = node_name(node)
         raise ModelImportError(
             f"{what}: attribute direction = bidirectional: the accelerator runs one direction at a time; import "
-            f"{name}:forward and {name}:reverse as two models, whose outputs the host puts side by side"
+            f"{name}:forward and {name}:reverse (--lstm) as two models, whose outputs the host puts side by side"
         )
     if direction not in passes:
         raise ModelImportError(f"{what}: no direction {direction!r}; it has {', '.join(passes)}")
@@ -103,6 +104,7 @@ def parameters(graph: Graph, layer: OnnxLayer) -> LayerParameters:
     ModelImportError
         Weights depend on the graph's inputs, are not finite float32 numbers, or their shapes disagree.
     """
+    _check_states(graph, layer)
     w, r = _weights(graph, layer, "W", 3), _weights(graph, layer, "R", 3)
     what = describe(layer.node)
     hidden = r.shape[2]
@@ -129,22 +131,51 @@ def parameters(graph: Graph, layer: OnnxLayer) -> LayerParameters:
 
 
 def state_given(graph: Graph, layer: OnnxLayer, name: str) -> bool:
-    """Whether ``initial_h`` or ``initial_c`` is a value that the host gives; else it is zero.
+    """Whether ``initial_h`` or ``initial_c`` is an input of the graph; else it is zero.
 
     Raises
     ------
     ModelImportError
-        It is a constant other than zero.
+        It is neither.
     """
     tensor = layer.input(name)
-    if not tensor or graph.is_zero(tensor):
+    if not tensor:
         return False
-    if graph.constant(tensor) is not None:
+    what = f"{describe(layer.node)}: input {name} = {tensor!r}"
+    if graph.is_zero(tensor):
+        return False
+    start = "the accelerator starts from zeros or goes on from its last state"
+    if tensor in graph.constants | graph.sizes:
         raise ModelImportError(
-            f"{describe(layer.node)}: input {name} = {tensor!r} is a constant other than zero; the accelerator starts "
-            "from zeros or goes on from its last state: make it an input of the graph, and let the host give it"
+            f"{what} is a constant other than zero, and {start}: make it an input of the graph, which is zero at first"
+        )
+    before = graph.before(tensor)
+    if any(node.op_type not in _STATE_MOVES for node in before if not graph.sizes.issuperset(node.output)):
+        raise ModelImportError(
+            f"{what} is computed by {describe_all(graph, before)}, and {start}: make it an input of the graph"
         )
     return True
+
+
+def hidden_size(graph: Graph, layer: OnnxLayer) -> int:
+    """Give the hidden size by the shape of R; 1 if R is no constant, which is refused elsewhere."""
+    recurrent = graph.constant(layer.input("R"))
+    return 1 if recurrent is None else recurrent.shape[-1]
+
+
+def _check_states(graph: Graph, layer: OnnxLayer) -> None:
+    """Hold that both states are of the layer's size, which tells layers that lost a projection."""
+    if layer.input("R") not in graph.constants:
+        return
+    hidden = hidden_size(graph, layer)
+    for name in ("initial_h", "initial_c"):
+        stated = (graph.shape(layer.input(name)) or [None])[-1]
+        if stated not in (None, hidden):
+            raise ModelImportError(
+                f"{describe(layer.node)}: input {name} = {layer.input(name)!r} has {stated} elements, but the layer "
+                f"has {hidden} hidden units: not a valid LSTM. PyTorch's exporter writes this for nn.LSTM with "
+                "proj_size, whose weights it cuts off; import the state dict instead"
+            )
 
 
 def _direction(node: NodeProto) -> str:
@@ -155,11 +186,15 @@ def _weights(graph: Graph, layer: OnnxLayer, name: str, dimensions: int) -> Tens
     what = f"{describe(layer.node)}: input {name} = {layer.input(name)!r}"
     values = graph.constant(layer.input(name))
     if values is None:
+        makers = describe_all(graph, graph.before(layer.input(name))) or "one of the graph's inputs"
         raise ModelImportError(
-            f"{what} is computed by the graph or one of its inputs; weights must be constants"
+            f"{what} is computed by the graph ({makers}); weights must be constants: fold them before the export, "
+            "in PyTorch with torch.nn.utils.parametrize.remove_parametrizations or torch.nn.utils.remove_weight_norm"
         )
     if values.dtype != np.float32:
-        raise ModelImportError(f"{what} is {values.dtype}; only models that compute in float32 are honoured")
+        raise ModelImportError(
+            f"{what} is {values.dtype}; only models that compute in float32 are honoured: export model.float()"
+        )
     if values.ndim != dimensions:
         raise ModelImportError(f"{what} has shape {list(values.shape)}; it must have {dimensions} dimensions")
     return exact_float32(torch.from_numpy(values.copy()), what)

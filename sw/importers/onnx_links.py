@@ -1,19 +1,23 @@
 """What lies between ``LSTM`` nodes: followed with numbers in place of their outputs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from onnx import NodeProto
+from onnx import NodeProto, helper, numpy_helper
 
 from gatewright.errors import ModelImportError
 from gatewright.sw.importers.onnx_graph import MOVES, Graph, describe, standard
-from gatewright.sw.importers.onnx_layer import OnnxLayer, select
+from gatewright.sw.importers.onnx_layer import OnnxLayer, hidden_size, select
 
 # Cast may round, which small numbers would not show.
 _BETWEEN = (MOVES - {"Cast"}) | {"Dropout", "Shape"}
+# What exporters compute shapes with; nothing that is the same for all small sizes and another for large ones.
+_ARITHMETIC = MOVES | {"Add", "ConstantOfShape", "Expand", "Mul", "Shape", "Size", "Sub"}
 # Two sizes [steps, batch] on which what lies between two nodes is tried; a fixed shape fits at most one.
-SIZES = ((3, 2), (5, 4))
+_SIZES = ((3, 2), (5, 4))
+MOST_MARKS = 2**22
+"""Numbers that a graph is tried with, at most."""
 
 
 class Link(NamedTuple):
@@ -24,7 +28,7 @@ class Link(NamedTuple):
     below : NodeProto or None
         The ``LSTM`` node before it.
     between : list of NodeProto
-        What lies between the two.
+        What lies between the two, for any number of steps.
     obstacle : str
         Why the two are not layers of one model; empty if they are.
     """
@@ -48,26 +52,74 @@ def find_link(graph: Graph, node: NodeProto) -> Link:
         return Link(None, [], "")
     if len(below) > 1:
         return Link(below[0], between, "the outputs of several LSTMs meet")
-    return Link(below[0], between, _obstacle(graph, node, below[0], between))
+    obstacle, fixed = _obstacle(graph, node, below[0], between)
+    if fixed:
+        between = _squeeze(select(below[0], None), hidden_size(graph, select(below[0], None)), node.input[0])
+    return Link(below[0], between, obstacle)
 
 
-def _obstacle(graph: Graph, upper: NodeProto, lower: NodeProto, between: list[NodeProto]) -> str:
+def _obstacle(graph: Graph, upper: NodeProto, lower: NodeProto, between: list[NodeProto]) -> tuple[str, bool]:
     try:
         layer, below = select(upper, None), select(lower, None)
     except ModelImportError as cause:
-        return str(cause)
-    if any(node.op_type == "Slice" for node in between):
-        return "a Slice lies behind it, which may leave steps out"
+        return str(cause), False
+    if any(node.op_type == "Slice" and node.output[0] not in graph.sizes for node in between):
+        return "a Slice lies behind it, which may leave steps out", False
     if below.reverse != layer.reverse or below.input("sequence_lens") != layer.input("sequence_lens"):
-        return "its direction or its sequence_lens are others"
-    for steps, batch in SIZES:
-        marks = numbered(steps, batch, hidden_size(graph, below))
-        moved = follow(graph, between, shown(below, marks), layer.input("X"))
+        return "its direction or its sequence_lens are others", False
+    size = hidden_size(graph, below)
+
+    def feeds(steps: int, batch: int) -> dict[str, np.ndarray]:
+        return shown(below, numbered(steps, batch, size))
+
+    sizes, fixed = tried_sizes(graph, below, between, feeds, layer.input("X"))
+    for steps, batch in sizes:
+        marks = numbered(steps, batch, size)
+        moved = follow(graph, between, feeds(steps, batch), layer.input("X"))
         if isinstance(moved, str):
-            return moved
+            return moved, False
         if not np.array_equal(moved, marks.swapaxes(0, 1) if layer.batch_first else marks):
-            return f"{', '.join(map(describe, between)) or 'the layout'} rearranges its outputs"
-    return ""
+            return f"{', '.join(map(describe, between)) or 'the layout'} rearranges its outputs", False
+    return "", fixed
+
+
+def _squeeze(below: OnnxLayer, size: int, target: str) -> list[NodeProto]:
+    """Make the nodes that turn Y into the X of the layer above, for one direction and both layouts."""
+    shape = np.array([0, 0, -1] if below.batch_first else [0, -1, size])
+    constant = f"{target}.shape"
+    return [
+        helper.make_node("Constant", [], [constant], value=numpy_helper.from_array(shape)),
+        helper.make_node("Reshape", [below.output(0), constant], [target]),
+    ]
+
+
+def tried_sizes(
+    graph: Graph,
+    layer: OnnxLayer,
+    between: Sequence[NodeProto],
+    feeds: Callable[[int, int], dict[str, np.ndarray]],
+    name: str,
+) -> tuple[Sequence[tuple[int, int]], bool]:
+    """Give the sizes [steps, batch] to follow a layer's outputs with, and whether the graph is fixed to them.
+
+    Exporters that bake the length in leave one size that can be followed: the one that they were shown.
+    """
+
+    def fits(sizes: Sequence[tuple[int, int]]) -> bool:
+        moved = [follow(graph, between, feeds(*each), name) for each in sizes]
+        return all(isinstance(values, np.ndarray) and values.size for values in moved)
+
+    if fits(_SIZES):
+        return _SIZES, False
+    steps, batch = (graph.shape(layer.input("X")) or [None, None])[:2]
+    if layer.batch_first:
+        steps, batch = batch, steps
+    if steps is None and batch is None:
+        return _SIZES, False
+    sizes = sorted({(steps or s, batch or b) for s, b in _SIZES})
+    if max(s * b for s, b in sizes) * hidden_size(graph, layer) > MOST_MARKS:
+        return _SIZES, False
+    return (sizes, True) if fits(sizes) else (_SIZES, False)
 
 
 def numbered(steps: int, batch: int, size: int) -> np.ndarray:
@@ -89,7 +141,8 @@ def follow(
 ) -> np.ndarray | str:
     """Give what becomes of layers' outputs on their way to a tensor; or what is in the way."""
     for node in between:
-        if not standard(node) or node.op_type not in _BETWEEN:
+        legal = _ARITHMETIC if graph.sizes.issuperset(node.output) else _BETWEEN
+        if node.output[0] not in graph.constants and (not standard(node) or node.op_type not in legal):
             return f"{describe(node)} lies behind it"
     if name in feeds:
         return feeds[name]
@@ -101,9 +154,3 @@ def follow(
         return (
             f"{', '.join(map(describe, between))} cannot be followed ({' '.join(str(cause).split())[:100]})"
         )
-
-
-def hidden_size(graph: Graph, layer: OnnxLayer) -> int:
-    """Give the hidden size by the shape of R; 1 if R is no constant, which is refused elsewhere."""
-    recurrent = graph.constant(layer.input("R"))
-    return 1 if recurrent is None else recurrent.shape[-1]

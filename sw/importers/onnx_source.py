@@ -8,7 +8,6 @@ import numpy as np
 import onnx
 import torch
 from onnx import ModelProto, NodeProto
-from onnx.reference import ReferenceEvaluator
 from torch import Tensor
 
 from gatewright.errors import ModelImportError
@@ -16,6 +15,7 @@ from gatewright.sw.importers.check import Batch, Given
 from gatewright.sw.importers.onnx_graph import Graph
 from gatewright.sw.importers.onnx_head import OnnxHead
 from gatewright.sw.importers.onnx_layer import OnnxLayer
+from gatewright.sw.importers.onnx_reference import reference
 
 _STATES = (("initial_h", 5), ("initial_c", 6))
 _LENGTHS = 4
@@ -109,7 +109,7 @@ def _engine(model: ModelProto, runtime: bool) -> tuple[Run, str]:
         if value.name == "lengths":
             value.type.tensor_type.elem_type = onnx.TensorProto.INT32
     if not runtime:
-        evaluator = ReferenceEvaluator(model)
+        evaluator = reference(model)
         engine = f"the reference of onnx {onnx.__version__}"
         return lambda feeds: cast(list[np.ndarray], evaluator.run(None, feeds))[0], engine
     import onnxruntime

@@ -2,6 +2,7 @@
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
@@ -155,7 +156,9 @@ def test_states_that_the_graph_takes_are_the_hosts(path):
     shape = [1, None, HIDDEN]
     stored(path, [node], constants, {"a.y": [None] * 4}, {"h0": shape, "c0": shape})
     imported = import_model(path)
-    assert any("the host gives the state before the first step: h0, c0" in note for note in imported.notes)
+    assert any(
+        "takes its state from h0, c0; the accelerator starts from zeros" in note for note in imported.notes
+    )
     x, h, c = draw(STEPS, BATCH, INPUTS), draw(1, BATCH, HIDDEN), draw(1, BATCH, HIDDEN) / 2
     expected = source_values(path, x=x, h0=h, c0=c)["a.y"][:, 0]
     close(model_outputs(imported, x, [(torch.from_numpy(h[0]), torch.from_numpy(c[0]))]), expected)
@@ -225,3 +228,123 @@ def test_weights_in_local_functions_and_behind_moves_are_found(path):
     model.opset_import.append(helper.make_opsetid("custom", 1))
     onnx.save(model, path)
     close(model_outputs(import_model(path), x), expected)
+
+
+@pytest.mark.parametrize("opset", [13, 19, 21])
+@pytest.mark.parametrize("axis", [None, 1, 2])
+def test_weights_behind_a_constant_dequantisation_are_folded(path, axis, opset):
+    """As onnxruntime and NNCF write them: integers, a scale for all of them or for every row or column."""
+    node, constants = lstm("a", "x")
+    rng = np.random.default_rng(0)
+    nodes = []
+    for name in ("a.w", "a.r"):
+        shape = constants.pop(name).shape
+        size = () if axis is None else (shape[axis],)
+        constants |= {
+            f"{name}.q": rng.integers(-128, 128, shape).astype(np.int8),
+            f"{name}.scale": rng.uniform(0.001, 0.01, size).astype(np.float32),
+            f"{name}.zero": rng.integers(-3, 4, size).astype(np.int8),
+        }
+        attributes = {} if axis is None else {"axis": axis}
+        inputs = [f"{name}.q", f"{name}.scale", f"{name}.zero"]
+        nodes.append(helper.make_node("DequantizeLinear", inputs, [name], f"{name}.float", **attributes))
+    stored(path, [*nodes, node], constants, {"a.y": [None] * 4}, opset=opset)
+    imported = import_model(path)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    x = draw(STEPS, BATCH, INPUTS)
+    close(model_outputs(imported, x), session.run(None, {"x": x})[0][:, 0])
+    assert imported.left_out == ()
+    ours = imported.model.network.layers[0].input().detach().numpy()
+    shape = [1] * 3
+    shape[axis or 0] = -1
+    scale, zero = (constants[f"a.w.{part}"].astype(np.float32).reshape(shape) for part in ("scale", "zero"))
+    exact = ((constants["a.w.q"] - zero) * scale)[0]
+    i, o, f, g = np.split(exact, 4)
+    np.testing.assert_array_equal(ours, np.concatenate([i, f, g, o]))
+
+
+def test_graphs_without_the_shape_of_their_outputs_are_read(path):
+    node, constants = lstm("a", "x")
+    model = onnx.load(stored(path, [node], constants, {"a.y": None}))
+    assert not model.graph.output[0].type.tensor_type.HasField("shape")
+    x = draw(STEPS, BATCH, INPUTS)
+    close(model_outputs(import_model(path), x), source_values(path, x=x)["a.y"][:, 0])
+
+
+@pytest.mark.parametrize("layout", [0, 1])
+def test_reshapes_to_one_length_are_followed(path, layout):
+    """As PyTorch's default exporter bakes the sizes in that it was shown."""
+    first, constants = lstm("a", "x", layout=layout)
+    second, more = lstm("b", "x1", HIDDEN, layout=layout)
+    sizes = (BATCH, STEPS) if layout else (STEPS, BATCH)
+    constants |= more | {
+        "flat": np.array([*sizes, HIDDEN]),
+        "fc.weight": draw(3, HIDDEN),
+        "rows": np.array([-1, HIDDEN]),
+    }
+    nodes = [
+        first,
+        helper.make_node("Reshape", ["a.y", "flat"], ["x1"], "reshape"),
+        second,
+        helper.make_node("Reshape", ["b.y", "flat"], ["y1"], "again"),
+        helper.make_node("Reshape", ["y1", "rows"], ["y2"], "rows"),
+        helper.make_node("Gemm", ["y2", "fc.weight"], ["logits"], "fc", transB=1),
+    ]
+    stored(path, nodes, constants, {"logits": [None, None]}, {"x": [*sizes, INPUTS]})
+    imported = import_model(path, head="fc")
+    x = draw(STEPS, BATCH, INPUTS)
+    outputs = model_outputs(imported, x)
+    fed = x.swapaxes(0, 1) if layout else x
+    with torch.no_grad():
+        logits = imported.model.network.logits(outputs.swapaxes(0, 1) if layout else outputs)
+    close(logits.reshape(-1, 3), source_values(path, x=fed)["logits"])
+    assert model_outputs(imported, draw(3 * STEPS, BATCH, INPUTS)).shape == (3 * STEPS, BATCH, HIDDEN)
+
+
+def test_a_reshape_that_mixes_steps_is_seen_at_the_one_length(path):
+    first, constants = lstm("a", "x")
+    second, more = lstm("b", "x1", HIDDEN)
+    constants |= more | {"flat": np.array([BATCH, STEPS, HIDDEN])}
+    nodes = [
+        first,
+        helper.make_node("Reshape", ["a.y", "flat"], ["x0"], "reshape"),
+        helper.make_node("Transpose", ["x0"], ["x1"], "turn", perm=[1, 0, 2]),
+        second,
+    ]
+    stored(path, nodes, constants, {"b.y": [None] * 4}, {"x": [STEPS, BATCH, INPUTS]})
+    with pytest.raises(ModelImportError, match="'reshape', Transpose node 'turn' rearranges its outputs"):
+        import_model(path)
+
+
+@pytest.mark.parametrize(
+    ("gather", "steps"),
+    [
+        ([-1], "the last step"),
+        ([0], "the first step"),
+        ([1, 2], f"the steps 2, 3 of {STEPS}"),
+        (list(range(STEPS)), ""),
+    ],
+)
+def test_the_steps_that_a_head_takes_are_said(path, gather, steps):
+    node, constants = lstm("a", "x")
+    constants |= {"one": np.array([1]), "steps": np.array(gather), "fc": draw(HIDDEN, 3)}
+    nodes = [
+        node,
+        helper.make_node("Squeeze", ["a.y", "one"], ["y"], "squeeze"),
+        helper.make_node("Gather", ["y", "steps"], ["some"], "gather", axis=0),
+        helper.make_node("MatMul", ["some", "fc"], ["logits"], "fc"),
+    ]
+    stored(path, nodes, constants, {"logits": [None] * 3}, {"x": [STEPS, BATCH, INPUTS]})
+    notes = [note for note in import_model(path, head="fc").notes if note.startswith("head 'fc' takes")]
+    assert len(notes) == bool(steps)
+    assert all(f"the outputs of {steps};" in note for note in notes)
+
+
+def test_an_arranged_input_is_said(path):
+    """As of a model that takes channels first."""
+    node, constants = lstm("a", "x1")
+    turn = helper.make_node("Transpose", ["x"], ["x1"], "turn", perm=[2, 0, 1])
+    stored(path, [turn, node], constants, {"a.y": [None] * 4}, {"x": [None, INPUTS, None]})
+    assert "the host arranges 'x' into steps of features, as in the graph: Transpose node 'turn'" in (
+        import_model(path).notes
+    )
