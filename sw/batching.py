@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from gatewright.errors import DataError
 from gatewright.sw.metrics import IGNORED
 from gatewright.sw.network import State, last_steps
 
@@ -42,11 +43,18 @@ def pad(sequences: Sequence[Tensor], indices: Tensor) -> Tensor:
     return pad_sequence([sequences[k] for k in indices.tolist()])
 
 
-def pad_targets(targets: np.ndarray | list[np.ndarray], indices: Tensor) -> Tensor:
+def pad_targets(targets: np.ndarray | list[np.ndarray] | None, indices: Tensor) -> Tensor:
     """Return the targets named by `indices`: [batch] or [batch, outputs]; those of steps with one axis more in front.
 
     Behind the shorter sequences classes are `IGNORED`, and values are NaN.
+
+    Raises
+    ------
+    DataError
+        There are none.
     """
+    if targets is None:
+        raise DataError("the data have no targets: `taught_by` takes them from the float model")
     if isinstance(targets, list):
         chosen = [torch.from_numpy(targets[k]) for k in indices.tolist()]
         return pad_sequence(chosen, padding_value=nan if chosen[0].is_floating_point() else IGNORED)

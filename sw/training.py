@@ -161,9 +161,6 @@ def fit(
     lengths = torch.tensor([len(s) for s in sequences])
     parameters = [p for p in network.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=settings.weight_decay)
-    targets = task.train.targets
-    if targets is None:
-        raise DataError(f"{task.name} has no targets: `taught_by` takes them from a float model")
     updates = epochs * _updates(lengths, settings)
     cycle = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, learning_rate, total_steps=max(updates, _SHORTEST_CYCLE), pct_start=_WARM_UP
@@ -174,7 +171,9 @@ def fit(
         network.train()
         for indices in by_length(lengths, settings.batch, _JITTER):
             x = disturb(pad(sequences, indices), settings)
-            for batch in Batch(x, lengths[indices], pad_targets(targets, indices)).chunks(settings.chunk):
+            for batch in Batch(x, lengths[indices], pad_targets(task.train.targets, indices)).chunks(
+                settings.chunk
+            ):
                 if not counted(batch.targets).any():
                     # Nothing to learn here, but the state goes on to the next chunk.
                     with torch.no_grad():

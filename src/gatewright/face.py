@@ -4,13 +4,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gatewright.cosim.search.latency import cycles_of, limits_of
+from gatewright.cosim.search.settings import Method, SearchSettings
+from gatewright.cosim.search.start import POINTS, Scope
 from gatewright.flow.design import Design, compile_models
 from gatewright.flow.inputs import Data, as_bundle, as_model, as_task
 from gatewright.flow.quantise import Quantised
 from gatewright.flow.quantise import quantise as _quantise
 from gatewright.flow.report import Reported
 from gatewright.flow.report import report as _report
-from gatewright.flow.settings import MEGAHERTZ, BuildSettings, CompressChoice, Shape, Storage, TrainChoice
+from gatewright.flow.search import Searched
+from gatewright.flow.search import search as _search
+from gatewright.flow.settings import (
+    MEGAHERTZ,
+    BuildSettings,
+    CompressChoice,
+    Shape,
+    Storage,
+    TrainChoice,
+    WorkerSettings,
+)
 from gatewright.flow.simplify import Simplified
 from gatewright.flow.simplify import simplify as _simplify
 from gatewright.flow.train import Trained
@@ -24,6 +37,8 @@ from gatewright.sw.importers import Imported
 from gatewright.sw.importers import import_model as _import
 from gatewright.sw.metrics import Metric
 from gatewright.sw.models import FloatModel
+from gatewright.sw.search.choices import read_choices
+from gatewright.sw.search.space import Granularity
 from gatewright.sw.spec import Columns
 from gatewright.sw.tasks import Task
 
@@ -32,7 +47,11 @@ if TYPE_CHECKING:
 
 
 def import_model(
-    source: "str | Path | nn.Module", *, lstm: str | None = None, head: str | None = None, double: bool = False
+    source: "str | Path | nn.Module",
+    *,
+    lstm: str | None = None,
+    head: str | None = None,
+    double: bool = False,
 ) -> Imported:
     """Take over a model that was trained elsewhere, and compare it with its source.
 
@@ -97,7 +116,9 @@ def train(
     progress: Progress = silent,
 ) -> Trained:
     """Train a float LSTM with a linear head; what is left out is as suits the data. Returns `model` and `rows`."""
-    return _train(data, TrainChoice(hidden, layers, projection, epochs, learning_rate, seed), progress=progress)
+    return _train(
+        data, TrainChoice(hidden, layers, projection, epochs, learning_rate, seed), progress=progress
+    )
 
 
 def quantise(
@@ -124,8 +145,8 @@ def quantise(
     data : as `load_data` takes it
         Without targets the float model itself teaches.
     bits, density, rank, columns, activation_bits, lanes
-        What it becomes: width of the weights, share of them that is kept, rank of the factors (None: whole), kept weights
-        of each column, width of inputs and hidden values, and the lanes that patterns are balanced for.
+        What it becomes: width of the weights, share of them that is kept, rank of the factors (None: whole), weights of
+        each column, width of inputs and hidden values, and the lanes that patterns are balanced for.
     scale : bool
         Bring features of different size to one scale, folded into the model.
     prune_epochs, quantise_epochs : int, optional
@@ -158,7 +179,7 @@ def simplify(
     seed: int = 0,
     progress: Progress = silent,
 ) -> Simplified:
-    """Compress a float model to at most `volume` bits, as long as it has the `score`; returns `bundle` and `outcome`."""
+    """Compress a float model to at most `volume` bits, as long as it has the `score`; returns `bundle`, `outcome`."""
     requirement = Requirement(score, volume)
     return _simplify(model, data, requirement, how, CompressChoice(seed=seed), progress=progress)
 
@@ -209,6 +230,102 @@ def compile(
     stored = (storage,) if isinstance(storage, str) else tuple(storage)
     choice = HardwareChoice(config=given, device=device, lanes=lanes, cell_lanes=cell_lanes)
     return compile_models(models, choice, BuildSettings(stored, every_step, megahertz, bake))
+
+
+def search(
+    model: Any,
+    data: Data,
+    folder: str | Path,
+    *,
+    latency: str | None = None,
+    cycles: float | None = None,
+    volume: float | None = None,
+    score: float | None = None,
+    limits: Sequence[str] = (),
+    megahertz: float = MEGAHERTZ,
+    device: str | None = None,
+    choose: Sequence[str] = (),
+    granularity: Granularity = "network",
+    lanes: int | None = None,
+    trials: int = SearchSettings.trials,
+    method: Method = SearchSettings.method,
+    points: int = POINTS,
+    processes: int | None = None,
+    seed: int = 0,
+    prune_epochs: int | None = None,
+    quantise_epochs: int | None = None,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> Searched:
+    """Search the compression of a model, scored by cycles measured on the RTL; goes on with a study that was left.
+
+    Parameters
+    ----------
+    model : Imported, FloatModel, nn.Module or path
+    data : as `load_data` takes it
+    folder : path
+        Of the study.
+    latency : str, optional
+        Target: time per step at the clock of `megahertz`, such as ``"50us"``.
+    cycles, volume, score : optional
+        Targets: cycles per step, stored bits, and validation score.
+    limits : sequence of str
+        What no candidate may exceed, such as ``"latency=50us"``, ``"bits=1e5"``, ``"luts=20000"``.
+    megahertz : float
+        Clock frequency.
+    device : str, optional
+        FPGA that the accelerator must fit.
+    choose : sequence of str
+        Candidate values, such as ``"rank=8,16,none"``, ``"layer0.hidden=32,64"``, ``"lanes=16,32"``.
+    granularity : "network" or "matrix"
+    lanes : int, optional
+        Of the accelerator, where they are not searched.
+    trials : int
+        Candidates in all; more than a finished study has gives it more.
+    method : str
+        Who proposes candidates.
+    points : int
+        Most points of the final front.
+    processes : int, optional
+        That work side by side; one per processor unless given.
+    seed, prune_epochs, quantise_epochs
+        As `quantise` has them.
+    overwrite : bool
+        Begin anew.
+    progress : Progress
+
+    Returns
+    -------
+    Searched
+        `bundle` (the recommended model), `found` (why it ended, the recommendation, all points) and `report`.
+
+    Raises
+    ------
+    GatewrightError
+        A setting is illegal, the folder holds something else, or no candidate is feasible.
+    """
+    settings = SearchSettings(
+        method=method,
+        trials=trials,
+        rounds=min(trials, SearchSettings.rounds),
+        seed=seed,
+        target_score=score,
+        target_cycles=cycles if latency is None else cycles_of(latency, megahertz),
+        target_bits=volume,
+        limits=limits_of(list(limits), megahertz),
+    )
+    return _search(
+        model,
+        data,
+        folder,
+        settings,
+        Scope(granularity, read_choices(list(choose)), lanes, device=device),
+        CompressChoice(prune_epochs, quantise_epochs, seed=seed),
+        points=points,
+        workers=WorkerSettings(processes),
+        overwrite=overwrite,
+        progress=progress,
+    )
 
 
 def open_build(folder: str | Path) -> Design:

@@ -18,6 +18,7 @@ from gatewright.errors import ConfigError
 from gatewright.progress import Progress, silent, within
 from gatewright.results import Row, score_row
 from gatewright.sw.batching import Batch
+from gatewright.sw.compress.distillation import Distillation
 from gatewright.sw.compress.quantise import calibrate
 from gatewright.sw.compress.units import keep_units, kept_units
 from gatewright.sw.determinism import seeded
@@ -38,9 +39,10 @@ from gatewright.sw.search.mixed import Cycles, MixedNetwork
 from gatewright.sw.search.parameters import Value
 from gatewright.sw.search.settings import EntropySettings
 from gatewright.sw.search.space import Candidate, SearchSpace
+from gatewright.sw.settings import CompressSettings
 from gatewright.sw.spec import CompressionSpec
 from gatewright.sw.tasks import Task
-from gatewright.sw.training import cross_entropy, fit
+from gatewright.sw.training import Loss, fit
 
 _STATED_KEPT = 2
 """Edges that the source keeps of each node. With N of them the slope of the entropy is of the order 1/N, so that it
@@ -256,6 +258,7 @@ def _train(
     control_all = CONTROLS[settings.control]
     control_operations = delayed(CONTROLS[settings.operations_control], first)
     history: list[EntropyEpoch] = []
+    loss_of, taught = Loss(task, dense.settings.smoothing), Distillation(dense, CompressSettings(), task)
     choices = torch.optim.Adam(
         [
             {"params": list(mixed.alphas.values()), "lr": 0.0},
@@ -267,7 +270,8 @@ def _train(
         epoch = len(history) + 1
         choices.zero_grad()
         choices.param_groups[0]["lr"] = settings.alpha_rate if epoch >= first else 0.0
-        total = cross_entropy(batch.logits(mixed.network), batch.labels, dense.settings.smoothing)
+        outputs = batch.logits(mixed.network)
+        total = taught(outputs, batch) if task.taught else loss_of(outputs, batch.targets)
         if settings.entropy:
             operations = sum((operation_loss(alpha) for alpha in mixed.alphas.values()), torch.zeros(()))
             edges = sum(

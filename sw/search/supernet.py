@@ -226,7 +226,7 @@ def train_super(
     """
     random = Random(settings.seed)
     teaching = CompressSettings(distillation=settings.distillation, temperature=settings.temperature)
-    distillation = Distillation(dense, teaching)
+    distillation = Distillation(dense, teaching, task)
     every = max(1, len(task.train) // settings.calibrated)
     sample = shortened(dense.standardise(task.train.sequences[::every]))
     largest, smallest = space.spec(space.largest), space.spec(space.smallest)

@@ -181,11 +181,11 @@ def taught_by(task: Task, model: Teacher) -> Task:
     """
     if not task.taught or task.train.targets is not None:
         return task
-    splits = {}
-    for name in SPLITS:
-        split: Split = getattr(task, name)
-        splits[name] = replace(split, targets=[each.copy() for each in model.results(split.sequences)])
-    metric, outputs = task.metric, splits["train"].targets[0].shape[1]
+    train, validation, test = (
+        replace(split, targets=[each.copy() for each in model.results(split.sequences)])
+        for split in (task.train, task.validation, task.test)
+    )
+    metric, outputs = task.metric, len(model.results(task.train.sequences[:1])[0][0])
     if metric == BY_MODEL:
         metric = METRICS["agreement" if len(model.labels) > 1 else "snr"]
     if metric.kind == "classes" and not model.labels:
@@ -194,7 +194,7 @@ def taught_by(task: Task, model: Teacher) -> Task:
         )
     metric.check(outputs)
     labels = model.labels or tuple(str(k) for k in range(outputs))
-    return replace(task, labels=labels, metric=metric, **splits)
+    return replace(task, labels=labels, metric=metric, train=train, validation=validation, test=test)
 
 
 def target_moments(task: Task) -> tuple[np.ndarray, np.ndarray]:

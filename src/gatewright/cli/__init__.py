@@ -2,11 +2,11 @@
 
 # The order is that of the commands in the help.
 # isort: off
-from gatewright.cli import steps, search, models, tools
+from gatewright.cli import models, search, hardware, tools
 from gatewright.cli.app import app
 # isort: on
 
-__all__ = ["app", "main", "models", "search", "steps", "tools"]
+__all__ = ["app", "hardware", "main", "models", "search", "tools"]
 
 
 def main() -> None:

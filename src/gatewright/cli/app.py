@@ -103,7 +103,9 @@ def command(*examples: str) -> Callable[[Callable[..., Answer]], Callable[..., N
         given = [name for name in (_PROGRESS, _COMMAND) if name in own]
 
         @functools.wraps(function)
-        def run(*, context: typer.Context, config: Path | None, json: bool, quiet: bool, **options: Any) -> None:
+        def run(
+            *, context: typer.Context, config: Path | None, json: bool, quiet: bool, **options: Any
+        ) -> None:
             terminal = Terminal(quiet=quiet)
             with guarded(terminal):
                 with terminal.progress() as progress:
@@ -143,7 +145,9 @@ class guarded:
         if error is None or isinstance(error, typer.Exit | typer.Abort | SystemExit):
             return
         if isinstance(error, KeyboardInterrupt):
-            self._terminal.error("interrupted", "what was finished stays; the same command goes on or starts again")
+            self._terminal.error(
+                "interrupted", "what was finished stays; the same command goes on or starts again"
+            )
             raise typer.Exit(ExitCode.INTERRUPTED) from None
         if isinstance(error, BrokenPipeError):
             raise typer.Exit(ExitCode.OK) from None

@@ -27,11 +27,15 @@ from gatewright.sw.mode import POLICY, ModePolicy, Policy
 
 Models = Annotated[
     list[Path],
-    typer.Argument(help="Integer models (.npz), all for one accelerator; or the folder of a study.", show_default=False),
+    typer.Argument(
+        help="Integer models (.npz) for one accelerator, or the folder of a study.", show_default=False
+    ),
 ]
 Point = Annotated[
     str | None,
-    typer.Option("--point", help="Point of the study, by name; default: the recommended one.", show_default=False),
+    typer.Option(
+        "--point", help="Point of the study, by name; default: the recommended one.", show_default=False
+    ),
 ]
 
 
@@ -51,12 +55,16 @@ def build(
     storage: StorageMode = ["auto"],  # noqa: B006
     results: Annotated[
         Literal["last", "every-step"] | None,
-        typer.Option("--results", help="When results are sent; default: as the model was made.", show_default=False),
+        typer.Option(
+            "--results", help="When results are sent; default: as the model was made.", show_default=False
+        ),
     ] = None,
     bake: Annotated[
         str | None,
         typer.Option(
-            "--bake", help="Model whose contents the memories begin with, by name; default: none.", show_default=False
+            "--bake",
+            help="Model whose contents the memories begin with, by name; default: none.",
+            show_default=False,
         ),
     ] = None,
     clock: Clock = MEGAHERTZ,
@@ -74,7 +82,9 @@ def build(
     choice = HardwareChoice(config=given, device=device, lanes=lanes, cell_lanes=cell_lanes)
     every_step = None if results is None else results == "every-step"
     settings = BuildSettings(tuple(storage), every_step, clock, bake)
-    design = run(models, output, choice, settings, point=point, command=command, overwrite=overwrite, progress=progress)
+    design = run(
+        models, output, choice, settings, point=point, command=command, overwrite=overwrite, progress=progress
+    )
     return Answer(
         list(design.rows()),
         wrote=output,
@@ -96,12 +106,15 @@ def verify(
     data: Annotated[
         str | None,
         typer.Option(
-            "--data", help="Sequences, as for `quantise`; default: those the model was made on.", show_default=False
+            "--data",
+            help="Sequences, as for `quantise`; default: those the model was made on.",
+            show_default=False,
         ),
     ] = None,
     metric: MetricName = "",
     recordings: Annotated[
-        int, typer.Option("--recordings", min=1, help="Sequences to simulate at RTL level, if there are as many.")
+        int,
+        typer.Option("--recordings", min=1, help="Sequences to simulate at RTL level, if there are as many."),
     ] = VerifySettings.recordings,
     split: Annotated[
         Literal["train", "validation", "test"], typer.Option("--split", help="Where they come from.")
@@ -115,9 +128,12 @@ def verify(
     input_threshold: Annotated[
         float, typer.Option("--input-threshold", help="Share of zeros in a sequence, 0 to 1.")
     ] = POLICY.input_threshold,
-    stalls: Annotated[bool, typer.Option("--stalls", help="Add random gaps and stalls on the streams.")] = False,
+    stalls: Annotated[
+        bool, typer.Option("--stalls", help="Add random gaps and stalls on the streams.")
+    ] = False,
     axi: Annotated[
-        bool, typer.Option("--axi/--no-axi", help="Also simulate the top with AXI ports; else it stays unproven.")
+        bool,
+        typer.Option("--axi/--no-axi", help="Also simulate the top with AXI ports; else it stays unproven."),
     ] = True,
     workers: Workers = None,
     seed: Seed = 0,

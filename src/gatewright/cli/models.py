@@ -61,9 +61,7 @@ def train(
     trained = run(as_task(data, metric=metric, seed=seed), choice, name=output.stem, progress=progress)
     trained.model.save(output)
     following = f"gatewright quantise {output} --data {data} -o {output.with_suffix('.npz')}"
-    return Answer(
-        trained.rows, shown=("baseline_score", "float_score"), wrote=output, following=(following,)
-    )
+    return Answer(trained.rows, shown=("baseline_score", "float_score"), wrote=output, following=(following,))
 
 
 @command(
@@ -110,7 +108,10 @@ def import_(
         lines=tuple(lines),
         warnings=tuple(f"left out: {each}" for each in imported.left_out),
         wrote=output,
-        following=(*imported.advice, f"gatewright quantise {output} --data DATA -o {output.with_suffix('.npz')}"),
+        following=(
+            *imported.advice,
+            f"gatewright quantise {output} --data DATA -o {output.with_suffix('.npz')}",
+        ),
         values={
             "taken": list(imported.taken),
             "left_out": list(imported.left_out),
@@ -137,7 +138,9 @@ def quantise(
     lanes: Lanes = None,
     scale: Annotated[
         bool,
-        typer.Option("--scale/--raw", help="Bring features of different size to one scale, folded into the model."),
+        typer.Option(
+            "--scale/--raw", help="Bring features of different size to one scale, folded into the model."
+        ),
     ] = True,
     prune_epochs: PruneEpochs = None,
     quantise_epochs: QuantiseEpochs = None,
@@ -182,7 +185,9 @@ def simplify(
     volume: Annotated[int, typer.Option("--volume", min=1, help="Most bits of the emitted image.")],
     metric: MetricName = "",
     output: Output = Path("model.npz"),
-    degree: Annotated[Degree, typer.Option("--degree", help="Measure of contribution.")] = SimplifySettings.degree,
+    degree: Annotated[
+        Degree, typer.Option("--degree", help="Measure of contribution.")
+    ] = SimplifySettings.degree,
     scheme: Annotated[Scheme, typer.Option("--scheme", help="How widths fall.")] = SimplifySettings.scheme,
     lanes: Lanes = None,
     prune_epochs: PruneEpochs = None,

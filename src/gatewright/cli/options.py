@@ -1,7 +1,7 @@
 """Options that several commands share: one word, one meaning."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -12,13 +12,19 @@ from gatewright.sw.spec import Columns
 
 TASKS = "as suits the data"
 
-DeviceName = Literal[tuple(DEVICES)]  # type: ignore[valid-type]
+if TYPE_CHECKING:
+    DeviceName = str
+else:
+    DeviceName = Literal[tuple(DEVICES)]
 
-FloatFile = Annotated[Path, typer.Argument(help="Float model (.pt), as `import` and `train` make it.", show_default=False)]
+FloatFile = Annotated[
+    Path, typer.Argument(help="Float model (.pt), as `import` and `train` make it.", show_default=False)
+]
 DataSource = Annotated[
     str,
     typer.Option(
-        "--data", help="'digits', an .npz, a folder, a text, or 'module:name'; docs/data.md says what they hold."
+        "--data",
+        help="'digits', an .npz, a folder, a text, or 'module:name'; docs/data.md says what they hold.",
     ),
 ]
 MetricName = Annotated[
@@ -31,15 +37,24 @@ MetricName = Annotated[
 ]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Where the result goes.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the split, the training and all else random.")]
-Hidden = Annotated[int | None, typer.Option("--hidden", help=f"Hidden size; default: {TASKS}.", show_default=False)]
-Layers = Annotated[int | None, typer.Option("--layers", min=1, help="LSTM layers; default: 1.", show_default=False)]
+Seed = Annotated[
+    int, typer.Option("--seed", min=0, help="Seed of the split, the training and all else random.")
+]
+Hidden = Annotated[
+    int | None, typer.Option("--hidden", help=f"Hidden size; default: {TASKS}.", show_default=False)
+]
+Layers = Annotated[
+    int | None, typer.Option("--layers", min=1, help="LSTM layers; default: 1.", show_default=False)
+]
 Projection = Annotated[
     int | None,
-    typer.Option("--projection", min=1, help="Size of the recurrent projection; default: none.", show_default=False),
+    typer.Option(
+        "--projection", min=1, help="Size of the recurrent projection; default: none.", show_default=False
+    ),
 ]
 Epochs = Annotated[
-    int | None, typer.Option("--epochs", help=f"Epochs of float training; default: {TASKS}.", show_default=False)
+    int | None,
+    typer.Option("--epochs", help=f"Epochs of float training; default: {TASKS}.", show_default=False),
 ]
 LearningRate = Annotated[
     float | None,
@@ -48,7 +63,10 @@ LearningRate = Annotated[
 Workers = Annotated[
     int | None,
     typer.Option(
-        "--workers", min=1, help="Processes that work side by side; default: one per processor.", show_default=False
+        "--workers",
+        min=1,
+        help="Processes that work side by side; default: one per processor.",
+        show_default=False,
     ),
 ]
 Dask = Annotated[
@@ -58,7 +76,9 @@ Dask = Annotated[
 PruneEpochs = Annotated[
     int | None,
     typer.Option(
-        "--prune-epochs", help=f"Epochs of pruning and fine-tuning in float; default: {TASKS}.", show_default=False
+        "--prune-epochs",
+        help=f"Epochs of pruning and fine-tuning in float; default: {TASKS}.",
+        show_default=False,
     ),
 ]
 QuantiseEpochs = Annotated[
@@ -98,12 +118,15 @@ Lanes = Annotated[
 ]
 CellLanes = Annotated[
     int | None,
-    typer.Option("--cell-lanes", help="LSTM units finished per cycle; default: as suits the lanes.", show_default=False),
+    typer.Option(
+        "--cell-lanes", help="LSTM units finished per cycle; default: as suits them.", show_default=False
+    ),
 ]
 StorageMode = Annotated[
     list[Storage],
     typer.Option(
-        "--storage", help="How matrices are stored: each by its own sparsity, or all alike; repeat for several images."
+        "--storage",
+        help="How matrices are stored: each by its own sparsity, or all alike; repeat for several images.",
     ),
 ]
 OnDevice = Annotated[
@@ -114,7 +137,9 @@ Clock = Annotated[float, typer.Option("--clock", help="Clock frequency in MHz.")
 Accelerator = Annotated[
     Path | None,
     typer.Option(
-        "--accelerator", help="Configuration of the accelerator (JSON); default: the smallest.", show_default=False
+        "--accelerator",
+        help="Configuration of the accelerator (JSON); default: the smallest.",
+        show_default=False,
     ),
 ]
 BuildFolder = Annotated[Path, typer.Argument(help="Folder that `build` made.", show_default=False)]

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -23,7 +23,10 @@ from gatewright.cli.options import (
 from gatewright.flow.settings import CompressChoice, Shape, TrainChoice, VerifySettings, WorkerSettings
 from gatewright.progress import Progress
 
-BenchmarkName = Literal[NAMES]  # type: ignore[valid-type]
+if TYPE_CHECKING:
+    BenchmarkName = str
+else:
+    BenchmarkName = Literal[NAMES]
 
 TRIALS = 32
 """Candidates of the demo's search."""
@@ -31,13 +34,17 @@ TRIALS = 32
 
 @command("gatewright demo", "gatewright demo -o runs/quick --trials 0")
 def demo(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Run folder that is made.")] = Path("runs/demo"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="Run folder that is made.")] = Path(
+        "runs/demo"
+    ),
     hidden: Hidden = None,
     epochs: Epochs = None,
     density: Annotated[
         list[float] | None,
         typer.Option(
-            "--density", help="Share of weights that a model keeps; repeat for several models.", show_default=False
+            "--density",
+            help="Share of weights that a model keeps; repeat for several models.",
+            show_default=False,
         ),
     ] = None,
     prune_epochs: PruneEpochs = None,
@@ -47,7 +54,9 @@ def demo(
     recordings: Annotated[
         int, typer.Option("--recordings", min=1, help="Test sequences to simulate at RTL level.")
     ] = VerifySettings.recordings,
-    trials: Annotated[int, typer.Option("--trials", min=0, help="Candidates of the search; 0: no search.")] = TRIALS,
+    trials: Annotated[
+        int, typer.Option("--trials", min=0, help="Candidates of the search; 0: no search.")
+    ] = TRIALS,
     workers: Workers = None,
     seed: Seed = 0,
     overwrite: Overwrite = False,
@@ -73,7 +82,12 @@ def demo(
     if density:
         settings = replace(settings, densities=tuple(sorted(set(density), reverse=True)))
     found = run(
-        output, settings, workers=WorkerSettings(workers), command=command, overwrite=overwrite, progress=progress
+        output,
+        settings,
+        workers=WorkerSettings(workers),
+        command=command,
+        overwrite=overwrite,
+        progress=progress,
     )
     return _reported(found, output)
 
@@ -97,7 +111,8 @@ def bench(
     n: Annotated[int, typer.Option("--n", min=1, help="Random cases of `cycles`.")] = 500,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the cases of `cycles`.")] = 0,
     text: Annotated[
-        Path | None, typer.Option("--text", help="A text (.txt), for those that need one.", show_default=False)
+        Path | None,
+        typer.Option("--text", help="A text (.txt), for those that need one.", show_default=False),
     ] = None,
     *,
     progress: Progress,
@@ -114,9 +129,9 @@ def table(
 ) -> Answer:
     """Print rows as a Markdown table."""
     from gatewright.reports.markdown import markdown
-    from gatewright.results import Rows
+    from gatewright.results import read_rows
 
-    rows = [row for path in files for row in Rows.read(path)]
+    rows = read_rows(*files)
     return Answer(rows, text=markdown(rows))
 
 

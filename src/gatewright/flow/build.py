@@ -56,7 +56,7 @@ def build(
         Yosys failed, or Verilator's lint complains of the Verilog.
     """
     progress("build", 0, 3, "compile")
-    design = compile_models(_chosen(models, point), choice, settings)
+    design = compile_models(_chosen(models, point), choice, settings, progress)
     _lint(design, progress)
     design.write(folder, command=command, overwrite=overwrite)
     progress("build", 3, 3, "")

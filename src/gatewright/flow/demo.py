@@ -100,7 +100,12 @@ def demo(
     if not run.rows("quantise").is_file():
         shapes = {name_of(each): replace(settings.shape, density=each) for each in settings.densities}
         made = quantise_all(
-            FloatModel.load(run.float_model()), task, shapes, settings.compression, workers=workers, progress=progress
+            FloatModel.load(run.float_model()),
+            task,
+            shapes,
+            settings.compression,
+            workers=workers,
+            progress=progress,
         )
         for name, each in made.items():
             each.bundle.save(run.model(name))
@@ -119,7 +124,9 @@ def demo(
             settings.data,
             run.search,
             SearchSettings(
-                trials=settings.trials, rounds=min(settings.trials, SearchSettings.rounds), seed=settings.training.seed
+                trials=settings.trials,
+                rounds=min(settings.trials, SearchSettings.rounds),
+                seed=settings.training.seed,
             ),
             Scope(lanes=settings.shape.lanes, activation_bits=settings.shape.activation_bits),
             settings.compression,
@@ -142,7 +149,9 @@ def _begin(root: Path, settings: DemoSettings, command: str, overwrite: bool) ->
     if (root / "run.json").is_file() and not overwrite:
         run = RunFolder.open(root)
         if run.notes.get("settings") != wanted:
-            raise RunFolderError(f"{root} holds a run with other settings; choose another name, or --overwrite")
+            raise RunFolderError(
+                f"{root} holds a run with other settings; choose another name, or --overwrite"
+            )
         return run, False
     task = load_task(settings.data)
     if overwrite and is_study(RunFolder(root).search):

@@ -18,6 +18,7 @@ from gatewright.hw.compiler.image import Results
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.estimate import Estimate, estimate
 from gatewright.hw.fpga.flows import write_flows
+from gatewright.progress import Progress, silent
 from gatewright.results import Row, write_rows
 from gatewright.run import RunFolder
 from gatewright.storage import write_json
@@ -208,7 +209,8 @@ class Design:
         settings = self.settings
         return {
             "models": [
-                {"name": each.name, "storage": each.storage, "every_step": each.every_step} for each in self.models
+                {"name": each.name, "storage": each.storage, "every_step": each.every_step}
+                for each in self.models
             ],
             "megahertz": settings.megahertz,
             "bake": settings.bake,
@@ -249,7 +251,10 @@ class Design:
 
 
 def compile_models(
-    models: Any, choice: HardwareChoice | None = None, settings: BuildSettings | None = None
+    models: Any,
+    choice: HardwareChoice | None = None,
+    settings: BuildSettings | None = None,
+    progress: Progress = silent,
 ) -> Design:
     """Compile integer models for one accelerator that runs each of them.
 
@@ -260,6 +265,7 @@ def compile_models(
     choice : HardwareChoice, optional
         Which accelerator: given, the smallest, or the fastest on a device; the smallest unless told otherwise.
     settings : BuildSettings, optional
+    progress : Progress
 
     Raises
     ------
@@ -270,9 +276,14 @@ def compile_models(
     """
     settings = settings or BuildSettings()
     named = _named(models)
-    wanted = [(name, bundle, storage) for name, bundle in named.items() for storage in _storages(bundle, settings)]
+    wanted = [
+        (name, bundle, storage) for name, bundle in named.items() for storage in _storages(bundle, settings)
+    ]
     config = choose_config(
-        [(bundle, mode_of(storage)) for _, bundle, storage in wanted], choice or HardwareChoice()
+        [(bundle, mode_of(storage)) for _, bundle, storage in wanted],
+        choice or HardwareChoice(),
+        every_step=any("all" in _results(bundle, settings.every_step) for bundle in named.values()),
+        progress=progress,
     )
     if settings.bake is not None and settings.bake not in named:
         raise ConfigError(f"no model named {settings.bake!r} to bake; there are {', '.join(named)}")

@@ -3,28 +3,24 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gatewright.errors import BundleError, ConfigError
 from gatewright.sw.bundle import Bundle
+from gatewright.sw.metrics import Metric, metric_of
 from gatewright.sw.models import FloatModel
 from gatewright.sw.tasks import DataSettings, Task, load_task, task_from
 
-if TYPE_CHECKING:
-    from torch import nn
-
-    from gatewright.sw.importers import Imported
-
-    Model = FloatModel | Imported | nn.Module | str | Path
-    """A float model: as an object, as what an import gave, as a PyTorch module, or as a file of `FloatModel.save`."""
+Model = Any
+"""A float model: as an object, as what an import gave, as a PyTorch module, or as a file of `FloatModel.save`."""
 
 Data = Task | DataSettings | Mapping[str, Any] | tuple | str | Path
-"""Data: a task, its description, arrays by the keys of ``docs/data.md``, (X, y), or a source as `load_task` takes it."""
+"""Data: a task, its description, arrays by the keys of ``docs/data.md``, (X, y), or a source of `load_task`."""
 
 _INTEGER = ".npz"
 
 
-def as_model(model: "Model") -> FloatModel:
+def as_model(model: Model) -> FloatModel:
     """Return a float model.
 
     Raises
@@ -43,14 +39,15 @@ def as_model(model: "Model") -> FloatModel:
     return model.model if isinstance(model, Imported) else import_model(model).model
 
 
-def as_task(data: Data, *, metric: str = "", seed: int = 0) -> Task:
+def as_task(data: Data, *, metric: str | Metric = "", seed: int = 0) -> Task:
     """Return a task.
 
     Parameters
     ----------
     data : Task, DataSettings, dict of arrays, (X, y), or a source
-    metric : str
-        Replaces the task's own: a name of `METRICS`, or ``module:name``.
+    metric : str or Metric
+        In place of what suits the data: a name of `METRICS`, ``module:name``, or a metric itself, whose task only this
+        process knows.
     seed : int
         Of the splits, where the data do not give them.
 
@@ -61,8 +58,10 @@ def as_task(data: Data, *, metric: str = "", seed: int = 0) -> Task:
     ConfigError
         There is no such metric.
     """
+    if isinstance(metric, Metric):
+        return replace(as_task(data, seed=seed), metric=metric, source=None)
     if isinstance(data, Task):
-        return data
+        return replace(data, metric=metric_of(metric)) if metric else data
     if isinstance(data, DataSettings):
         return load_task(data)
     if isinstance(data, tuple):
@@ -95,19 +94,6 @@ def as_bundle(bundle: Any) -> Bundle:
     if isinstance(found, Bundle):
         return found
     raise BundleError(f"{type(bundle).__name__} is no integer model; gatewright.quantise makes one")
-
-
-def suited(task: Task, model: FloatModel) -> tuple[Task, FloatModel]:
-    """Return a task and a model that agree on the names of classes: those of the task count, where it has some.
-
-    Raises
-    ------
-    DataError
-        The numbers of features or of outputs differ.
-    """
-    if task.labels and len(task.labels) == len(model.labels) and task.labels != model.labels:
-        model = replace(model, labels=task.labels)
-    return task, model
 
 
 def _load(path: Path) -> FloatModel:

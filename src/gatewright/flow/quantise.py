@@ -1,42 +1,23 @@
 """Make an integer model of a float model: factorised, pruned and quantised, on any data."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from gatewright.executors import run_all
-from gatewright.flow.inputs import Data, as_model, as_task, suited
+from gatewright.flow.inputs import Data, Model, as_model, as_task
 from gatewright.flow.settings import CompressChoice, Shape, WorkerSettings, override
-from gatewright.flow.size import check_size, spec_of, stored_bits
+from gatewright.flow.size import spec_of, stored_bits
 from gatewright.progress import Progress, silent
 from gatewright.results import Row
 from gatewright.sw.bundle import Bundle
-from gatewright.sw.compress.quantise_model import quantise_model
+from gatewright.sw.compress.quantise_model import Quantised, quantise_model, settings_for
 from gatewright.sw.models import FloatModel
-from gatewright.sw.settings import CompressSettings
 from gatewright.sw.spec import CompressionSpec
 from gatewright.sw.tasks import Task
 
 
-@dataclass(frozen=True)
-class Quantised:
-    """An integer model, how good it is, and what a user should know of it.
-
-    Parameters
-    ----------
-    bundle : Bundle
-    rows : list of Row
-        Scores, signal-to-noise of every output, ranks, widths, densities and stored bits.
-    warnings : tuple of str
-        Features and matrices that the integers hold badly, with the remedy.
-    """
-
-    bundle: Bundle
-    rows: list[Row]
-    warnings: tuple[str, ...]
-
-
 def quantise(
-    model,
+    model: Model,
     data: Data,
     shape: Shape | CompressionSpec | None = None,
     choice: CompressChoice | None = None,
@@ -66,15 +47,14 @@ def quantise(
     ConfigError, DataError, DivergenceError, AccumulatorOverflowError
         As `quantise_model` has them.
     """
-    task, dense = suited(as_task(data), as_model(model))
+    task, dense = as_task(data), as_model(model)
     spec = shape if isinstance(shape, CompressionSpec) else spec_of(dense.network, shape or Shape())
-    check_size(dense.network, spec)
     choice = choice or CompressChoice()
-    return _quantise(name, task, dense, spec, settings_of(task, choice), choice.scale, progress)
+    return _quantise(name, task, dense, spec, choice, progress)
 
 
 def quantise_all(
-    model,
+    model: Model,
     data: Data,
     shapes: dict[str, Shape],
     choice: CompressChoice | None = None,
@@ -83,26 +63,14 @@ def quantise_all(
     progress: Progress = silent,
 ) -> dict[str, Quantised]:
     """Quantise a float model to several shapes, side by side; returns them by the names of the shapes."""
-    task, dense = suited(as_task(data), as_model(model))
+    task, dense = as_task(data), as_model(model)
     choice = choice or CompressChoice()
-    settings = settings_of(task, choice)
     specs = {name: spec_of(dense.network, shape) for name, shape in shapes.items()}
-    work = [(name, task, dense, spec, settings, choice.scale) for name, spec in specs.items()]
+    work = [(name, task, dense, spec, choice) for name, spec in specs.items()]
     made: Sequence[Quantised] = run_all(
         _quantise, work, (workers or WorkerSettings()).count, "quantise", progress
     )
     return dict(zip(specs, made, strict=True))
-
-
-def settings_of(task: Task, choice: CompressChoice) -> CompressSettings:
-    """Return how a task's compressed models are trained.
-
-    Without targets nothing trains in integers unless it is asked for: what the float model computes is known already.
-    """
-    epochs = 0 if task.taught and choice.quantise_epochs is None else choice.quantise_epochs
-    return override(
-        task.compression, prune_epochs=choice.prune_epochs, quantise_epochs=epochs, seed=choice.seed
-    )
 
 
 def _quantise(
@@ -110,12 +78,22 @@ def _quantise(
     task: Task,
     dense: FloatModel,
     spec: CompressionSpec,
-    settings: CompressSettings,
-    scale: bool,
+    choice: CompressChoice,
     progress: Progress,
 ) -> Quantised:
-    found = quantise_model(dense, task, spec, settings, scale=scale, progress=progress)
-    at = {"model": name}
-    rows = [replace(row, parameters=at | row.parameters) for row in found.rows]
-    rows.append(Row("stored_bits", "bits", stored_bits(found.bundle, spec.lanes), at, settings.seed))
-    return Quantised(found.bundle, rows, found.warnings)
+    settings = override(
+        settings_for(task, spec),
+        prune_epochs=choice.prune_epochs,
+        quantise_epochs=choice.quantise_epochs,
+        seed=choice.seed,
+    )
+
+    def fits(bundle: Bundle) -> None:
+        stored_bits(bundle, spec.lanes)
+
+    found = quantise_model(
+        dense, task, spec, settings, name=name, scale=choice.scale, fits=fits, progress=progress
+    )
+    bits = stored_bits(found.bundle, spec.lanes)
+    rows = [*found.rows, Row("stored_bits", "bits", bits, {"model": name}, settings.seed)]
+    return replace(found, rows=rows)

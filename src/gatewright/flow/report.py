@@ -11,7 +11,7 @@ from gatewright.reports.candidates import FOUND
 from gatewright.reports.report import write_report
 from gatewright.reports.study import read_study
 from gatewright.reports.study_report import write_study_report
-from gatewright.results import Rows
+from gatewright.results import Rows, read_rows
 from gatewright.run import STEPS, RunFolder
 from gatewright.storage import write_json
 
@@ -66,7 +66,7 @@ def report(folder: str | Path, *, seconds: float | None = None) -> Reported:
 
 def _summarise(run: RunFolder, seconds: float | None) -> dict[str, Any]:
     """Gather the headline figures from the rows of the steps that have been run; others are left out."""
-    rows = Rows(row for step in STEPS if run.rows(step).is_file() for row in Rows.read(run.rows(step)))
+    rows = read_rows(*(run.rows(step) for step in STEPS if run.rows(step).is_file()))
     notes = run.notes
     compared = rows.where("integers_compared")
     summary = {
@@ -76,8 +76,8 @@ def _summarise(run: RunFolder, seconds: float | None) -> dict[str, Any]:
         "baseline_score": rows.value("baseline_score"),
         "float_score": rows.value("float_score", split="test"),
         "scores": rows.values("score", "model", split="test"),
-        "integers_compared": sum(row.value for row in compared) if compared else None,
-        "mismatches": sum(row.value for row in rows.where("mismatches")) if compared else None,
+        "integers_compared": int(sum(float(row.value) for row in compared)) if compared else None,
+        "mismatches": int(sum(float(row.value) for row in rows.where("mismatches"))) if compared else None,
         "cycles_per_step": _by_storage(rows),
         "search": _searched(run),
         "simulated_cycles_per_second": rows.value("simulated_cycles_per_second"),

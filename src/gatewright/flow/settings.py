@@ -91,7 +91,9 @@ class Shape:
         if self.bits not in WEIGHT_BITS:
             raise ConfigError(f"bits must be one of {', '.join(map(str, WEIGHT_BITS))}, not {self.bits!r}")
         if self.rank is not None and self.rank < 1:
-            raise ConfigError(f"rank must be at least 1, not {self.rank}; leave it out to keep matrices whole")
+            raise ConfigError(
+                f"rank must be at least 1, not {self.rank}; leave it out to keep matrices whole"
+            )
         if self.activation_bits not in (8, 16):
             raise ConfigError(f"activation bits must be 8 or 16, not {self.activation_bits!r}")
 

@@ -1,16 +1,14 @@
 """Compress a float model to a score and a volume: drop what contributes least, then narrow the weights."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
-from gatewright.flow.inputs import Data, as_model, as_task, suited
-from gatewright.flow.quantise import settings_of
-from gatewright.flow.settings import CompressChoice
+from gatewright.flow.inputs import Data, Model, as_model, as_task
+from gatewright.flow.settings import CompressChoice, override
 from gatewright.flow.size import stored_bits
 from gatewright.progress import Progress, silent
 from gatewright.results import Row
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.compress import Outcome, Requirement, SimplifySettings, compress_to
-from gatewright.sw.tasks import taught_by
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ class Simplified:
 
 
 def simplify(
-    model,
+    model: Model,
     data: Data,
     requirement: Requirement,
     how: SimplifySettings | None = None,
@@ -64,25 +62,15 @@ def simplify(
         As `compress_to` has them.
     """
     how = how or SimplifySettings()
-    task, dense = suited(as_task(data), as_model(model))
-    task = taught_by(task, dense)
-    settings = settings_of(task, choice or CompressChoice())
+    choice = choice or CompressChoice()
+    task, dense = as_task(data), as_model(model)
+    settings = override(
+        task.compression,
+        prune_epochs=choice.prune_epochs,
+        quantise_epochs=choice.quantise_epochs,
+        seed=choice.seed,
+    )
     outcome = compress_to(
         task, dense, requirement, lambda bundle: stored_bits(bundle, how.lanes), settings, how, progress
     )
-    metric, seed = task.metric, settings.seed
-
-    def row(what: str, value: float, **at) -> Row:
-        return Row(what, metric.unit, value, at | metric.labels, seed)
-
-    rows = []
-    for number, each in enumerate(outcome.rounds, 1):
-        told = {key: value for key, value in asdict(each).items() if key != "score" and value is not None}
-        rows.append(row("round_score", each.score, model=name, round=number, **told))
-    rows += [
-        row("score", value, model=name, split=split) for split, value in outcome.bundle.notes["scores"].items()
-    ]
-    rows.append(Row("stored_bits", "bits", outcome.volume, {"model": name, **asdict(requirement)}, seed))
-    met = {"model": name, "reason": outcome.reason}
-    rows.append(Row("requirement_met", "yes or no", int(outcome.met), met, seed))
-    return Simplified(outcome, rows)
+    return Simplified(outcome, list(outcome.rows(name)))

@@ -40,18 +40,6 @@ def spec_of(network: LstmNetwork, shape: Shape) -> CompressionSpec:
         lanes *= 2
 
 
-def check_size(network: LstmNetwork, spec: CompressionSpec) -> None:
-    """Refuse a model that no accelerator of its lanes can hold.
-
-    Raises
-    ------
-    CapacityError
-        The text says which memory is too small.
-    """
-    if short := shortage(network, spec):
-        raise CapacityError(f"the model does not fit {spec.lanes} lanes: {short}")
-
-
 def shortage(network: LstmNetwork, spec: CompressionSpec) -> str:
     """Say which memory of the largest accelerator a model needs more of; nothing where it may fit.
 
@@ -68,7 +56,9 @@ def shortage(network: LstmNetwork, spec: CompressionSpec) -> str:
         words += ceil(weights * wanted.density / (per_word * spec.lanes))
     deepest = AcceleratorConfig.range_of("weight_depth")[1]
     if words > deepest:
-        return f"its weights take {words:,} words of 8 bits in each lane, and a lane holds at most {deepest:,}"
+        return (
+            f"its weights take {words:,} words of 8 bits in each lane, and a lane holds at most {deepest:,}"
+        )
     rows = max(ceil(4 * layer.hidden_size / spec.lanes) for layer in network.layers)
     most = AcceleratorConfig.range_of("accumulator_rows")[1]
     if rows > most:
@@ -77,16 +67,14 @@ def shortage(network: LstmNetwork, spec: CompressionSpec) -> str:
 
 
 def stored_bits(bundle: Bundle, lanes: int) -> int:
-    """Return the bits of a bundle's image on the smallest accelerator of so many lanes, in the mode that needs fewer."""
+    """Return the bits of a bundle's image on the smallest accelerator of so many lanes, in the mode that needs fewer.
+
+    Raises
+    ------
+    CapacityError, ConfigError
+        No accelerator of so many lanes holds it.
+    """
     return min(_stored_bits(bundle, mode, lanes) for mode in get_args(Mode))
-
-
-def made_for(bundle: Bundle) -> int:
-    """Return the lanes that a bundle's patterns are balanced for; the default where its notes do not say."""
-    try:
-        return int(bundle.notes["spec"]["lanes"])
-    except (KeyError, TypeError, ValueError):
-        return DEFAULT_LANES
 
 
 def _stored_bits(bundle: Bundle, mode: Mode, lanes: int) -> int:

@@ -14,7 +14,11 @@ from gatewright.run import RunFolder
 
 
 def synth(
-    folder: str | Path, *, place_on: str | None = None, seeds: Sequence[int] = (1, 2, 3), progress: Progress = silent
+    folder: str | Path,
+    *,
+    place_on: str | None = None,
+    seeds: Sequence[int] = (1, 2, 3),
+    progress: Progress = silent,
 ) -> list[Row]:
     """Synthesise the plain top of a build for ECP5; with the name of a device, also place and route it for each seed.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from gatewright.flow.inputs import Data, as_task
 from gatewright.flow.settings import TrainChoice, override, plain
 from gatewright.progress import Progress, silent
-from gatewright.results import Row
+from gatewright.results import Row, score_row
 from gatewright.sw.models import FloatModel
 from gatewright.sw.tasks import Task, baseline
 from gatewright.sw.training import train_float
@@ -55,12 +55,14 @@ def train(
     model = train_float(task, override(task.training, **plain(choice)), progress)
     found = {split: model.score(getattr(task, split), task.metric) for split in ("validation", "test")}
     notes = {"task": task.name, "metric": task.metric.name, "scores": found}
-    return Trained(replace(model, notes=model.notes | notes), list(_rows(task, model, found, name, choice.seed)))
+    return Trained(
+        replace(model, notes=model.notes | notes), list(_rows(task, model, found, name, choice.seed))
+    )
 
 
 def _rows(task: Task, model: FloatModel, found: dict[str, float], name: str, seed: int):
     def row(what: str, value: float, **at) -> Row:
-        return Row(what, task.metric.unit, value, at | task.metric.labels, seed)
+        return score_row(what, task.metric, value, at, seed)
 
     yield row("baseline_score", baseline(task), split="test")
     for split, value in found.items():

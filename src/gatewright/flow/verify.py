@@ -1,4 +1,4 @@
-"""The proof of a build: PyTorch = golden model = RTL on a user's own sequences, of the very files that were delivered."""
+"""The proof of a build: PyTorch = golden model = RTL on a user's own sequences, for the files that were delivered."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -10,12 +10,11 @@ import numpy as np
 import torch
 
 from gatewright.cosim import simulator, toolchain
-from gatewright.cosim.delivered import verify_axi
+from gatewright.cosim.delivered import verify_axi, verify_plain
 from gatewright.cosim.golden import MAX_STEPS, Golden
 from gatewright.cosim.verify import Verification
-from gatewright.cosim.verify import verify as simulate
 from gatewright.custody import Claim, Delivery, Proof, sha256
-from gatewright.errors import MismatchError
+from gatewright.errors import DataError, MismatchError
 from gatewright.executors import run_all
 from gatewright.flow.design import Design, DesignModel
 from gatewright.flow.inputs import Data, as_task
@@ -29,8 +28,8 @@ from gatewright.results import Row, write_rows
 from gatewright.run import RunFolder
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.integer import run_head, run_integer
-from gatewright.sw.mode import sparsity
-from gatewright.sw.tasks import Split
+from gatewright.sw.mode import ModePolicy, sparsity
+from gatewright.sw.tasks import DataSettings, Split
 
 PYTORCH, RTL, STORAGE, AXI, BAKED, CYCLES = (
     "pytorch = golden",
@@ -42,8 +41,8 @@ PYTORCH, RTL, STORAGE, AXI, BAKED, CYCLES = (
 )
 """What a proof compares."""
 
-AXI_SEQUENCES, AXI_STEPS = 2, 32
-"""Sequences that go through the AXI ports, and steps of each: its bus models are slow."""
+PORT_JOBS = 4
+"""Jobs that go through the AXI ports, and through tops with a model in their memories."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +90,19 @@ class Jobs(NamedTuple):
                     begin = step
         return cls(inputs, fresh)
 
-    def first(self, count: int, steps: int) -> "Jobs":
-        """Return the beginning of the shortest jobs that start from a fresh state."""
-        able = sorted((k for k, fresh in enumerate(self.fresh) if fresh), key=lambda k: len(self.inputs[k]))
-        chosen = able[:count]
-        return Jobs([self.inputs[k][:steps] for k in chosen], [True] * len(chosen))
+    def first(self, count: int) -> "Jobs":
+        """Return the first jobs, and as many more as go on from the state of the last of them."""
+        end = count
+        while end < len(self.fresh) and not self.fresh[end]:
+            end += 1
+        return Jobs(self.inputs[:end], self.fresh[:end])
+
+    def skips(self, model: DesignModel, policy: ModePolicy) -> list[bool]:
+        """Return for each job whether zero activations are skipped: by the policy, where the model is stored sparse."""
+        weights = sparsity(*(stage.matrix.values for stage in model.bundle.matrices.values()))
+        return [
+            model.storage != "dense" and policy.sequence_sparse(weights, sparsity(x)) for x in self.inputs
+        ]
 
 
 def verify(
@@ -143,7 +150,9 @@ def verify(
             f"{run.root}: {', '.join(changed)} changed since the build; build again, and what you deliver is proven"
         )
     design = Design.open(run.root)
-    found = _prove(run, design, data, settings or VerifySettings(), workers or WorkerSettings(), command, progress)
+    found = _prove(
+        run, design, data, settings or VerifySettings(), workers or WorkerSettings(), command, progress
+    )
     write_rows(run.rows("verify"), found.rows)
     found.proof.save(run.root)
     run.mismatches.unlink(missing_ok=True)
@@ -196,16 +205,17 @@ def _prove(
         if file.role in ("config", "model", "image", "memory") or name == f"rtl/{TOP}.sv"
     }
     if settings.axi:
-        found = _prove_axi(run, design, split, progress)
-        claims.append(found.claim)
-        complaints += found.complaints
+        found = list(_prove_ports(run, design, split, settings, progress))
+        claims += [claim for claim, _ in found]
+        complaints += [text for _, text in found if text]
         proven.add(f"rtl/{AXI_TOP}.sv")
     rows += [
         Row(name, "integers", value, {"pair": claim.pair, "model": claim.model, "mode": claim.mode})
         for claim in claims
         for name, value in (("integers_compared", claim.compared), ("mismatches", claim.mismatches))
     ]
-    told = {"name": task.name, "split": settings.split, "sequences": len(split), "steps": sum(map(len, split.sequences))}
+    steps = sum(map(len, split.sequences))
+    told = {"name": task.name, "split": settings.split, "sequences": len(split), "steps": steps}
     files = {name: sha256(run.root / name) for name in sorted(proven)}
     return Verified(Proof(files, tuple(claims), told, command), rows, tuple(complaints))
 
@@ -222,7 +232,7 @@ class _Part(NamedTuple):
 
 def _prove_model(root: Path, name: str, split: Split, settings: VerifySettings, progress: Progress) -> _Part:
     design = Design.open(root)
-    text = (RunFolder(root).rtl / f"{TOP}.sv").read_text()
+    rtl = RunFolder(root).rtl
     part = _Part([], [], [], 0, 0.0)
     results: dict[str, np.ndarray] = {}
     cycles, seconds = 0, 0.0
@@ -231,26 +241,24 @@ def _prove_model(root: Path, name: str, split: Split, settings: VerifySettings, 
     sequences = [bundle.quantise_input(raw) for raw in split.sequences]
     outputs, _ = run_integer(bundle, sequences)
     jobs = Jobs.of(bundle, split, split.spread(settings.recordings))
-    weights = sparsity(*(stage.matrix.values for stage in bundle.matrices.values()))
     for model in stored:
         told = within(progress, f"{name} {model.storage}")
-        skips = [
-            model.storage != "dense" and settings.policy.sequence_sparse(weights, sparsity(x)) for x in jobs.inputs
-        ]
+        skips = jobs.skips(model, settings.policy)
         at = {"model": name, "mode": model.storage}
         proof = model.proof
         compared = [_compare(model, each, sequences, outputs, told) for each in (proof, model.compiled)]
         part.claims.append(Claim(PYTORCH, name, model.storage, *map(sum, zip(*compared, strict=True))))
         both = [
-            simulate(
+            verify_plain(
+                rtl,
                 each,
                 jobs.inputs,
+                baked=False,
                 skip=skips,
                 fresh=jobs.fresh,
                 stalls=settings.stalls,
                 seed=settings.seed,
                 progress=told,
-                verilog=text,
             )
             for each in (proof, model.compiled)
         ]
@@ -258,7 +266,9 @@ def _prove_model(root: Path, name: str, split: Split, settings: VerifySettings, 
         part.claims.append(Claim(RTL, name, model.storage, *counts))
         part.complaints.extend(each.report for each in both if each.mismatches)
         if not settings.stalls:
-            part.claims.append(Claim(CYCLES, name, model.storage, *_count_cycles(model, jobs, skips, both[1])))
+            part.claims.append(
+                Claim(CYCLES, name, model.storage, *_count_cycles(model, jobs, skips, both[1]))
+            )
         part.rows.extend(_measured(at, model.compiled, jobs, both[1], sum(skips)))
         cycles += sum(each.simulated_cycles for each in both)
         seconds += sum(each.wall_seconds for each in both)
@@ -313,7 +323,9 @@ def _measured(
 ) -> Iterator[Row]:
     """Turn the hardware's counters into rows."""
     cycles, steps = sum(measured.counters["cycles"]), sum(measured.steps)
-    useful = sum(compiled.useful_macs(each, fresh) for each, fresh in zip(measured.steps, jobs.fresh, strict=True))
+    useful = sum(
+        compiled.useful_macs(each, fresh) for each, fresh in zip(measured.steps, jobs.fresh, strict=True)
+    )
     yield Row("cycles_per_step", "cycles", measured.cycles_per_step, at)
     yield Row("busy_on_nonzeros", "percent", 100 * useful / (compiled.config.lanes * cycles), at)
     yield Row("recordings", "recordings", len(measured.steps), at)
@@ -324,29 +336,33 @@ def _measured(
             yield Row("counter", unit, sum(measured.counters[name]), {"counter": name, **at})
 
 
-class _Ports(NamedTuple):
-    """What became of the AXI top."""
-
-    claim: Claim
-    complaints: list[str]
-
-
-def _prove_axi(run: RunFolder, design: Design, split: Split, progress: Progress) -> _Ports:
-    """Run the delivered AXI top on the beginning of some sequences: with the baked model, or with one that is loaded."""
-    baked = design.settings.bake
-    model = design.model(baked)
-    jobs = Jobs.of(model.bundle, split, split.spread(AXI_SEQUENCES)).first(AXI_SEQUENCES, AXI_STEPS)
-    found = verify_axi(run.rtl, model.compiled, jobs.inputs, baked=baked is not None, progress=progress)
-    pair = AXI if baked is None else BAKED
-    claim = Claim(pair, model.name, model.storage, found.integers_compared, found.mismatches)
-    return _Ports(claim, [found.report] if found.mismatches else [])
+def _prove_ports(
+    run: RunFolder, design: Design, split: Split, settings: VerifySettings, progress: Progress
+) -> Iterator[tuple[Claim, str]]:
+    """Run the delivered AXI top, and the tops with a baked model; yields what is claimed, and the complaints."""
+    model = design.model(design.settings.bake)
+    jobs = Jobs.of(model.bundle, split, split.spread(settings.recordings)).first(PORT_JOBS)
+    ways = [(AXI, verify_axi, False)]
+    if design.settings.bake is not None:
+        ways += [(BAKED, verify_plain, True), (BAKED, verify_axi, True)]
+    for pair, run_top, baked in ways:
+        found = run_top(
+            run.rtl,
+            model.compiled,
+            jobs.inputs,
+            baked=baked,
+            skip=jobs.skips(model, settings.policy),
+            fresh=jobs.fresh,
+            stalls=settings.stalls,
+            seed=settings.seed,
+            progress=within(progress, pair),
+        )
+        claim = Claim(pair, model.name, model.storage, found.integers_compared, found.mismatches)
+        yield claim, found.report if found.mismatches else ""
 
 
 def _data_of(design: Design) -> Data:
     """Return the data that a design's models were quantised on."""
-    from gatewright.errors import DataError
-    from gatewright.sw.tasks import DataSettings
-
     for each in design.models:
         if isinstance(source := each.bundle.notes.get("data"), dict) and source.get("source"):
             return DataSettings.from_json(source)
