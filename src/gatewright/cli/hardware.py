@@ -21,7 +21,7 @@ from gatewright.cli.options import (
     StorageMode,
     Workers,
 )
-from gatewright.flow.settings import MEGAHERTZ, BuildSettings, VerifySettings, WorkerSettings
+from gatewright.flow.settings import MEGAHERTZ, BuildSettings, VerifySettings, WorkerSettings, storages_of
 from gatewright.progress import Progress
 from gatewright.sw.mode import POLICY, ModePolicy, Policy
 
@@ -81,7 +81,7 @@ def build(
     given = None if accelerator is None else AcceleratorConfig.load(accelerator)
     choice = HardwareChoice(config=given, device=device, lanes=lanes, cell_lanes=cell_lanes)
     every_step = None if results is None else results == "every-step"
-    settings = BuildSettings(tuple(storage), every_step, clock, bake)
+    settings = BuildSettings(storages_of(storage), every_step, clock, bake)
     design = run(
         models, output, choice, settings, point=point, command=command, overwrite=overwrite, progress=progress
     )
@@ -198,7 +198,7 @@ def estimate(
     else:
         given = None if accelerator is None else AcceleratorConfig.load(accelerator)
         choice = HardwareChoice(config=given, device=device, lanes=lanes, cell_lanes=cell_lanes)
-        design = compile_models(model, choice, BuildSettings(tuple(storage), None, clock))
+        design = compile_models(model, choice, BuildSettings(storages_of(storage), None, clock))
     found = design.estimate(steps, name=name)
     line = f"at {clock:g} MHz".ljust(32) + f"{found.cycles_per_step / clock:g} µs per step"
     return Answer(text=f"{found.text()}\n{line}", values=found.to_json() | {"megahertz": clock})

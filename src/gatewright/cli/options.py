@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from gatewright.errors import ConfigError
-from gatewright.flow.settings import Storage
 from gatewright.hw.fpga.devices import DEVICES
 from gatewright.sw.spec import Columns
 
@@ -123,10 +122,10 @@ CellLanes = Annotated[
     ),
 ]
 StorageMode = Annotated[
-    list[Storage],
+    list[str],
     typer.Option(
         "--storage",
-        help="How matrices are stored: each by its own sparsity, or all alike; repeat for several images.",
+        help="How matrices are stored: 'auto' (each by its own sparsity), 'dense' or 'sparse'; repeat for more images.",
     ),
 ]
 OnDevice = Annotated[

@@ -49,12 +49,16 @@ class Terminal:
         tasks: dict[str, TaskID] = {}
 
         def tell(what: str, done: int, total: int, remark: str) -> None:
+            if not tasks:
+                bars.start()
             if what not in tasks:
                 tasks[what] = bars.add_task(escape(what), total=total, remark=escape(remark))
             bars.update(tasks[what], completed=done, total=total, remark=escape(remark))
 
-        with bars:
+        try:
             yield tell
+        finally:
+            bars.stop()
 
     def show(self, answer: Answer, command: str, *, as_json: bool) -> None:
         """Print an answer."""

@@ -1,5 +1,6 @@
 """Choices of the verbs: frozen, checked, and read from options, files and Python alike."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, TypeVar, get_args
 
@@ -149,10 +150,9 @@ class BuildSettings:
     def __post_init__(self):
         check_ranges(self, {"megahertz": (1.0, 1000.0)})
         object.__setattr__(self, "storage", tuple(dict.fromkeys(self.storage)))
-        if not self.storage or set(self.storage) - set(get_args(Storage)):
-            raise ConfigError(
-                f"storage must be some of {', '.join(get_args(Storage))}, not {', '.join(self.storage) or 'none'}"
-            )
+        storages_of(self.storage)
+        if not self.storage:
+            raise ConfigError("at least one way to store models is needed")
 
 
 @dataclass(frozen=True)
@@ -220,3 +220,18 @@ def plain(settings: Any) -> dict[str, Any]:
     """Return settings as plain values by name, those that are None left out."""
     values = {field.name: getattr(settings, field.name) for field in fields(settings)}
     return {name: value for name, value in values.items() if value is not None}
+
+
+def storages_of(names: Iterable[str]) -> tuple[Storage, ...]:
+    """Return ways to store a model by their names.
+
+    Raises
+    ------
+    ConfigError
+        A name is another one.
+    """
+    known = {name: name for name in get_args(Storage)}
+    try:
+        return tuple(known[name] for name in names)
+    except KeyError as error:
+        raise ConfigError(f"storage must be {', '.join(known)}, not {error.args[0]!r}") from None
