@@ -52,6 +52,11 @@ class Model:
     snr: dict[str, float] = field(default_factory=dict)
 
     @property
+    def told(self) -> bool:
+        """Whether rows tell more than its name."""
+        return bool(self.scores or self.density or self.matrices or self.snr)
+
+    @property
     def score(self) -> float | None:
         """On the test split."""
         return self.scores.get("test")

@@ -114,6 +114,15 @@ def test_partial_run_names_the_missing_commands(make_run):
     assert sorted(path.name for path in (folder / "figures").iterdir()) == ["training.png", "training.svg"]
 
 
+def test_a_build_alone_has_no_table_of_models(make_run):
+    page = read(write_report(make_run(train=None, quantise=None, simplify=None, summary=None)))
+    assert (
+        "Models Not in this folder yet: gatewright quantise model.pt --data DATA -o model.npz Training"
+        in page.text
+    )
+    assert "✓ PASS" in page.text
+
+
 def test_mismatches_are_loud(make_run):
     page = read(write_report(make_run(claims=[Claim("golden = RTL", "quarter", "dense", 6300, 8)])))
     assert "✗ FAIL 8 of 6,300 integers differ" in page.text
