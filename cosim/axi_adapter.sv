@@ -3,7 +3,7 @@
 // Loads, jobs, status and counters go over AXI4-Lite, one access at a time; sequences and results go straight through.
 // Addresses and fields come from the package `axi_map`, which gatewright/cosim/delivered.py writes from the table of
 // registers. After each reset the adapter compares the registers that say what the accelerator is with what they must
-// say. A wrong value, and an access that is refused, stops it: the harness then runs into its limit.
+// say. A wrong value, and an access that is refused, stops it: no job ends, and the harness runs into its limit.
 
 `timescale 1ns / 1ps
 
@@ -129,13 +129,12 @@ module gatewright_accelerator (
                         else read(IDENTITY_ADDRESS[k+1], CHECKING);
                     end
                 IDLE:
-                    if (stopped) state <= IDLE;
-                    else if (load__valid) begin
+                    if (!stopped && load__valid) begin
                         held_load <= load__payload;
                         if (known && load__payload[LOAD_BITS-1:LOAD_DATA_BITS] == following)
                             write(LOAD_DATA, load__payload[LOAD_DATA_BITS-1:0], LOADING);
                         else write(LOAD_ADDRESS, load__payload[LOAD_BITS-1:LOAD_DATA_BITS], ADDRESSING);
-                    end else if (job__valid) begin
+                    end else if (!stopped && job__valid) begin
                         held_job <= job__payload;
                         write(STEPS, 32'(job__payload[JOB_FRESH-1:0]), SIZING);
                     end
