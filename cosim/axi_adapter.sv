@@ -3,7 +3,8 @@
 // Loads, jobs, status and counters go over AXI4-Lite, one access at a time; sequences and results go straight through.
 // Addresses and fields come from the package `axi_map`, which gatewright/cosim/delivered.py writes from the table of
 // registers. After each reset the adapter compares the registers that say what the accelerator is with what they must
-// say. A wrong value, and an access that is refused, stops it: the harness then runs into its limit.
+// say. A wrong value, and an access that is refused, stops it: the reason is in `stopped.txt`, no job ends, and the
+// harness runs into its limit.
 
 `timescale 1ns / 1ps
 
@@ -97,6 +98,15 @@ module gatewright_accelerator (
         state <= next;
     endtask
 
+    task automatic stop(input string reason);
+        int notes;
+        stopped <= 1;
+        state <= IDLE;
+        notes = $fopen("stopped.txt", "w");
+        $fdisplay(notes, "%s", reason);
+        $fclose(notes);
+    endtask
+
     always @(posedge clk) begin
         if (awready) awvalid <= 0;
         if (wready) wvalid <= 0;
@@ -109,9 +119,8 @@ module gatewright_accelerator (
             stopped <= 0;
             state <= RESETTING;
         end else if (bvalid && bresp != 0 || rvalid && rresp != 0) begin
-            stopped <= 1;
-            state <= IDLE;
-            $display("the AXI top refused an access: wrote 0x%h to 0x%h or read 0x%h", wdata, awaddr, araddr);
+            if (bvalid) stop($sformatf("a write of 0x%h to register 0x%h was answered %0d", wdata, awaddr, bresp));
+            else stop($sformatf("a read of register 0x%h was answered %0d", araddr, rresp));
         end else begin
             case (state)
                 RESETTING: begin
@@ -121,21 +130,18 @@ module gatewright_accelerator (
                 CHECKING:
                     if (rvalid) begin
                         k <= k + 1;
-                        if (rdata != IDENTITY_VALUE[k]) begin
-                            stopped <= 1;
-                            state <= IDLE;
-                            $display("register 0x%h of the AXI top is %0d, not %0d", araddr, rdata, IDENTITY_VALUE[k]);
-                        end else if (k == IDENTITIES - 1) state <= IDLE;
+                        if (rdata != IDENTITY_VALUE[k])
+                            stop($sformatf("register 0x%h is %0d, not %0d", araddr, rdata, IDENTITY_VALUE[k]));
+                        else if (k == IDENTITIES - 1) state <= IDLE;
                         else read(IDENTITY_ADDRESS[k+1], CHECKING);
                     end
                 IDLE:
-                    if (stopped) state <= IDLE;
-                    else if (load__valid) begin
+                    if (!stopped && load__valid) begin
                         held_load <= load__payload;
                         if (known && load__payload[LOAD_BITS-1:LOAD_DATA_BITS] == following)
                             write(LOAD_DATA, load__payload[LOAD_DATA_BITS-1:0], LOADING);
                         else write(LOAD_ADDRESS, load__payload[LOAD_BITS-1:LOAD_DATA_BITS], ADDRESSING);
-                    end else if (job__valid) begin
+                    end else if (!stopped && job__valid) begin
                         held_job <= job__payload;
                         write(STEPS, 32'(job__payload[JOB_FRESH-1:0]), SIZING);
                     end

@@ -8,7 +8,7 @@ import numpy as np
 from amaranth.hdl import Shape
 
 from gatewright.cosim import simulator
-from gatewright.cosim.verify import Measurement, Verification, play, prepare
+from gatewright.cosim.measurement import Measurement, Verification, play, prepare
 from gatewright.errors import DataError
 from gatewright.hw.compiler.image import Compiled
 from gatewright.hw.config import AcceleratorConfig

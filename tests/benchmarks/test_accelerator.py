@@ -28,7 +28,9 @@ class Rtl:
         results = [Golden(each.compiled).run(x) + self.wrong for x in each.sequences]
         steps = [len(x) for x in each.sequences]
         cycles = [10 * each.compiled.image.weights.shape[1] * count for count in steps]
-        return Verification(sum(map(len, results)), 0, "", {"cycles": cycles}, steps, results, 3000, 2.0)
+        return Verification(
+            sum(map(len, results)), 0, "", {"cycles": cycles}, steps, [True] * len(steps), results, 3000, 2.0
+        )
 
 
 @pytest.fixture

@@ -73,7 +73,9 @@ def predicted(config, measurements, *, progress):
         for x, skip in zip(wanted.sequences, skips, strict=True):
             _, trace = golden.run(x, trace=True)
             cycles.append(predict(wanted.compiled, len(x), skip=skip, trace=trace).cycles)
-        found.append(Verification(1, 0, "", {"cycles": cycles}, steps, [], sum(cycles), 1.0))
+        found.append(
+            Verification(1, 0, "", {"cycles": cycles}, steps, [True] * len(steps), [], sum(cycles), 1.0)
+        )
     return found
 
 

@@ -5,11 +5,13 @@ import pytest
 
 from gatewright.cosim import simulator
 from gatewright.cosim.delivered import memory_files, verify_axi, verify_plain
-from gatewright.cosim.verify import Measurement, measure, verify
+from gatewright.cosim.measurement import Measurement
+from gatewright.cosim.verify import measure, verify
 from gatewright.errors import DataError
 from gatewright.hw.compiler import compile_bundle, smallest_config
 from gatewright.hw.fpga.flows import write_flows
 from gatewright.hw.fpga.verilog import AXI_TOP, TOP, emit
+from gatewright.hw.rtl.axi_registers import CONFIG_REGISTERS
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +106,8 @@ def test_one_other_line_of_verilog_is_found(loaded, edited, compiled, sequences)
     found = verify_axi(folder, compiled["sparse"], sequences[:1])
     assert found.mismatches > 0
     assert "sequence 0: no end within" in found.report
+    offset = CONFIG_REGISTERS["weight_depth"].offset
+    assert f"register 0x{offset:03x} is 2048, not 1024" in found.report
 
 
 def test_verify_simulates_the_text_that_it_is_given(compiled, config, sequences, monkeypatch):

@@ -3,9 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gatewright.cosim import verify as module
+from gatewright.cosim import simulator
 from gatewright.cosim.golden import Golden
-from gatewright.cosim.verify import Measurement, measure, verify
+from gatewright.cosim.measurement import Measurement
+from gatewright.cosim.testbenches.recordings import Recordings
+from gatewright.cosim.verify import measure, verify
 from gatewright.cosim.workloads import random_inputs
 from gatewright.errors import ConfigError, DataError, ToolError
 from gatewright.hw.interface import COUNTERS
@@ -107,8 +109,8 @@ def test_choices_that_do_not_suit_the_sequences(compiled, sequences):
 
 def test_models_share_one_simulation(compiled, bundle, config, verified, sequences, monkeypatch):
     runs = []
-    simulate = module.simulator.simulate
-    monkeypatch.setattr(module.simulator, "simulate", lambda *a, **k: runs.append(a) or simulate(*a, **k))
+    simulate = simulator.simulate
+    monkeypatch.setattr(simulator, "simulate", lambda *a, **k: runs.append(a) or simulate(*a, **k))
     x = random_inputs(6, bundle, 5, zeros=0.8)
     wanted = [
         Measurement(compiled["dense"], sequences),
@@ -133,9 +135,9 @@ def test_measuring_refuses_models_of_other_configurations(compiled, config, sequ
 
 
 def test_measuring_a_wrong_accelerator_is_an_error(compiled, config, sequences, monkeypatch):
-    save = module.Recordings.save
+    save = Recordings.save
     monkeypatch.setattr(
-        module.Recordings,
+        Recordings,
         "save",
         lambda self, folder: save(replace(self, loaded=corrupted(self.loaded)), folder),
     )

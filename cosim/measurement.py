@@ -1,0 +1,241 @@
+"""What is to be run on the RTL, how it is run there, and what became of it."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gatewright.cosim import simulator
+from gatewright.cosim.golden import Golden
+from gatewright.cosim.testbenches import recordings
+from gatewright.cosim.testbenches.recordings import Recordings, Report
+from gatewright.errors import DataError, ToolError
+from gatewright.hw.compiler.image import Compiled
+from gatewright.hw.cycles.model import Prediction, predict
+from gatewright.progress import Progress, silent
+
+_RATE = 0.25
+
+STOPPED = "stopped.txt"
+"""Where ``axi_adapter.sv`` leaves the reason why no job can end."""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Outcome of a co-simulation.
+
+    Parameters
+    ----------
+    integers_compared : int
+        Elements of the output streams that golden model and RTL were compared on.
+    mismatches : int
+        Elements that differ, are missing or too many, and all other faults (error codes, marks, time limits).
+    report : str
+        What the checker says; the first mismatches with their place.
+    counters : dict of list of int
+        The accelerator's counters (names of `interface.COUNTERS`) for each sequence.
+    steps : list of int
+        Time steps of each sequence.
+    fresh : list of bool
+        Whether each sequence started from a fresh state.
+    results : list of int64 array
+        Each sequence's output stream as the RTL gave it, in order.
+    simulated_cycles : int
+        All clock cycles of the simulation, loading and reset included, of all models that were measured together.
+    wall_seconds : float
+        From the start of the simulation's process to its end, with the golden model; the build is not included.
+    """
+
+    integers_compared: int
+    mismatches: int
+    report: str
+    counters: dict[str, list[int]]
+    steps: list[int]
+    fresh: list[bool]
+    results: list[np.ndarray]
+    simulated_cycles: int
+    wall_seconds: float
+
+    @property
+    def cycles_per_step(self) -> float:
+        """Cycles of all sequences, each from its start to its last result, over all their steps."""
+        return sum(self.counters["cycles"]) / sum(self.steps)
+
+    @property
+    def simulated_cycles_per_second(self) -> float:
+        """Clock cycles over wall seconds: end to end, build excluded."""
+        return self.simulated_cycles / self.wall_seconds
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A model to be measured on the RTL.
+
+    Parameters
+    ----------
+    compiled : Compiled
+        The model.
+    sequences : sequence of int array [steps, inputs]
+        Inputs in LSB of the model's input format, of any lengths.
+    skip : bool or sequence of bool
+        Pass over zero activations, in all sequences or in some.
+    fresh : bool or sequence of bool
+        Each sequence starts from a fresh state; with False, all but the first go on from the one before: pieces of a
+        stream. Or one bool for each sequence, of which the first is True.
+    """
+
+    compiled: Compiled
+    sequences: Sequence[np.ndarray]
+    skip: bool | Sequence[bool] = False
+    fresh: bool | Sequence[bool] = True
+
+    @property
+    def skips(self) -> list[bool]:
+        """Whether zero activations are passed over, for each sequence.
+
+        Raises
+        ------
+        DataError
+            There are more or fewer choices than sequences.
+        """
+        return self._each("to skip", self.skip)
+
+    @property
+    def freshness(self) -> list[bool]:
+        """Whether a fresh state comes first, for each sequence.
+
+        Raises
+        ------
+        DataError
+            There are more or fewer choices than sequences, or the first has no state to go on from.
+        """
+        if isinstance(self.fresh, bool):
+            return [self.fresh or number == 0 for number in range(len(self.sequences))]
+        fresh = self._each("of a fresh state", self.fresh)
+        if fresh and not fresh[0]:
+            raise DataError("the first sequence must start from a fresh state: none comes before it")
+        return fresh
+
+    def predict(self) -> list[Prediction]:
+        """Predict the cycles and counters of each sequence, at full rate.
+
+        Raises
+        ------
+        DataError
+            A sequence does not suit the model.
+        """
+        golden, skips = Golden(self.compiled), self.skips
+        found = []
+        for x, fresh, skip in zip(self.sequences, self.freshness, skips, strict=True):
+            # Every sequence is run, as the trace of the next may depend on the state that it leaves.
+            trace = golden.run(x, fresh, trace=True)[1] if any(skips) else None
+            found.append(predict(self.compiled, len(x), fresh, skip, trace if skip else None))
+        return found
+
+    def _each(self, what: str, choice: bool | Sequence[bool]) -> list[bool]:
+        count = len(self.sequences)
+        choices = [choice] * count if isinstance(choice, bool) else [bool(each) for each in choice]
+        if len(choices) != count:
+            raise DataError(f"{count} sequences need as many choices {what}, not {len(choices)}")
+        return choices
+
+
+def prepare(
+    measurement: Measurement,
+    *,
+    model: Compiled | None = None,
+    stalls: bool = False,
+    seed: int = 0,
+    baked: bool = False,
+) -> Recordings:
+    """Check a measurement, and return it as the bench takes it.
+
+    Parameters
+    ----------
+    measurement : Measurement
+    model, stalls, seed
+        As in `verify`.
+    baked : bool
+        The memories begin with the model; it is not loaded.
+
+    Raises
+    ------
+    DataError
+        A sequence does not suit the model, or there is none.
+    BundleError
+        The compiled model is malformed.
+    """
+    if not len(measurement.sequences):
+        raise DataError("at least one sequence is needed to compare anything")
+    golden = Golden(model or measurement.compiled)
+    fresh, skips = measurement.freshness, measurement.skips
+    checked = [
+        golden.check(x, each).astype(np.int64) for x, each in zip(measurement.sequences, fresh, strict=True)
+    ]
+    rate = _RATE if stalls else 0.0
+    loaded = measurement.compiled
+    return Recordings(loaded, model or loaded, checked, rate, rate, seed, fresh, skips, baked)
+
+
+def play(
+    simulation: Path,
+    each: Sequence[Recordings],
+    progress: Progress = silent,
+    *,
+    memories: Mapping[str, bytes] | None = None,
+) -> list[Verification]:
+    """Run models of one configuration, one after the other, in one simulation.
+
+    Parameters
+    ----------
+    simulation : Path
+        What `simulator.build` returns.
+    each : sequence of Recordings
+    progress : Progress
+        Told about every finished sequence.
+    memories : dict of bytes, optional
+        Files that the Verilog reads its memories from, by name.
+
+    Raises
+    ------
+    ToolError
+        A tool is missing or failed.
+    """
+    total = sum(len(given.sequences) for given in each)
+    with tempfile.TemporaryDirectory(prefix="gatewright-") as temporary:
+        root = Path(temporary)
+        for name, contents in (memories or {}).items():
+            (root / name).write_bytes(contents)
+        folders = [root / f"{number}" for number in range(len(each))]
+        for folder, given in zip(folders, each, strict=True):
+            folder.mkdir()
+            given.save(folder)
+
+        def watch() -> None:
+            started = sum(1 for _ in root.glob("*.seen"))
+            progress("simulating", max(0, started - 1), total, "")
+
+        outcome = simulator.simulate(
+            simulation, recordings.NAME, root, tests=recordings.TESTS, seed=each[0].seed, watch=watch
+        )
+        reports = [report for folder in folders if (report := Report.load(folder))]
+        stopped = (root / STOPPED).read_text().strip() if (root / STOPPED).exists() else ""
+        if len(reports) < len(folders):
+            raise ToolError(f"the bench failed before it could report:\n{outcome.log}")
+    progress("simulating", total, total, "")
+    return [
+        Verification(
+            integers_compared=report.compared,
+            mismatches=report.mismatches + report.faults,
+            report=f"{report.text}\n  {stopped}" if stopped else report.text,
+            counters=report.counters,
+            steps=[len(x) for x in given.sequences],
+            fresh=list(given.fresh),
+            results=report.results,
+            simulated_cycles=reports[-1].cycles,
+            wall_seconds=outcome.seconds,
+        )
+        for given, report in zip(each, reports, strict=True)
+    ]
