@@ -1,8 +1,8 @@
-"""The command line from a user's file to the report, on a small model of random sequences."""
+"""The command line from a user's files to a proof, on a small model of random sequences."""
 
 import json
 import re
-import shutil
+import tomllib
 
 import numpy as np
 import pytest
@@ -10,265 +10,317 @@ import torch
 from typer.testing import CliRunner
 
 from gatewright import __version__
+from gatewright.benchmarks import NAMES
+from gatewright.benchmarks.registry import BENCHES
 from gatewright.cli import app
+from gatewright.cli.app import ExitCode
 from gatewright.cosim import toolchain
-from gatewright.results import read_rows
+from gatewright.custody import Delivery, Proof
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.models import FloatModel
 
-DENSITIES = ["--density", "1", "--density", "0.34"]
-SMALL = ["--hidden", "12", "--epochs", "2", "--lanes", "8", "--cell-lanes", "1", "--recordings", "3", "--trials", "3",
-         "--prune-epochs", "2", "--quantise-epochs", "1", "--workers", "1", *DENSITIES]  # fmt: skip
+COMMANDS = (
+    "train",
+    "import",
+    "quantise",
+    "simplify",
+    "search",
+    "build",
+    "verify",
+    "estimate",
+    "synth",
+    "demo",
+    "report",
+    "bench",
+    "table",
+)
+QUICK = ["--prune-epochs", "2", "--quantise-epochs", "1"]
 
 
-def invoke(*arguments, status=0):
-    """Run the command line in this process; gives what it printed, in one line."""
+def run(*arguments, status=ExitCode.OK):
+    """Run the command line in this process; returns what it wrote to the standard output and error."""
     result = CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "200"})
     assert result.exit_code == status, result.output
-    return re.sub(r"\s+", " ", result.output)
+    return result.stdout, result.stderr
+
+
+def said(*arguments, status=ExitCode.OK):
+    """Return all that a command says, in one line."""
+    return re.sub(r"\s+", " ", " ".join(run(*arguments, status=status)))
+
+
+def answer(*arguments, status=ExitCode.OK):
+    """Return the JSON that a command prints."""
+    return json.loads(run(*arguments, "--json", status=status)[0])
 
 
 @pytest.fixture(scope="module")
-def recordings(tmp_path_factory):
-    """Sequences of three classes that differ in the mean of their features."""
+def folder(tmp_path_factory):
+    """A user's files: sequences of three classes that differ in the mean of their features, and a PyTorch model."""
+    root = tmp_path_factory.mktemp("user")
     rng = np.random.default_rng(7)
     lengths = rng.integers(3, 9, 60)
     y = np.arange(60) % 3
     centres = rng.normal(size=(3, 5))
     X = np.concatenate([centres[c] + 0.3 * rng.normal(size=(n, 5)) for c, n in zip(y, lengths, strict=True)])
-    path = tmp_path_factory.mktemp("data") / "mine.npz"
-    np.savez(path, X=X, y=y, lengths=lengths)
-    return path
+    np.savez(root / "mine.npz", X=X, y=y, lengths=lengths)
+    np.savez(root / "unlabelled.npz", X=X, lengths=lengths)
+    torch.manual_seed(0)
+    state = {f"lstm.{key}": value for key, value in torch.nn.LSTM(5, 12).state_dict().items()}
+    state |= {f"fc.{key}": value for key, value in torch.nn.Linear(12, 3).state_dict().items()}
+    torch.save(state, root / "theirs.pt")
+    run("import", root / "theirs.pt", "--head", "fc", "-o", root / "model.pt")
+    quick = ["--lanes", "8", "--density", "0.34", *QUICK]
+    run("quantise", root / "model.pt", "--data", root / "mine.npz", *quick, "-o", root / "model.npz")
+    run("build", root / "model.npz", "--cell-lanes", "1", "-o", root / "fpga")
+    return root
 
 
 @pytest.fixture(scope="module")
-def run(recordings, tmp_path_factory):
-    """A finished demo on the user's file."""
-    folder = tmp_path_factory.mktemp("runs") / "mine"
-    invoke("demo", "--run", folder, "--task", recordings, *SMALL)
-    return folder
+def proven(folder):
+    """The folder of a build that has been verified."""
+    found = answer("verify", folder / "fpga", "--data", folder / "mine.npz", "--recordings", "3")
+    assert found["verdict"] == "PASS"
+    return folder / "fpga"
 
 
-def test_help_lists_the_steps():
-    text = invoke("--help")
-    for name in (
-        "train",
-        "compress",
-        "patterns",
-        "simplify",
-        "import",
-        "quantise",
-        "compile",
-        "verilog",
-        "synth",
-        "estimate",
-        "cosim",
-        "search",
-        "report",
-        "demo",
-        "bench",
-        "table",
-    ):
+def test_help_lists_the_commands_and_exit_statuses():
+    text = said("--help")
+    for name in COMMANDS:
         assert f" {name} " in text
-    assert __version__ in invoke("--version")
+    assert "4 a mismatch" in text
+    assert __version__ in said("--version")
 
 
-def test_a_demo_leaves_its_summary_and_report(run):
-    summary = json.loads((run / "summary.json").read_text())
-    assert summary["mismatches"] == 0
-    assert set(summary["quantised_accuracy"]) == {"1", "0.34"}
-    assert set(summary["cycles_per_step"]) == {"dense", "sparse"}
-    assert 0 < summary["cycles_per_step"]["sparse"] < summary["cycles_per_step"]["dense"]
-    assert summary["simulated_cycles_per_second"] > 0
-    rows = json.loads((run / "cosim.json").read_text())
-    compared = {}
-    for row in rows:
-        if row["name"] == "integers_compared":
-            pair = row["parameters"]["pair"]
-            compared[pair] = compared.get(pair, 0) + row["value"]
-    assert set(compared) == {"pytorch = golden", "golden = RTL", "dense = sparse"}
-    assert min(compared.values()) > 0
-    assert sum(compared.values()) == summary["integers_compared"]
-    assert "<svg" in (run / "report.html").read_text()
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_each_command_has_examples(name):
+    assert f"gatewright {name}" in said(name, "--help").partition("Examples:")[2]
 
 
-def test_a_demo_searches(run):
-    front = json.loads((run / "search" / "front.json").read_text())
-    found = [row for row in front if row["parameters"]["kind"] == "found"]
-    assert sum(row["value"] for row in found if row["name"] == "point_integers_compared") > 0
-    assert not any(row["value"] for row in front if row["name"] == "point_mismatches")
-    summary = json.loads((run / "summary.json").read_text())
-    assert summary["search"]["points"] == len({row["parameters"]["point"] for row in found})
-    assert 'href="search/report.html"' in (run / "report.html").read_text()
-    assert "<svg" in (run / "search" / "report.html").read_text()
+def test_results_go_to_the_standard_output_and_all_else_to_the_standard_error(folder):
+    out, error = run("estimate", folder / "fpga")
+    assert "cycles per step" in out
+    out, error = run("import", folder / "theirs.pt", "-o", folder / "again.pt")
+    assert "took lstm.weight_ih_l0" in out
+    assert "left out: fc.weight" in error
+    assert "--head fc" in error
+    assert f"wrote {folder / 'again.pt'}" in error
+    out, error = run("import", folder / "theirs.pt", "-o", folder / "again.pt", "--overwrite", "--quiet")
+    assert "wrote" not in error
+    out, error = run("estimate", folder / "none.npz", status=ExitCode.INPUT)
+    assert out == ""
+    assert "none.npz: no such file" in error
 
 
-def test_a_search_goes_on_where_it_was_left(run, tmp_path):
-    small = ["--lanes", "8", "--workers", "1", "--prune-epochs", "2", "--quantise-epochs", "1"]
-    asked = ["search", "--run", run, "--study", tmp_path / "study", *small, "--predict"]
-    text = invoke(*asked, "--trials", "4", "--rounds", "1", "--points", "1", "--patience", "2")
-    assert "stopped: " in text
-    trials = (tmp_path / "study" / "trials.json").read_bytes()
-    again = invoke(*asked, "--trials", "4", "--rounds", "1", "--points", "1", "--patience", "2")
-    assert "stopped: " in again
-    assert (tmp_path / "study" / "trials.json").read_bytes() == trials
-    assert "other settings" in invoke(*asked, "--trials", "5", "--rounds", "1", status=2)
+def test_an_import_says_what_it_took_and_compares(folder):
+    found = answer("import", folder / "theirs.pt", "--head", "fc", "-o", folder / "json.pt")
+    assert found["difference"] < 1e-6
+    assert found["left_out"] == []
+    assert FloatModel.load(folder / "json.pt").network.result_size == 3
 
 
-def test_a_step_can_be_repeated_alone(run):
-    assert "--overwrite" in invoke("cosim", "--run", run, status=2)
-    kept = [p for p in run.rglob("*") if p.suffix in (".npz", ".pt", ".v")]
-    before = {p: p.read_bytes() for p in kept}
-    text = invoke("cosim", "--run", run, "--recordings", "2", "--stalls", "--overwrite")
-    assert "golden = RTL" in text
-    assert {p: p.read_bytes() for p in kept} == before
-    assert not (run / "report.html").exists()
-    invoke("report", "--run", run)
-    assert json.loads((run / "summary.json").read_text())["mismatches"] == 0
+def test_data_without_targets_are_taught_by_the_float_model(folder):
+    found = answer("quantise", folder / "model.pt", "--data", folder / "unlabelled.npz", "-o", folder / "u.npz")
+    scores = {row["parameters"]["metric"] for row in found["rows"] if row["name"] == "score"}
+    assert scores == {"agreement"}
+    assert Bundle.load(folder / "u.npz").notes["metric"] == "agreement"
+    assert {row["unit"] for row in found["rows"] if row["name"] == "snr"} == {"dB"}
 
 
-def test_narrow_low_rank_models_go_the_same_way(recordings, tmp_path):
-    folder = tmp_path / "run"
-    shape = ["--bits", "4", "--rank", "3", "--columns", "contribution", "--trials", "0"]
-    invoke("demo", "--run", folder, "--task", recordings, *SMALL, *shape)
-    assert json.loads((folder / "summary.json").read_text())["mismatches"] == 0
-    densities = {
-        row["parameters"]["matrix"]
-        for row in json.loads((folder / "compress.json").read_text())
-        if row["name"] == "weight_density"
-    }
-    assert densities == {
-        "layer0.input.first",
-        "layer0.input.second",
-        "layer0.recurrent.first",
-        "layer0.recurrent.second",
-        "head",
-    }
-
-
-def test_processes_side_by_side_give_the_same(run, tmp_path):
-    shutil.copytree(run, tmp_path / "copy")
-    found = []
-    for workers in (1, 2):
-        at = ["--run", tmp_path / "copy", "--overwrite", "--workers", workers]
-        invoke("compress", *at, "--prune-epochs", "2", "--quantise-epochs", "1", *DENSITIES, "--lanes", "8")
-        invoke("compile", *at[:2], "--cell-lanes", "1")
-        invoke("cosim", *at, "--recordings", "3")
-        rows = [read_rows(tmp_path / "copy" / f"{step}.json") for step in ("compress", "cosim")]
-        found.append([row for each in rows for row in each if row.name != "simulated_cycles_per_second"])
-    assert found[0] == found[1]
-
-
-def test_a_model_is_simplified_to_a_requirement(run):
-    asked = ["simplify", "--run", run, "--lanes", "8", "--score", "20", "--volume", "30000"]
-    text = invoke(*asked, "--overwrite")
-    assert "requirement_met" in text
-    rows = json.loads((run / "simplify.json").read_text())
-    stored = next(row for row in rows if row["name"] == "stored_bits")
-    bundle = Bundle.load(run / "simplified.npz")
-    assert bundle.notes["volume"] == stored["value"]
-    assert len(bundle.notes["rounds"]) == sum(row["name"] == "round_score" for row in rows) > 0
-    assert "--overwrite" in invoke(*asked, status=2)
-    kept = (run / "simplified.npz").read_bytes()
-    assert "Requirement.volume must be" in invoke(*asked, "--volume", "0", "--overwrite", status=2)
-    assert (run / "simplified.npz").read_bytes() == kept
-
-
-def test_a_users_model_is_imported(tmp_path):
-    lstm = torch.nn.LSTM(3, 5, num_layers=2)
-    torch.save(lstm.state_dict(), tmp_path / "theirs.pt")
-    output = tmp_path / "model.pt"
-    text = invoke("import", tmp_path / "theirs.pt", "--output", output)
-    assert "largest difference from the source:" in text
-    x = np.random.default_rng(0).normal(size=(7, 3)).astype(np.float32)
-    expected = lstm(torch.from_numpy(x)[:, None])[0][:, 0].detach().numpy()
-    assert np.allclose(FloatModel.load(output).outputs([x])[0], expected, atol=1e-6)
-    assert "--overwrite" in invoke("import", tmp_path / "theirs.pt", "--output", output, status=2)
-    samples = tmp_path / "samples.npz"
-    np.savez(samples, X=np.random.default_rng(1).normal(size=(60, 3)), lengths=[20, 20, 20])
-    bundle = tmp_path / "model.npz"
-    assert " snr " in invoke("quantise", output, "--samples", samples, "--output", bundle, "--lanes", "8")
-    assert "cycles" in invoke("estimate", bundle)
-    assert "--overwrite" in invoke("quantise", output, "--samples", samples, "--output", bundle, status=2)
-    assert "not a model file by its name" in invoke("import", __file__, status=2)
-
-
-def test_an_existing_run_is_kept(run, recordings):
-    text = invoke("demo", "--run", run, "--task", recordings, *SMALL, status=2)
-    assert "RunFolderError" in text
-    assert (run / "summary.json").exists()
-
-
-def test_a_foreign_folder_is_never_replaced(tmp_path, recordings):
-    (tmp_path / "precious.txt").write_text("mine")
-    text = invoke("train", "--run", tmp_path, "--task", recordings, "--overwrite", status=2)
-    assert "no run folder" in text
-    assert (tmp_path / "precious.txt").exists()
-
-
-@pytest.mark.parametrize("step", ["compress", "compile", "verilog", "synth", "cosim", "report"])
-def test_steps_need_a_run(tmp_path, step):
-    text = invoke(step, "--run", tmp_path / "none", status=2)
-    assert "is no run folder; `gatewright train" in text
-
-
-def test_a_step_names_the_one_that_it_needs(tmp_path, recordings):
-    folder = tmp_path / "run"
-    invoke("train", "--run", folder, "--task", recordings, "--hidden", "8", "--epochs", "1")
-    assert "gatewright compress" in invoke("compile", "--run", folder, status=2)
-    assert "gatewright compile" in invoke("verilog", "--run", folder, status=2)
-    assert "gatewright compile" in invoke("synth", "--run", folder, status=2)
-    assert "gatewright compile" in invoke("cosim", "--run", folder, status=2)
-    invoke("report", "--run", folder)
-    summary = json.loads((folder / "summary.json").read_text())
-    assert "mismatches" not in summary
-    assert summary["float_accuracy"] > 0
-    assert "gatewright cosim" in (folder / "report.html").read_text()
+def test_the_proof_names_what_it_proves(proven, folder):
+    proof = Proof.load(proven)
+    pairs = {claim.pair for claim in proof.claims}
+    assert {"pytorch = golden", "golden = RTL", "golden = AXI", "predicted = measured cycles"} <= pairs
+    assert proof.verdict(proven) == "PASS"
+    assert set(Delivery.load(proven).to_prove) == set(proof.files)
+    assert answer("report", proven)["summary"]["verdict"] == "PASS"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    "name",
     [
-        (["train", "--task", "words"], "no task named 'words'"),
-        (["train", "--task", "none.npz"], "none.npz"),
-        (["train", "--hidden", "0"], "TrainSettings.hidden must be from"),
-        (["compress", "--density", "2"], "density must be above 0 and at most 1, not 2"),
-        (["compress", "--bits", "3"], "bits must be one of (2, 4, 8), not 3"),
-        (["compress", "--lanes", "24"], "lanes must be a power of two"),
-        (["demo", "--cell-lanes", "64"], "cell_lanes must be a power of two from 1 to 8"),
-        (["demo", "--density", "0"], "density must be above 0 and at most 1, not 0"),
-        (["demo", "--columns", "some"], "'some' is not one of"),
-        (
-            ["bench", "nothing"],
-            "known are hw, hw-large, hw-wide, cycles, place, sim, golden, train, qat, compress, factors, patterns, "
-            "text, import",
-        ),
-        (["bench", "text"], "give --text FILE"),
-        (["search", "--choose", "lanes:16"], "must be written as rank=8,16,none"),
-        (["search", "--limit", "size=4"], "a limit must be written as cycles=500"),
-        (["search", "--latency", "fast"], "a latency must be a number above 0 with its unit"),
-        (["search", "--trials", "0"], "SearchSettings.trials must be from 1"),
-        (["search", "--choose", "lanes=24"], "must be a power of two, not 24"),
-        (["search", "--device", "ecp6"], "ecp6"),
+        "rtl/gatewright_accelerator.sv",
+        "rtl/gatewright_axi.sv",
+        "rtl/gatewright_serial.sv",
+        "images/model.auto.npz",
+        "models/model.npz",
+        "config.json",
+        "constraints/gatewright.lpf",
+        "ecp5-85k/run.sh",
     ],
 )
-def test_bad_values_are_refused_by_name(run, tmp_path, arguments, message):
-    target = (
-        []
-        if arguments[0] == "bench"
-        else ["--run", run if arguments[0] in ("compress", "search") else tmp_path / "new"]
-    )
-    assert message in invoke(*arguments, *target, status=2).replace("│ ", "")
+def test_a_delivered_file_that_changed_is_named_and_unproven(proven, folder, name):
+    path = proven / name
+    before = path.read_bytes()
+    try:
+        path.write_bytes(before[:-1] + b"#")
+        found = answer("report", proven, status=ExitCode.MISMATCH)
+        assert found["unproven"] == [name]
+        assert found["summary"]["verdict"] == "UNPROVEN"
+        assert name in said("verify", proven, "--data", folder / "mine.npz", status=ExitCode.MISMATCH)
+    finally:
+        path.write_bytes(before)
+    assert answer("report", proven)["unproven"] == []
+
+
+def test_a_wrong_image_is_a_mismatch(folder, proven, tmp_path):
+    """A bundle that is not the one of the image, delivered so: the proof itself must fail."""
+    other = tmp_path / "fpga"
+    quick = ["--lanes", "8", "--density", "0.34", "--seed", "5", *QUICK]
+    run("quantise", folder / "model.pt", "--data", folder / "mine.npz", *quick, "-o", tmp_path / "model.npz")
+    run("build", folder / "model.npz", "--cell-lanes", "1", "-o", other)
+    (other / "models" / "model.npz").write_bytes((tmp_path / "model.npz").read_bytes())
+    roles = {name: file.role for name, file in Delivery.load(other).files.items()}
+    Delivery.of(other, roles).save(other)
+    found = answer("verify", other, "--data", folder / "mine.npz", "--no-axi", status=ExitCode.MISMATCH)
+    assert found["mismatches"] > 0
+    assert found["verdict"] == "FAIL"
+    assert "rtl/gatewright_axi.sv" in found["unproven"]
+
+
+def test_a_baked_model_is_simulated_as_delivered(folder, tmp_path):
+    run("build", folder / "model.npz", "--cell-lanes", "1", "--bake", "model", "-o", tmp_path / "fpga")
+    found = answer("verify", tmp_path / "fpga", "--data", folder / "mine.npz", "--recordings", "2")
+    assert found["verdict"] == "PASS"
+    assert any(name.endswith(".mem") for name in found["files"])
+    pairs = [row["parameters"]["pair"] for row in found["rows"] if row["name"] == "integers_compared"]
+    assert pairs.count("golden = baked") == 2
+
+
+def test_every_run_writes_the_file_that_repeats_it(folder, tmp_path):
+    written = folder / "model.npz.toml"
+    assert tomllib.loads(written.read_text())["quantise"]["density"] == 0.34
+    run("quantise", "--config", written, "-o", tmp_path / "model.npz")
+    assert (tmp_path / "model.npz").read_bytes() == (folder / "model.npz").read_bytes()
+    assert "run.toml" in {path.name for path in (folder / "fpga").iterdir()}
+    text = said("estimate", "--config", written, status=ExitCode.USAGE)
+    assert "no table [estimate]" in text.replace("│ ", "")
+
+
+def test_lanes_adapt(folder, tmp_path):
+    quantised = answer("quantise", folder / "model.pt", "--data", folder / "mine.npz", "--lanes", "4", *QUICK,
+                       "-o", tmp_path / "four.npz")  # fmt: skip
+    assert quantised["wrote"].endswith("four.npz")
+    built = answer("build", tmp_path / "four.npz", "-o", tmp_path / "fpga")
+    assert (built["accelerator"]["lanes"], built["accelerator"]["cell_lanes"]) == (4, 1)
+    built = answer("build", tmp_path / "four.npz", "--device", "ecp5-85k", "-o", tmp_path / "fast")
+    assert built["accelerator"]["lanes"] > 4
+
+
+def test_a_study_is_searched_resumed_and_built(folder, tmp_path):
+    study = tmp_path / "study"
+    asked = ["search", folder / "model.pt", "--data", folder / "mine.npz", "--lanes", "8", "--predict", *QUICK,
+             "--rounds", "1", "--points", "1", "--workers", "1", "-o", study]  # fmt: skip
+    found = answer(*asked, "--trials", "3")
+    assert found["trials"] == 3
+    assert "best" in found["points"]
+    assert {each["name"] for each in found["recommended"]["matrices"]} >= {"layer0.input", "head"}
+    assert answer(*asked, "--trials", "5")["trials"] == 5
+    built = answer("build", study, "--point", "best", "--cell-lanes", "1", "-o", tmp_path / "fpga")
+    assert built["models"] == ["best"]
+    assert "no point 'p99'" in said("build", study, "--point", "p99", "-o", tmp_path / "x", status=ExitCode.INPUT)
+    assert answer("report", study)["report"].endswith("report.html")
+
+
+def test_a_model_is_trained_and_simplified(folder, tmp_path):
+    shape = ["--hidden", "8", "--layers", "2", "--projection", "4", "--epochs", "2"]
+    found = answer("train", "--data", folder / "mine.npz", *shape, "-o", tmp_path / "own.pt")
+    assert {row["name"] for row in found["rows"]} == {"baseline_score", "float_score", "training_progress"}
+    assert len(FloatModel.load(tmp_path / "own.pt").network.layers) == 2
+    asked = ["simplify", tmp_path / "own.pt", "--data", folder / "mine.npz", "--lanes", "8", *QUICK]
+    found = answer(*asked, "--score", "20", "--volume", "20000", "-o", tmp_path / "small.npz")
+    assert found["met"] is True
+    Bundle.load(tmp_path / "small.npz")
+
+
+def test_existing_files_and_foreign_folders_are_kept(folder, tmp_path):
+    before = (folder / "model.npz").read_bytes()
+    asked = ["quantise", folder / "model.pt", "--data", folder / "mine.npz", "-o", folder / "model.npz"]
+    assert "--overwrite" in said(*asked, status=ExitCode.INPUT)
+    assert (folder / "model.npz").read_bytes() == before
+    assert "--overwrite" in said("build", folder / "model.npz", "-o", folder / "fpga", status=ExitCode.INPUT)
+    (tmp_path / "precious.txt").write_text("mine")
+    text = said("build", folder / "model.npz", "-o", tmp_path, "--overwrite", status=ExitCode.INPUT)
+    assert "choose another name" in text
+    assert (tmp_path / "precious.txt").read_text() == "mine"
+
+
+def test_a_model_that_is_too_large_is_refused_before_it_is_trained(tmp_path):
+    torch.save(torch.nn.LSTM(64, 768).state_dict(), tmp_path / "large.pt")
+    np.savez(tmp_path / "samples.npz", X=np.zeros((4, 5, 64)) + 0.5)
+    run("import", tmp_path / "large.pt", "-o", tmp_path / "large-model.pt")
+    asked = ["quantise", tmp_path / "large-model.pt", "--data", tmp_path / "samples.npz", "--lanes", "16"]
+    text = said(*asked, "-o", tmp_path / "large.npz", status=ExitCode.INPUT)
+    assert "does not fit 16 lanes" in text
+    assert "--lanes" in text
+    assert not (tmp_path / "large.npz").exists()
+
+
+def test_a_file_of_another_kind_says_what_to_type(folder, tmp_path):
+    text = said("quantise", folder / "theirs.pt", "--data", folder / "mine.npz", "-o", tmp_path / "x.npz",
+                status=ExitCode.INPUT)  # fmt: skip
+    assert f"gatewright import {folder / 'theirs.pt'}" in text
+    text = said("build", folder / "model.pt", "-o", tmp_path / "fpga", status=ExitCode.INPUT)
+    assert "gatewright quantise" in text
+    text = said("verify", tmp_path / "fpga", "--data", folder / "mine.npz", status=ExitCode.INPUT)
+    assert "gatewright build" in text
+
+
+def test_a_demo_goes_on_where_it_was_left(tmp_path):
+    asked = ["demo", "-o", tmp_path / "demo", "--hidden", "8", "--epochs", "1", "--lanes", "8", "--cell-lanes", "1",
+             "--density", "1", "--density", "0.34", *QUICK, "--recordings", "2", "--trials", "0"]  # fmt: skip
+    found = answer(*asked)["summary"]
+    assert found["mismatches"] == 0
+    assert set(found["scores"]) == {"dense", "kept-34"}
+    assert set(found["cycles_per_step"]["kept-34"]) == {"dense", "sparse"}
+    assert found["verdict"] == "PASS"
+    kept = {path: path.read_bytes() for path in (tmp_path / "demo" / "models").iterdir()}
+    (tmp_path / "demo" / "rows" / "verify.json").unlink()
+    again = answer(*asked)["summary"]
+    assert (again["mismatches"], again["scores"]) == (0, found["scores"])
+    assert {path: path.read_bytes() for path in kept} == kept
+    assert "other settings" in said(*asked, "--seed", "1", status=ExitCode.INPUT)
+
+
+def test_benchmarks_are_choices():
+    assert tuple(BENCHES) == NAMES
+    assert "'nothing' is not one of" in said("bench", "nothing", status=ExitCode.USAGE).replace("│ ", "")
+    assert "give --text FILE" in said("bench", "text", status=ExitCode.INPUT)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "status"),
+    [
+        (["train", "--data", "words"], "no data named 'words'", ExitCode.INPUT),
+        (["train", "--hidden", "0"], "TrainSettings.hidden must be from", ExitCode.INPUT),
+        (["train", "--metric", "none"], "no metric named 'none'", ExitCode.INPUT),
+        (["quantise", "MODEL", "--data", "MINE", "--density", "2"], "density must be above 0", ExitCode.INPUT),
+        (["quantise", "MODEL", "--data", "MINE", "--bits", "3"], "bits must be one of 2, 4, 8", ExitCode.INPUT),
+        (["quantise", "MODEL", "--data", "MINE", "--lanes", "24"], "power of two", ExitCode.INPUT),
+        (["quantise", "MODEL", "--data", "MINE", "--columns", "some"], "'some' is not one of", ExitCode.USAGE),
+        (["quantise", "MODEL", "--data", "MINE", "--metric", "mse"], "mse is about values", ExitCode.INPUT),
+        (["build", "BUNDLE", "--device", "ecp6"], "'ecp6' is not one of", ExitCode.USAGE),
+        (["build", "BUNDLE", "--bake", "other"], "no model named 'other'", ExitCode.INPUT),
+        (["build", "BUNDLE", "--storage", "packed"], "storage must be auto, dense, sparse", ExitCode.INPUT),
+        (["search", "MODEL", "--data", "MINE", "--trials", "0"], "trials must be from 1", ExitCode.INPUT),
+        (["search", "MODEL", "--data", "MINE", "--choose", "lanes=24"], "power of two", ExitCode.INPUT),
+        (["search", "MODEL", "--data", "MINE", "--latency", "fast"], "fast", ExitCode.INPUT),
+    ],
+)
+def test_bad_values_are_refused_by_name(folder, tmp_path, arguments, message, status):
+    names = {"MODEL": folder / "model.pt", "MINE": folder / "mine.npz", "BUNDLE": folder / "model.npz"}
+    target = ["-o", tmp_path / "new"]
+    text = said(*(names.get(each, each) for each in arguments), *target, status=status)
+    assert message in text.replace("│ ", "")
     assert not (tmp_path / "new").exists()
 
 
-def test_a_missing_compiler_is_told_before_the_work(run, tmp_path, monkeypatch):
+def test_a_missing_compiler_is_a_tool_that_failed(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     toolchain.compiler.cache_clear()
     try:
-        assert "Debian" in invoke("demo", "--run", tmp_path / "new", status=2)
+        text = said("demo", "-o", tmp_path / "new", status=ExitCode.TOOL)
+        assert "not on PATH: g++" in text
         assert not (tmp_path / "new").exists()
-        assert "not on PATH: g++" in invoke("cosim", "--run", run, "--overwrite", status=2)
-        assert (run / "cosim.json").exists()
     finally:
         toolchain.compiler.cache_clear()
