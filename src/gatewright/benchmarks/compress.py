@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gatewright.model_steps import stored_bits
+from gatewright.flow.size import stored_bits
 from gatewright.progress import Progress, silent, within
 from gatewright.results import Row, Rows
 from gatewright.sw.compress import CompressSettings, Requirement, SimplifySettings, compress_to

@@ -4,7 +4,7 @@ import time
 from dataclasses import replace
 
 from gatewright.benchmarks.compress import FLOAT_BITS
-from gatewright.model_steps import stored_bits
+from gatewright.flow.size import stored_bits
 from gatewright.progress import Progress, silent, within
 from gatewright.results import Row, score_row
 from gatewright.sw.compress import CompressionSpec, ProductSpec, compress, uniform_spec
