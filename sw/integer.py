@@ -85,7 +85,10 @@ def run_layer(layer: LstmLayer, x: Tensor, state: State | None = None) -> Trace:
     trace = Trace(store(4, size), store(size), store(size), hidden, output)
     recurrent = _Product(layer.recurrent, layer.output_format)
     if state is None:
-        state = tuple(torch.zeros(batch, each, dtype=torch.int32) for each in (layer.output_size, size))
+        state = (
+            torch.zeros(batch, layer.output_size, dtype=torch.int32),
+            torch.zeros(batch, size, dtype=torch.int32),
+        )
     y, c = state
     for t in range(steps):
         accumulator = sums[t] + (recurrent(y) << layer.recurrent_shift)

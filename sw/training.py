@@ -92,9 +92,15 @@ class Loss:
 
     def __call__(self, outputs: Tensor, targets: Tensor, *, scaled: bool = False) -> Tensor:
         """Return the mean loss over all targets that count; `scaled` outputs are at mean 0 and deviation 1."""
+        seen = counted(targets)
+        if self._classes and targets.is_floating_point():
+            # What the float model gives: logits that stand for shares of the classes.
+            shares = two_logits(targets[seen]).softmax(dim=1)
+            return functional.cross_entropy(
+                two_logits(outputs[seen]), shares, label_smoothing=self._smoothing
+            )
         if self._classes:
             return cross_entropy(outputs, targets, self._smoothing)
-        seen = counted(targets)
         if not scaled:
             outputs = (outputs - self.mean) / self.deviation
         wanted = (targets[seen] - self.mean) / self.deviation
@@ -161,9 +167,6 @@ def fit(
     lengths = torch.tensor([len(s) for s in sequences])
     parameters = [p for p in network.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=settings.weight_decay)
-    targets = task.train.targets
-    if targets is None:
-        raise DataError(f"{task.name} has no targets: `taught_by` takes them from a float model")
     updates = epochs * _updates(lengths, settings)
     cycle = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, learning_rate, total_steps=max(updates, _SHORTEST_CYCLE), pct_start=_WARM_UP
@@ -174,7 +177,9 @@ def fit(
         network.train()
         for indices in by_length(lengths, settings.batch, _JITTER):
             x = disturb(pad(sequences, indices), settings)
-            for batch in Batch(x, lengths[indices], pad_targets(targets, indices)).chunks(settings.chunk):
+            for batch in Batch(x, lengths[indices], pad_targets(task.train.targets, indices)).chunks(
+                settings.chunk
+            ):
                 if not counted(batch.targets).any():
                     # Nothing to learn here, but the state goes on to the next chunk.
                     with torch.no_grad():
@@ -202,8 +207,8 @@ def fit(
 
 def _updates(lengths: Tensor, settings: TrainSettings) -> int:
     """Return about how many updates an epoch has: one for each chunk of each batch, batched by length."""
-    batches = by_length(lengths, settings.batch)
-    return sum(-(-int(lengths[indices].max()) // settings.chunk) for indices in batches)
+    batches = lengths.sort().values.split(settings.batch)
+    return sum(-(-int(batch.max()) // settings.chunk) for batch in batches)
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:

@@ -197,7 +197,7 @@ def train_super(
     """
     random = Random(settings.seed)
     teaching = CompressSettings(distillation=settings.distillation, temperature=settings.temperature)
-    distillation = Distillation(dense, teaching)
+    distillation = Distillation(dense, teaching, task)
     sequences = dense.standardise(task.train.sequences)
     sample = sequences[:: max(1, len(sequences) // settings.calibrated)]
     largest, smallest = space.spec(space.largest), space.spec(space.smallest)

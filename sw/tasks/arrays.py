@@ -17,10 +17,13 @@ from gatewright.sw.tasks import splits
 from gatewright.sw.tasks.settings import DataSettings
 from gatewright.sw.tasks.task import SPLITS, Split, Targets, Task
 
-KEYS = ("X", "y", "lengths")
+KEYS = ("X", "y", "lengths", "stream")
 """What a split is made of; with ``_train``, ``_validation`` and ``_test`` behind them where splits are given."""
 
-MORE_KEYS = ("labels", "split", "group", "stream", "task")
+SPLIT_KEYS = ("split", "group")
+"""What splits sequences that are given together."""
+
+MORE_KEYS = ("labels", "task")
 
 _VALUES = TrainSettings(dropout=0.0, noise=0.0, offset=0.0, smoothing=0.0)
 """How values are learnt unless told otherwise: what disturbs classes would blur them."""
@@ -35,12 +38,15 @@ class Part:
     sequences : list of float32 arrays [steps, features]
     targets : Targets
         Classes by any integers or strings.
+    streams : array [sequences], optional
+        To which stream each sequence belongs.
     pieces : list of lists of int, optional
         As `Split` has them.
     """
 
     sequences: list[np.ndarray]
     targets: Any
+    streams: np.ndarray | None = None
     pieces: list[list[int]] | None = None
 
     def take(self, indices: np.ndarray) -> "Part":
@@ -52,7 +58,7 @@ class Part:
         return Part(
             chosen(self.sequences),
             None if self.targets is None else chosen(self.targets),
-            None if self.pieces is None else chosen(self.pieces),
+            None if self.streams is None else self.streams[indices],
         )
 
 
@@ -93,15 +99,28 @@ def task_from(
     given = any(f"X_{split}" in arrays for split in SPLITS)
     _check_keys(arrays, given, where)
     if given:
-        parts = [_read(arrays, f"_{split}", where) for split in SPLITS]
+        parts = [_joined(_read(arrays, f"_{split}", where), where) for split in SPLITS]
     else:
-        whole = _joined(_read(arrays, "", where), arrays, where)
-        parts = [whole.take(indices) for indices in _split(whole, arrays, seed, where)]
+        whole = _read(arrays, "", where)
+        parts = [_joined(whole.take(indices), where) for indices in _split(whole, arrays, seed, where)]
+    kinds = {(each.targets is None or _is_values(each.targets), each.sequences[0].shape[1]) for each in parts}
+    if len(kinds) > 1:
+        raise DataError(
+            f"{where}: train, validation and test must have as many features, and targets of one kind"
+        )
     return _task(parts, arrays, name, metric, where, source)
 
 
 def save_task(task: Task, path: Path) -> None:
-    """Write a task, with its splits, as one ``.npz`` that `load_task` reads back."""
+    """Write a task, with its splits, as one ``.npz`` that `load_task` reads back.
+
+    Raises
+    ------
+    ConfigError
+        The metric cannot be found again by its name.
+    """
+    if task.metric != BY_MODEL:
+        metric_of(task.metric.name)
     told = {
         "name": task.name,
         "caveat": task.caveat,
@@ -153,7 +172,7 @@ def _task(
         k = SPLITS.index(split)
         parts[k] = dataclasses.replace(parts[k], pieces=pieces)
     if parts[0].targets is None:
-        chosen = metric_of(wanted) if wanted else BY_MODEL
+        chosen = metric_of(wanted, "values", "teacher") if wanted else BY_MODEL
         train, validation, test = (Split(each.sequences, None, each.pieces) for each in parts)
         return Task(
             told.pop("name", name),
@@ -168,7 +187,8 @@ def _task(
         )
     labels, targets = _numbered([each.targets for each in parts], arrays.get("labels"), where)
     values = _is_values(targets[0])
-    chosen = metric_of(wanted) if wanted else METRICS["mse" if values else "accuracy"]
+    suited = metric_of(wanted, "values" if values else "classes") if wanted else None
+    chosen = suited or METRICS["mse" if values else "accuracy"]
     train, validation, test = (
         Split(each.sequences, wanted_targets, each.pieces)
         for each, wanted_targets in zip(parts, targets, strict=True)
@@ -197,6 +217,10 @@ def _told(arrays: Mapping[str, Any], where: str) -> dict[str, Any]:
 def _check_keys(arrays: Mapping[str, Any], given: bool, where: str) -> None:
     suffixes = [f"_{split}" for split in SPLITS] if given else [""]
     legal = {f"{key}{suffix}" for key in KEYS for suffix in suffixes} | set(MORE_KEYS)
+    if not given:
+        legal |= set(SPLIT_KEYS)
+        if set(SPLIT_KEYS) <= set(arrays):
+            raise DataError(f"{where}: split and group do not go together: each says which sequences train")
     for suffix in suffixes:
         if f"X{suffix}" not in arrays:
             raise DataError(
@@ -213,10 +237,14 @@ def _check_keys(arrays: Mapping[str, Any], given: bool, where: str) -> None:
 
 def _read(arrays: Mapping[str, Any], suffix: str, where: str) -> Part:
     sequences, padded = _sequences(arrays[f"X{suffix}"], arrays.get(f"lengths{suffix}"), suffix, where)
-    y = arrays.get(f"y{suffix}")
-    if y is None:
-        return Part(sequences, None)
-    return Part(sequences, _targets(y, sequences, padded, f"y{suffix}", where))
+    if len({each.shape[1] for each in sequences}) > 1:
+        raise DataError(f"{where}: all sequences of X{suffix} must have as many features")
+    y, streams = arrays.get(f"y{suffix}"), arrays.get(f"stream{suffix}")
+    return Part(
+        sequences,
+        None if y is None else _targets(y, sequences, padded, f"y{suffix}", where),
+        None if streams is None else _names(streams, f"stream{suffix}", len(sequences), where),
+    )
 
 
 def _sequences(X: Any, lengths: Any, suffix: str, where: str) -> tuple[list[np.ndarray], int]:
@@ -372,27 +400,26 @@ def _numbered(all_targets: list, names: Any, where: str) -> tuple[tuple[str, ...
     ]
 
 
-def _joined(part: Part, arrays: Mapping[str, Any], where: str) -> Part:
+def _joined(part: Part, where: str) -> Part:
     """Join the pieces of each stream, in order, into one sequence; their targets become those of steps."""
-    if "stream" not in arrays:
+    if part.streams is None:
         return part
-    ids = _names(arrays["stream"], "stream", len(part.sequences), where)
     sequences, targets, pieces = [], [], []
-    for indices in splits.streams(ids):
+    for indices in splits.streams(part.streams):
         sequences.append(np.concatenate([part.sequences[k] for k in indices]))
         pieces.append([len(part.sequences[k]) for k in indices])
         if part.targets is not None:
-            targets.append(np.concatenate([_at_end(part, k) for k in indices]))
-    return Part(sequences, targets if part.targets is not None else None, pieces)
+            targets.append(np.concatenate([_at_end(part, k, where) for k in indices]))
+    return Part(sequences, targets if part.targets is not None else None, None, pieces)
 
 
-def _at_end(part: Part, k: int) -> np.ndarray:
+def _at_end(part: Part, k: int, where: str) -> np.ndarray:
     """Return the targets of the steps of a piece; one of the whole piece counts at its last step."""
     if isinstance(part.targets, list):
         return part.targets[k]
     y = part.targets
     if y.dtype.kind in "US":
-        raise DataError("classes of streams must be integers, with labels for their names")
+        raise DataError(f"{where}: classes of streams must be integers, with labels for their names")
     fill = np.nan if np.issubdtype(y.dtype, np.floating) else IGNORED
     steps = np.full((len(part.sequences[k]), *y.shape[1:]), fill, y.dtype)
     steps[-1] = y[k]
@@ -400,18 +427,16 @@ def _at_end(part: Part, k: int) -> np.ndarray:
 
 
 def _split(part: Part, arrays: Mapping[str, Any], seed: int, where: str) -> splits.Parts:
+    """Say which sequences train, validate and test: by split, by group, by stream, or by the seed."""
     count = len(part.sequences)
+    names = {key: _names(arrays[key], key, count, where) for key in SPLIT_KEYS if key in arrays}
     try:
-        for key, split in (("split", splits.as_given), ("group", lambda names: splits.by_group(names, seed))):
-            if key in arrays:
-                names = _names(arrays[key], key, None, where)
-                if part.pieces is not None and len(names) != count:
-                    names = _of_streams(names, arrays, key, where)
-                if len(names) != count:
-                    raise DataError(
-                        f"{key} must have one entry for each of {count} sequences, not {len(names)}"
-                    )
-                return split(names)
+        if "split" in names:
+            return splits.as_given(names["split"])
+        if "group" in names:
+            return splits.by_group(names["group"], seed)
+        if part.streams is not None:
+            return splits.by_group(part.streams, seed, "streams")
         if part.targets is not None and not isinstance(part.targets, list) and not _is_values(part.targets):
             labels, classes = np.unique(part.targets, return_inverse=True)
             if len(labels) < 2:
@@ -422,23 +447,11 @@ def _split(part: Part, arrays: Mapping[str, Any], seed: int, where: str) -> spli
         raise DataError(f"{where}: {error}") from error
 
 
-def _of_streams(names: np.ndarray, arrays: Mapping[str, Any], key: str, where: str) -> np.ndarray:
-    """Return the one name of each stream's pieces."""
-    ids = _names(arrays["stream"], "stream", len(names), where)
-    found = []
-    for indices in splits.streams(ids):
-        if len(set(names[indices].tolist())) > 1:
-            raise DataError(f"the pieces of stream {ids[indices[0]]} have different entries of {key}")
-        found.append(names[indices[0]])
-    return np.array(found)
-
-
-def _names(values: Any, key: str, count: int | None, where: str) -> np.ndarray:
+def _names(values: Any, key: str, count: int, where: str) -> np.ndarray:
     names = np.asarray(values)
-    if names.ndim != 1 or (count is not None and len(names) != count) or names.dtype.kind not in "iuUS":
-        expected = "sequence" if count is None else f"of {count} sequences"
+    if names.shape != (count,) or names.dtype.kind not in "iuUS":
         raise DataError(
-            f"{where}: {key} must be integers or strings, one for each {expected}, not {names.dtype} of shape "
-            f"{names.shape}"
+            f"{where}: {key} must be integers or strings, one for each of the {count} sequences, not {names.dtype} of "
+            f"shape {names.shape}"
         )
     return names.astype(np.str_) if names.dtype.kind in "US" else names

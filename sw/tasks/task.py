@@ -181,11 +181,9 @@ def taught_by(task: Task, model: Teacher) -> Task:
     """
     if not task.taught or task.train.targets is not None:
         return task
-    splits = {}
-    for name in SPLITS:
-        split: Split = getattr(task, name)
-        splits[name] = replace(split, targets=[each.copy() for each in model.results(split.sequences)])
-    metric, outputs = task.metric, splits["train"].targets[0].shape[1]
+    results = {name: model.results(getattr(task, name).sequences) for name in SPLITS}
+    train, validation, test = (replace(getattr(task, name), targets=results[name]) for name in SPLITS)
+    metric, outputs = task.metric, results["train"][0].shape[1]
     if metric == BY_MODEL:
         metric = METRICS["agreement" if len(model.labels) > 1 else "snr"]
     if metric.kind == "classes" and not model.labels:
@@ -194,14 +192,14 @@ def taught_by(task: Task, model: Teacher) -> Task:
         )
     metric.check(outputs)
     labels = model.labels or tuple(str(k) for k in range(outputs))
-    return replace(task, labels=labels, metric=metric, **splits)
+    return replace(task, labels=labels, metric=metric, train=train, validation=validation, test=test)
 
 
 def target_moments(task: Task) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and deviation of the train split's values, float64 [outputs]; constant ones have deviation 1."""
     targets = task.train.targets
     values = np.concatenate(targets) if isinstance(targets, list) else np.asarray(targets)
-    return moments(values[~np.isnan(values[:, 0])])
+    return moments(values[~np.isnan(values).any(axis=1)])
 
 
 def _kind(targets: Targets) -> str:
