@@ -206,9 +206,9 @@ def fit(
 
 
 def _updates(lengths: Tensor, settings: TrainSettings) -> int:
-    """Return about how many updates an epoch has: one for each chunk of each batch, batched by length."""
-    batches = lengths.sort().values.split(settings.batch)
-    return sum(-(-int(batch.max()) // settings.chunk) for batch in batches)
+    """Return about how many updates an epoch has: one for each chunk of each batch, as they are without jitter."""
+    longest = [int(part.max()) for part in lengths.sort().values.split(settings.batch)]
+    return sum(-(-steps // settings.chunk) for steps in longest)
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
