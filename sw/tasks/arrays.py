@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gatewright.errors import DataError
+from gatewright.errors import ConfigError, DataError
 from gatewright.storage import read_arrays, whole_file
 from gatewright.sw.metrics import BY_MODEL, IGNORED, METRICS, metric_of
 from gatewright.sw.settings import CompressSettings, TrainSettings
@@ -68,6 +68,7 @@ def task_from(
     *,
     metric: str = "",
     seed: int = 0,
+    every_step: bool | None = None,
     where: str = "the data",
     source: DataSettings | None = None,
 ) -> Task:
@@ -84,6 +85,8 @@ def task_from(
         agreement or signal-to-noise without targets.
     seed : int
         Of the splits, where the arrays do not give them.
+    every_step : bool, optional
+        As `DataSettings` has it.
     where : str
         What errors call the data.
     source : DataSettings, optional
@@ -108,7 +111,19 @@ def task_from(
         raise DataError(
             f"{where}: train, validation and test must have as many features, and targets of one kind"
         )
-    return _task(parts, arrays, name, metric, where, source)
+    if (
+        every_step is not None
+        and parts[0].targets is not None
+        and every_step != isinstance(parts[0].targets, list)
+    ):
+        raise ConfigError(
+            f"{where}: every_step is for data without targets; these have targets of "
+            f"{'every step' if isinstance(parts[0].targets, list) else 'whole sequences'}"
+        )
+    task = _task(parts, arrays, name, metric, where, source)
+    return (
+        dataclasses.replace(task, at_end=not every_step) if task.taught and every_step is not None else task
+    )
 
 
 def save_task(task: Task, path: Path) -> None:
@@ -129,6 +144,7 @@ def save_task(task: Task, path: Path) -> None:
         "training": dataclasses.asdict(task.training),
         "compression": dataclasses.asdict(task.compression),
         "pieces": {name: getattr(task, name).pieces for name in SPLITS},
+        "at_end": not task.every_step and task.taught,
     }
     arrays: dict[str, Any] = {
         "task": np.array(json.dumps(told)),
@@ -154,7 +170,13 @@ def load_npz(path: Path, settings: DataSettings) -> Task:
     """
     arrays = read_arrays(path, "a whole .npz of plain arrays", DataError)
     return task_from(
-        arrays, path.stem, metric=settings.metric, seed=settings.seed, where=str(path), source=settings
+        arrays,
+        path.stem,
+        metric=settings.metric,
+        seed=settings.seed,
+        every_step=settings.every_step,
+        where=str(path),
+        source=settings,
     )
 
 
@@ -208,7 +230,7 @@ def _told(arrays: Mapping[str, Any], where: str) -> dict[str, Any]:
         told["compression"] = CompressSettings(**told["compression"])
         return {
             key: told[key]
-            for key in ("name", "caveat", "scaled", "metric", "training", "compression", "pieces")
+            for key in ("name", "caveat", "scaled", "metric", "training", "compression", "pieces", "at_end")
         }
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{where}: the entry task is none that Gatewright wrote ({error!r})") from error

@@ -74,7 +74,13 @@ def load_python(settings: DataSettings) -> Task:
         )
     name = settings.source.partition(":")[2]
     return task_from(
-        found, name, metric=settings.metric, seed=settings.seed, where=settings.source, source=settings
+        found,
+        name,
+        metric=settings.metric,
+        seed=settings.seed,
+        every_step=settings.every_step,
+        where=settings.source,
+        source=settings,
     )
 
 

@@ -102,7 +102,7 @@ def gradients(task, float_model, supernet, spec):
     return {name: parameter.grad for name, parameter in supernet.network.named_parameters()}, batch, sample
 
 
-def direct(float_model, supernet, spec, batch: Batch, sample):
+def direct(task, float_model, supernet, spec, batch: Batch, sample):
     """Gradients of the same loss with respect to a copy of the sub-network."""
     student = calibrate(supernet.subnetwork(spec), sample, spec)
     Distillation(float_model, CompressSettings(), task)(batch.logits(student), batch).backward()
@@ -112,7 +112,7 @@ def direct(float_model, supernet, spec, batch: Batch, sample):
 def test_a_gradient_lands_in_the_slice_and_nowhere_else(task, float_model, supernet):
     spec = with_rank(supernet.network, 3)
     found, batch, sample = gradients(task, float_model, supernet, spec)
-    expected = direct(float_model, supernet, spec, batch, sample)
+    expected = direct(task, float_model, supernet, spec, batch, sample)
     first, second = (found[f"layers.0.recurrent.factors.{k}"] for k in (0, 1))
     for part, own in zip((first[:3], second[:, :3]), expected.layers[0].recurrent.factors, strict=True):
         assert part.abs().min() > 0
@@ -128,7 +128,7 @@ def test_a_whole_matrix_sends_its_gradient_to_both_factors_and_none_through_drop
 ):
     spec = with_rank(supernet.network, None, density=0.25)
     found, batch, sample = gradients(task, float_model, supernet, spec)
-    masters = direct(float_model, supernet, spec, batch, sample)
+    masters = direct(task, float_model, supernet, spec, batch, sample)
     matrix = masters.layers[0].recurrent.factors[0]
     grad = torch.where(matrix == 0, 0.0, matrix.grad)
     first, second = supernet.network.layers[0].recurrent.factors
