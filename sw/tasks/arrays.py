@@ -344,11 +344,10 @@ def _targets(y: Any, sequences: list[np.ndarray], padded: int, what: str, where:
         per_step = len(parts) == count and all(len(a) == n for a, n in zip(parts, steps, strict=True))
         if per_step:
             return [_one_kind(each, what, where) for each in parts]
-        y = np.asarray(parts) if len({each.shape for each in parts}) == 1 else parts
-    if isinstance(y, list):
-        raise DataError(
-            f"{where}: {what} must have one target for each sequence, or one for each of its steps"
-        )
+        if len({each.shape for each in parts}) > 1:
+            raise DataError(
+                f"{where}: {what} must have one target for each sequence, or one for each of its steps"
+            )
     y = np.asarray(y)
     if padded and y.shape[:2] == (count, padded) and y.ndim <= 3:
         return [_one_kind(each[:n], what, where) for each, n in zip(y, steps, strict=True)]
