@@ -42,6 +42,7 @@ def load_folder(folder: Path, settings: DataSettings) -> Task:
         folder.resolve().name,
         metric=settings.metric,
         seed=settings.seed,
+        every_step=settings.every_step,
         where=str(folder),
         source=settings,
     )
