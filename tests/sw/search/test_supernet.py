@@ -200,7 +200,9 @@ def test_a_candidate_that_is_trained_a_little_leaves_the_shared_weights_alone(
         candidate_bundle(task, float_model, supernet, spec, sequences, CompressSettings(), epochs)
         for epochs in (0, 2)
     )
-    assert evaluate(trained, task.validation, METRICS["bits"]) < evaluate(quick, task.validation, METRICS["bits"])
+    assert evaluate(trained, task.validation, METRICS["bits"]) < evaluate(
+        quick, task.validation, METRICS["bits"]
+    )
     for name, value in supernet.network.state_dict().items():
         assert torch.equal(value, before[name])
 
