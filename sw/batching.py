@@ -51,10 +51,10 @@ def pad_targets(targets: np.ndarray | list[np.ndarray] | None, indices: Tensor) 
     Raises
     ------
     DataError
-        There are none.
+        There are no targets.
     """
     if targets is None:
-        raise DataError("the data have no targets: `taught_by` takes them from the float model")
+        raise DataError("the data have no targets: `taught_by` takes them from a float model")
     if isinstance(targets, list):
         chosen = [torch.from_numpy(targets[k]) for k in indices.tolist()]
         return pad_sequence(chosen, padding_value=nan if chosen[0].is_floating_point() else IGNORED)
@@ -66,6 +66,9 @@ class Network(Protocol):
 
     def __call__(self, x: Tensor) -> Tensor: ...
 
+    @property
+    def state_sizes(self) -> list[tuple[int, int]]: ...
+
     def carried(self, x: Tensor, states: Sequence[State] | None) -> tuple[Tensor, list[State]]: ...
 
     def logits(self, outputs: Tensor) -> Tensor: ...
@@ -75,13 +78,26 @@ class Carry:
     """The states that networks are left in from one chunk of a batch to the next."""
 
     def __init__(self) -> None:
-        self._states: dict[Network, list[State]] = {}
+        self._before: dict[Network, list[State]] = {}
+        self._after: dict[Network, list[State]] = {}
 
     def run(self, network: Network, x: Tensor) -> Tensor:
-        """Run a network from where it was left; no gradient goes back to what was before."""
-        outputs, states = network.carried(x, self._states.get(network))
-        self._states[network] = [(y.detach(), c.detach()) for y, c in states]
+        """Run a network from where the chunk before left it; no gradient goes back to what was before.
+
+        A network that is new begins where another one of the same shape was left, such as its teacher.
+        """
+        fitting = (states for states in self._before.values() if _sizes(states) == network.state_sizes)
+        outputs, after = network.carried(x, self._before.get(network) or next(fitting, None))
+        self._after[network] = [(y.detach(), c.detach()) for y, c in after]
         return outputs
+
+    def advance(self) -> None:
+        """Go on to the next chunk, from where all networks were left."""
+        self._before, self._after = self._after, {}
+
+
+def _sizes(states: Sequence[State]) -> list[tuple[int, int]]:
+    return [(y.shape[1], c.shape[1]) for y, c in states]
 
 
 class Batch(NamedTuple):
@@ -115,16 +131,21 @@ class Batch(NamedTuple):
         return network.logits(outputs if self.every_step else last_steps(outputs, self.lengths))
 
     def chunks(self, steps: int) -> Iterator["Batch"]:
-        """Yield chunks of so many steps, in order; the batch itself where it is no longer."""
+        """Yield chunks of so many steps, in order; the batch itself where it is no longer.
+
+        The first one may be shorter, so that a target at the end has all the steps of a chunk before it.
+        """
         if len(self.x) <= steps:
             yield self
             return
         targets = self.targets if self.every_step else self._at_last_steps()
         carry = Carry()
-        for begin in range(0, len(self.x), steps):
-            end = begin + steps
-            lengths = (self.lengths - begin).clamp(0, steps)
+        first = len(self.x) % steps or steps
+        for end in range(first, len(self.x) + 1, steps):
+            begin = max(0, end - steps)
+            lengths = (self.lengths - begin).clamp(0, end - begin)
             yield Batch(self.x[begin:end], lengths, targets[begin:end], carry)
+            carry.advance()
 
     def _at_last_steps(self) -> Tensor:
         """Return targets of sequences as targets of steps, of which each sequence's last alone counts."""

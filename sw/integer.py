@@ -84,10 +84,12 @@ def run_layer(layer: LstmLayer, x: Tensor, state: State | None = None) -> Trace:
     output = hidden if project is None else store(layer.output_size)
     trace = Trace(store(4, size), store(size), store(size), hidden, output)
     recurrent = _Product(layer.recurrent, layer.output_format)
-    y, c = state or (
-        torch.zeros(batch, layer.output_size, dtype=torch.int32),
-        torch.zeros(batch, size, dtype=torch.int32),
-    )
+    if state is None:
+        state = (
+            torch.zeros(batch, layer.output_size, dtype=torch.int32),
+            torch.zeros(batch, size, dtype=torch.int32),
+        )
+    y, c = state
     for t in range(steps):
         accumulator = sums[t] + (recurrent(y) << layer.recurrent_shift)
         pre = round_shift(accumulator, layer.requantise_shift).clamp_(STATE.min, STATE.max)
@@ -190,19 +192,6 @@ def run_integer(
         done += len(indices)
         progress("integer model", done, len(inputs), "")
     return hidden, logits
-
-
-def integer_results(bundle: Bundle, sequences: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Return what a bundle gives in every step of raw sequences, as reals: logits, or outputs without a head.
-
-    Float64 [steps, outputs] of each sequence, from a fresh state; raises as `run_integer`.
-    """
-    hidden, _ = run_integer(bundle, [bundle.quantise_input(s) for s in sequences])
-    if bundle.head is None:
-        return [bundle.layers[-1].output_format.real(y) for y in hidden]
-    lsb = 2.0**-bundle.head.logit_frac
-    with one_thread():
-        return [run_head(bundle.head, torch.from_numpy(y)).numpy() * lsb for y in hidden]
 
 
 def evaluate(bundle: Bundle, split: Split, metric: Metric) -> float:

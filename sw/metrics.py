@@ -2,6 +2,7 @@
 
 import importlib
 import math
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,13 @@ IGNORED = -1
 
 Function = Callable[[np.ndarray, np.ndarray], float]
 """Takes outputs, float64 [n, outputs], and targets, int64 [n] or float64 [n, outputs], of all positions that count."""
+
+
+Kind = Literal["classes", "values"]
+"""What outputs are: logits of classes, or values."""
+
+Reference = Literal["targets", "teacher"]
+"""What outputs are measured against: the targets of the data, or the outputs of the float model."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +51,30 @@ class Metric:
     unit: str
     more_is_better: bool
     function: Function
-    kind: Literal["classes", "values"] = "classes"
-    reference: Literal["targets", "teacher"] = "targets"
+    kind: Kind = "classes"
+    reference: Reference = "targets"
     least_outputs: int = 1
 
     def __call__(self, outputs: np.ndarray, targets: np.ndarray) -> float:
-        """Return the metric; NaN where the function gives no finite number, or nothing counts."""
-        return float(self.function(outputs, targets)) if len(targets) else math.nan
+        """Return the metric; NaN where nothing counts.
+
+        Raises
+        ------
+        ConfigError
+            The function returns no number.
+        """
+        if not len(targets):
+            return math.nan
+        value = self.function(outputs, targets)
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            raise ConfigError(f"the metric {self.name} must return a number, not {value!r}") from None
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What a row of this metric says about it: ``metric``, and ``better`` as ``more`` or ``less``."""
+        return {"metric": self.name, "better": "more" if self.more_is_better else "less"}
 
     def quality(self, value: float) -> float:
         """Return a value so that more is better."""
@@ -145,11 +170,12 @@ BY_MODEL = Metric("agreement or snr", "", True, snr, "values", "teacher")
 or more, else the signal-to-noise ratio of its outputs."""
 
 
-def metric_of(name: str) -> Metric:
+def metric_of(name: str, kind: Kind = "values", reference: Reference = "targets") -> Metric:
     """Return a metric by its name, or a user's own by ``module:name``.
 
-    A user's own is a `Metric`, or a function as `Function` has it. Of a function more is better, it has no unit, and
-    takes values, unless it has attributes ``more_is_better``, ``unit`` and ``kind``.
+    A user's own is a `Metric`, or a function as `Function` has it. Of a function more is better, it has no unit, needs
+    one output, and is of `kind` and `reference`, unless it has attributes ``more_is_better``, ``unit``,
+    ``least_outputs``, ``kind`` and ``reference``.
 
     Raises
     ------
@@ -174,12 +200,14 @@ def metric_of(name: str) -> Metric:
         str(getattr(found, "unit", "")),
         bool(getattr(found, "more_is_better", True)),
         found,
-        getattr(found, "kind", "values"),
+        getattr(found, "kind", kind),
+        getattr(found, "reference", reference),
+        getattr(found, "least_outputs", 1),
     )
 
 
 def load_object(name: str, what: str) -> Any:
-    """Return what ``module:name`` names.
+    """Return what ``module:name`` names; modules of the current folder are found too.
 
     Raises
     ------
@@ -187,11 +215,15 @@ def load_object(name: str, what: str) -> Any:
         The module cannot be imported, or has no such name.
     """
     module, _, attribute = name.partition(":")
+    if (here := os.getcwd()) not in sys.path:
+        sys.path.append(here)
     try:
-        return getattr(importlib.import_module(module), attribute)
-    except ImportError as error:
+        found = importlib.import_module(module)
+    except Exception as error:
+        # A user's module may raise anything while it is imported.
         raise ConfigError(
-            f"{what} {name}: the module cannot be imported ({error}); is it on PYTHONPATH?"
+            f"{what} {name}: the module {module} cannot be imported ({error}); is it in this folder or on PYTHONPATH?"
         ) from error
-    except AttributeError as error:
-        raise ConfigError(f"{what} {name}: module {module} has no {attribute!r}") from error
+    if not hasattr(found, attribute):
+        raise ConfigError(f"{what} {name}: module {module} has no {attribute!r}")
+    return getattr(found, attribute)

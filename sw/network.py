@@ -293,6 +293,11 @@ class LstmNetwork(nn.Module):
         return x, after
 
     @property
+    def state_sizes(self) -> list[tuple[int, int]]:
+        """Elements of every layer's output and of its cell state."""
+        return [(layer.output_size, layer.hidden_size) for layer in self.layers]
+
+    @property
     def result_size(self) -> int:
         """Numbers that the model gives: logits of the head, or outputs of the last layer."""
         return self.layers[-1].output_size if self.head is None else self.head.rows

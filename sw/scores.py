@@ -19,5 +19,5 @@ def score(batches: Iterable[tuple[Tensor, Tensor]], metric: Metric) -> float:
 
 
 def counted(targets: Tensor) -> Tensor:
-    """Tell which targets [...], or [..., outputs] if they are values, count: not those behind a sequence's end."""
-    return ~targets[..., 0].isnan() if targets.is_floating_point() else targets != IGNORED
+    """Tell which targets [...], or [..., outputs] if they are values, count: not `IGNORED`, and none of them NaN."""
+    return ~targets.isnan().any(dim=-1) if targets.is_floating_point() else targets != IGNORED

@@ -92,9 +92,15 @@ class Loss:
 
     def __call__(self, outputs: Tensor, targets: Tensor, *, scaled: bool = False) -> Tensor:
         """Return the mean loss over all targets that count; `scaled` outputs are at mean 0 and deviation 1."""
+        seen = counted(targets)
+        if self._classes and targets.is_floating_point():
+            # What the float model gives: logits that stand for shares of the classes.
+            shares = two_logits(targets[seen]).softmax(dim=1)
+            return functional.cross_entropy(
+                two_logits(outputs[seen]), shares, label_smoothing=self._smoothing
+            )
         if self._classes:
             return cross_entropy(outputs, targets, self._smoothing)
-        seen = counted(targets)
         if not scaled:
             outputs = (outputs - self.mean) / self.deviation
         wanted = (targets[seen] - self.mean) / self.deviation

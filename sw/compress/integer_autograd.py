@@ -67,7 +67,10 @@ class IntegerLayer(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         before = None
         if state is not None:
-            before = _integers(state[0], layer.output_format), _integers(state[1], STATE)
+            # Those of a float teacher are no integers yet.
+            rounded = to_integers(state[0], layer.output_format), to_integers(state[1], STATE)
+            before = rounded[0].to(torch.int32), rounded[1].to(torch.int32)
+            state = rounded[0] * layer.output_format.lsb, rounded[1] * STATE.lsb
         trace = run_layer(layer, _integers(x, layer.input_format), before)
         output, last = trace.output * layer.output_format.lsb, trace.cell[-1] * STATE.lsb
         ctx.layer, ctx.state = layer, state

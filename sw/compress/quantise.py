@@ -92,6 +92,11 @@ class QuantisedNetwork(nn.Module):
             wanted[name] = Fixed(format.bits, min(FINEST, format.frac - coarser))
         return legal_formats(self.masters, wanted, self._finest)
 
+    @property
+    def state_sizes(self) -> list[tuple[int, int]]:
+        """Elements of every layer's output and of its cell state."""
+        return self.masters.state_sizes
+
     def forward(self, x: Tensor) -> Tensor:
         """Give the last layer's outputs [steps, batch, outputs], as reals, of padded x [steps, batch, inputs]."""
         return self.carried(x)[0]

@@ -258,7 +258,7 @@ def _train(
     control_all = CONTROLS[settings.control]
     control_operations = delayed(CONTROLS[settings.operations_control], first)
     history: list[EntropyEpoch] = []
-    loss_of, taught = Loss(task, dense.settings.smoothing), Distillation(dense, CompressSettings(), task)
+    distance = Loss(task, dense.settings.smoothing)
     choices = torch.optim.Adam(
         [
             {"params": list(mixed.alphas.values()), "lr": 0.0},
@@ -270,8 +270,7 @@ def _train(
         epoch = len(history) + 1
         choices.zero_grad()
         choices.param_groups[0]["lr"] = settings.alpha_rate if epoch >= first else 0.0
-        outputs = batch.logits(mixed.network)
-        total = taught(outputs, batch) if task.taught else loss_of(outputs, batch.targets)
+        total = distance(batch.logits(mixed.network), batch.targets)
         if settings.entropy:
             operations = sum((operation_loss(alpha) for alpha in mixed.alphas.values()), torch.zeros(()))
             edges = sum(

@@ -3,57 +3,30 @@
 import dataclasses
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gatewright.errors import DataError
+from gatewright.errors import ConfigError, DataError
 from gatewright.storage import read_arrays, whole_file
 from gatewright.sw.metrics import BY_MODEL, IGNORED, METRICS, metric_of
 from gatewright.sw.settings import CompressSettings, TrainSettings
 from gatewright.sw.tasks import splits
+from gatewright.sw.tasks.reading import Part, is_values, joined, read_names, read_part
 from gatewright.sw.tasks.settings import DataSettings
 from gatewright.sw.tasks.task import SPLITS, Split, Targets, Task
 
-KEYS = ("X", "y", "lengths")
+KEYS = ("X", "y", "lengths", "stream")
 """What a split is made of; with ``_train``, ``_validation`` and ``_test`` behind them where splits are given."""
 
-MORE_KEYS = ("labels", "split", "group", "stream", "task")
+SPLIT_KEYS = ("split", "group")
+"""What splits sequences that are given together."""
+
+MORE_KEYS = ("labels", "task")
 
 _VALUES = TrainSettings(dropout=0.0, noise=0.0, offset=0.0, smoothing=0.0)
 """How values are learnt unless told otherwise: what disturbs classes would blur them."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """Sequences and their targets, before classes are numbered.
-
-    Parameters
-    ----------
-    sequences : list of float32 arrays [steps, features]
-    targets : Targets
-        Classes by any integers or strings.
-    pieces : list of lists of int, optional
-        As `Split` has them.
-    """
-
-    sequences: list[np.ndarray]
-    targets: Any
-    pieces: list[list[int]] | None = None
-
-    def take(self, indices: np.ndarray) -> "Part":
-        """Return some of the sequences."""
-
-        def chosen(values: Any) -> Any:
-            return [values[k] for k in indices] if isinstance(values, list) else values[indices]
-
-        return Part(
-            chosen(self.sequences),
-            None if self.targets is None else chosen(self.targets),
-            None if self.pieces is None else chosen(self.pieces),
-        )
 
 
 def task_from(
@@ -62,6 +35,7 @@ def task_from(
     *,
     metric: str = "",
     seed: int = 0,
+    every_step: bool | None = None,
     where: str = "the data",
     source: DataSettings | None = None,
 ) -> Task:
@@ -78,6 +52,8 @@ def task_from(
         agreement or signal-to-noise without targets.
     seed : int
         Of the splits, where the arrays do not give them.
+    every_step : bool, optional
+        As `DataSettings` has it.
     where : str
         What errors call the data.
     source : DataSettings, optional
@@ -93,15 +69,40 @@ def task_from(
     given = any(f"X_{split}" in arrays for split in SPLITS)
     _check_keys(arrays, given, where)
     if given:
-        parts = [_read(arrays, f"_{split}", where) for split in SPLITS]
+        parts = [joined(read_part(arrays, f"_{split}", where), where) for split in SPLITS]
     else:
-        whole = _joined(_read(arrays, "", where), arrays, where)
-        parts = [whole.take(indices) for indices in _split(whole, arrays, seed, where)]
-    return _task(parts, arrays, name, metric, where, source)
+        whole = read_part(arrays, "", where)
+        parts = [joined(whole.take(indices), where) for indices in _split(whole, arrays, seed, where)]
+    kinds = {(each.targets is None or is_values(each.targets), each.sequences[0].shape[1]) for each in parts}
+    if len(kinds) > 1:
+        raise DataError(
+            f"{where}: train, validation and test must have as many features, and targets of one kind"
+        )
+    if (
+        every_step is not None
+        and parts[0].targets is not None
+        and every_step != isinstance(parts[0].targets, list)
+    ):
+        raise ConfigError(
+            f"{where}: every_step is for data without targets; these have targets of "
+            f"{'every step' if isinstance(parts[0].targets, list) else 'whole sequences'}"
+        )
+    task = _task(parts, arrays, name, metric, where, source)
+    return (
+        dataclasses.replace(task, at_end=not every_step) if task.taught and every_step is not None else task
+    )
 
 
 def save_task(task: Task, path: Path) -> None:
-    """Write a task, with its splits, as one ``.npz`` that `load_task` reads back."""
+    """Write a task, with its splits, as one ``.npz`` that `load_task` reads back.
+
+    Raises
+    ------
+    ConfigError
+        The metric cannot be found again by its name.
+    """
+    if task.metric != BY_MODEL:
+        metric_of(task.metric.name)
     told = {
         "name": task.name,
         "caveat": task.caveat,
@@ -110,6 +111,7 @@ def save_task(task: Task, path: Path) -> None:
         "training": dataclasses.asdict(task.training),
         "compression": dataclasses.asdict(task.compression),
         "pieces": {name: getattr(task, name).pieces for name in SPLITS},
+        "at_end": not task.every_step and task.taught,
     }
     arrays: dict[str, Any] = {
         "task": np.array(json.dumps(told)),
@@ -135,7 +137,13 @@ def load_npz(path: Path, settings: DataSettings) -> Task:
     """
     arrays = read_arrays(path, "a whole .npz of plain arrays", DataError)
     return task_from(
-        arrays, path.stem, metric=settings.metric, seed=settings.seed, where=str(path), source=settings
+        arrays,
+        path.stem,
+        metric=settings.metric,
+        seed=settings.seed,
+        every_step=settings.every_step,
+        where=str(path),
+        source=settings,
     )
 
 
@@ -153,7 +161,7 @@ def _task(
         k = SPLITS.index(split)
         parts[k] = dataclasses.replace(parts[k], pieces=pieces)
     if parts[0].targets is None:
-        chosen = metric_of(wanted) if wanted else BY_MODEL
+        chosen = metric_of(wanted, "values", "teacher") if wanted else BY_MODEL
         train, validation, test = (Split(each.sequences, None, each.pieces) for each in parts)
         return Task(
             told.pop("name", name),
@@ -167,8 +175,9 @@ def _task(
             **told,
         )
     labels, targets = _numbered([each.targets for each in parts], arrays.get("labels"), where)
-    values = _is_values(targets[0])
-    chosen = metric_of(wanted) if wanted else METRICS["mse" if values else "accuracy"]
+    values = is_values(targets[0])
+    suited = metric_of(wanted, "values" if values else "classes") if wanted else None
+    chosen = suited or METRICS["mse" if values else "accuracy"]
     train, validation, test = (
         Split(each.sequences, wanted_targets, each.pieces)
         for each, wanted_targets in zip(parts, targets, strict=True)
@@ -188,7 +197,7 @@ def _told(arrays: Mapping[str, Any], where: str) -> dict[str, Any]:
         told["compression"] = CompressSettings(**told["compression"])
         return {
             key: told[key]
-            for key in ("name", "caveat", "scaled", "metric", "training", "compression", "pieces")
+            for key in ("name", "caveat", "scaled", "metric", "training", "compression", "pieces", "at_end")
         }
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{where}: the entry task is none that Gatewright wrote ({error!r})") from error
@@ -197,6 +206,10 @@ def _told(arrays: Mapping[str, Any], where: str) -> dict[str, Any]:
 def _check_keys(arrays: Mapping[str, Any], given: bool, where: str) -> None:
     suffixes = [f"_{split}" for split in SPLITS] if given else [""]
     legal = {f"{key}{suffix}" for key in KEYS for suffix in suffixes} | set(MORE_KEYS)
+    if not given:
+        legal |= set(SPLIT_KEYS)
+        if set(SPLIT_KEYS) <= set(arrays):
+            raise DataError(f"{where}: split and group do not go together: each says which sequences train")
     for suffix in suffixes:
         if f"X{suffix}" not in arrays:
             raise DataError(
@@ -211,131 +224,10 @@ def _check_keys(arrays: Mapping[str, Any], given: bool, where: str) -> None:
         )
 
 
-def _read(arrays: Mapping[str, Any], suffix: str, where: str) -> Part:
-    sequences, padded = _sequences(arrays[f"X{suffix}"], arrays.get(f"lengths{suffix}"), suffix, where)
-    y = arrays.get(f"y{suffix}")
-    if y is None:
-        return Part(sequences, None)
-    return Part(sequences, _targets(y, sequences, padded, f"y{suffix}", where))
-
-
-def _sequences(X: Any, lengths: Any, suffix: str, where: str) -> tuple[list[np.ndarray], int]:
-    """Return the sequences, and the steps that they were padded to: 0 if they were not."""
-    if isinstance(X, list | tuple) or (isinstance(X, np.ndarray) and X.dtype == object):
-        if not len(X):
-            raise DataError(f"{where}: X{suffix} is empty; at least one sequence is needed")
-        return [_values(np.asarray(each), f"X{suffix}[{k}]", where) for k, each in enumerate(X)], 0
-    X = np.asarray(X)
-    if X.ndim == 3:
-        counts = np.full(len(X), X.shape[1]) if lengths is None else _lengths(lengths, suffix, where)
-        if len(counts) != len(X) or (len(counts) and counts.max() > X.shape[1]):
-            raise DataError(
-                f"{where}: lengths{suffix} must be {len(X)} integers up to {X.shape[1]}, one for each sequence of X"
-            )
-        if not len(X):
-            raise DataError(f"{where}: X{suffix} is empty; at least one sequence is needed")
-        return [
-            _values(each[:count], f"X{suffix}[{k}]", where)
-            for k, (each, count) in enumerate(zip(X, counts, strict=True))
-        ], X.shape[1]
-    if lengths is None:
-        raise DataError(
-            f"{where}: array lengths{suffix} is missing, or X{suffix} must be [sequences, steps, features], not of "
-            f"shape {X.shape}"
-        )
-    values, counts = _values(X, f"X{suffix}", where), _lengths(lengths, suffix, where)
-    if counts.sum(dtype=np.int64) != len(X):
-        raise DataError(
-            f"{where}: lengths{suffix} add up to {counts.sum(dtype=np.int64)} steps, but X{suffix} has {len(X)}; "
-            f"X{suffix} must hold every sequence exactly once, in order"
-        )
-    return np.split(values, np.cumsum(counts)[:-1]), 0
-
-
-def _lengths(lengths: Any, suffix: str, where: str) -> np.ndarray:
-    lengths = np.asarray(lengths)
-    if lengths.ndim != 1 or not np.issubdtype(lengths.dtype, np.integer):
-        raise DataError(
-            f"{where}: lengths{suffix} must be integers [sequences], not {lengths.dtype} of shape {lengths.shape}"
-        )
-    if lengths.size == 0:
-        raise DataError(f"{where}: lengths{suffix} is empty; at least one sequence is needed")
-    if lengths.min() < 1:
-        index = int(lengths.argmin())
-        raise DataError(
-            f"{where}: lengths{suffix}[{index}] is {lengths[index]}; a sequence has at least 1 step"
-        )
-    return lengths
-
-
-def _values(X: np.ndarray, what: str, where: str) -> np.ndarray:
-    real = np.issubdtype(X.dtype, np.integer) or np.issubdtype(X.dtype, np.floating) or X.dtype == bool
-    if X.ndim != 2 or X.shape[1] == 0 or len(X) == 0 or not real:
-        raise DataError(
-            f"{where}: {what} must be numbers [steps, features], not {X.dtype} of shape {X.shape}"
-        )
-    with np.errstate(over="ignore"):
-        values = X.astype(np.float32)
-    bad = np.argwhere(~np.isfinite(values))
-    if len(bad):
-        row, column = bad[0]
-        raise DataError(
-            f"{where}: {what}[{row}, {column}] is {X[row, column]}; all values must be finite in float32: "
-            "clean or drop that sequence"
-        )
-    return values
-
-
-def _targets(y: Any, sequences: list[np.ndarray], padded: int, what: str, where: str) -> Any:
-    """Return targets of sequences as an array, those of steps as a list; classes by whatever names them."""
-    steps, count = [len(each) for each in sequences], len(sequences)
-    if isinstance(y, list | tuple) and len(y) and np.ndim(y[0]) > 0:
-        parts = [np.asarray(each) for each in y]
-        per_step = len(parts) == count and all(len(a) == n for a, n in zip(parts, steps, strict=True))
-        if per_step:
-            return [_one_kind(each, what, where) for each in parts]
-        y = np.asarray(parts) if len({each.shape for each in parts}) == 1 else parts
-    if isinstance(y, list):
-        raise DataError(
-            f"{where}: {what} must have one target for each sequence, or one for each of its steps"
-        )
-    y = np.asarray(y)
-    if padded and y.shape[:2] == (count, padded) and y.ndim <= 3:
-        return [_one_kind(each[:n], what, where) for each, n in zip(y, steps, strict=True)]
-    if y.ndim in (1, 2) and len(y) == count:
-        return _one_kind(y, what, where)
-    if y.ndim in (1, 2) and len(y) == sum(steps):
-        return [_one_kind(each, what, where) for each in np.split(y, np.cumsum(steps)[:-1])]
-    raise DataError(
-        f"{where}: {what} has shape {y.shape}; it must have one entry for each of the {count} sequences (lengths), or "
-        f"for each of the {sum(steps)} steps: integers or strings for classes, real numbers for values"
-    )
-
-
-def _one_kind(y: np.ndarray, what: str, where: str) -> np.ndarray:
-    """Return classes as they are, and values as float32 [n, outputs]."""
-    if np.issubdtype(y.dtype, np.floating):
-        if np.isinf(y).any():
-            raise DataError(
-                f"{where}: {what} holds infinite values; all must be finite (NaN where none counts)"
-            )
-        return y.astype(np.float32).reshape(len(y), -1)
-    if y.ndim == 1 and (np.issubdtype(y.dtype, np.integer) or y.dtype.kind in "US" or y.dtype == bool):
-        return y.astype(np.int64) if y.dtype == bool else y
-    raise DataError(
-        f"{where}: {what} must be integers or strings for classes, or real numbers for values, not {y.dtype} of shape "
-        f"{y.shape}"
-    )
-
-
-def _is_values(targets: Any) -> bool:
-    return np.issubdtype((targets[0] if isinstance(targets, list) else targets).dtype, np.floating)
-
-
 def _numbered(all_targets: list, names: Any, where: str) -> tuple[tuple[str, ...], list[Targets]]:
     """Return the labels, and the targets of all splits with classes as their numbers."""
     flat = [np.concatenate(each) if isinstance(each, list) else each for each in all_targets]
-    if _is_values(flat[0]):
+    if is_values(flat[0]):
         widths = {each.shape[1] for each in flat}
         if len(widths) > 1:
             raise DataError(f"{where}: y has {sorted(widths)} values in different splits")
@@ -372,47 +264,18 @@ def _numbered(all_targets: list, names: Any, where: str) -> tuple[tuple[str, ...
     ]
 
 
-def _joined(part: Part, arrays: Mapping[str, Any], where: str) -> Part:
-    """Join the pieces of each stream, in order, into one sequence; their targets become those of steps."""
-    if "stream" not in arrays:
-        return part
-    ids = _names(arrays["stream"], "stream", len(part.sequences), where)
-    sequences, targets, pieces = [], [], []
-    for indices in splits.streams(ids):
-        sequences.append(np.concatenate([part.sequences[k] for k in indices]))
-        pieces.append([len(part.sequences[k]) for k in indices])
-        if part.targets is not None:
-            targets.append(np.concatenate([_at_end(part, k) for k in indices]))
-    return Part(sequences, targets if part.targets is not None else None, pieces)
-
-
-def _at_end(part: Part, k: int) -> np.ndarray:
-    """Return the targets of the steps of a piece; one of the whole piece counts at its last step."""
-    if isinstance(part.targets, list):
-        return part.targets[k]
-    y = part.targets
-    if y.dtype.kind in "US":
-        raise DataError("classes of streams must be integers, with labels for their names")
-    fill = np.nan if np.issubdtype(y.dtype, np.floating) else IGNORED
-    steps = np.full((len(part.sequences[k]), *y.shape[1:]), fill, y.dtype)
-    steps[-1] = y[k]
-    return steps
-
-
 def _split(part: Part, arrays: Mapping[str, Any], seed: int, where: str) -> splits.Parts:
+    """Say which sequences train, validate and test: by split, by group, by stream, or by the seed."""
     count = len(part.sequences)
+    names = {key: read_names(arrays[key], key, count, where) for key in SPLIT_KEYS if key in arrays}
     try:
-        for key, split in (("split", splits.as_given), ("group", lambda names: splits.by_group(names, seed))):
-            if key in arrays:
-                names = _names(arrays[key], key, None, where)
-                if part.pieces is not None and len(names) != count:
-                    names = _of_streams(names, arrays, key, where)
-                if len(names) != count:
-                    raise DataError(
-                        f"{key} must have one entry for each of {count} sequences, not {len(names)}"
-                    )
-                return split(names)
-        if part.targets is not None and not isinstance(part.targets, list) and not _is_values(part.targets):
+        if "split" in names:
+            return splits.as_given(names["split"])
+        if "group" in names:
+            return splits.by_group(names["group"], seed)
+        if part.streams is not None:
+            return splits.by_group(part.streams, seed, "streams")
+        if part.targets is not None and not isinstance(part.targets, list) and not is_values(part.targets):
             labels, classes = np.unique(part.targets, return_inverse=True)
             if len(labels) < 2:
                 raise DataError(f"y holds {len(labels)} class; a task needs at least 2 different classes")
@@ -420,25 +283,3 @@ def _split(part: Part, arrays: Mapping[str, Any], seed: int, where: str) -> spli
         return splits.at_random(count, seed)
     except DataError as error:
         raise DataError(f"{where}: {error}") from error
-
-
-def _of_streams(names: np.ndarray, arrays: Mapping[str, Any], key: str, where: str) -> np.ndarray:
-    """Return the one name of each stream's pieces."""
-    ids = _names(arrays["stream"], "stream", len(names), where)
-    found = []
-    for indices in splits.streams(ids):
-        if len(set(names[indices].tolist())) > 1:
-            raise DataError(f"the pieces of stream {ids[indices[0]]} have different entries of {key}")
-        found.append(names[indices[0]])
-    return np.array(found)
-
-
-def _names(values: Any, key: str, count: int | None, where: str) -> np.ndarray:
-    names = np.asarray(values)
-    if names.ndim != 1 or (count is not None and len(names) != count) or names.dtype.kind not in "iuUS":
-        expected = "sequence" if count is None else f"of {count} sequences"
-        raise DataError(
-            f"{where}: {key} must be integers or strings, one for each {expected}, not {names.dtype} of shape "
-            f"{names.shape}"
-        )
-    return names.astype(np.str_) if names.dtype.kind in "US" else names

@@ -31,7 +31,7 @@ def baseline(task: Task) -> float:
     targets = _flat(task.test)
     if not task.classifies:
         mean, _ = target_moments(task)
-        seen = ~np.isnan(targets[:, 0])
+        seen = ~np.isnan(targets).any(axis=1)
         return task.metric(np.tile(mean, (int(seen.sum()), 1)), targets[seen])
     if task.every_step:
         seen = targets != IGNORED

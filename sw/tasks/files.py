@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gatewright.errors import DataError
-from gatewright.sw.metrics import load_object
+from gatewright.sw.metrics import Kind, Reference, load_object, metric_of
 from gatewright.sw.tasks.arrays import task_from
 from gatewright.sw.tasks.settings import DataSettings
 from gatewright.sw.tasks.task import SPLITS, Task
@@ -38,7 +38,13 @@ def load_folder(folder: Path, settings: DataSettings) -> Task:
     else:
         arrays = _read(folder)
     return task_from(
-        arrays, folder.name, metric=settings.metric, seed=settings.seed, where=str(folder), source=settings
+        arrays,
+        folder.resolve().name,
+        metric=settings.metric,
+        seed=settings.seed,
+        every_step=settings.every_step,
+        where=str(folder),
+        source=settings,
     )
 
 
@@ -56,7 +62,10 @@ def load_python(settings: DataSettings) -> Task:
     if callable(found):
         found = found()
     if isinstance(found, Task):
-        return replace(found, source=settings)
+        kind: Kind = "classes" if found.classifies else "values"
+        reference: Reference = "teacher" if found.taught else "targets"
+        metric = metric_of(settings.metric, kind, reference) if settings.metric else found.metric
+        return replace(found, source=settings, metric=metric)
     if isinstance(found, tuple) and len(found) == 2:
         found = {"X": found[0], "y": found[1]}
     if not isinstance(found, Mapping):
@@ -66,7 +75,13 @@ def load_python(settings: DataSettings) -> Task:
         )
     name = settings.source.partition(":")[2]
     return task_from(
-        found, name, metric=settings.metric, seed=settings.seed, where=settings.source, source=settings
+        found,
+        name,
+        metric=settings.metric,
+        seed=settings.seed,
+        every_step=settings.every_step,
+        where=settings.source,
+        source=settings,
     )
 
 
@@ -74,7 +89,13 @@ def _read(folder: Path) -> dict[str, Any]:
     """Return the arrays of a folder: of its classes, or of the files in it."""
     classes = sorted(path for path in folder.iterdir() if path.is_dir())
     if classes:
+        if beside := _files(folder):
+            raise DataError(
+                f"{folder}: {beside[0].name} is beside folders of classes; put it into one of them"
+            )
         named = [(path.name, each) for path in classes for each in _files(path)]
+        if not named:
+            raise DataError(f"{folder}: its folders hold no .npy and no .csv files")
         return {"X": [_load(path) for _, path in named], "y": np.array([name for name, _ in named])}
     files = _files(folder)
     if not files:

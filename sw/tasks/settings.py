@@ -19,6 +19,9 @@ class DataSettings:
         A name of `METRICS`, or ``module:name``; empty for what suits the data.
     seed : int
         Of the splits, where the data do not give them, 0 to 2**32 - 1.
+    every_step : bool, optional
+        Of data without targets: whether the results of every step matter, as they do unless told otherwise, or those of
+        the last one only. Targets tell it themselves.
 
     Raises
     ------
@@ -29,10 +32,13 @@ class DataSettings:
     source: str
     metric: str = ""
     seed: int = 0
+    every_step: bool | None = None
 
     def __post_init__(self):
         if not isinstance(self.source, str) or not self.source:
             raise ConfigError(f"a source of data must be a name or a path, not {self.source!r}")
+        if self.every_step not in (None, True, False):
+            raise ConfigError(f"every_step must be True, False or None, not {self.every_step!r}")
         check_ranges(self, {"seed": (0, 2**32 - 1)})
 
     def to_json(self) -> dict:

@@ -72,7 +72,7 @@ def at_random(count: int, seed: int) -> Parts:
     return _cut(np.random.default_rng(seed).permutation(count))
 
 
-def by_group(groups: np.ndarray, seed: int) -> Parts:
+def by_group(groups: np.ndarray, seed: int, what: str = "groups") -> Parts:
     """Split whole groups, such as speakers or subjects, so that no split knows another's.
 
     Raises
@@ -82,7 +82,10 @@ def by_group(groups: np.ndarray, seed: int) -> Parts:
     """
     names = np.unique(groups)
     if len(names) < len(SPLITS):
-        raise DataError(f"{len(names)} groups: train, validation and test need at least one each")
+        raise DataError(
+            f"{len(names)} {what}: train, validation and test need at least one each; or say with split which sequence "
+            "is for which"
+        )
     chosen = at_random(len(names), seed)
     train, validation, test = (np.flatnonzero(np.isin(groups, names[part])) for part in chosen)
     return train, validation, test

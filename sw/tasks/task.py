@@ -84,6 +84,8 @@ class Task:
         What loads the task again, in any process; None where the data are in memory only.
     taught : bool
         The targets are the float model's own outputs, or are still to be taken from it.
+    at_end : bool
+        Without targets: whether the results of the last step matter only.
 
     Raises
     ------
@@ -105,6 +107,7 @@ class Task:
     compression: CompressSettings = _COMPRESSION
     source: DataSettings | None = None
     taught: bool = False
+    at_end: bool = False
 
     def __post_init__(self):
         kinds = {_kind(getattr(self, name).targets) for name in SPLITS}
@@ -150,7 +153,7 @@ class Task:
     @property
     def every_step(self) -> bool:
         """Whether results are wanted in every step."""
-        return self.train.targets is None or self.train.every_step
+        return not self.at_end if self.train.targets is None else self.train.every_step
 
     def suits(self, outputs: int) -> bool:
         """Tell whether a model with so many outputs can do the task."""
@@ -170,7 +173,7 @@ class Teacher(Protocol):
 
 
 def taught_by(task: Task, model: Teacher) -> Task:
-    """Return a task whose targets are a float model's own outputs in every step; one with targets as it is.
+    """Return a task whose targets are a float model's own outputs; one with targets as it is.
 
     Raises
     ------
@@ -181,11 +184,15 @@ def taught_by(task: Task, model: Teacher) -> Task:
     """
     if not task.taught or task.train.targets is not None:
         return task
+    results = {name: model.results(getattr(task, name).sequences) for name in SPLITS}
     train, validation, test = (
-        replace(split, targets=[each.copy() for each in model.results(split.sequences)])
-        for split in (task.train, task.validation, task.test)
+        replace(
+            getattr(task, name),
+            targets=np.stack([each[-1] for each in results[name]]) if task.at_end else results[name],
+        )
+        for name in SPLITS
     )
-    metric, outputs = task.metric, len(model.results(task.train.sequences[:1])[0][0])
+    metric, outputs = task.metric, results["train"][0].shape[1]
     if metric == BY_MODEL:
         metric = METRICS["agreement" if len(model.labels) > 1 else "snr"]
     if metric.kind == "classes" and not model.labels:
@@ -201,7 +208,7 @@ def target_moments(task: Task) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and deviation of the train split's values, float64 [outputs]; constant ones have deviation 1."""
     targets = task.train.targets
     values = np.concatenate(targets) if isinstance(targets, list) else np.asarray(targets)
-    return moments(values[~np.isnan(values[:, 0])])
+    return moments(values[~np.isnan(values).any(axis=1)])
 
 
 def _kind(targets: Targets) -> str:

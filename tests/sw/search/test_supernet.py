@@ -60,7 +60,7 @@ def test_the_whole_network_is_the_trained_one(float_model, supernet):
 def test_the_largest_network_in_8_bits_scores_like_the_trained_one(task, float_model, supernet, sequences):
     spec = uniform_spec(float_model.network, lanes=8)
     bundle = candidate_bundle(task, float_model, supernet, spec, sequences, CompressSettings())
-    dense = float_model.score(task.validation)
+    dense = float_model.score(task.validation, task.metric)
     assert abs(evaluate(bundle, task.validation, task.metric) - dense) <= 2.5
 
 
@@ -206,7 +206,9 @@ def test_a_candidate_that_is_trained_a_little_leaves_the_shared_weights_alone(
         candidate_bundle(task, float_model, supernet, spec, sequences, CompressSettings(), epochs)
         for epochs in (0, 2)
     )
-    assert evaluate(trained, task.validation, "bits") < evaluate(quick, task.validation, METRICS["bits"])
+    assert evaluate(trained, task.validation, METRICS["bits"]) < evaluate(
+        quick, task.validation, METRICS["bits"]
+    )
     for name, value in supernet.network.state_dict().items():
         assert torch.equal(value, before[name])
 
