@@ -93,13 +93,14 @@ def narrow_features(bundle: Bundle, sequences: Sequence[np.ndarray]) -> dict[int
     return narrow
 
 
-def told_features(narrow: dict[int, int]) -> str:
-    """Say which features are narrow, and what helps."""
+def told_features(narrow: dict[int, int], *, scaled: bool) -> str:
+    """Say which features are narrow, and what helps; `scaled` where bringing them to one scale was allowed."""
     some = [f"{k} ({count})" for k, count in list(narrow.items())[:_NAMED]]
     more = f" and {len(narrow) - _NAMED} more" if len(narrow) > _NAMED else ""
+    remedy = "Bring" if scaled else "Let the features be scaled, bring"
     return (
         f"features keep fewer than {FEWEST} distinct integers on the samples: {', '.join(some)}{more}. "
-        "Let features be scaled, bring rare extremes nearer (a logarithm, a clip), or take 16-bit activations"
+        f"{remedy} rare extremes nearer (a logarithm, a clip), or take 16-bit activations"
     )
 
 

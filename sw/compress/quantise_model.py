@@ -122,7 +122,7 @@ def quantise_model(
     if fits is not None:
         fits(untrained)
     narrow = narrow_features(untrained, sequences)
-    warnings = [told_features(narrow)] if narrow else []
+    warnings = [told_features(narrow, scaled=scale)] if narrow else []
     warnings += map(str, spread_matrices(student, network, spec, sequences))
     bundle = compress(task, student, spec, settings, progress)
     rows = [
