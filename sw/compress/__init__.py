@@ -159,8 +159,8 @@ def compress_to(
 def suited(task: Task, float_model: FloatModel) -> tuple[Task, FloatModel]:
     """Return a task with targets, and a float model whose outputs have the task's names.
 
-    Without targets, the model's own outputs become the targets. Outputs of an imported model are numbered; they take the
-    names that the task has for them.
+    Without targets, the model's own outputs become the targets. Outputs of an imported model are numbered; they take
+    the names that the task has for them.
 
     Raises
     ------
@@ -172,7 +172,9 @@ def suited(task: Task, float_model: FloatModel) -> tuple[Task, FloatModel]:
     network, names = float_model.network, float_model.labels
     outputs = network.result_size
     if task.input_size != network.input_size:
-        raise DataError(f"{task.name} has {task.input_size} features, but the model takes {network.input_size}")
+        raise DataError(
+            f"{task.name} has {task.input_size} features, but the model takes {network.input_size}"
+        )
     task = taught_by(task, float_model)
     if not task.suits(outputs):
         raise DataError(

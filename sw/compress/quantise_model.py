@@ -148,7 +148,7 @@ def _snr_rows(bundle: Bundle, model: FloatModel, split: Split, name: str) -> Ite
 
 
 def _where_it_counts(results: Sequence[np.ndarray], split: Split) -> list[np.ndarray]:
-    """Pick the steps of results [steps, outputs] that have a target: those that `Split` has, or each sequence's last."""
+    """Pick the steps of results [steps, outputs] that have a target of their own, or else each sequence's last."""
     if not isinstance(split.targets, list):
         return [each[-1:] for each in results]
     counting = [counted(torch.from_numpy(targets)).numpy() for targets in split.targets]

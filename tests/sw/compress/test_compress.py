@@ -184,7 +184,7 @@ def test_what_cannot_be_met_gives_the_best_model_and_the_reason(task, float_mode
 def test_any_model_is_simplified_by_the_metric_of_its_task(network_of, shape, metric, score):
     model = raw_model(network_of(**shape))
     rng = np.random.default_rng(0)
-    sequences = [rng.normal(size=(20, 3)).astype(np.float32) for _ in range(48)]
+    sequences = [rng.normal(size=(12, 3)).astype(np.float32) for _ in range(48)]
     parts = [Split(sequences[:32]), Split(sequences[32:40]), Split(sequences[40:])]
     data = Task("samples", (), *parts, metric=BY_MODEL, taught=True)
     if metric in ("mse", "r2"):
@@ -195,7 +195,9 @@ def test_any_model_is_simplified_by_the_metric_of_its_task(network_of, shape, me
     found = compress_to(data, model, Requirement(score, 1), volume, settings, HOW)
     notes, unit = found.bundle.notes, METRICS[metric].unit
     assert (notes["metric"], notes["unit"]) == (metric, unit)
-    assert all(METRICS[metric].meets(each.score, score) == each.passed for each in found.rounds[:-1] if each.passed)
+    assert all(
+        METRICS[metric].meets(each.score, score) == each.passed for each in found.rounds[:-1] if each.passed
+    )
     assert METRICS[metric].meets(notes["scores"]["validation"], score)
     assert any(each.stage == "quantise" and each.passed for each in found.rounds)
     assert found.bundle.labels == (() if "head" in shape else data.labels or model.labels)
