@@ -1,6 +1,6 @@
 """Batches of sequences of similar length, so that little padding is computed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import nan
 from typing import NamedTuple, Protocol
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from gatewright.sw.metrics import IGNORED
-from gatewright.sw.network import last_steps
+from gatewright.sw.network import State, last_steps
 
 
 def by_length(lengths: Tensor, size: int, jitter: float = 0.0) -> list[Tensor]:
@@ -42,27 +42,50 @@ def pad(sequences: Sequence[Tensor], indices: Tensor) -> Tensor:
     return pad_sequence([sequences[k] for k in indices.tolist()])
 
 
-def pad_labels(labels: np.ndarray | list[np.ndarray], indices: Tensor) -> Tensor:
-    """Give the labels named by `indices`: [batch], or [steps, batch] with `IGNORED` behind the shorter ones.
+def pad_targets(targets: np.ndarray | list[np.ndarray], indices: Tensor) -> Tensor:
+    """Return the targets named by `indices`: [batch] or [batch, outputs]; those of steps with one axis more in front.
 
-    Labels that are reals, [steps, batch, outputs], have NaN there.
+    Behind the shorter sequences classes are `IGNORED`, and values are NaN.
     """
-    if isinstance(labels, list):
-        chosen = [torch.from_numpy(labels[k]) for k in indices.tolist()]
+    if isinstance(targets, list):
+        chosen = [torch.from_numpy(targets[k]) for k in indices.tolist()]
         return pad_sequence(chosen, padding_value=nan if chosen[0].is_floating_point() else IGNORED)
-    return torch.from_numpy(labels)[indices]
+    return torch.from_numpy(targets)[indices]
 
 
 class Network(Protocol):
-    """What training and scoring need: outputs of all steps, and logits of outputs."""
+    """What training and scoring need: outputs of all steps, logits of outputs, and states that are carried over."""
 
     def __call__(self, x: Tensor) -> Tensor: ...
+
+    def carried(self, x: Tensor, states: Sequence[State] | None) -> tuple[Tensor, list[State]]: ...
 
     def logits(self, outputs: Tensor) -> Tensor: ...
 
 
+class Carry:
+    """The states that networks are left in from one chunk of a batch to the next."""
+
+    def __init__(self) -> None:
+        self._states: dict[Network, list[State]] = {}
+
+    def states(self, network: Network) -> list[State] | None:
+        """Return the states of a network's layers; None before its first chunk."""
+        return self._states.get(network)
+
+    def begin(self, network: Network, states: list[State]) -> None:
+        """Let a network go on from states."""
+        self._states[network] = states
+
+    def run(self, network: Network, x: Tensor) -> Tensor:
+        """Run a network from where it was left; no gradient goes back to what was before."""
+        outputs, states = network.carried(x, self._states.get(network))
+        self._states[network] = [(y.detach(), c.detach()) for y, c in states]
+        return outputs
+
+
 class Batch(NamedTuple):
-    """Sequences side by side.
+    """Sequences side by side, or a chunk of their steps.
 
     Parameters
     ----------
@@ -70,15 +93,42 @@ class Batch(NamedTuple):
         Standardised, padded.
     lengths : int64 [batch]
         Steps of each sequence.
-    labels : int64 [batch] or [steps, batch], or float32 [steps, batch, outputs]
+    targets : int64 [batch] or [steps, batch], or float32 [batch, outputs] or [steps, batch, outputs]
         Classes of the sequences, or of their steps; or what the outputs are to be.
+    carry : Carry, optional
+        Where the batch is a chunk that goes on from the one before.
     """
 
     x: Tensor
     lengths: Tensor
-    labels: Tensor
+    targets: Tensor
+    carry: Carry | None = None
+
+    @property
+    def every_step(self) -> bool:
+        """Whether each step has a target of its own."""
+        return self.targets.dim() == (3 if self.targets.is_floating_point() else 2)
 
     def logits(self, network: Network) -> Tensor:
-        """Give a network's logits where there are labels: [batch, classes] or [steps, batch, classes]."""
-        outputs = network(self.x)
-        return network.logits(last_steps(outputs, self.lengths) if self.labels.dim() == 1 else outputs)
+        """Return a network's logits where there are targets: [batch, outputs] or [steps, batch, outputs]."""
+        outputs = network(self.x) if self.carry is None else self.carry.run(network, self.x)
+        return network.logits(outputs if self.every_step else last_steps(outputs, self.lengths))
+
+    def chunks(self, steps: int) -> Iterator["Batch"]:
+        """Yield chunks of so many steps, in order; the batch itself where it is no longer."""
+        if len(self.x) <= steps:
+            yield self
+            return
+        targets = self.targets if self.every_step else self._at_last_steps()
+        carry = Carry()
+        for begin in range(0, len(self.x), steps):
+            end = begin + steps
+            lengths = (self.lengths - begin).clamp(0, steps)
+            yield Batch(self.x[begin:end], lengths, targets[begin:end], carry)
+
+    def _at_last_steps(self) -> Tensor:
+        """Return targets of sequences as targets of steps, of which each sequence's last alone counts."""
+        fill = nan if self.targets.is_floating_point() else IGNORED
+        steps = self.targets.new_full((len(self.x), *self.targets.shape), fill)
+        steps[self.lengths - 1, torch.arange(len(self.lengths))] = self.targets
+        return steps

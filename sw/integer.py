@@ -15,11 +15,11 @@ from torch import Tensor
 
 from gatewright.errors import BundleError, DataError
 from gatewright.progress import Progress, silent
-from gatewright.sw.batching import by_length, pad, pad_labels
+from gatewright.sw.batching import by_length, pad, pad_targets
 from gatewright.sw.bundle import Bundle, Head, LstmLayer, Product, Stage
 from gatewright.sw.determinism import one_thread
 from gatewright.sw.metrics import Metric
-from gatewright.sw.network import last_steps
+from gatewright.sw.network import State, last_steps
 from gatewright.sw.numbers import GATE, STATE, Fixed, round_shift, sigmoid, tanh
 from gatewright.sw.numbers.reference import PRODUCT_SHIFT
 from gatewright.sw.scores import score
@@ -53,8 +53,16 @@ class Trace(NamedTuple):
     output: Tensor
 
 
-def run_layer(layer: LstmLayer, x: Tensor) -> Trace:
-    """Run one layer on padded integers x [steps, batch, inputs] from a fresh state."""
+def run_layer(layer: LstmLayer, x: Tensor, state: State | None = None) -> Trace:
+    """Run one layer on padded integers x [steps, batch, inputs].
+
+    Parameters
+    ----------
+    layer : LstmLayer
+    x : int32 tensor [steps, batch, inputs]
+    state : pair of int32 tensors, optional
+        y [batch, outputs] and c [batch, hidden] before the first step; zeros unless given.
+    """
     steps, batch, _ = x.shape
     size, hidden_format = layer.hidden_size, layer.hidden_format
     curves, tanh_curve = _curves(), _curves()[_CODES:]
@@ -76,8 +84,9 @@ def run_layer(layer: LstmLayer, x: Tensor) -> Trace:
     output = hidden if project is None else store(layer.output_size)
     trace = Trace(store(4, size), store(size), store(size), hidden, output)
     recurrent = _Product(layer.recurrent, layer.output_format)
-    y = torch.zeros(batch, layer.output_size, dtype=torch.int32)
-    c = torch.zeros(batch, size, dtype=torch.int32)
+    if state is None:
+        state = tuple(torch.zeros(batch, each, dtype=torch.int32) for each in (layer.output_size, size))
+    y, c = state
     for t in range(steps):
         accumulator = sums[t] + (recurrent(y) << layer.recurrent_shift)
         pre = round_shift(accumulator, layer.requantise_shift).clamp_(STATE.min, STATE.max)
@@ -182,18 +191,18 @@ def run_integer(
     return hidden, logits
 
 
-def evaluate(bundle: Bundle, split: Split, metric: Metric = "accuracy") -> float:
+def evaluate(bundle: Bundle, split: Split, metric: Metric) -> float:
     """Give the metric of the integer model on a split's raw sequences.
 
     Raises
     ------
     BundleError
-        The model has no head, so that no classes are predicted.
+        The metric is about classes, and the model has no head that predicts any.
     DataError
         The features are not those of the model.
     """
-    if bundle.head is None and metric != "snr":
-        raise BundleError("a model without a head predicts no classes: there is nothing to score")
+    if bundle.head is None and metric.kind == "classes":
+        raise BundleError(f"a model without a head predicts no classes: {metric.name} has nothing to score")
     with one_thread():
         return score(_predict(bundle, split), metric)
 
@@ -207,7 +216,7 @@ def _predict(bundle: Bundle, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
         lsb = bundle.layers[-1].output_format.lsb
         if bundle.head is not None:
             outputs, lsb = run_head(bundle.head, outputs), 2.0**-bundle.head.logit_frac
-        yield outputs.double() * lsb, pad_labels(split.labels, indices)
+        yield outputs.double() * lsb, pad_targets(split.targets, indices)
 
 
 def _run_batches(bundle: Bundle, inputs: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:

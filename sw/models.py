@@ -1,8 +1,9 @@
 """A float model: a network with the scaling of its raw inputs, and its checkpoint on disk."""
 
 import dataclasses
+import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +12,15 @@ from torch import Tensor
 
 from gatewright.errors import BundleError, DataError
 from gatewright.storage import whole_file
-from gatewright.sw.batching import Batch, by_length, pad, pad_labels
+from gatewright.sw.batching import Batch, by_length, pad, pad_targets
 from gatewright.sw.determinism import one_thread
 from gatewright.sw.metrics import Metric
 from gatewright.sw.network import LayerParameters, LstmNetwork, ProductParameters
 from gatewright.sw.scores import score
 from gatewright.sw.settings import TrainSettings
-from gatewright.sw.tasks import Split
+from gatewright.sw.tasks import Split, Task
 
-_VERSION = 2
+_VERSION = 3
 _EVALUATION_BATCH = 128
 
 
@@ -34,11 +35,13 @@ class FloatModel:
     mean, deviation : float64 arrays [inputs]
         Of the train split; 0 and 1 for a model that takes raw inputs.
     labels : tuple of str
-        Class names, one per logit; none without a head.
+        Names of the outputs, one for each row of the head; none without a head.
     settings : TrainSettings
         How it was trained, and how it is trained further.
     history : tuple of float
         Validation score after each epoch.
+    notes : dict
+        Where it comes from, and its scores; plain JSON values.
     """
 
     network: LstmNetwork
@@ -47,6 +50,14 @@ class FloatModel:
     labels: tuple[str, ...]
     settings: TrainSettings
     history: tuple[float, ...] = ()
+    notes: dict = field(default_factory=dict)
+
+    def named(self, task: Task) -> "FloatModel":
+        """Return the model with a task's names of classes, where its own are numbers only, as an import has them."""
+        numbered = self.labels == tuple(str(k) for k in range(len(self.labels)))
+        if numbered and len(task.labels) == len(self.labels) and not task.taught:
+            return dataclasses.replace(self, labels=task.labels)
+        return self
 
     def standardise(self, sequences: Sequence[np.ndarray]) -> list[Tensor]:
         """Scale raw sequences to the network's inputs.
@@ -61,7 +72,7 @@ class FloatModel:
                 raise DataError(f"sequence {k} must be [steps, {len(self.mean)}], not of shape {s.shape}")
         return [torch.from_numpy(((s - self.mean) / self.deviation).astype(np.float32)) for s in sequences]
 
-    def score(self, split: Split, metric: Metric = "accuracy") -> float:
+    def score(self, split: Split, metric: Metric) -> float:
         """Give the metric on a split."""
         return score(self._predict(split), metric)
 
@@ -72,14 +83,21 @@ class FloatModel:
         self.network.eval()
         return [self.network(x[:, None])[:, 0].numpy() for x in self.standardise(sequences)]
 
+    @one_thread()
+    @torch.no_grad()
+    def results(self, sequences: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return what the model gives in every step of raw sequences: logits, or outputs without a head: float32."""
+        outputs = [torch.from_numpy(each) for each in self.outputs(sequences)]
+        return [self.network.logits(each).numpy() for each in outputs]
+
     def _predict(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
         self.network.eval()
         x = self.standardise(split.sequences)
         lengths = torch.tensor([len(s) for s in x])
         for indices in by_length(lengths, _EVALUATION_BATCH):
-            batch = Batch(pad(x, indices), lengths[indices], pad_labels(split.labels, indices))
+            batch = Batch(pad(x, indices), lengths[indices], pad_targets(split.targets, indices))
             with one_thread(), torch.no_grad():
-                yield batch.logits(self.network), batch.labels
+                yield batch.logits(self.network), batch.targets
 
     def save(self, path: str | Path) -> None:
         """Write a checkpoint; the file appears whole or not at all."""
@@ -93,6 +111,7 @@ class FloatModel:
             "labels": list(self.labels),
             "settings": dataclasses.asdict(self.settings),
             "history": list(self.history),
+            "notes": json.dumps(self.notes),
         }
         with whole_file(Path(path)) as partial:
             torch.save(stored, partial)
@@ -129,7 +148,15 @@ class FloatModel:
             classes = 0 if network.head is None else network.head.rows
             if mean.shape != deviation.shape or mean.shape != (network.input_size,) or len(labels) != classes:
                 raise ValueError("the scaling or the labels do not suit the network")
-            return cls(network.eval(), mean, deviation, labels, settings, tuple(stored["history"]))
+            return cls(
+                network.eval(),
+                mean,
+                deviation,
+                labels,
+                settings,
+                tuple(stored["history"]),
+                json.loads(stored["notes"]),
+            )
         except FileNotFoundError as error:
             raise BundleError(f"{path}: no such file") from error
         except BundleError:

@@ -147,6 +147,10 @@ class LayerParameters(nn.Module):
 
     def forward(self, x: Tensor, state: State | None = None) -> Tensor:
         """Give the outputs [steps, batch, outputs] of x [steps, batch, inputs], from a state or a fresh one."""
+        return self.carried(x, state)[0]
+
+    def carried(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Do what `forward` does, and return the state behind the last step too."""
         weights = [self.input(), self.recurrent(), self.bias, torch.zeros_like(self.bias)]
         if self.projection is not None:
             weights.append(self.projection())
@@ -158,7 +162,8 @@ class LayerParameters(nn.Module):
         one_layer = [part[None] for part in state]
         with quiet_projections():
             # has_biases, layers, dropout, train, bidirectional, batch_first
-            return torch.lstm(x, one_layer, weights, True, 1, 0.0, self.training, False, False)[0]
+            outputs, y, c = torch.lstm(x, one_layer, weights, True, 1, 0.0, self.training, False, False)
+        return outputs, (y[0], c[0][:, : self.hidden_size])
 
 
 def _with_idle_unit(weights: list[Tensor], state: State) -> tuple[list[Tensor], State]:
@@ -278,6 +283,19 @@ class LstmNetwork(nn.Module):
         for k, layer in enumerate(self.layers):
             x = layer(x, None if states is None else states[k])
         return x
+
+    def carried(self, x: Tensor, states: Sequence[State] | None = None) -> tuple[Tensor, list[State]]:
+        """Do what `forward` does, and return the states of all layers behind the last step too."""
+        after = []
+        for k, layer in enumerate(self.layers):
+            x, state = layer.carried(x, None if states is None else states[k])
+            after.append(state)
+        return x, after
+
+    @property
+    def result_size(self) -> int:
+        """Numbers that the model gives: logits of the head, or outputs of the last layer."""
+        return self.layers[-1].output_size if self.head is None else self.head.rows
 
     def logits(self, outputs: Tensor) -> Tensor:
         """Give the head's logits [..., classes] of outputs [..., outputs]; the outputs themselves without a head."""

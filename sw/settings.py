@@ -41,11 +41,18 @@ class TrainSettings:
     Parameters
     ----------
     hidden : int
-        LSTM units, 4 to 1024.
+        LSTM units of each layer, 4 to 1024.
+    layers : int
+        LSTM layers, 1 to 8.
+    projection : int, optional
+        Size of the recurrent projection of each layer, 1 to 1024; None for none.
     epochs : int
         Passes over the train split, 1 to 1000.
     batch : int
         Sequences per update, 1 to 1024.
+    chunk : int
+        Most steps that gradients go back, 16 to 65,536: longer sequences are learnt in chunks, with the state carried
+        over.
     learning_rate : float
         Peak of the one-cycle schedule, 1e-6 to 1.
     weight_decay : float
@@ -68,8 +75,11 @@ class TrainSettings:
     """
 
     hidden: int = 128
+    layers: int = 1
+    projection: int | None = None
     epochs: int = 40
     batch: int = 64
+    chunk: int = 512
     learning_rate: float = 4e-3
     weight_decay: float = 1e-4
     dropout: float = 0.3
@@ -83,8 +93,10 @@ class TrainSettings:
             self,
             {
                 "hidden": (4, 1024),
+                "layers": (1, 8),
                 "epochs": (1, 1000),
                 "batch": (1, 1024),
+                "chunk": (16, 65536),
                 "learning_rate": (1e-6, 1.0),
                 "weight_decay": (0.0, 1.0),
                 "dropout": (0.0, 0.9),
@@ -94,6 +106,10 @@ class TrainSettings:
                 "seed": (0, 2**32 - 1),
             },
         )
+        if self.projection is not None and self.projection not in range(1, 1025):
+            raise ConfigError(
+                f"TrainSettings.projection must be from 1 to 1024 or None, not {self.projection!r}"
+            )
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from gatewright.sw.compress.units import keep_units, kept_units
 from gatewright.sw.compress.volume import Volume, quantise_to
 from gatewright.sw.determinism import seeded
 from gatewright.sw.integer import evaluate
-from gatewright.sw.metrics import UNITS, quality
 from gatewright.sw.models import FloatModel
 from gatewright.sw.network import LstmNetwork
 from gatewright.sw.settings import CompressSettings, SimplifySettings
@@ -136,14 +135,14 @@ def compress_to(
         retrained = copy.deepcopy(network)
         before = dataclasses.replace(float_model, network=network).score(task.validation, task.metric)
         after = retrain(task, float_model, retrained, settings, settings.prune_epochs, "retrain", progress)
-        better = quality(after, task.metric) >= quality(before, task.metric)
+        better = task.metric.meets(after, before)
         rounds.append(Round("retrain", "all weights", 0.0, 0, weight_count(retrained), after, None, better))
         model, quantising, reason = quantise_to(
             task, float_model, retrained if better else network, requirement, volume, settings, how, progress
         )
     rounds += quantising
-    if quality(model.score, task.metric) < quality(requirement.score, task.metric):
-        reason = f"the best score found is {model.score:.4g} {UNITS[task.metric]}"
+    if not task.metric.meets(model.score, requirement.score):
+        reason = f"the best score found is {model.score:.4g} {task.metric.unit}"
     notes = _notes(task, float_model, model.bundle, settings) | {
         "spec": model.spec.to_json(),
         "requirement": dataclasses.asdict(requirement),
@@ -157,23 +156,40 @@ def compress_to(
 
 
 def _check_task(task: Task, float_model: FloatModel) -> None:
-    if task.labels != float_model.labels:
+    outputs = float_model.network.result_size
+    if task.input_size != float_model.network.input_size:
+        raise DataError(
+            f"{task.name} has {task.input_size} features, but the model takes {float_model.network.input_size}"
+        )
+    if task.train.targets is None:
+        raise DataError(f"{task.name} has no targets: `taught_by` takes them from the float model")
+    if task.labels != float_model.labels and len(task.labels) == outputs and not task.taught:
         raise DataError(
             f"the task {task.name} has the classes {', '.join(task.labels)}, but the model was trained on "
             f"{', '.join(float_model.labels)}: train on this task first"
         )
+    if not task.suits(outputs):
+        raise DataError(
+            f"{task.name} has {task.output_size} {'classes' if task.classifies else 'values'}, but the model has "
+            f"{outputs} outputs: train on this task first, or import the head that suits it"
+        )
 
 
 def _notes(task: Task, float_model: FloatModel, bundle: Bundle, settings: CompressSettings) -> dict:
-    """Tell where a bundle comes from, and how good it is: `validation_accuracy`, or `validation_bits`, and test."""
-    scores = {
-        f"{name}_{task.metric}": evaluate(bundle, split, task.metric)
-        for name, split in (("validation", task.validation), ("test", task.test))
-    }
+    """Tell where a bundle comes from, and how good it is."""
     return {
         "task": task.name,
+        "data": None if task.source is None else task.source.to_json(),
+        "from": float_model.notes,
         "seed": settings.seed,
-        "metric": task.metric,
+        "metric": task.metric.name,
+        "unit": task.metric.unit,
+        "more_is_better": task.metric.more_is_better,
+        "every_step": task.every_step,
         "settings": dataclasses.asdict(settings),
         "train_settings": dataclasses.asdict(float_model.settings),
-    } | scores
+        "scores": {
+            name: evaluate(bundle, split, task.metric)
+            for name, split in (("validation", task.validation), ("test", task.test))
+        },
+    }

@@ -64,7 +64,7 @@ def mean_activations(network: LstmNetwork, batches: Sequence[Batch]) -> dict[str
     """Give the mean magnitude of every element of the vector that each matrix takes: [columns] by name."""
     sums: dict[str, Tensor] = {}
     steps = 0
-    for x, lengths, _ in batches:
+    for x, lengths, *_ in batches:
         inside = torch.arange(len(x))[:, None] < lengths
         steps += int(inside.sum())
         for name, vectors in _taken(network, x):

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from gatewright.sw.bundle import Head, LowRank, LstmLayer, Product
 from gatewright.sw.integer import matvec, run_head, run_layer
+from gatewright.sw.network import State
 from gatewright.sw.numbers import GATE, STATE, Fixed, round_shift
 
 
@@ -52,22 +53,30 @@ class QuantisedWeights(torch.autograd.Function):
 
 
 class IntegerLayer(torch.autograd.Function):
-    """Outputs [steps, batch, outputs] of one layer in integers, from a fresh state.
+    """Outputs [steps, batch, outputs] and last cell states [batch, hidden] of one layer in integers.
 
-    Takes the `LstmLayer`, x [steps, batch, inputs], the bias, and the factors of W_ih, W_hh and the projection.
+    Takes the `LstmLayer`, the state before the first step (y and c as reals, or None for zeros), x [steps, batch,
+    inputs], the bias, and the factors of W_ih, W_hh and the projection. No gradient goes to the state, nor through the
+    cell states that are returned.
     Saturation counts as the identity too, except where σ and tanh are flat anyway.
     """
 
     @staticmethod
-    def forward(ctx, layer: LstmLayer, x: Tensor, bias: Tensor, *weights: Tensor) -> Tensor:
-        trace = run_layer(layer, _integers(x, layer.input_format))
-        output = trace.output * layer.output_format.lsb
-        ctx.layer = layer
+    def forward(
+        ctx, layer: LstmLayer, state: State | None, x: Tensor, bias: Tensor, *weights: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        before = None
+        if state is not None:
+            before = _integers(state[0], layer.output_format), _integers(state[1], STATE)
+        trace = run_layer(layer, _integers(x, layer.input_format), before)
+        output, last = trace.output * layer.output_format.lsb, trace.cell[-1] * STATE.lsb
+        ctx.layer, ctx.state = layer, state
+        ctx.mark_non_differentiable(last)
         ctx.save_for_backward(x, output, trace.hidden, trace.gates, trace.cell, trace.cell_tanh, *weights)
-        return output
+        return output, last
 
     @staticmethod
-    def backward(ctx, grad_output: Tensor):
+    def backward(ctx, grad_output: Tensor, grad_last: Tensor):
         x, output, hidden, gates, cell, cell_tanh, *weights = ctx.saved_tensors
         layer = ctx.layer
         count = _factors(layer.input), _factors(layer.recurrent)
@@ -78,6 +87,8 @@ class IntegerLayer(torch.autograd.Function):
         i, f, g, o = gates.unbind(dim=2)
         before = torch.zeros_like(cell_tanh)
         before[1:] = cell[:-1] * STATE.lsb
+        if ctx.state is not None:
+            before[0] = ctx.state[1]
         # Derivatives of c by the pre-activations of i f g, of h by that of o, and of h by c.
         to_cell = torch.stack([g * i * (1 - i), before * f * (1 - f), i * (1 - g * g)], dim=2)
         to_hidden = cell_tanh * o * (1 - o)
@@ -95,14 +106,17 @@ class IntegerLayer(torch.autograd.Function):
             grad_c *= f[t]
         grad_pre = grad_pre.view(steps, batch, 4 * size)
         grads = _weight_gradients(layer.input, layer.input_format, input, x, grad_pre)
-        grads += _weight_gradients(layer.recurrent, layer.output_format, recurrent, output[:-1], grad_pre[1:])
+        taken, grad_taken = output[:-1], grad_pre[1:]
+        if ctx.state is not None:
+            taken, grad_taken = torch.cat([ctx.state[0][None], taken]), grad_pre
+        grads += _weight_gradients(layer.recurrent, layer.output_format, recurrent, taken, grad_taken)
         if layer.projection is not None:
             h = hidden * layer.hidden_format.lsb
             grads += _weight_gradients(
                 layer.projection.matrix, layer.hidden_format, projection, h, grad_outputs
             )
-        grad_x = _through(input, grad_pre) if ctx.needs_input_grad[1] else None
-        return None, grad_x, grad_pre.sum(dim=(0, 1)), *grads
+        grad_x = _through(input, grad_pre) if ctx.needs_input_grad[2] else None
+        return None, None, grad_x, grad_pre.sum(dim=(0, 1)), *grads
 
 
 class IntegerHead(torch.autograd.Function):

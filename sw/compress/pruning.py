@@ -87,7 +87,7 @@ def retrain(
     narrow : callable
         May set more weights to zero: called after every update with the shares of all updates done before and after.
     """
-    distillation = Distillation(dense, settings)
+    distillation = Distillation(dense, settings, task)
     matrices = list(network.matrices().values())
     kept = [matrix.detach() != 0 for matrix in matrices]
 

@@ -17,7 +17,7 @@ from gatewright.sw.compress.formats import FINEST, FINEST_ACCUMULATOR, legal_for
 from gatewright.sw.compress.integer_autograd import IntegerHead, IntegerLayer, QuantisedWeights, to_integers
 from gatewright.sw.integer import evaluate
 from gatewright.sw.models import FloatModel
-from gatewright.sw.network import LstmNetwork, ProductParameters
+from gatewright.sw.network import LstmNetwork, ProductParameters, State
 from gatewright.sw.numbers import ACCUMULATOR, STATE, Fixed, hidden_format
 from gatewright.sw.settings import CompressSettings
 from gatewright.sw.spec import CompressionSpec
@@ -94,12 +94,19 @@ class QuantisedNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Give the last layer's outputs [steps, batch, outputs], as reals, of padded x [steps, batch, inputs]."""
+        return self.carried(x)[0]
+
+    def carried(self, x: Tensor, states: Sequence[State] | None = None) -> tuple[Tensor, list[State]]:
+        """Do what `forward` does from states of all layers, as reals, and return those behind the last step too."""
         source = self._wanted["input"]
         x = to_integers(x, source) * source.lsb
+        after = []
         for k, parameters in enumerate(self.masters.layers):
             layer, weights = self._layer(k)
-            x = IntegerLayer.apply(layer, x, parameters.bias, *weights)
-        return x
+            state = None if states is None else states[k]
+            x, cell = IntegerLayer.apply(layer, state, x, parameters.bias, *weights)
+            after.append((x[-1], cell))
+        return x, after
 
     def logits(self, outputs: Tensor) -> Tensor:
         """Give the head's logits [..., classes] of outputs [..., outputs]; the outputs themselves without a head."""
@@ -228,7 +235,7 @@ def train_quantised(
     DivergenceError
         Training diverged.
     """
-    distillation = Distillation(dense, settings)
+    distillation = Distillation(dense, settings, task)
 
     def settle(before: float, done: float) -> None:
         if before < _SCALES_SHARE <= done:

@@ -2,7 +2,7 @@
 
 import torch
 
-from gatewright.sw.batching import Batch, by_length, pad, pad_labels
+from gatewright.sw.batching import Batch, by_length, pad, pad_targets
 from gatewright.sw.models import FloatModel
 from gatewright.sw.tasks import Split, Task
 
@@ -13,7 +13,7 @@ SAMPLE = 512
 def sample_of(task: Task) -> Split:
     """Give at most `SAMPLE` sequences, evenly over the train split."""
     every = -(-len(task.train) // SAMPLE)
-    return Split(task.train.sequences[::every], task.train.labels[::every])
+    return task.train.some(every)
 
 
 def batches_of(split: Split, model: FloatModel) -> list[Batch]:
@@ -21,6 +21,6 @@ def batches_of(split: Split, model: FloatModel) -> list[Batch]:
     sequences = model.standardise(split.sequences)
     lengths = torch.tensor([len(s) for s in sequences])
     return [
-        Batch(pad(sequences, indices), lengths[indices], pad_labels(split.labels, indices))
+        Batch(pad(sequences, indices), lengths[indices], pad_targets(split.targets, indices))
         for indices in by_length(lengths, model.settings.batch)
     ]

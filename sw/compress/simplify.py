@@ -19,7 +19,6 @@ from gatewright.sw.compress.rounds import Round
 from gatewright.sw.compress.sample import batches_of, sample_of
 from gatewright.sw.compress.units import keep_units, removable, unit_degrees
 from gatewright.sw.compress.words import drop_words, word_degrees
-from gatewright.sw.metrics import quality
 from gatewright.sw.models import FloatModel
 from gatewright.sw.network import LstmNetwork
 from gatewright.sw.settings import CompressSettings, SimplifySettings, Unit
@@ -58,7 +57,7 @@ def simplify(
     rounds : list of Round
     """
     network, rounds = copy.deepcopy(dense.network).eval(), []
-    batches, loss = batches_of(sample_of(task), dense), Distillation(dense, settings)
+    batches, loss = batches_of(sample_of(task), dense), Distillation(dense, settings, task)
     for unit in how.units:
         share = how.share
         while share >= how.least_share:
@@ -68,7 +67,7 @@ def simplify(
                 break
             what = f"drop {dropped} {NAMES[unit]}"
             score = retrain(task, dense, candidate, settings, how.round_epochs, what, progress)
-            passed = quality(score, task.metric) >= quality(required, task.metric)
+            passed = task.metric.meets(score, required)
             rounds.append(
                 Round("simplify", NAMES[unit], share, dropped, weight_count(candidate), score, None, passed)
             )

@@ -18,7 +18,6 @@ from gatewright.sw.compress.quantise import QuantisedNetwork, calibrate, train_q
 from gatewright.sw.compress.rounds import Requirement, Round
 from gatewright.sw.compress.sample import batches_of, sample_of
 from gatewright.sw.integer import evaluate
-from gatewright.sw.metrics import UNITS, quality
 from gatewright.sw.models import FloatModel
 from gatewright.sw.network import LstmNetwork
 from gatewright.sw.settings import CompressSettings, Scheme, SimplifySettings
@@ -88,13 +87,13 @@ def quantise_to(
     train = _Rounds(task, dense, volume, settings, progress)
 
     def good(found: Quantised) -> bool:
-        return quality(found.score, task.metric) >= quality(requirement.score, task.metric)
+        return task.metric.meets(found.score, requirement.score)
 
     spec = uniform_spec(network, lanes=how.lanes)
     ((model, made),) = train(network, spec, "all to 8 bits", (0.0,))
     rounds = [dataclasses.replace(made, stage="integers", passed=good(model))]
     if model.volume > requirement.volume and not good(model):
-        return model, rounds, f"in 8 bits the score is {model.score:.4g} {UNITS[task.metric]} already"
+        return model, rounds, f"in 8 bits the score is {model.score:.4g} {task.metric.unit} already"
     refused: set[Width] = set()
     while model.volume > requirement.volume:
         changed = _SCHEMES[how.scheme](model, refused, train.loss)
@@ -160,7 +159,7 @@ class _Rounds:
         self._task, self._dense, self._volume = task, dense, volume
         self._settings, self._progress = settings, progress
         self._sequences = dense.standardise(task.train.sequences)
-        self._distillation = Distillation(dense, settings)
+        self._distillation = Distillation(dense, settings, task)
         sample = sample_of(task)
         self._sample, self._batches = dense.standardise(sample.sequences), batches_of(sample, dense)
 

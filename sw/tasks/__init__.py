@@ -1,38 +1,69 @@
-"""Tasks: labelled sequences, split into train, validation and test, behind one small interface."""
+"""Tasks: sequences in three splits with targets of any kind, or none, behind one small interface."""
+
+from pathlib import Path
 
 from gatewright.errors import DataError
+from gatewright.sw.tasks.arrays import load_npz, save_task, task_from
 from gatewright.sw.tasks.baseline import baseline
 from gatewright.sw.tasks.digits import load_digits
-from gatewright.sw.tasks.files import load_file
-from gatewright.sw.tasks.task import Split, Task, moments, scaling, stratify
+from gatewright.sw.tasks.files import load_folder, load_python
+from gatewright.sw.tasks.settings import DataSettings
+from gatewright.sw.tasks.splits import stratify
+from gatewright.sw.tasks.task import Split, Task, moments, scaling, target_moments, taught_by
 from gatewright.sw.tasks.text import load_text
 
-__all__ = ["Split", "Task", "baseline", "load_task", "moments", "scaling", "stratify"]
+__all__ = [
+    "DataSettings",
+    "Split",
+    "Task",
+    "baseline",
+    "load_task",
+    "moments",
+    "save_task",
+    "scaling",
+    "stratify",
+    "target_moments",
+    "task_from",
+    "taught_by",
+]
 
 _NAMED = {"digits": load_digits}
 
 
-def load_task(name_or_path: str, *, seed: int) -> Task:
-    """Load a task by its name, a user's sequences by the path of their ``.npz``, or a text by that of its ``.txt``.
+def load_task(source: DataSettings | str, *, metric: str = "", seed: int = 0) -> Task:
+    """Load a task.
 
     Parameters
     ----------
-    name_or_path : str
-        ``"digits"``; a path that ends in ``.npz`` (see `files.load_file` for what it must hold); or one that ends in
-        ``.txt`` (see `text.load_text`).
+    source : DataSettings or str
+        Its description; or ``digits``, the path of an ``.npz``, of a folder or of a ``.txt``, or ``module:name`` of a
+        Python object. ``docs/data.md`` says what each must hold.
+    metric : str
+        A name of `METRICS`, or ``module:name``; empty for what suits the data.
     seed : int
-        Decides which sequences train, validate and test.
+        Of the splits, where the data do not give them.
 
     Raises
     ------
     DataError
-        The name is unknown, or the file is malformed.
+        The source is unknown, or malformed.
+    ConfigError
+        There is no such metric, or it does not go with the targets.
     """
-    name = str(name_or_path)
+    settings = source if isinstance(source, DataSettings) else DataSettings(str(source), metric, seed)
+    name = settings.source
     if name in _NAMED:
-        return _NAMED[name](seed)
-    if name.endswith(".npz"):
-        return load_file(name, seed)
-    if name.endswith(".txt"):
-        return load_text(name, seed)
-    raise DataError(f"no task named {name!r}; known are {sorted(_NAMED)} and paths of .npz and .txt files")
+        return _NAMED[name](settings)
+    path = Path(name)
+    if path.suffix == ".npz":
+        return load_npz(path, settings)
+    if path.suffix == ".txt":
+        return load_text(path, settings)
+    if path.is_dir():
+        return load_folder(path, settings)
+    if ":" in name and path.suffix == "":
+        return load_python(settings)
+    raise DataError(
+        f"no data named {name!r}; known are {', '.join(sorted(_NAMED))}, paths of an .npz, of a folder and of a .txt, "
+        "and module:name"
+    )

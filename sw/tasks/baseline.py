@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from gatewright.sw.tasks.task import Split, Task, moments
+from gatewright.errors import DataError
+from gatewright.sw.metrics import IGNORED
+from gatewright.sw.tasks.task import Split, Task, moments, target_moments
 
 PENALTY = 1.0
 """Weight of half the squared norm of the coefficients, beside the summed cross-entropy."""
@@ -12,11 +14,31 @@ _TOLERANCE = 1e-3
 
 
 def baseline(task: Task) -> float:
-    """Give the test score, in the task's metric, of a model without recurrence.
+    """Return the test score, in the task's metric, of a model without recurrence.
 
-    Of sequences that is `baseline_accuracy`, of texts `bigram_bits`.
+    Of a text that is how often each symbol follows each other; of classes per sequence logistic regression on each
+    sequence's mean and deviation; of classes per step the frequencies of the train split; of values the mean of those.
+
+    Raises
+    ------
+    DataError
+        The task has no targets.
     """
-    return bigram_bits(task) if task.metric == "bits" else baseline_accuracy(task)
+    if task.taught or task.test.targets is None:
+        raise DataError(f"{task.name} has no targets, so there is nothing to hold a baseline against")
+    if task.metric.name == "bits" and not task.scaled:
+        return bigram_bits(task)
+    targets = _flat(task.test)
+    if not task.classifies:
+        mean, _ = target_moments(task)
+        seen = ~np.isnan(targets[:, 0])
+        return task.metric(np.tile(mean, (int(seen.sum()), 1)), targets[seen])
+    if task.every_step:
+        seen = targets != IGNORED
+        known = _flat(task.train)
+        counts = np.bincount(known[known != IGNORED], minlength=len(task.labels)) + 1.0
+        return task.metric(np.tile(np.log(counts / counts.sum()), (int(seen.sum()), 1)), targets[seen])
+    return task.metric(_logistic(task), targets)
 
 
 def bigram_bits(task: Task) -> float:
@@ -31,8 +53,8 @@ def bigram_bits(task: Task) -> float:
     return float(-np.log2(probabilities[_pairs(task.test)]).mean())
 
 
-def baseline_accuracy(task: Task) -> float:
-    """Give the test accuracy, in percent, of logistic regression on each sequence's mean and deviation.
+def _logistic(task: Task) -> np.ndarray:
+    """Return the test logits [sequences, classes] of logistic regression on each sequence's mean and deviation.
 
     The coefficients minimise the penalised cross-entropy of the train split; each feature is standardised
     by that split. Every step solves the quadratic upper bound of the loss, so it cannot overshoot.
@@ -43,7 +65,7 @@ def baseline_accuracy(task: Task) -> float:
     train, test = (
         np.hstack([(features - mean) / deviation, np.ones((len(features), 1))]) for features in (train, test)
     )
-    target = np.eye(len(task.labels))[task.train.labels]
+    target = np.eye(len(task.labels))[_flat(task.train)]
     penalty = np.append(np.full(train.shape[1] - 1, PENALTY), 1e-9)[:, None]
     step = np.linalg.inv(train.T @ train / 2 + np.diag(penalty[:, 0]))
     weights = np.zeros((train.shape[1], len(task.labels)))
@@ -54,12 +76,17 @@ def baseline_accuracy(task: Task) -> float:
         weights -= step @ gradient
         if np.abs(gradient).max() < _TOLERANCE:
             break
-    return 100.0 * float(np.mean((test @ weights).argmax(axis=1) == task.test.labels))
+    return test @ weights
+
+
+def _flat(split: Split) -> np.ndarray:
+    """Return the targets of all sequences, or of all their steps."""
+    return np.concatenate(split.targets) if isinstance(split.targets, list) else np.asarray(split.targets)
 
 
 def _pairs(split: Split) -> tuple[np.ndarray, np.ndarray]:
     """Give each one-hot coded symbol and the one that follows it."""
-    return np.concatenate(split.sequences).argmax(axis=1), np.concatenate(list(split.labels))
+    return np.concatenate(split.sequences).argmax(axis=1), _flat(split)
 
 
 def _features(split: Split) -> np.ndarray:

@@ -3,9 +3,14 @@
 import hashlib
 from pathlib import Path
 
+import numpy as np
+
 from gatewright.errors import DataError
-from gatewright.sw.tasks.files import read_sequences
-from gatewright.sw.tasks.task import Task, stratify
+from gatewright.storage import read_arrays
+from gatewright.sw.metrics import metric_of
+from gatewright.sw.tasks.settings import DataSettings
+from gatewright.sw.tasks.splits import stratify
+from gatewright.sw.tasks.task import Task
 
 _PATH = Path(__file__).parent / "data" / "digits.npz"
 
@@ -18,8 +23,8 @@ CAVEAT = (
 )
 
 
-def load_digits(seed: int) -> Task:
-    """Load 3,000 recordings of ten digits, 6 to 92 frames of 13 MFCC each, split by `seed`.
+def load_digits(settings: DataSettings) -> Task:
+    """Load 3,000 recordings of ten digits, 6 to 92 frames of 13 MFCC each, split by the seed.
 
     Source: Zohar Jackson et al., Free Spoken Digit Dataset; see ``data/NOTICE.md``.
 
@@ -36,7 +41,13 @@ def load_digits(seed: int) -> Task:
         raise DataError(
             f"{_PATH}: the sha256 is {found}, not {SHA256}: the file was changed; install the package again"
         )
-    sequences, digits = read_sequences(_PATH)
+    arrays = read_arrays(_PATH, "the digits' file", DataError)
+    sequences = np.split(arrays["X"].astype(np.float32), np.cumsum(arrays["lengths"])[:-1])
     return Task(
-        "digits", tuple(str(digit) for digit in range(10)), *stratify(sequences, digits, seed), CAVEAT
+        "digits",
+        tuple(str(digit) for digit in range(10)),
+        *stratify(sequences, arrays["y"], settings.seed),
+        CAVEAT,
+        metric=metric_of(settings.metric or "accuracy"),
+        source=settings,
     )

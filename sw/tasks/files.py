@@ -1,115 +1,108 @@
-"""Sequences of a user, from one ``.npz``."""
+"""Data of a user's in files and folders, or behind the name of a Python object."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from gatewright.errors import DataError
-from gatewright.storage import read_arrays
-from gatewright.sw.tasks.task import SMALLEST_CLASS, Task, stratify
+from gatewright.sw.metrics import load_object
+from gatewright.sw.tasks.arrays import task_from
+from gatewright.sw.tasks.settings import DataSettings
+from gatewright.sw.tasks.task import SPLITS, Task
+
+_SEQUENCES = (".npy", ".csv")
+_TARGETS = ".y"
+"""What the name of a file with the targets of steps has before its ending."""
 
 
-def load_file(path: str | Path, seed: int) -> Task:
-    """Load a ``.npz`` of sequences, split by `seed`.
+def load_folder(folder: Path, settings: DataSettings) -> Task:
+    """Load a folder of sequences, one ``.npy`` or ``.csv`` [steps, features] each.
 
-    The file holds three plain arrays, as ``numpy.savez(path, X=..., y=..., lengths=...)`` writes them:
-
-    - ``X``: finite numbers [all steps, features], the sequences one after the other;
-    - ``lengths``: integers [sequences], steps of each sequence, at least 1, with sum ``len(X)``;
-    - ``y``: integers or strings [sequences], the class of each sequence; at least 2 classes with
-      at least 3 sequences each.
-
-    Raises
-    ------
-    DataError
-        The file is missing, truncated or foreign, or its arrays are malformed; the text says
-        which array, where and what is legal.
-    """
-    path = Path(path)
-    sequences, y = read_sequences(path)
-    labels, classes, counts = np.unique(y, return_inverse=True, return_counts=True)
-    if len(labels) < 2:
-        raise DataError(f"{path}: y holds {len(labels)} class; a task needs at least 2 different classes")
-    if counts.min() < SMALLEST_CLASS:
-        label = labels[counts.argmin()]
-        raise DataError(
-            f"{path}: class {label} has {counts.min()} sequences; train, validation and test need at least "
-            f"{SMALLEST_CLASS} of every class: add recordings or leave the class out"
-        )
-    parts = stratify(sequences, classes.astype(np.int64), seed)
-    return Task(path.stem, tuple(str(label) for label in labels), *parts)
-
-
-def load_samples(path: str | Path) -> list[np.ndarray]:
-    """Load sequences without classes from a ``.npz``: its ``X`` and ``lengths`` are those of `load_file`.
+    Folders in it are the classes; without any, the sequences have no targets, or those of their steps in ``NAME.y.npy``
+    beside ``NAME.npy``. Folders ``train``, ``validation`` and ``test`` are given splits, each laid out like that.
 
     Raises
     ------
     DataError
-        As `load_file`.
+        A file or the layout is malformed; the text names it.
     """
-    path = Path(path)
-    X, lengths = _read_arrays(path, "X", "lengths")
-    return _sequences(path, X, lengths)
+    if any((folder / split).is_dir() for split in SPLITS):
+        arrays: dict[str, Any] = {}
+        for split in SPLITS:
+            if not (folder / split).is_dir():
+                raise DataError(f"{folder}: there is no folder {split}; given splits are {', '.join(SPLITS)}")
+            arrays |= {f"{key}_{split}": values for key, values in _read(folder / split).items()}
+    else:
+        arrays = _read(folder)
+    return task_from(
+        arrays, folder.name, metric=settings.metric, seed=settings.seed, where=str(folder), source=settings
+    )
 
 
-def read_sequences(path: Path) -> tuple[list[np.ndarray], np.ndarray]:
-    """Read and check the three arrays: sequences as float32 [steps, features], and y.
+def load_python(settings: DataSettings) -> Task:
+    """Load what ``module:name`` names: a `Task`, arrays by key, ``(X, y)``, or a function that returns one of these.
 
     Raises
     ------
+    ConfigError
+        The module or the name is not there.
     DataError
-        As `load_file`.
+        It is something else, or malformed.
     """
-    X, y, lengths = _read_arrays(path, "X", "y", "lengths")
-    sequences = _sequences(path, X, lengths)
-    if y.shape != lengths.shape or not (np.issubdtype(y.dtype, np.integer) or y.dtype.kind == "U"):
+    found = load_object(settings.source, "data")
+    if callable(found):
+        found = found()
+    if isinstance(found, Task):
+        return replace(found, source=settings)
+    if isinstance(found, tuple) and len(found) == 2:
+        found = {"X": found[0], "y": found[1]}
+    if not isinstance(found, Mapping):
         raise DataError(
-            f"{path}: y must be integers or strings, one for each of the {len(lengths)} lengths, "
-            f"not {y.dtype} of shape {y.shape}"
+            f"{settings.source} is a {type(found).__name__}; it must be a Task, a dict of arrays, (X, y), or a "
+            "function that returns one"
         )
-    return sequences, y
+    name = settings.source.partition(":")[2]
+    return task_from(
+        found, name, metric=settings.metric, seed=settings.seed, where=settings.source, source=settings
+    )
 
 
-def _sequences(path: Path, X: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
-    if X.ndim != 2 or X.shape[1] == 0 or not _is_real(X):
-        raise DataError(f"{path}: X must be numbers [steps, features], not {X.dtype} of shape {X.shape}")
-    if lengths.ndim != 1 or not np.issubdtype(lengths.dtype, np.integer):
+def _read(folder: Path) -> dict[str, Any]:
+    """Return the arrays of a folder: of its classes, or of the files in it."""
+    classes = sorted(path for path in folder.iterdir() if path.is_dir())
+    if classes:
+        named = [(path.name, each) for path in classes for each in _files(path)]
+        return {"X": [_load(path) for _, path in named], "y": np.array([name for name, _ in named])}
+    files = _files(folder)
+    if not files:
         raise DataError(
-            f"{path}: lengths must be integers [sequences], not {lengths.dtype} of shape {lengths.shape}"
+            f"{folder}: no sequences; it must hold .npy or .csv files, or folders of them, one a class"
         )
-    if lengths.size == 0:
-        raise DataError(f"{path}: lengths is empty; at least one sequence is needed")
-    if lengths.min() < 1:
-        index = int(lengths.argmin())
-        raise DataError(f"{path}: lengths[{index}] is {lengths[index]}; a sequence has at least 1 step")
-    if lengths.sum(dtype=np.int64) != len(X):
-        raise DataError(
-            f"{path}: lengths add up to {lengths.sum(dtype=np.int64)} steps, but X has {len(X)}; "
-            "X must hold every sequence exactly once, in order"
-        )
-    with np.errstate(over="ignore"):
-        values = X.astype(np.float32)
-    bad = np.argwhere(~np.isfinite(values))
-    if len(bad):
-        row, column = bad[0]
-        raise DataError(
-            f"{path}: X[{row}, {column}] is {X[row, column]}; all values must be finite in float32: "
-            "clean or drop that sequence"
-        )
-    return np.split(values, np.cumsum(lengths)[:-1])
+    arrays: dict[str, Any] = {"X": [_load(path) for path in files]}
+    beside = [path.with_name(path.stem + _TARGETS + ".npy") for path in files]
+    there = [path.is_file() for path in beside]
+    if any(there):
+        if not all(there):
+            raise DataError(
+                f"{beside[there.index(False)]} is missing; other sequences have targets of their steps"
+            )
+        arrays["y"] = [_load(path) for path in beside]
+    return arrays
 
 
-def _read_arrays(path: Path, *names: str) -> list[np.ndarray]:
-    stored = read_arrays(path, "a whole .npz of plain arrays", DataError)
-    missing = [name for name in names if name not in stored]
-    if missing:
-        raise DataError(
-            f"{path}: array {missing[0]} is missing; the file must hold {', '.join(names)}, "
-            f"not {', '.join(stored) or 'nothing'}"
-        )
-    return [stored[name] for name in names]
+def _files(folder: Path) -> list[Path]:
+    found = sorted(path for path in folder.iterdir() if path.suffix in _SEQUENCES)
+    return [path for path in found if not path.stem.endswith(_TARGETS)]
 
 
-def _is_real(array: np.ndarray) -> bool:
-    return np.issubdtype(array.dtype, np.integer) or np.issubdtype(array.dtype, np.floating)
+def _load(path: Path) -> np.ndarray:
+    try:
+        if path.suffix == ".npy":
+            return np.load(path, allow_pickle=False)
+        return np.loadtxt(path, delimiter=",", ndmin=2)
+    except Exception as error:
+        # A damaged file makes numpy raise what no list could name in full.
+        raise DataError(f"{path}: not a whole file of numbers ({error})") from error

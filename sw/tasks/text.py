@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from gatewright.errors import DataError
+from gatewright.sw.metrics import metric_of
 from gatewright.sw.settings import CompressSettings, TrainSettings
+from gatewright.sw.tasks.settings import DataSettings
 from gatewright.sw.tasks.task import Split, Task
 
 SYMBOLS = 64
@@ -28,7 +30,7 @@ COMPRESSION = CompressSettings(prune_epochs=2, quantise_epochs=2, distillation=0
 _OTHER = "other"
 
 
-def load_text(path: str | Path, seed: int) -> Task:
+def load_text(path: Path, settings: DataSettings) -> Task:
     """Load a text as the task of telling each next symbol, by its one-hot coded predecessors.
 
     The text is cut into pieces of `STEPS` symbols, in order: the first train, the last validate and test, so that no
@@ -36,17 +38,16 @@ def load_text(path: str | Path, seed: int) -> Task:
 
     Parameters
     ----------
-    path : str or Path
+    path : Path
         A text in UTF-8.
-    seed : int
-        Does not matter here: the splits are passages of the text.
+    settings : DataSettings
+        Their seed does not matter here: the splits are passages of the text.
 
     Raises
     ------
     DataError
         The file is missing, no text, or too short.
     """
-    path = Path(path)
     try:
         text = " ".join(path.read_text(encoding="utf-8").split())
     except OSError as error:
@@ -77,8 +78,9 @@ def load_text(path: str | Path, seed: int) -> Task:
         split(0, train),
         split(train, train + held_out[0]),
         split(train + held_out[0], pieces),
-        metric="bits",
+        metric=metric_of(settings.metric or "bits"),
         scaled=False,
         training=TRAINING,
         compression=COMPRESSION,
+        source=settings,
     )

@@ -9,6 +9,7 @@ from gatewright.errors import BundleError, DataError
 from gatewright.sw import integer
 from gatewright.sw.bundle import Matrix
 from gatewright.sw.integer import evaluate, matvec, run_head, run_integer, run_layer
+from gatewright.sw.metrics import METRICS
 from gatewright.sw.numbers import STATE, Fixed, reference, round_shift
 from gatewright.sw.tasks import Split
 
@@ -155,10 +156,10 @@ def test_accuracy_is_that_of_the_largest_logit():
     bundle = random_bundle(3)
     raw = raw_inputs(3, [6] * 8)
     said = [int(np.argmax(reference.run(bundle, bundle.quantise_input(s).tolist()).logits)) for s in raw]
-    assert evaluate(bundle, Split(raw, np.array(said))) == 100.0
+    assert evaluate(bundle, Split(raw, np.array(said)), METRICS["accuracy"]) == 100.0
     wrong = np.array(said)
     wrong[:2] = (wrong[:2] + 1) % 3
-    assert evaluate(bundle, Split(raw, wrong)) == 75.0
+    assert evaluate(bundle, Split(raw, wrong), METRICS["accuracy"]) == 75.0
 
 
 def test_every_step_with_a_label_counts(monkeypatch):
@@ -173,10 +174,10 @@ def test_every_step_with_a_label_counts(monkeypatch):
         for logits, label in zip(np.array(steps) * 2.0**-bundle.head.logit_frac, wanted, strict=True):
             right.append(logits.argmax() == label)
             bits.append(np.log2(np.exp(logits - logits[label]).sum()))
-    assert evaluate(bundle, Split(raw, labels)) == pytest.approx(100 * np.mean(right))
-    assert evaluate(bundle, Split(raw, labels), "bits") == pytest.approx(np.mean(bits))
+    assert evaluate(bundle, Split(raw, labels), METRICS["accuracy"]) == pytest.approx(100 * np.mean(right))
+    assert evaluate(bundle, Split(raw, labels), METRICS["bits"]) == pytest.approx(np.mean(bits))
 
 
 def test_nothing_is_predicted_without_a_head():
     with pytest.raises(BundleError, match="without a head predicts no classes"):
-        evaluate(random_bundle(3, classes=0), Split(raw_inputs(1, [2]), np.array([0])))
+        evaluate(random_bundle(3, classes=0), Split(raw_inputs(1, [2]), np.array([0])), METRICS["accuracy"])

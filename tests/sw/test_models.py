@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from gatewright.errors import BundleError, DataError
+from gatewright.sw.metrics import METRICS
 from gatewright.sw.models import FloatModel
 from gatewright.sw.network import LstmNetwork
 from gatewright.sw.settings import TrainSettings
@@ -16,10 +17,10 @@ def answers(model, sequence):
 
 
 def test_accuracy_counts_what_the_network_says(float_model, task):
-    part = Split(task.test.sequences[:5], task.test.labels[:5])
+    part = Split(task.test.sequences[:5], task.test.targets[:5])
     said = [int(answers(float_model, s)[-1].argmax()) for s in part.sequences]
-    right = sum(a == b for a, b in zip(said, part.labels.tolist(), strict=True))
-    assert float_model.score(part) == 100.0 * right / 5
+    right = sum(a == b for a, b in zip(said, part.targets.tolist(), strict=True))
+    assert float_model.score(part, task.metric) == 100.0 * right / 5
 
 
 def test_every_step_counts_where_every_step_has_a_label(float_model, task):
@@ -28,9 +29,9 @@ def test_every_step_counts_where_every_step_has_a_label(float_model, task):
     logits = torch.cat([answers(float_model, s) for s in sequences])
     expected = torch.nn.functional.cross_entropy(logits, torch.from_numpy(np.concatenate(labels)))
     split = Split(sequences, labels)
-    assert float_model.score(split, "bits") == pytest.approx(expected.item() / np.log(2), rel=1e-5)
+    assert float_model.score(split, METRICS["bits"]) == pytest.approx(expected.item() / np.log(2), rel=1e-5)
     right = (logits.argmax(dim=1).numpy() == np.concatenate(labels)).mean()
-    assert float_model.score(split) == pytest.approx(100 * right)
+    assert float_model.score(split, task.metric) == pytest.approx(100 * right)
 
 
 def test_other_features_are_refused(float_model):
@@ -96,5 +97,5 @@ def test_checkpoints_that_disagree_with_themselves_are_refused(float_model, tmp_
     float_model.save(path)
     stored = torch.load(path, weights_only=True) | {"version": 99}
     torch.save(stored, path)
-    with pytest.raises(BundleError, match="checkpoint version 99; this release reads version 2"):
+    with pytest.raises(BundleError, match="checkpoint version 99; this release reads version 3"):
         FloatModel.load(path)

@@ -14,7 +14,7 @@ BRIEF = TrainSettings(hidden=8, epochs=2, batch=32)
 
 
 def test_the_order_of_steps_is_learnt(float_model, task):
-    assert float_model.score(task.test) >= 95
+    assert float_model.score(task.test, task.metric) >= 95
     assert baseline(task) < 80
 
 
@@ -36,11 +36,11 @@ def test_progress_and_history_tell_every_epoch(task):
     model = train_float(task, BRIEF, lambda *arguments: said.append(arguments))
     assert [s[:3] for s in said] == [("train", 1, 2), ("train", 2, 2)]
     assert [s[3] for s in said] == [f"validation {value:.4g} percent" for value in model.history]
-    assert model.history[-1] == model.score(task.validation)
+    assert model.history[-1] == model.score(task.validation, task.metric)
 
 
 def test_one_update_in_all_is_enough(task):
-    few = Split(task.train.sequences[:4], task.train.labels[:4])
+    few = Split(task.train.sequences[:4], task.train.targets[:4])
     model = train_float(dataclasses.replace(task, train=few), dataclasses.replace(BRIEF, epochs=1))
     assert len(model.history) == 1
 
@@ -48,7 +48,7 @@ def test_one_update_in_all_is_enough(task):
 def test_a_constant_feature_does_no_harm(task):
     def widened(split):
         return Split(
-            [np.hstack([s, np.full((len(s), 1), 0.1, np.float32)]) for s in split.sequences], split.labels
+            [np.hstack([s, np.full((len(s), 1), 0.1, np.float32)]) for s in split.sequences], split.targets
         )
 
     wide = dataclasses.replace(
@@ -63,7 +63,7 @@ def test_a_constant_feature_does_no_harm(task):
 
 
 def test_divergence_is_an_error_for_people(task):
-    wild = Split([s * np.float32(np.nan) for s in task.train.sequences], task.train.labels)
+    wild = Split([s * np.float32(np.nan) for s in task.train.sequences], task.train.targets)
     with pytest.raises(
         DivergenceError, match="train: the loss is nan in epoch 1; use a smaller learning rate"
     ):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from gatewright.progress import Progress, silent
 from gatewright.results import Row
-from gatewright.sw.batching import Batch, Network, by_length, pad, pad_labels
+from gatewright.sw.batching import Batch, Network, by_length, pad, pad_targets
 from gatewright.sw.compress import uniform_spec
 from gatewright.sw.compress.quantise import QuantisedNetwork
 from gatewright.sw.determinism import one_thread, seeded
@@ -61,16 +61,16 @@ def bench_qat(
     batches = by_length(lengths, batch)
     # Of middling length.
     indices = batches[len(batches) // 2]
-    given = Batch(pad(sequences, indices), lengths[indices], pad_labels(data.train.labels, indices))
+    given = Batch(pad(sequences, indices), lengths[indices], pad_targets(data.train.targets, indices))
     with seeded(0):
-        network = LstmNetwork.initial(data.input_size, hidden, len(data.labels))
+        network = LstmNetwork.initial(data.input_size, hidden, data.output_size)
         learners: dict[str, nn.Module] = {
             "float": network,
             "integer-exact": QuantisedNetwork(network, uniform_spec(network), sequences),
         }
         version = _brevitas_version()
         if version:
-            learners["brevitas"] = _brevitas(data.input_size, hidden, len(data.labels))
+            learners["brevitas"] = _brevitas(data.input_size, hidden, data.output_size)
         updates = {name: _update(learner, given) for name, learner in learners.items()}
         seconds: dict[str, list[float]] = {name: [] for name in updates}
         for update in updates.values():
@@ -97,7 +97,7 @@ def _update(learner: nn.Module, batch: Batch) -> Callable[[], None]:
     optimiser = torch.optim.AdamW(learner.parameters(), lr=1e-4)
 
     def update() -> None:
-        loss = cross_entropy(batch.logits(cast(Network, learner)), batch.labels)
+        loss = cross_entropy(batch.logits(cast(Network, learner)), batch.targets)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

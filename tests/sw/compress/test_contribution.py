@@ -20,7 +20,7 @@ def batches():
 
 
 def loss(logits, batch):
-    return cross_entropy(logits, batch.labels)
+    return cross_entropy(logits, batch.targets)
 
 
 def test_by_weight_magnitudes_contribute(network_of, batches):

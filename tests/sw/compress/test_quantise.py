@@ -8,6 +8,7 @@ import torch
 from gatewright.sw.compress.quantise import QuantisedNetwork, calibrate, quantise, train_quantised
 from gatewright.sw.determinism import one_thread, seeded
 from gatewright.sw.integer import evaluate, run_integer
+from gatewright.sw.metrics import METRICS
 from gatewright.sw.numbers import reference
 from gatewright.sw.settings import CompressSettings
 from gatewright.sw.spec import CompressionSpec, ProductSpec, uniform_spec
@@ -237,7 +238,7 @@ def test_calibration_alone_is_near_the_float_network(float_model, task):
     outputs, _ = run_integer(bundle, [bundle.quantise_input(s) for s in task.test.sequences])
     for found, expected in zip(outputs, float_model.outputs(task.test.sequences), strict=True):
         assert np.abs(found * bundle.layers[0].output_format.lsb - expected).max() < 0.05
-    assert evaluate(bundle, task.test) >= float_model.score(task.test) - 3
+    assert evaluate(bundle, task.test, task.metric) >= float_model.score(task.test, task.metric) - 3
 
 
 @pytest.mark.parametrize(
@@ -254,12 +255,12 @@ def test_training_keeps_the_task_solved(task, float_model, bits, activation_bits
         bundle = quantise(task, float_model, network, spec, settings)
     assert {stage.matrix.format.bits for stage in bundle.matrices.values()} == {bits}
     assert bundle.input_format.bits == activation_bits
-    assert evaluate(bundle, task.test) >= float_model.score(task.test) - 6
+    assert evaluate(bundle, task.test, task.metric) >= float_model.score(task.test, task.metric) - 6
 
 
 def test_a_label_for_every_step_is_learned(task, float_model):
     def every(split):
-        labels = [np.full(len(s), label) for s, label in zip(split.sequences, split.labels, strict=True)]
+        labels = [np.full(len(s), label) for s, label in zip(split.sequences, split.targets, strict=True)]
         return Split(split.sequences, labels)
 
     steps = dataclasses.replace(
@@ -267,7 +268,7 @@ def test_a_label_for_every_step_is_learned(task, float_model):
         train=every(task.train),
         validation=every(task.validation),
         test=every(task.test),
-        metric="bits",
+        metric=METRICS["bits"],
     )
     dense = train_float(steps, dataclasses.replace(float_model.settings, epochs=4))
     network = dense.network
@@ -275,7 +276,9 @@ def test_a_label_for_every_step_is_learned(task, float_model):
         student = QuantisedNetwork(
             network, uniform_spec(network, bits=2), dense.standardise(steps.train.sequences)
         )
-        first = evaluate(student.bundle(dense.mean, dense.deviation, dense.labels), steps.validation, "bits")
+        first = evaluate(
+            student.bundle(dense.mean, dense.deviation, dense.labels), steps.validation, METRICS["bits"]
+        )
         said = []
         history = train_quantised(
             steps,

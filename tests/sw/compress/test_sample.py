@@ -13,7 +13,7 @@ def test_a_small_split_is_taken_whole_and_a_large_one_evenly(task, monkeypatch):
     assert 40 <= len(found) <= 50
     assert found.sequences[1] is task.train.sequences[len(task.train) // 50 + 1]
     # The split is ordered by class; every class is in the sample.
-    assert set(found.labels) == {0, 1, 2}
+    assert set(found.targets) == {0, 1, 2}
 
 
 def test_batches_hold_every_sequence_once_and_scaled(task, float_model):
@@ -22,5 +22,5 @@ def test_batches_hold_every_sequence_once_and_scaled(task, float_model):
     inside = torch.cat([batch.x[:n, k] for batch in batches for k, n in enumerate(batch.lengths)])
     expected = torch.cat(float_model.standardise(task.validation.sequences))
     assert torch.equal(inside.sort(dim=0).values, expected.sort(dim=0).values)
-    labels = torch.cat([batch.labels for batch in batches])
-    assert torch.equal(labels.sort().values, torch.from_numpy(task.validation.labels).sort().values)
+    labels = torch.cat([batch.targets for batch in batches])
+    assert torch.equal(labels.sort().values, torch.from_numpy(task.validation.targets).sort().values)

@@ -18,7 +18,7 @@ SETTINGS = CompressSettings(quantise_epochs=1, quantise_rate=5e-3)
 @pytest.fixture(scope="module")
 def short(task):
     """A third of the sequences, for speed."""
-    train = Split(task.train.sequences[::3], task.train.labels[::3])
+    train = Split(task.train.sequences[::3], task.train.targets[::3])
     return dataclasses.replace(task, train=train)
 
 
@@ -55,7 +55,7 @@ def test_weights_get_narrower_until_the_volume_is_met(short, float_model, scheme
     model, rounds, reason = run(short, float_model, 75.0, 5 * SIZE, scheme)
     assert reason == ""
     assert model.volume == volume(model.bundle) <= 5 * SIZE
-    assert model.score == evaluate(model.bundle, short.validation) >= 75
+    assert model.score == evaluate(model.bundle, short.validation, short.metric) >= 75
     assert all(each.volume > 5 * SIZE for each in rounds[:-1])
     assert {name: stage.matrix.format.bits for name, stage in model.bundle.matrices.items()} == widths(model)
 

@@ -7,6 +7,7 @@ import torch
 from gatewright.errors import ConfigError
 from gatewright.sw.compress import CompressSettings, compress
 from gatewright.sw.integer import evaluate
+from gatewright.sw.metrics import METRICS
 from gatewright.sw.search import differentiable as room
 from gatewright.sw.search.differentiable import discretisation_rows, entropy_search
 from gatewright.sw.search.mixed import MixedNetwork
@@ -45,11 +46,11 @@ def test_a_search_gives_a_candidate_of_the_space_and_the_cost_of_discretising(ta
     assert again.history == found.history
     settings = CompressSettings(prune_epochs=2, quantise_epochs=1)
     bundle = compress(task, float_model, found.spec, settings, start=found.network)
-    assert evaluate(bundle, task.validation) > 80
+    assert evaluate(bundle, task.validation, task.metric) > 80
 
 
 def test_in_bits_fewer_are_better(task, float_model, space, base):
-    found = entropy_search(dataclasses.replace(task, metric="bits"), float_model, space, base, QUICK)
+    found = entropy_search(dataclasses.replace(task, metric=METRICS["bits"]), float_model, space, base, QUICK)
     assert found.loss == pytest.approx(found.discretised_score - found.super_score)
 
 

@@ -16,6 +16,7 @@ from gatewright.sw.compress.sample import batches_of
 from gatewright.sw.compress.units import keep_units, kept_units
 from gatewright.sw.determinism import seeded
 from gatewright.sw.integer import evaluate
+from gatewright.sw.metrics import METRICS
 from gatewright.sw.models import FloatModel
 from gatewright.sw.network import LstmNetwork
 from gatewright.sw.search import supernet as room
@@ -60,7 +61,7 @@ def test_the_largest_network_in_8_bits_scores_like_the_trained_one(task, float_m
     spec = uniform_spec(float_model.network, lanes=8)
     bundle = candidate_bundle(task, float_model, supernet, spec, sequences, CompressSettings())
     dense = float_model.score(task.validation)
-    assert abs(evaluate(bundle, task.validation) - dense) <= 2.5
+    assert abs(evaluate(bundle, task.validation, task.metric) - dense) <= 2.5
 
 
 def test_smaller_ranks_are_parts_of_larger_ones_and_the_best_approximations(float_model, supernet):
@@ -100,17 +101,18 @@ def test_pruning_keeps_the_largest_weights_that_the_pattern_allows(supernet):
 def gradients(task, float_model, supernet, spec):
     """Gradients of the shared weights of one sub-network's loss on one batch, and the batch."""
     batch = batches_of(task.train, float_model)[0]
-    distillation = Distillation(float_model, CompressSettings())
+    distillation = Distillation(float_model, CompressSettings(), task)
     sample = float_model.standardise(task.train.sequences[:20])
     supernet.network.zero_grad()
-    room._loss(supernet, spec, sample, distillation, batch).backward()
+    student = calibrate(supernet.subnetwork(spec), sample, spec)
+    room._loss(supernet, spec, student, distillation, batch).backward()
     return {name: parameter.grad for name, parameter in supernet.network.named_parameters()}, batch, sample
 
 
 def direct(float_model, supernet, spec, batch: Batch, sample):
     """Gradients of the same loss with respect to a copy of the sub-network."""
     student = calibrate(supernet.subnetwork(spec), sample, spec)
-    Distillation(float_model, CompressSettings())(batch.logits(student), batch).backward()
+    Distillation(float_model, CompressSettings(), task)(batch.logits(student), batch).backward()
     return student.masters
 
 
@@ -154,7 +156,7 @@ def test_training_makes_the_smallest_network_better_and_repeats(task, float_mode
 
     def bits(supernet):
         bundle = candidate_bundle(task, float_model, supernet, smallest, sequences, CompressSettings())
-        return evaluate(bundle, task.validation, "bits")
+        return evaluate(bundle, task.validation, METRICS["bits"])
 
     history, supernet = trained()
     assert len(history) == 2
@@ -205,7 +207,7 @@ def test_a_candidate_that_is_trained_a_little_leaves_the_shared_weights_alone(
         candidate_bundle(task, float_model, supernet, spec, sequences, CompressSettings(), epochs)
         for epochs in (0, 2)
     )
-    assert evaluate(trained, task.validation, "bits") < evaluate(quick, task.validation, "bits")
+    assert evaluate(trained, task.validation, METRICS["bits"]) < evaluate(quick, task.validation, METRICS["bits"])
     for name, value in supernet.network.state_dict().items():
         assert torch.equal(value, before[name])
 

@@ -9,7 +9,7 @@ def test_the_data_are_those_of_the_source():
     task = load_task("digits", seed=0)
     parts = (task.train, task.validation, task.test)
     assert [len(part) for part in parts] == [2100, 450, 450]
-    assert all((np.bincount(part.labels) == len(part) / 10).all() for part in parts)
+    assert all((np.bincount(part.targets) == len(part) / 10).all() for part in parts)
     lengths = [len(s) for part in parts for s in part.sequences]
     assert (min(lengths), max(lengths), sum(lengths)) == (6, 92, 53999)
     assert task.labels == tuple("0123456789")

@@ -24,9 +24,9 @@ def members(split):
 def test_every_class_is_split_alike_and_every_sequence_used_once():
     sequences, classes = numbered([20, 40])
     parts = stratify(sequences, classes, seed=3)
-    assert [np.bincount(part.labels).tolist() for part in parts] == [[14, 28], [3, 6], [3, 6]]
+    assert [np.bincount(part.targets).tolist() for part in parts] == [[14, 28], [3, 6], [3, 6]]
     assert sorted(k for part in parts for k in members(part)) == list(range(60))
-    assert all((classes[members(part)] == part.labels).all() for part in parts)
+    assert all((classes[members(part)] == part.targets).all() for part in parts)
 
 
 def test_the_seed_decides():
@@ -37,6 +37,6 @@ def test_the_seed_decides():
 
 def test_the_smallest_class_that_can_be_split():
     parts = stratify(*numbered([3, 9]), seed=0)
-    assert [(part.labels == 0).sum() for part in parts] == [1, 1, 1]
+    assert [(part.targets == 0).sum() for part in parts] == [1, 1, 1]
     with pytest.raises(DataError, match="class 1 has 2 sequences"):
         stratify(*numbered([3, 2]), seed=0)
