@@ -30,7 +30,7 @@ results: demo ## Measure what the README states, and write it there; TEXT=kjv.tx
 	$(VENV)/bin/gatewright bench cycles --n 500 --json docs/results/cycles.json
 	$(if $(TEXT),for name in text spaces; do $(VENV)/bin/gatewright bench $$name --text $(TEXT) --json docs/results/$$name.json || exit 1; done)
 	$(VENV)/bin/gatewright search --run runs/demo --study runs/study --granularity matrix --trials 200 --tune-epochs 1 --points 32 --uniform --overwrite
-	$(VENV)/bin/gatewright search --run runs/demo --study runs/small --hardware lanes=4,8,16,32 --hardware cell_lanes=1,2 --device ecp5-25k --trials 80 --tune-epochs 1 --points 4 --overwrite
+	$(VENV)/bin/gatewright search --run runs/demo --study runs/small --choose lanes=4,8,16,32 --choose cell_lanes=1,2 --device ecp5-25k --trials 80 --tune-epochs 1 --points 4 --overwrite
 	cp runs/study/front.json docs/results/search-front.json
 	cp runs/small/front.json docs/results/hardware-front.json
 	cp $(foreach name,methods spaces proxies discretisation thresholds,docs/results/$(name).json) runs/study/

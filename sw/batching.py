@@ -69,6 +69,14 @@ class Carry:
     def __init__(self) -> None:
         self._states: dict[Network, list[State]] = {}
 
+    def states(self, network: Network) -> list[State] | None:
+        """Return the states of a network's layers; None before its first chunk."""
+        return self._states.get(network)
+
+    def begin(self, network: Network, states: list[State]) -> None:
+        """Let a network go on from states."""
+        self._states[network] = states
+
     def run(self, network: Network, x: Tensor) -> Tensor:
         """Run a network from where it was left; no gradient goes back to what was before."""
         outputs, states = network.carried(x, self._states.get(network))

@@ -8,7 +8,7 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
+from torch.nn import functional
 
 from gatewright.errors import ConfigError
 
@@ -151,24 +151,30 @@ class LayerParameters(nn.Module):
 
     def carried(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Do what `forward` does, and return the state behind the last step too."""
-        gates = [self.input(), self.recurrent(), self.bias[:, None]]
-        projection = [] if self.projection is None else [self.projection()]
-        hidden = self.hidden_size
-        if projection and self.output_size == hidden:
-            # PyTorch tells a projection by its size: one unit that is always 0 makes it another one.
-            gates = [pad(gate.unflatten(0, (4, hidden)), (0, 0, 0, 1)).flatten(0, 1) for gate in gates]
-            projection = [pad(projection[0], (0, 1))]
-        input, recurrent, bias = gates
-        weights = [input, recurrent, bias[:, 0], torch.zeros_like(bias[:, 0]), *projection]
-        units = len(bias) // 4
+        weights = [self.input(), self.recurrent(), self.bias, torch.zeros_like(self.bias)]
+        if self.projection is not None:
+            weights.append(self.projection())
         if state is None:
             batch = x.shape[1]
-            state = x.new_zeros(batch, self.output_size), x.new_zeros(batch, hidden)
-        one_layer = [state[0][None], pad(state[1], (0, units - hidden))[None]]
+            state = x.new_zeros(batch, self.output_size), x.new_zeros(batch, self.hidden_size)
+        if self.projection is not None and self.output_size == self.hidden_size:
+            weights, state = _with_idle_unit(weights, state)
+        one_layer = [part[None] for part in state]
         with quiet_projections():
             # has_biases, layers, dropout, train, bidirectional, batch_first
             outputs, y, c = torch.lstm(x, one_layer, weights, True, 1, 0.0, self.training, False, False)
-        return outputs, (y[0], c[0, :, :hidden])
+        return outputs, (y[0], c[0][:, : self.hidden_size])
+
+
+def _with_idle_unit(weights: list[Tensor], state: State) -> tuple[list[Tensor], State]:
+    """Add a hidden unit that stays 0: PyTorch tells by the sizes of y and c whether there is a projection."""
+    *gates, projection = weights
+    gates = [
+        functional.pad(each.unflatten(0, (4, -1)), (0, 0) * (each.dim() - 1) + (0, 1)).flatten(0, 1)
+        for each in gates
+    ]
+    y, c = state
+    return [*gates, functional.pad(projection, (0, 1))], (y, functional.pad(c, (0, 1)))
 
 
 class LstmNetwork(nn.Module):

@@ -1,7 +1,7 @@
-"""What a compressed model is to be: rank, bits and density of every product."""
+"""What a compressed model is to be: rank, bits and density of every product, and the hidden units of its layers."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
 from gatewright.errors import ConfigError
@@ -16,6 +16,8 @@ Columns = Literal["equal", "contribution", "unstructured"]
 """
 
 WEIGHT_BITS = (2, 4, 8)
+
+ACTIVATION_BITS = (8, 16)
 
 GATE_PRODUCTS = (".input", ".recurrent")
 """How the names of W_ih and W_hh end: the products whose rows are gates."""
@@ -69,6 +71,9 @@ class CompressionSpec:
         Lanes of one group that patterns are balanced for: a power of two from 4 to 512.
     columns : "equal", "contribution" or "unstructured"
         Weights of each column. Unequal counts need an accelerator with a column table, and cost an entry a column.
+    hidden : dict of int
+        Hidden units that a layer keeps, at least 1, by the layer's name (``layer0``): those that contribute most. A
+        layer that is not named keeps all of them.
 
     Raises
     ------
@@ -80,9 +85,10 @@ class CompressionSpec:
     activation_bits: int = 8
     lanes: int = 32
     columns: Columns = "equal"
+    hidden: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self):
-        if self.activation_bits not in (8, 16):
+        if self.activation_bits not in ACTIVATION_BITS:
             raise ConfigError(
                 f"CompressionSpec.activation_bits must be 8 or 16, not {self.activation_bits!r}"
             )
@@ -94,7 +100,13 @@ class CompressionSpec:
             raise ConfigError(
                 f"CompressionSpec.columns must be one of {get_args(Columns)}, not {self.columns!r}"
             )
+        for layer, units in self.hidden.items():
+            if isinstance(units, bool) or not isinstance(units, int) or units < 1:
+                raise ConfigError(
+                    f"CompressionSpec.hidden must be positive integers, not {units!r} for {layer}"
+                )
         object.__setattr__(self, "products", dict(self.products))
+        object.__setattr__(self, "hidden", dict(self.hidden))
 
     def of(self, matrix: str) -> ProductSpec:
         """Give what becomes of a matrix, by its name in `LstmNetwork.matrices`: both factors share their product's."""

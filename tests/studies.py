@@ -4,6 +4,7 @@ import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from random import Random
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from gatewright.sw.network import LstmNetwork
 from gatewright.sw.search.settings import SuperSettings
 from gatewright.sw.search.space import SearchSpace
 from gatewright.sw.settings import CompressSettings, TrainSettings
+from gatewright.sw.tasks import DataSettings, load_task
 
 LANES = 8
 
@@ -54,14 +56,18 @@ def plan_of(folder, *, given=None, **search):
     if not task.exists():
         write_task(task)
     plan = Plan(
-        task=str(task),
-        task_seed=0,
+        data=DataSettings(str(task)),
         space=space(),
         search=SearchSettings(**({"trials": 12, "rounds": 2, "recordings": 2} | search)),
         sandwich=SuperSettings(epochs=1, sampled=1, calibrated=8),
         tune=CompressSettings(prune_epochs=2, quantise_epochs=1),
     )
     return replace(plan, **(given or {}))
+
+
+def task_of(plan):
+    """The task of a plan."""
+    return load_task(plan.data)
 
 
 def make(folder, **search):
@@ -103,6 +109,10 @@ class Formula:
         stored = round * 7 + int(16 * size) + candidate["head.bits"]
         reward = quality - 0.2 * size
         return Evaluation(quality, quality, stored, 10 + size, 10 + size, int(size), reward, self.seconds, 5)
+
+    def by_gradient(self, place, round):
+        candidate = space().sample(Random(place))
+        return candidate, self(candidate, round)
 
     def _note(self, line):
         if self.log is not None:

@@ -16,9 +16,9 @@ from gatewright.sw.mode import POLICY, sparsity
 from gatewright.sw.tasks import Split
 
 
-def spread(split: Split, count: int) -> list[np.ndarray]:
-    """Give at most `count` raw sequences, evenly over a split."""
-    return [split.sequences[k] for k in split.spread(count)]
+def spread(split: Split, count: int, steps: int) -> list[np.ndarray]:
+    """Give at most `count` raw sequences, evenly over a split, and at most the first `steps` steps of each."""
+    return [split.sequences[k][:steps] for k in split.spread(count)]
 
 
 @dataclass(frozen=True)

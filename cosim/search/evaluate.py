@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -13,7 +13,8 @@ from torch import Tensor
 from gatewright.cosim import simulator
 from gatewright.cosim.search.costs import Costs, spread
 from gatewright.cosim.search.folder import Plan, StudyFolder
-from gatewright.cosim.search.hardware import candidate_config, exceeded
+from gatewright.cosim.search.hardware import candidate_config, refusal
+from gatewright.cosim.search.settings import Limits
 from gatewright.cosim.verify import measure
 from gatewright.errors import CapacityError, ConfigError, DivergenceError, ToolError
 from gatewright.hw.config import AcceleratorConfig
@@ -22,10 +23,10 @@ from gatewright.progress import Progress, silent
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.determinism import one_thread
 from gatewright.sw.integer import evaluate
-from gatewright.sw.metrics import quality
 from gatewright.sw.models import FloatModel
+from gatewright.sw.search.differentiable import entropy_search, starts
 from gatewright.sw.search.space import Candidate
-from gatewright.sw.search.supernet import SuperNetwork, candidate_bundle, train_super
+from gatewright.sw.search.supernet import SuperNetwork, candidate_bundle, shortened, train_super
 from gatewright.sw.tasks import Task
 
 
@@ -88,7 +89,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Infeasible:
-    """A candidate that no hardware can run, or none that fits the device, so that it was not trained; or that diverged.
+    """A candidate without a result: no hardware can run it or is allowed to, a limit is exceeded, or it diverged.
 
     Parameters
     ----------
@@ -106,6 +107,9 @@ class Evaluate(Protocol):
 
     def __call__(self, candidate: Candidate, round: int) -> Evaluation | Infeasible:
         """Evaluate a candidate in a round."""
+
+    def by_gradient(self, place: int, round: int) -> tuple[Candidate, Evaluation | Infeasible]:
+        """Search a candidate by gradient, as the place in the order of trials says, and evaluate it in a round."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +142,25 @@ class Evaluator:
         supernet.save(path)
 
     @one_thread()
+    def by_gradient(self, place: int, round: int) -> tuple[Candidate, Evaluation | Infeasible]:
+        """Train a search by gradient, and evaluate what it chose as any other candidate.
+
+        Raises what `__call__` does.
+        """
+        begin = time.perf_counter()
+        shared = _shared(self.folder)
+        plan = shared.plan
+        base, settings = starts(plan.space, plan.gradient, plan.search.seed, place - len(plan.search.known))
+        try:
+            candidate = entropy_search(shared.task, shared.dense, plan.space, base, settings).candidate
+        except DivergenceError as error:
+            return base, Infeasible(str(error))
+        found = self(candidate, round)
+        if isinstance(found, Evaluation):
+            found = replace(found, seconds=time.perf_counter() - begin)
+        return candidate, found
+
+    @one_thread()
     def __call__(self, candidate: Candidate, round: int) -> Evaluation | Infeasible:
         """Evaluate a candidate as a sub-network of a round's super network.
 
@@ -160,6 +183,8 @@ class Evaluator:
             costs = Costs.of(bundle, config, shared.recordings, shared.task.validation.every_step)
         except CapacityError as error:
             raise CapacityError(f"the study's accelerator is too small for {candidate}: {error}") from error
+        if beyond := exceeding(costs, search.limits):
+            return Infeasible(beyond)
         measured, compared = None, 0
         if shared.measure:
             (found,) = measure(config, [costs.measurement])
@@ -169,7 +194,7 @@ class Evaluator:
                 )
             measured, compared = found.cycles_per_step, found.integers_compared
         score = evaluate(bundle, shared.task.validation, shared.task.metric)
-        good = quality(score, shared.task.metric)
+        good = shared.task.metric.quality(score)
         return Evaluation(
             score=score,
             quality=good,
@@ -181,6 +206,19 @@ class Evaluator:
             seconds=time.perf_counter() - begin,
             integers_compared=compared,
         )
+
+
+def exceeding(costs: Costs, limits: Limits) -> str:
+    """Say which limits a model exceeds; nothing where it keeps within all of them."""
+    pairs = {
+        "cycles per step": (costs.cycles, limits.cycles),
+        "stored bits": (costs.stored_bits, limits.bits),
+    }
+    return ", ".join(
+        f"{value:,.6g} {what}, at most {most:,.6g} are allowed"
+        for what, (value, most) in pairs.items()
+        if most is not None and value > most
+    )
 
 
 class _NoHardware(Exception):
@@ -227,8 +265,9 @@ class _Shared(NamedTuple):
 
     def _config(self, bundle: Bundle, candidate: Candidate) -> AcceleratorConfig:
         config = candidate_config(bundle, self.plan.space, candidate)
-        if self.plan.device is not None and (short := exceeded(config, device(self.plan.device))):
-            raise _NoHardware(f"{self.plan.device} is too small: it {', '.join(short)}")
+        found = None if self.plan.device is None else device(self.plan.device)
+        if problem := refusal(config, found, self.plan.search.limits):
+            raise _NoHardware(problem)
         return config
 
 
@@ -236,17 +275,17 @@ class _Shared(NamedTuple):
 def _shared(folder: Path) -> _Shared:
     study = StudyFolder.open(folder)
     plan = study.plan
-    task, dense = plan.load_task(), FloatModel.load(study.float_model)
-    sequences = task.train.sequences
-    every = max(1, len(sequences) // plan.search.calibrated)
-    sample = dense.standardise(sequences[::every][: plan.search.calibrated])
+    dense = FloatModel.load(study.float_model)
+    task = study.load_task(dense)
+    every = max(1, len(task.train) // plan.search.calibrated)
+    sample = shortened(dense.standardise(task.train.sequences[::every][: plan.search.calibrated]))
     measured = plan.search.measure
     return _Shared(
         plan,
         task,
         dense,
         sample,
-        spread(task.validation, plan.search.recordings),
+        spread(task.validation, plan.search.recordings, plan.search.steps),
         plan.config is not None if measured is None else measured,
     )
 

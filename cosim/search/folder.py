@@ -1,24 +1,30 @@
 """The folder of a study: plain files, and what was decided when it was made."""
 
 import dataclasses
-import fcntl
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from gatewright import __version__
 from gatewright.cosim.search.settings import SearchSettings
 from gatewright.errors import GatewrightError, RunFolderError
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.devices import device
+from gatewright.results import read_rows
 from gatewright.storage import write_json
 from gatewright.sw.models import FloatModel
-from gatewright.sw.search.settings import SuperSettings
-from gatewright.sw.search.space import SearchSpace
+from gatewright.sw.search.settings import EntropySettings, SuperSettings
+from gatewright.sw.search.space import Candidate, SearchSpace
 from gatewright.sw.settings import CompressSettings
-from gatewright.sw.tasks import Task, load_task
+from gatewright.sw.tasks import DataSettings, Task, load_task, save_task, taught_by
+
+TASK = "task.npz"
+"""The source of data that were in memory when the study was made: a file in its folder."""
 
 
 @dataclass(frozen=True)
@@ -27,16 +33,16 @@ class Plan:
 
     Parameters
     ----------
-    task : str
-        As `load_task` takes it; an absolute path where it is one.
-    task_seed : int
-        Decides the splits.
+    data : DataSettings
+        How any process loads the task; paths are absolute, but for `TASK`, which lies in the study's folder.
     space : SearchSpace
     search : SearchSettings
     sandwich : SuperSettings
         How the super network is trained before the first round.
     tune : CompressSettings
         How candidates are trained, but for the epochs.
+    gradient : EntropySettings
+        How each trial of the method ``entropy`` is trained, but for the seed.
     config : AcceleratorConfig, optional
         The hardware of all candidates; None where it is searched.
     device : str, optional
@@ -49,12 +55,12 @@ class Plan:
         What a reader of the report repeats it with.
     """
 
-    task: str
-    task_seed: int
+    data: DataSettings
     space: SearchSpace
     search: SearchSettings
     sandwich: SuperSettings
     tune: CompressSettings
+    gradient: EntropySettings = field(default_factory=EntropySettings)
     config: AcceleratorConfig | None = None
     device: str | None = None
     storage: str | None = None
@@ -64,10 +70,6 @@ class Plan:
     def __post_init__(self):
         if self.device is not None:
             device(self.device)
-
-    def load_task(self) -> Task:
-        """Load the task, with its splits."""
-        return load_task(self.task, seed=self.task_seed)
 
     def to_json(self) -> dict:
         """Give the plan as plain JSON values."""
@@ -80,10 +82,12 @@ class Plan:
         return cls(
             **values
             | {
+                "data": DataSettings.from_json(values["data"]),
                 "space": SearchSpace.from_json(values["space"]),
-                "search": SearchSettings(**values["search"]),
+                "search": SearchSettings.from_json(values["search"]),
                 "sandwich": SuperSettings(**values["sandwich"]),
                 "tune": CompressSettings(**values["tune"]),
+                "gradient": EntropySettings(**values["gradient"]),
                 "config": None if config is None else AcceleratorConfig.from_json(config),
             }
         )
@@ -102,8 +106,16 @@ class StudyFolder:
     root: Path
 
     @classmethod
-    def create(cls, root: Path, plan: Plan, model: FloatModel) -> "StudyFolder":
+    def create(cls, root: Path, plan: Plan, model: FloatModel, task: Task | None = None) -> "StudyFolder":
         """Make a folder with a plan and the trained model that is searched.
+
+        Parameters
+        ----------
+        root : Path
+        plan : Plan
+        model : FloatModel
+        task : Task, optional
+            To be kept in the folder, where the data of the plan are `TASK`.
 
         Raises
         ------
@@ -117,8 +129,10 @@ class StudyFolder:
             )
         folder.root.mkdir(parents=True, exist_ok=True)
         model.save(folder.float_model)
+        if task is not None:
+            save_task(task, folder.root / TASK)
         # Written last, so that it marks a whole study.
-        write_json(folder.settings, {"gatewright": __version__, **plan.to_json()})
+        folder.write(plan)
         return folder
 
     @classmethod
@@ -145,6 +159,40 @@ class StudyFolder:
         except (OSError, ValueError, KeyError, TypeError) as error:
             reason = error if isinstance(error, GatewrightError) else repr(error)
             raise RunFolderError(f"{self.settings}: no readable settings of a study ({reason})") from error
+
+    def write(self, plan: Plan) -> None:
+        """Note what the study does; the file appears whole or not at all."""
+        write_json(self.settings, {"gatewright": __version__, **plan.to_json()})
+
+    def load_task(self, model: FloatModel) -> Task:
+        """Load the task, with its splits; without targets of its own, the model to be searched is its teacher."""
+        data = self.plan.data
+        if data.source == TASK:
+            data = dataclasses.replace(data, source=str(self.root / TASK))
+        return taught_by(load_task(data), model)
+
+    def remove(self) -> None:
+        """Delete what a study made, and the folder if nothing else is in it.
+
+        Raises
+        ------
+        RunFolderError
+            Another process runs the study.
+        """
+        with self.locked():
+            for path in (
+                *self.root.glob("*.json"),
+                *self.root.glob("supernet-*.pt"),
+                *self.root.glob("report*"),
+            ):
+                path.unlink()
+            for path in (self.float_model, self.journal, self.root / TASK, self.root / "rows.csv"):
+                path.unlink(missing_ok=True)
+            for folder in (self.models, self.root / "figures"):
+                shutil.rmtree(folder, ignore_errors=True)
+        self._lock.unlink(missing_ok=True)
+        if not any(self.root.iterdir()):
+            self.root.rmdir()
 
     @property
     def settings(self) -> Path:
@@ -175,9 +223,34 @@ class StudyFolder:
         """Rows of the final front and of what it is compared with."""
         return self.root / "front.json"
 
-    def bundle(self, point: int) -> Path:
-        """Give the integer model of a point of `front`."""
-        return self.root / "front" / f"{point}.npz"
+    @property
+    def models(self) -> Path:
+        """Folder of the integer models of `front`."""
+        return self.root / "models"
+
+    def bundle(self, name: str) -> Path:
+        """Give the integer model of a point of `front`, by its name."""
+        return self.models / f"{name}.npz"
+
+    def points(self) -> dict[str, Path]:
+        """Give the integer models of the final front, and of what it is compared with, by their names.
+
+        ``best`` is the recommended one, ``p0``, ``p1`` and so on are those that were found, ``uncompressed`` is the
+        whole model in 8 bits, and ``uniform0`` and so on have one rank and width for all. Nothing before the front is
+        finished.
+        """
+        if not self.front.exists():
+            return {}
+        rows = read_rows(self.front)
+        names = [str(row.parameters["model"]) for row in rows if row.name == "point_stored_bits"]
+        best = [("best", self.bundle(str(row.value))) for row in rows if row.name == "recommended"]
+        return dict([*best, *((name, self.bundle(name)) for name in names)])
+
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Give the candidates of the final front, the best score first: what another study may begin with."""
+        rows = read_rows(self.front) if self.front.exists() else []
+        found = (row for row in rows if row.name == "point_stored_bits" and row.parameters["kind"] == "found")
+        return tuple(dict(row.parameters["candidate"]) for row in found)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -188,11 +261,18 @@ class StudyFolder:
         RunFolderError
             Another process runs it.
         """
-        with (self.root / "lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise RunFolderError(
-                    f"another process runs the study in {self.root}; wait for its end or stop it"
-                ) from error
+        lock = FileLock(self._lock)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise RunFolderError(
+                f"another process runs the study in {self.root}; wait for its end or stop it"
+            ) from error
+        try:
             yield
+        finally:
+            lock.release()
+
+    @property
+    def _lock(self) -> Path:
+        return self.root / "lock"

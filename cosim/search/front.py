@@ -1,20 +1,21 @@
 """The final front: each point is trained in full, scored once on the test split, and simulated at RTL level."""
 
-import dataclasses
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from math import log2
 from pathlib import Path
 from typing import Literal
 
 from gatewright.cosim.search.costs import Costs, spread
-from gatewright.cosim.search.evaluate import Evaluation
+from gatewright.cosim.search.evaluate import Evaluation, Infeasible, exceeding
 from gatewright.cosim.search.folder import Plan, StudyFolder
-from gatewright.cosim.search.hardware import candidate_config, exceeded
+from gatewright.cosim.search.hardware import candidate_config, refusal
 from gatewright.cosim.search.pareto import choose, pareto
+from gatewright.cosim.search.recommend import recommendation_rows
 from gatewright.cosim.search.records import Record, Records
-from gatewright.cosim.search.rows import CYCLES
+from gatewright.cosim.search.rows import CYCLES, MACS, score_row
 from gatewright.cosim.verify import Verification, measure
 from gatewright.errors import BundleError, DivergenceError, RunFolderError, ToolError
 from gatewright.executors import workers
@@ -24,13 +25,15 @@ from gatewright.hw.fpga.devices import device
 from gatewright.progress import Progress, silent, within
 from gatewright.results import Row, write_rows
 from gatewright.sw.bundle import Bundle
-from gatewright.sw.metrics import UNITS, Metric
+from gatewright.sw.integer import evaluate
+from gatewright.sw.metrics import Metric
 from gatewright.sw.models import FloatModel
 from gatewright.sw.products import LowRank
-from gatewright.sw.search.space import Candidate, Value
+from gatewright.sw.search.space import Candidate
 from gatewright.sw.search.supernet import SuperNetwork, finalise
 from gatewright.sw.settings import CompressSettings
 from gatewright.sw.spec import WEIGHT_BITS, CompressionSpec, uniform_spec
+from gatewright.sw.tasks import Task
 
 Kind = Literal["found", "uniform", "uncompressed"]
 """Found by the search; set by hand, with one rank and width for all; or whole matrices in 8 bits."""
@@ -44,12 +47,15 @@ class Point:
 
     Parameters
     ----------
+    name : str
+        ``p0``, ``p1`` and so on are found, ``uniform0`` and so on set by hand.
     kind : "found", "uniform" or "uncompressed"
     candidate : Candidate
         What was chosen; of a model set by hand what it has in common with one.
     spec : CompressionSpec
     """
 
+    name: str
     kind: Kind
     candidate: Candidate
     spec: CompressionSpec
@@ -80,22 +86,20 @@ def uniform_points(dense: FloatModel, plan: Plan) -> list[Point]:
 
     A rank counts where two factors of it have fewer weights than the whole; equal models come once.
     """
-    points: dict[str, Point] = {}
+    whole = plan.space.uncompressed
+    points = {repr(whole): Point("uncompressed", "uncompressed", _uniform(None, max(WEIGHT_BITS)), whole)}
     for rank in reversed(_UNIFORM_RANKS):
         for bits in sorted(WEIGHT_BITS, reverse=True):
             spec = uniform_spec(
-                dense.network,
-                1.0,
-                bits,
-                plan.space.lanes,
-                rank,
-                plan.space.activation_bits,
-                plan.space.columns,
+                dense.network, 1.0, bits, whole.lanes, rank, whole.activation_bits, whole.columns
             )
-            kind: Kind = "uniform" if points else "uncompressed"
-            candidate: dict[str, Value] = {"network.rank": rank, "network.bits": bits, "network.density": 1.0}
-            points.setdefault(repr(spec), Point(kind, candidate, spec))
+            name = f"uniform{len(points) - 1}"
+            points.setdefault(repr(spec), Point(name, "uniform", _uniform(rank, bits), spec))
     return list(points.values())
+
+
+def _uniform(rank: int | None, bits: int) -> Candidate:
+    return {"network.rank": rank, "network.bits": bits, "network.density": 1.0}
 
 
 def finish(
@@ -111,7 +115,8 @@ def finish(
     """Train the front in full, and measure all of it; leaves rows and bundles in the study's folder.
 
     Each point starts from the super network of the last round, so do those that are set by hand. Validation chose the
-    points; the test split is looked at here, once for each. Bundles that are there already are not trained again.
+    points; the test split is looked at here, once for each. Bundles that are there already are not trained again, those
+    of an earlier front are deleted. A point beyond a limit or the device is told, with the reason, and is not on it.
 
     Parameters
     ----------
@@ -138,14 +143,19 @@ def finish(
     plan = folder.plan
     with folder.locked():
         records = Records(folder, plan).finished()
-        found = [Point("found", each, plan.space.spec(each)) for each in front(records, points)]
+        found = [
+            Point(f"p{k}", "found", each, plan.space.spec(each))
+            for k, each in enumerate(front(records, points))
+        ]
         if not found:
-            raise RunFolderError(f"{root} has no finished trial with hardware; run the study first")
-        beside = uniform_points(FloatModel.load(folder.float_model), plan)
+            raise RunFolderError(f"{root}: {_nothing(records)}")
+        dense = FloatModel.load(folder.float_model)
+        beside = uniform_points(dense, plan)
         every = found + (beside if uniform else beside[:1])
         last = max(each.round for each in records)
         failed = _train(folder, every, last, settings, processes, dask, progress)
-        rows = _measured(folder, plan, every, failed, settings.seed, progress)
+        rows = _measured(folder, plan, folder.load_task(dense), every, failed, settings.seed, progress)
+        rows += recommendation_rows(rows, plan.search, settings.seed)
     different = [row.value for row in rows if row.name == "point_difference"]
     write_rows(folder.front, rows)
     if different:
@@ -153,6 +163,15 @@ def finish(
             f"predicted and measured cycles differ on the final front: {'; '.join(map(str, different))}"
         )
     return rows
+
+
+def _nothing(records: Sequence[Record]) -> str:
+    """Say why there is no point."""
+    reasons = Counter(each.found.reason for each in records if isinstance(each.found, Infeasible))
+    if not reasons:
+        return "no trial has finished; run the study first"
+    ((reason, count),) = reasons.most_common(1)
+    return f"no trial is feasible; {count} of {len(records)} because: {reason}"
 
 
 def _train(
@@ -165,13 +184,14 @@ def _train(
     progress: Progress,
 ) -> dict[int, str]:
     """Train all points; says why, of those whose training diverged."""
-    folder.bundle(0).parent.mkdir(exist_ok=True)
+    folder.models.mkdir(exist_ok=True)
+    for path in set(folder.models.glob("*.npz")) - {folder.bundle(each.name) for each in points}:
+        path.unlink()
     root = folder.root.resolve()
     with workers(processes, dask) as found:
         progress("final front", 0, len(points), "")
         calls = {
-            found.executor.submit(_finalise, root, k, each.spec, round, settings): k
-            for k, each in enumerate(points)
+            found.executor.submit(_finalise, root, each, round, settings): k for k, each in enumerate(points)
         }
         failed: dict[int, str] = {}
         for done, call in enumerate(as_completed(calls), 1):
@@ -183,59 +203,63 @@ def _train(
     return failed
 
 
-def _finalise(root: Path, number: int, spec: CompressionSpec, round: int, settings: CompressSettings) -> str:
+def _finalise(root: Path, point: Point, round: int, settings: CompressSettings) -> str:
     """Train a point, unless it is there; tells its validation score."""
     folder = StudyFolder.open(root)
-    plan, path = folder.plan, folder.bundle(number)
-    task = plan.load_task()
-    bundle = _kept(path, spec, settings)
+    path, dense = folder.bundle(point.name), FloatModel.load(folder.float_model)
+    task = folder.load_task(dense)
+    bundle = _kept(path, point.spec, round, settings)
     if bundle is None:
         supernet = SuperNetwork.load(folder.supernet(round))
-        bundle = finalise(task, FloatModel.load(folder.float_model), supernet, spec, settings)
-        bundle.save(path)
-    return f"validation {bundle.notes[f'validation_{task.metric}']:.4g} {UNITS[task.metric]}"
+        bundle = finalise(task, dense, supernet, point.spec, settings)
+        notes = bundle.notes | {"study": folder.plan.name, "round": round, "candidate": point.candidate}
+        replace(bundle, notes=notes).save(path)
+    return f"validation {evaluate(bundle, task.validation, task.metric):.4g} {task.metric.unit}"
 
 
-def _kept(path: Path, spec: CompressionSpec, settings: CompressSettings) -> Bundle | None:
-    """Give the bundle of a point if it was trained to the same before."""
+def _kept(path: Path, spec: CompressionSpec, round: int, settings: CompressSettings) -> Bundle | None:
+    """Give the bundle of a point if it was trained to the same before, from the same weights."""
     try:
         bundle = Bundle.load(path)
-        same = CompressionSpec.from_json(bundle.notes["spec"]) == spec
-        return bundle if same and bundle.notes["settings"] == dataclasses.asdict(settings) else None
     except BundleError:
         return None
+    made = CompressionSpec.from_json(bundle.notes["spec"]), bundle.notes["round"], bundle.notes["settings"]
+    return bundle if made == (spec, round, asdict(settings)) else None
 
 
 def _measured(
     folder: StudyFolder,
     plan: Plan,
+    task: Task,
     points: Sequence[Point],
     failed: Mapping[int, str],
     seed: int,
     progress: Progress,
 ) -> list[Row]:
     """Compile all points that were trained and simulate them: those of one configuration in one simulation."""
-    task = plan.load_task()
-    recordings = spread(task.validation, plan.search.recordings)
+    recordings = spread(task.validation, plan.search.recordings, plan.search.steps)
     rows: list[Row] = []
     costs: dict[int, Costs] = {}
+    scores: dict[int, dict[str, float]] = {}
     by_config: dict[AcceleratorConfig, list[int]] = {}
-
-    def left_out(number: int, reason: str) -> Row:
-        point = points[number]
-        at = {"point": number, "kind": point.kind, "candidate": point.candidate}
-        return Row("point_infeasible", "reason", reason, at, seed)
-
     for number, point in enumerate(points):
-        if number in failed:
-            rows.append(left_out(number, failed[number]))
+        problem = failed.get(number, "")
+        if not problem:
+            bundle = Bundle.load(folder.bundle(point.name))
+            config = plan.config or candidate_config(bundle, plan.space, point.candidate)
+            problem = _no_place(plan, config)
+        if not problem:
+            costs[number] = Costs.of(bundle, config, recordings, task.validation.every_step)
+            scores[number] = {
+                name: evaluate(bundle, split, task.metric)
+                for name, split in (("validation", task.validation), ("test", task.test))
+            }
+            if point.kind == "found":
+                problem = _beyond(plan, task.metric, costs[number], scores[number]["validation"])
+        if problem:
+            costs.pop(number, None)
+            rows.append(Row("point_infeasible", "reason", problem, _at(number, point), seed))
             continue
-        bundle = Bundle.load(folder.bundle(number))
-        config = plan.config or candidate_config(bundle, plan.space, point.candidate)
-        if plan.device is not None and (short := exceeded(config, device(plan.device))):
-            rows.append(left_out(number, f"{plan.device}: {'; '.join(short)}"))
-            continue
-        costs[number] = Costs.of(bundle, config, recordings, task.validation.every_step)
         by_config.setdefault(config, []).append(number)
     found: dict[int, tuple[Verification, Verification]] = {}
     for config, numbers in by_config.items():
@@ -243,31 +267,49 @@ def _measured(
         results = iter(measure(config, wanted, progress=within(progress, "final front")))
         found |= {k: (next(results), next(results)) for k in numbers}
     for number, each in costs.items():
-        rows += _rows(number, points[number], each, *found[number], task.metric, seed)
+        rows += _rows(number, points[number], each, scores[number], *found[number], task.metric, seed)
     return rows
+
+
+def _no_place(plan: Plan, config: AcceleratorConfig) -> str:
+    found = None if plan.device is None else device(plan.device)
+    return refusal(config, found, plan.search.limits)
+
+
+def _beyond(plan: Plan, metric: Metric, costs: Costs, score: float) -> str:
+    """Say which limits a point exceeds."""
+    limit = plan.search.limits.score
+    if limit is not None and metric.quality(score) < metric.quality(limit):
+        return f"validation {score:.6g} {metric.unit}, {limit:.6g} are asked for"
+    return exceeding(costs, plan.search.limits)
+
+
+def _at(number: int, point: Point) -> dict:
+    return {"point": number, "model": point.name, "kind": point.kind, "candidate": point.candidate}
 
 
 def _rows(
     number: int,
     point: Point,
     costs: Costs,
+    scores: Mapping[str, float],
     measured: Verification,
     proof: Verification,
     metric: Metric,
     seed: int,
 ) -> Iterator[Row]:
     bundle = costs.bundle
-    at = {"point": number, "kind": point.kind, "candidate": point.candidate}
+    at = _at(number, point)
 
     def row(name: str, measure: str, value: float | str, **more) -> Row:
         return Row(f"point_{name}", measure, value, at | more, seed)
 
-    for split in ("validation", "test"):
-        yield row(metric, UNITS[metric], bundle.notes[f"{split}_{metric}"], split=split)
+    for split, score in scores.items():
+        yield score_row("point_score", metric, score, at | {"split": split}, seed)
     yield row("cycles_predicted", CYCLES, costs.cycles)
     yield row("cycles_measured", CYCLES, measured.cycles_per_step)
     yield row("stored_bits", "bits", costs.stored_bits)
-    yield row("macs", "multiply-accumulates per step", costs.macs)
+    yield row("macs", MACS, costs.macs)
     yield row("mismatches", "integers", measured.mismatches + proof.mismatches)
     yield row("integers_compared", "integers", measured.integers_compared + proof.integers_compared)
     for text in costs.differences(measured):
@@ -278,6 +320,8 @@ def _rows(
         yield row("rank", "value", product.rank if isinstance(product, LowRank) else 0, product=name)
         yield row("bits", "bits", matrices[0].format.bits, product=name)
         yield row("density", "share", kept, product=name)
+    for k, layer in enumerate(bundle.layers):
+        yield row("hidden", "units", layer.hidden_size, layer=f"layer{k}")
     for name, values in measured.counters.items():
         yield row("counter", CYCLES, sum(values) / costs.steps, counter=name)
     if point.kind == "found":

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 
+from gatewright.cosim.search.settings import Limits
 from gatewright.errors import ConfigError
 from gatewright.hw.compiler import smallest_config
 from gatewright.hw.config import AcceleratorConfig
@@ -15,7 +16,7 @@ from gatewright.sw.compress.sample import sample_of
 from gatewright.sw.mode import POLICY
 from gatewright.sw.models import FloatModel
 from gatewright.sw.search.space import RANKS, Candidate, SearchSpace
-from gatewright.sw.search.supernet import SuperNetwork, candidate_bundle
+from gatewright.sw.search.supernet import SuperNetwork, candidate_bundle, shortened
 from gatewright.sw.settings import CompressSettings
 from gatewright.sw.spec import WEIGHT_BITS, CompressionSpec, uniform_spec
 from gatewright.sw.tasks import Task
@@ -42,10 +43,10 @@ def space_config(task: Task, dense: FloatModel, space: SearchSpace, **fixed: int
         No legal configuration holds them.
     """
     supernet = SuperNetwork.of(dense)
-    sample = dense.standardise(sample_of(task).sequences[:_SIZING_SEQUENCES])
+    sample = shortened(dense.standardise(sample_of(task).sequences[:_SIZING_SEQUENCES]))
     models = [
         (candidate_bundle(task, dense, supernet, spec, sample, CompressSettings()), POLICY)
-        for spec in _extremes(dense, space)
+        for spec in {repr(spec): spec for spec in _extremes(dense, space)}.values()
     ]
     given = {"cell_lanes": _cell_lanes(space.lanes), "narrowest_weight": min(WEIGHT_BITS)} | fixed
     config = smallest_config(models, lanes=space.lanes, **given)
@@ -71,6 +72,24 @@ def candidate_config(bundle: Bundle, space: SearchSpace, candidate: Candidate) -
     return smallest_config([(bundle, POLICY)], **({"cell_lanes": cell_lanes} | chosen))
 
 
+def refusal(config: AcceleratorConfig, device: Device | None, limits: Limits) -> str:
+    """Say why hardware cannot be had: a device is too small, or a limit is exceeded; nothing where it can."""
+    if device is not None and (short := exceeded(config, device)):
+        return f"{device.name} is too small: it {', '.join(short)}"
+    needs = estimate_resources(config)
+    pairs = {
+        "look-up tables": (needs.luts, limits.luts),
+        "block RAMs": (needs.block_ram, limits.block_rams),
+        "multipliers": (needs.multipliers, limits.multipliers),
+    }
+    beyond = [
+        f"{need} {name}, at most {most} are allowed"
+        for name, (need, most) in pairs.items()
+        if most is not None and need > most
+    ]
+    return f"the accelerator needs {', '.join(beyond)}" if beyond else ""
+
+
 def exceeded(config: AcceleratorConfig, device: Device) -> list[str]:
     """Say what a device has too little of for a configuration; nothing where it may fit."""
     if device.family != "ECP5":
@@ -84,18 +103,18 @@ def exceeded(config: AcceleratorConfig, device: Device) -> list[str]:
     return [f"needs {need} {name}, has {has}" for name, (need, has) in pairs.items() if need > has]
 
 
-def check_device(config: AcceleratorConfig, device: Device) -> None:
-    """Refuse hardware that is larger than a device.
+def check_hardware(config: AcceleratorConfig, device: Device | None, limits: Limits) -> None:
+    """Refuse hardware that is larger than a device, or than limits allow.
 
     Raises
     ------
     ConfigError
         It is; the text says by how much.
     """
-    if short := exceeded(config, device):
+    if problem := refusal(config, device, limits):
         raise ConfigError(
-            f"the accelerator of {config.lanes} lanes does not fit {device.name}: it {', '.join(short)}; use fewer "
-            "lanes, a smaller space or a larger device"
+            f"{problem}; it has {config.lanes} lanes and holds every candidate: use fewer lanes, a smaller space or a "
+            "larger device, or search the lanes"
         )
 
 
@@ -115,11 +134,12 @@ def _extremes(dense: FloatModel, space: SearchSpace) -> Iterator[CompressionSpec
     stored_sparse = {each for each in chosen(".density") if POLICY.weights_sparse(1 - each)}
     densities = {1.0, max(stored_sparse, default=1.0)}
     ranks, widths = {None, *RANKS, *chosen(".rank")}, (min(WEIGHT_BITS), max(WEIGHT_BITS))
-    for rank, density, bits in product(ranks, densities, widths):
-        spec = uniform_spec(
-            dense.network, density, bits, space.lanes, rank, space.activation_bits, space.columns
-        )
-        yield from (spec, _mixed(spec))
+    for columns in chosen(".columns") or {space.columns}:
+        for rank, density, bits in product(ranks, densities, widths):
+            spec = uniform_spec(
+                dense.network, density, bits, space.lanes, rank, space.activation_bits, columns
+            )
+            yield from (spec, _mixed(spec))
     for candidate in (space.smallest, space.largest):
         yield space.spec(candidate)
 

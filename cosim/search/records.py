@@ -1,18 +1,21 @@
 """The trials of a study, as Optuna keeps them on disk."""
 
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 import optuna
-from optuna.distributions import BaseDistribution
+from optuna.distributions import CategoricalDistribution
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from gatewright.cosim.search.evaluate import Evaluation, Infeasible
 from gatewright.cosim.search.folder import Plan, StudyFolder
+from gatewright.cosim.search.samplers import Given
 from gatewright.errors import RunFolderError
+from gatewright.sw.metrics import Metric
 from gatewright.sw.search.space import Candidate
 from gatewright.sw.search.worth import note
 
@@ -22,8 +25,11 @@ DIRECTIONS: tuple[Literal["maximize", "minimize"], ...] = ("maximize", "minimize
 _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 """A candidate without hardware is a pruned trial."""
 
-_PLACE, _ROUND, _RESULT, _INFEASIBLE, _COPIED = "place", "round", "result", "infeasible", "copied"
+_PLACE, _ROUND, _INFEASIBLE, _COPIED = "place", "round", "infeasible", "copied"
 _SEPARATE = "separate_optima"
+
+CYCLES, BITS = "cycles per step", "stored bits"
+"""Names of two of the objectives; that of the first is the metric's."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,8 @@ class Records:
     ----------
     folder : StudyFolder
     plan : Plan
+    metric : Metric, optional
+        Of the task; names the objectives, so that Optuna's own tools show what is what. Readers need not give it.
 
     Raises
     ------
@@ -62,7 +70,7 @@ class Records:
         The storage cannot be read or written.
     """
 
-    def __init__(self, folder: StudyFolder, plan: Plan):
+    def __init__(self, folder: StudyFolder, plan: Plan, metric: Metric | None = None):
         # The study's own progress says what Optuna would.
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         try:
@@ -76,6 +84,12 @@ class Records:
             # Every storage has errors of its own.
             where = plan.storage or folder.journal
             raise RunFolderError(f"{where}: the study can be neither read nor begun ({error!r})") from error
+        if metric is not None:
+            name = metric.name if metric.more_is_better else f"minus {metric.name}"
+            with warnings.catch_warnings():
+                # Optuna calls names experimental; its dashboard shows them.
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                self.study.set_metric_names([name, CYCLES, BITS])
 
     def fail_running(self) -> None:
         """End the trials that run no more, without a result: their places are free again."""
@@ -87,12 +101,22 @@ class Records:
         trials = self.study.get_trials(deepcopy=False, states=(*_FINISHED, TrialState.RUNNING))
         return {trial.user_attrs[_PLACE] for trial in trials}
 
-    def ask(self, place: int, round: int, distributions: Mapping[str, BaseDistribution]) -> optuna.Trial:
+    def ask(
+        self, place: int, round: int, distributions: Mapping[str, CategoricalDistribution]
+    ) -> optuna.Trial:
         """Begin a trial; its parameters are the candidate that the study's sampler proposes."""
         trial = self.study.ask(dict(distributions))
         trial.set_user_attr(_PLACE, place)
         trial.set_user_attr(_ROUND, round)
         return trial
+
+    def settle(
+        self, trial: optuna.Trial, candidate: Candidate, distributions: Mapping[str, CategoricalDistribution]
+    ) -> None:
+        """Give a trial that began without parameters those of a candidate."""
+        self.study.sampler = Given(candidate)
+        for name, each in distributions.items():
+            trial.suggest_categorical(name, each.choices)
 
     def tell(self, trial: optuna.Trial, found: Evaluation | Infeasible, *, copied: bool) -> None:
         """Finish a trial."""
@@ -107,16 +131,20 @@ class Records:
 
     @property
     def separate(self) -> tuple[Candidate, Evaluation | Infeasible] | None:
-        """The combination of the separate optima and what it was found to be, once that is known."""
+        """The combination of the separate optima and what it was found to be, once that is known.
+
+        It is that of all trials that have finished; with more of them, it is unknown again.
+        """
         notes = self.study.user_attrs.get(_SEPARATE)
-        if notes is None:
+        if notes is None or notes["trials"] != len(self.finished()):
             return None
         return notes["candidate"], _found(notes)
 
     @separate.setter
     def separate(self, told: tuple[Candidate, Evaluation | Infeasible]) -> None:
         candidate, found = told
-        self.study.set_user_attr(_SEPARATE, {"candidate": candidate} | _notes(found))
+        notes = {"candidate": candidate, "trials": len(self.finished())}
+        self.study.set_user_attr(_SEPARATE, notes | _notes(found))
 
     def finished(self) -> list[Record]:
         """Give all finished trials, in the order of their numbers."""
@@ -129,11 +157,13 @@ def _record(trial: FrozenTrial) -> Record:
 
 
 def _notes(found: Evaluation | Infeasible) -> dict:
-    return {_INFEASIBLE: found.reason} if isinstance(found, Infeasible) else {_RESULT: found.to_json()}
+    return {_INFEASIBLE: found.reason} if isinstance(found, Infeasible) else found.to_json()
 
 
 def _found(notes: Mapping) -> Evaluation | Infeasible:
-    return Infeasible(notes[_INFEASIBLE]) if _INFEASIBLE in notes else Evaluation(**notes[_RESULT])
+    if _INFEASIBLE in notes:
+        return Infeasible(notes[_INFEASIBLE])
+    return Evaluation(**{each.name: notes[each.name] for each in fields(Evaluation)})
 
 
 def _storage(folder: StudyFolder, plan: Plan) -> BaseStorage | str:

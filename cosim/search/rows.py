@@ -5,11 +5,17 @@ from collections.abc import Iterator, Sequence
 from gatewright.cosim.search.evaluate import Evaluation, Infeasible
 from gatewright.cosim.search.records import Record, best
 from gatewright.results import Row
-from gatewright.sw.metrics import UNITS, Metric
+from gatewright.sw.metrics import Metric
 from gatewright.sw.search.space import Candidate
 
 CYCLES, MACS = "cycles per step", "multiply-accumulates per step"
 """Units."""
+
+
+def score_row(name: str, metric: Metric, value: float, at: dict, seed: int) -> Row:
+    """Give a row of a score, which says its metric and which way is better."""
+    more = {"metric": metric.name, "better": "more" if metric.more_is_better else "less"}
+    return Row(name, metric.unit, value, at | more, seed)
 
 
 def trial_rows(
@@ -56,8 +62,8 @@ def _found_rows(
     if isinstance(found, Infeasible):
         yield Row(f"{name}_infeasible", "reason", found.reason, at, seed)
         return
+    yield score_row(f"{name}_score", metric, found.score, at, seed)
     for what, unit, value in (
-        (metric, UNITS[metric], found.score),
         ("cycles_predicted", CYCLES, found.cycles_predicted),
         ("cycles_measured", CYCLES, found.cycles_measured),
         ("stored_bits", "bits", found.stored_bits),

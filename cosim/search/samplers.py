@@ -1,15 +1,16 @@
 """The samplers behind one name each: ours by worth, and Optuna's as baselines."""
 
-from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
-import optuna
-from optuna.distributions import CategoricalDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial
 
 from gatewright.cosim.search.settings import SearchSettings
-from gatewright.sw.search.space import SearchSpace
+from gatewright.sw.search.space import Candidate, SearchSpace
 from gatewright.sw.search.worth import WorthSampler
 
 _GENERATIONS = 5
@@ -28,8 +29,10 @@ def sampler(settings: SearchSettings, place: int) -> BaseSampler:
     ----------
     settings : SearchSettings
     place : int
-        The trial's place in the order.
+        The trial's place in the order. The first ones take the candidates that are known.
     """
+    if place < len(settings.known):
+        return Given(settings.known[place])
     seed, aim = (int(each) for each in np.random.SeedSequence([settings.seed, place]).generate_state(2))
     match settings.method:
         case "worth":
@@ -43,8 +46,34 @@ def sampler(settings: SearchSettings, place: int) -> BaseSampler:
             return NSGAIISampler(population_size=population, seed=seed)
         case "random":
             return RandomSampler(seed=seed)
+        case "entropy":
+            # The trial begins without parameters: those that the gradient leads to are given to it when it ends.
+            return Given({})
 
 
-def distributions(space: SearchSpace) -> Mapping[str, optuna.distributions.BaseDistribution]:
+class Given(BaseSampler):
+    """Takes all parameters from a candidate."""
+
+    def __init__(self, candidate: Candidate):
+        self._candidate = candidate
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Give nothing: each parameter is taken by itself."""
+        return {}
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Give nothing."""
+        return {}
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """Give the candidate's value."""
+        return self._candidate[param_name]
+
+
+def distributions(space: SearchSpace) -> dict[str, CategoricalDistribution]:
     """Give the parameters of a space as Optuna has them: all are categorical."""
     return {name: CategoricalDistribution(values) for name, values in space.choices.items()}

@@ -1,4 +1,4 @@
-"""How a study searches: every choice with its legal range."""
+"""How a study searches: every choice with its legal range, and what it aims at."""
 
 import dataclasses
 import math
@@ -6,10 +6,75 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from gatewright.errors import ConfigError
+from gatewright.sw.search.space import Candidate
 from gatewright.sw.settings import check_ranges
 
-Method = Literal["worth", "tpe", "nsga2", "random"]
-"""Who proposes candidates: the worths of their values, or a sampler of Optuna's."""
+Method = Literal["worth", "tpe", "nsga2", "random", "entropy"]
+"""Who proposes candidates: the worths of their values, a sampler of Optuna's, or the search by gradient."""
+
+WEIGHT = 10.0
+"""Points of a percentage that the reward loses where cycles, or bits, are twice the target's, unless told otherwise."""
+
+
+def _check_optional(settings: object, name: str, *, positive: bool) -> None:
+    """Hold a number that may be left out against its range."""
+    value, name = getattr(settings, name), f"{type(settings).__name__}.{name}"
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ConfigError(f"{name} must be a number or None, not {value!r}")
+    if positive and value <= 0:
+        raise ConfigError(f"{name} must be above 0, not {value}")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What no candidate may exceed; None limits nothing. A candidate beyond a limit is infeasible.
+
+    Parameters
+    ----------
+    cycles : float, optional
+        Most cycles per step, above 0; `latency.cycles_of` gives those of a latency.
+    bits : float, optional
+        Most stored bits, above 0.
+    luts, block_rams, multipliers : int, optional
+        Most of each that the accelerator may take, by its estimate, at least 1.
+    score : float, optional
+        The validation score that every point of the final front has at least; at most, where less is better. Trials
+        are not held against it, as they are scored before they are trained in full.
+
+    Raises
+    ------
+    ConfigError
+        A value is outside its range.
+    """
+
+    cycles: float | None = None
+    bits: float | None = None
+    luts: int | None = None
+    block_rams: int | None = None
+    multipliers: int | None = None
+    score: float | None = None
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            _check_optional(self, field.name, positive=field.name != "score")
+
+
+@dataclass(frozen=True)
+class Extension:
+    """Trials that were added to a study later.
+
+    Parameters
+    ----------
+    trials : int
+        At least 1.
+    finished : int
+        Trials that had ended when these were added: what they were does not end the study any more.
+    """
+
+    trials: int
+    finished: int
 
 
 @dataclass(frozen=True)
@@ -18,10 +83,10 @@ class SearchSettings:
 
     Parameters
     ----------
-    method : "worth", "tpe", "nsga2" or "random"
+    method : "worth", "tpe", "nsga2", "random" or "entropy"
         Proposes candidates.
     trials : int
-        Evaluated candidates in all, 1 to 100,000.
+        Evaluated candidates, 1 to 100,000.
     rounds : int
         Parts of the trials, 1 to 100: after each but the last, the super network is trained further, with the best
         candidate so far as its target.
@@ -35,6 +100,8 @@ class SearchSettings:
         Train sequences that a candidate's formats are calibrated on, 1 to 4096.
     recordings : int
         Validation sequences that cycles are predicted and measured on, evenly over the split: 1 to 1000.
+    steps : int
+        Most steps of each of them, 1 to 1,000,000; what comes later is not looked at.
     measure : bool, optional
         Whether each candidate is simulated at RTL level. None: unless the hardware is searched, as every other
         configuration would have to be built first. The final front always is.
@@ -44,14 +111,21 @@ class SearchSettings:
         Cycles per step asked for: L0, above 0.
     target_bits : float, optional
         Stored bits asked for: V0, above 0.
-    cycles_weight, bits_weight : float
-        λ_L and λ_V: points that the reward loses where cycles, or bits, are twice the target's: 0 to 1e6.
+    cycles_weight, bits_weight : float, optional
+        λ_L and λ_V: what the reward loses, in the metric's unit, where cycles, or bits, are twice the target's: to 1e6.
+        None for `WEIGHT`, which suits metrics in percent.
     spread : float
         Octaves, 0 to 20: every trial of ``worth`` aims at targets that are up to so much looser or tighter, so that
         the search covers the front; 0 looks for the largest reward alone.
     patience : int
         Trials without a better reward and without a new point on the front after which the search ends, 0 to 100,000;
         0 never does.
+    limits : Limits
+        What no candidate may exceed.
+    known : tuple of Candidate
+        Candidates that are tried first, in their order; at most as many as there are trials.
+    extensions : tuple of Extension
+        Trials that were added since; `extended` adds some.
 
     Raises
     ------
@@ -67,14 +141,18 @@ class SearchSettings:
     tune_epochs: int = 0
     calibrated: int = 64
     recordings: int = 4
+    steps: int = 1000
     measure: bool | None = None
     target_score: float | None = None
     target_cycles: float | None = None
     target_bits: float | None = None
-    cycles_weight: float = 10.0
-    bits_weight: float = 10.0
+    cycles_weight: float | None = None
+    bits_weight: float | None = None
     spread: float = 2.0
     patience: int = 0
+    limits: Limits = Limits()
+    known: tuple[Candidate, ...] = ()
+    extensions: tuple[Extension, ...] = ()
 
     def __post_init__(self):
         check_ranges(
@@ -87,8 +165,7 @@ class SearchSettings:
                 "tune_epochs": (0, 1000),
                 "calibrated": (1, 4096),
                 "recordings": (1, 1000),
-                "cycles_weight": (0.0, 1e6),
-                "bits_weight": (0.0, 1e6),
+                "steps": (1, 1_000_000),
                 "spread": (0.0, 20.0),
                 "patience": (0, 100_000),
             },
@@ -103,18 +180,61 @@ class SearchSettings:
             raise ConfigError(
                 f"SearchSettings.rounds must be at most its trials, {self.trials}, not {self.rounds}"
             )
-        for name in ("target_score", "target_cycles", "target_bits"):
+        if len(self.known) > self.trials:
+            raise ConfigError(
+                f"SearchSettings.known must be at most as many as its trials, {self.trials}, not {len(self.known)}"
+            )
+        for name in ("target_score", "target_cycles", "target_bits", "cycles_weight", "bits_weight"):
+            _check_optional(self, name, positive=name in ("target_cycles", "target_bits"))
+        for name in ("cycles_weight", "bits_weight"):
             value = getattr(self, name)
-            if value is None:
-                continue
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-                raise ConfigError(f"SearchSettings.{name} must be a number or None, not {value!r}")
-            if name != "target_score" and value <= 0:
-                raise ConfigError(f"SearchSettings.{name} must be above 0, not {value}")
+            if value is not None and not 0 <= value <= 1e6:
+                raise ConfigError(f"SearchSettings.{name} must be from 0 to 1e6, not {value}")
+
+    @property
+    def all_trials(self) -> int:
+        """Evaluated candidates, those that were added included."""
+        return self.trials + sum(each.trials for each in self.extensions)
+
+    def extended(self, trials: int, finished: int) -> "SearchSettings":
+        """Add trials, after what there is, as rounds of their own.
+
+        Parameters
+        ----------
+        trials : int
+            That there are to be in all.
+        finished : int
+            That have ended.
+
+        Raises
+        ------
+        ConfigError
+            There are more already.
+        """
+        more = trials - self.all_trials
+        if more < 0:
+            raise ConfigError(
+                f"the study has {self.all_trials} trials: it can be extended to more, but not to {trials}"
+            )
+        if not more:
+            return self
+        return dataclasses.replace(self, extensions=(*self.extensions, Extension(more, finished)))
 
     def round_of(self, place: int) -> int:
-        """Give the round that the trial at a place of the order belongs to; rounds are as equal as can be."""
-        return place * self.rounds // self.trials
+        """Give the round that the trial at a place of the order belongs to.
+
+        Rounds are as equal as can be; those of trials that were added later come after the others, and have about as
+        many trials each.
+        """
+        if place < self.trials:
+            return place * self.rounds // self.trials
+        first, begin = self.rounds, self.trials
+        for each in self.extensions:
+            rounds = max(1, round(each.trials * self.rounds / self.trials))
+            if place < begin + each.trials:
+                return first + (place - begin) * rounds // each.trials
+            first, begin = first + rounds, begin + each.trials
+        raise IndexError(f"the study has {begin} trials, none at place {place}")
 
     def reward(self, quality: float, cycles: float, bits: float, scale: float = 1.0) -> float:
         """Give the score R of a candidate, in points of quality.
@@ -138,9 +258,19 @@ class SearchSettings:
             (bits, self.target_bits, self.bits_weight),
         ):
             if target is not None:
-                quality -= weight * max(0.0, value / (scale * target) - 1)
+                quality -= (WEIGHT if weight is None else weight) * max(0.0, value / (scale * target) - 1)
         return quality
 
     def to_json(self) -> dict:
         """Give the settings as plain JSON values."""
         return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict) -> "SearchSettings":
+        """Read what `to_json` gave; raises TypeError, KeyError or ConfigError where it is something else."""
+        parts = {
+            "limits": Limits(**values["limits"]),
+            "known": tuple(values["known"]),
+            "extensions": tuple(Extension(**each) for each in values["extensions"]),
+        }
+        return cls(**values | parts)

@@ -25,7 +25,8 @@ from gatewright.cosim.search.settings import SearchSettings
 from gatewright.executors import Workers, workers
 from gatewright.progress import Progress, silent
 from gatewright.results import write_rows
-from gatewright.sw.metrics import UNITS, Metric, quality
+from gatewright.sw.metrics import Metric
+from gatewright.sw.models import FloatModel
 from gatewright.sw.search.space import Candidate
 from gatewright.sw.search.worth import separate_optima
 
@@ -89,16 +90,17 @@ def run_study(
     plan = folder.plan
     interrupts = Interrupts()
     with folder.locked(), interrupts.held():
-        records = Records(folder, plan)
+        task = folder.load_task(FloatModel.load(folder.float_model))
+        records = Records(folder, plan, task.metric)
         records.fail_running()
         made = evaluate or Evaluator(folder.root.resolve())
-        loop = _Loop(folder, plan, records, made, interrupts, progress)
+        loop = _Loop(folder, plan, task.metric, records, made, interrupts, progress)
         reason = INTERRUPTED
         try:
             with workers(processes, dask) as found:
                 reason = loop.run(found)
         except KeyboardInterrupt:
-            progress("search", len(records.finished()), plan.search.trials, INTERRUPTED)
+            progress("search", len(records.finished()), plan.search.all_trials, INTERRUPTED)
         except Exception as error:
             reason = f"failed: {error}"
             raise
@@ -110,13 +112,18 @@ def run_study(
 
 
 def stopping(records: Sequence[Record], search: SearchSettings, metric: Metric) -> str:
-    """Say why a study with these finished trials is at its end; nothing while it is not."""
-    if any(_meets(each.found, search, metric) for each in records):
+    """Say why a study with these finished trials is at its end; nothing while it is not.
+
+    What had ended before trials were added does not end it again.
+    """
+    before = max((each.finished for each in search.extensions), default=0)
+    met = [_meets(each.found, search, metric) for each in records]
+    if any(met[before:]) and not any(met[:before]):
         return "all targets are met"
-    if search.patience and _stale(records) >= search.patience:
+    if search.patience and _stale(records, before) >= search.patience:
         return f"no improvement in {search.patience} trials"
-    if len(records) >= search.trials:
-        return f"all {search.trials} trials are done"
+    if len(records) >= search.all_trials:
+        return f"all {search.all_trials} trials are done"
     return ""
 
 
@@ -124,15 +131,15 @@ def _meets(found: Evaluation | Infeasible, search: SearchSettings, metric: Metri
     score, cycles, bits = search.target_score, search.target_cycles, search.target_bits
     if isinstance(found, Infeasible) or score is None or cycles is None or bits is None:
         return False
-    return found.quality >= quality(score, metric) and found.cycles <= cycles and found.stored_bits <= bits
+    return found.quality >= metric.quality(score) and found.cycles <= cycles and found.stored_bits <= bits
 
 
-def _stale(records: Sequence[Record]) -> int:
-    """Count the trials since the last that raised the best reward or the hypervolume of the front."""
+def _stale(records: Sequence[Record], before: int) -> int:
+    """Count the trials since the last that raised the best reward or the front's hypervolume, or since `before`."""
     points: list[tuple[float, float, float]] = []
     top, stale = -math.inf, 0
-    for each in records:
-        stale += 1
+    for number, each in enumerate(records):
+        stale = stale + 1 if number > before else 1
         if isinstance(each.found, Evaluation):
             point = each.found.point
             if each.found.reward > top or (point not in points and not dominated(point, points)):
@@ -148,14 +155,14 @@ class _Loop:
         self,
         folder: StudyFolder,
         plan: Plan,
+        metric: Metric,
         records: Records,
         evaluate: Evaluate,
         interrupts: Interrupts,
         progress: Progress,
     ):
-        self._folder, self._plan, self._records = folder, plan, records
+        self._folder, self._plan, self._metric, self._records = folder, plan, metric, records
         self._evaluate, self._interrupts, self._progress = evaluate, interrupts, progress
-        self._metric = plan.load_task().metric
         self._parameters = distributions(plan.space)
         self._round = -1
         self._written, self._told = -math.inf, -1
@@ -193,7 +200,7 @@ class _Loop:
     def _ask(self, found: Workers, finished: Sequence[Record]) -> bool:
         """Begin the next trial; tells whether there is one. Rounds do not overlap, as the next has other weights."""
         search, taken = self._plan.search, self._records.places()
-        place = next((place for place in range(search.trials) if place not in taken), None)
+        place = next((place for place in range(search.all_trials) if place not in taken), None)
         if place is None:
             return False
         round = search.round_of(place)
@@ -202,6 +209,12 @@ class _Loop:
                 return False
             self._begin(round, finished)
         self._records.study.sampler = sampler(search, place)
+        if search.method == "entropy" and place >= len(search.known):
+            trial = self._records.ask(place, round, {})
+            with self._interrupts.allowed():
+                future = found.executor.submit(self._evaluate.by_gradient, place, round)
+            self._pending[future] = [trial]
+            return True
         trial = self._records.ask(place, round, self._parameters)
         key = self._key(trial.params)
         if key in self._known:
@@ -210,7 +223,7 @@ class _Loop:
             self._pending[self._asked[key]].append(trial)
         else:
             with self._interrupts.allowed():
-                future = found.executor.submit(self._evaluate, trial.params, round)
+                future = found.executor.submit(_evaluated, self._evaluate, trial.params, round)
             self._pending[future], self._asked[key] = [trial], future
         return True
 
@@ -227,9 +240,11 @@ class _Loop:
             done, _ = wait(self._pending, return_when=FIRST_COMPLETED)
         for future in sorted(done, key=lambda each: self._pending[each][0].number):
             trials = self._pending[future]
-            found = future.result()
+            candidate, found = future.result()
             del self._pending[future]
-            self._known[self._key(trials[0].params)] = found
+            if not trials[0].params:
+                self._records.settle(trials[0], candidate, self._parameters)
+            self._known[self._key(candidate)] = found
             for trial in trials:
                 copied = trial is not trials[0]
                 self._records.tell(trial, _again(found) if copied else found, copied=copied)
@@ -261,10 +276,17 @@ class _Loop:
         top, remark = best(finished), ""
         if top is not None and isinstance(top.found, Evaluation):
             remark = (
-                f"best {top.found.score:.4g} {UNITS[self._metric]}, {top.found.cycles:.1f} cycles per step, "
+                f"best {top.found.score:.4g} {self._metric.unit}, {top.found.cycles:.1f} cycles per step, "
                 f"{top.found.stored_bits:,} bits"
             )
-        self._progress("search", len(finished), self._plan.search.trials, remark)
+        self._progress("search", len(finished), self._plan.search.all_trials, remark)
+
+
+def _evaluated(
+    evaluate: Evaluate, candidate: Candidate, round: int
+) -> tuple[Candidate, Evaluation | Infeasible]:
+    """Give a candidate with its evaluation, as the search by gradient does."""
+    return candidate, evaluate(candidate, round)
 
 
 def _again(found: Evaluation | Infeasible) -> Evaluation | Infeasible:

@@ -48,7 +48,7 @@ def block() -> str:
         search.front_table(),
         search.uniform_text(),
         "**Hardware, too**: lanes and cell lanes that fit an ECP5-25k with its 28 multipliers (`gatewright search "
-        "--hardware lanes=4,8,16,32 --hardware cell_lanes=1,2 --device ecp5-25k --trials 80 --tune-epochs 1 "
+        "--choose lanes=4,8,16,32 --choose cell_lanes=1,2 --device ecp5-25k --trials 80 --tune-epochs 1 "
         "--points 4`; cycles predicted for each candidate's own accelerator, and measured for the front):",
         search.hardware_table(),
         "**Methods**, 50 candidates each from one super network, scored by a reward of accuracy, cycles and bits "

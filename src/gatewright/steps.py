@@ -9,7 +9,10 @@ from typing import Any
 
 from gatewright.benchmarks.patterns import compare_patterns
 from gatewright.cosim import toolchain
+from gatewright.cosim.search import start
+from gatewright.cosim.search.folder import StudyFolder
 from gatewright.cosim.search.settings import SearchSettings
+from gatewright.cosim.search.start import Found, Scope
 from gatewright.cosim_steps import cosim
 from gatewright.errors import ToolError
 from gatewright.executors import run_all
@@ -27,9 +30,9 @@ from gatewright.progress import Progress
 from gatewright.reports.candidates import FOUND
 from gatewright.reports.report import write_report
 from gatewright.reports.study import read_study
+from gatewright.reports.study_report import write_study_report
 from gatewright.results import Row, read_rows, write_rows
 from gatewright.run import RunFolder
-from gatewright.search_steps import Scope, search
 from gatewright.storage import write_json
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.compress import CompressSettings, uniform_spec
@@ -38,7 +41,7 @@ from gatewright.sw.metrics import UNITS
 from gatewright.sw.mode import POLICY
 from gatewright.sw.models import FloatModel
 from gatewright.sw.spec import CompressionSpec, ProductSpec
-from gatewright.sw.tasks import baseline, load_task
+from gatewright.sw.tasks import DataSettings, baseline, load_task
 from gatewright.sw.training import train_float
 
 MEGAHERTZ = 100.0
@@ -263,6 +266,47 @@ def report(root: Path, *, seconds: float | None = None) -> tuple[dict, Path]:
     summary = _summarise(run, seconds)
     write_json(run.summary, summary)
     return summary, write_report(run.root)
+
+
+def search(
+    root: Path,
+    settings: SearchSettings,
+    scope: Scope,
+    given: dict[str, Any],
+    *,
+    study: Path | None,
+    points: int,
+    uniform: bool,
+    processes: int,
+    dask: str | None,
+    command: str,
+    overwrite: bool,
+    progress: Progress,
+) -> tuple[Found, Path]:
+    """Search the compression of the run's model, or go on with a study; gives what came of it and the report's path.
+
+    `given` has the fields of `CompressSettings` that are not to be the task's own.
+    """
+    run = RunFolder.open(root)
+    run.need("train")
+    where = study or run.search
+    if overwrite and (where / "settings.json").is_file():
+        StudyFolder(where).remove()
+    found = start.search(
+        where,
+        FloatModel.load(run.float_model),
+        DataSettings(run.settings["task"], seed=run.settings["seed"]),
+        settings,
+        scope,
+        replace(task_of(run).compression, seed=settings.seed, **given),
+        points=points,
+        uniform=uniform,
+        processes=processes,
+        dask=dask,
+        command=command,
+        progress=progress,
+    )
+    return found, write_study_report(where)
 
 
 def demo(

@@ -12,6 +12,7 @@ from gatewright.sw.compress.quantise import quantise
 from gatewright.sw.compress.rounds import Outcome, Requirement, Round
 from gatewright.sw.compress.scaling import scaled_where_it_pays
 from gatewright.sw.compress.simplify import simplify, weight_count
+from gatewright.sw.compress.units import keep_units, kept_units
 from gatewright.sw.compress.volume import Volume, quantise_to
 from gatewright.sw.determinism import seeded
 from gatewright.sw.integer import evaluate
@@ -45,7 +46,7 @@ def compress(
     *,
     start: LstmNetwork | None = None,
 ) -> Bundle:
-    """Factorise and prune a float model, then train it in integers.
+    """Drop hidden units of a float model, factorise and prune it, then train it in integers.
 
     Parameters
     ----------
@@ -55,7 +56,7 @@ def compress(
     float_model : FloatModel
         Start and teacher; left as it is.
     spec : CompressionSpec
-        Rank, density and bits of every product.
+        Hidden units of the layers; rank, density and bits of every product.
     settings : CompressSettings
     progress : Progress
     start : LstmNetwork, optional
@@ -79,7 +80,7 @@ def compress(
     task, float_model = suited(task, float_model)
     network = copy.deepcopy(float_model.network if start is None else start)
     with seeded(settings.seed):
-        network = factorise(network, spec)
+        network = shaped(network, spec)
         if any(product.density < 1 or product.rank is not None for product in spec.products.values()):
             prune(task, float_model, network, spec, settings, progress)
         bundle = quantise(task, float_model, network, spec, settings, progress)
@@ -154,6 +155,19 @@ def compress_to(
     }
     bundle = dataclasses.replace(model.bundle, notes=notes)
     return Outcome(requirement, bundle, model.volume, tuple(rounds), not reason, reason)
+
+
+def shaped(network: LstmNetwork, spec: CompressionSpec) -> LstmNetwork:
+    """Return a network with the hidden units and the ranks of a specification.
+
+    Raises
+    ------
+    ConfigError
+        The specification does not suit the network.
+    """
+    if spec.hidden:
+        network = keep_units(network, kept_units(network, spec.hidden))
+    return factorise(network, spec)
 
 
 def suited(task: Task, float_model: FloatModel) -> tuple[Task, FloatModel]:

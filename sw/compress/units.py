@@ -1,6 +1,6 @@
 """Hidden units: what each contributes, and a network without some of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -59,6 +59,81 @@ def removable(network: LstmNetwork) -> list[bool]:
     ]
 
 
+def unit_order(network: LstmNetwork) -> tuple[tuple[int, ...], ...]:
+    """Give the hidden units of each layer in the order of what their weights contribute: the largest first."""
+    magnitudes = {name: matrix.detach().abs() for name, matrix in network.matrices().items()}
+    degrees = unit_degrees(network, [magnitudes])
+    return tuple(tuple(degree.argsort(descending=True, stable=True).tolist()) for degree in degrees)
+
+
+def kept_units(
+    network: LstmNetwork, hidden: Mapping[str, int], order: Sequence[Sequence[int]] | None = None
+) -> list[Tensor]:
+    """Mark the hidden units of each layer that stay: the first ones of an order.
+
+    Parameters
+    ----------
+    network : LstmNetwork
+    hidden : dict of int
+        Units to keep, as `CompressionSpec.hidden` has them.
+    order : sequence of sequences of int, optional
+        Units of each layer, the most important first; `unit_order` of the network if left out.
+
+    Returns
+    -------
+    list of bool tensors [hidden]
+
+    Raises
+    ------
+    ConfigError
+        There is no such layer, it has fewer units, or its units are the model's outputs.
+    """
+    may = {f"layer{k}": each for k, each in enumerate(removable(network))}
+    for name in hidden:
+        if not may.get(name):
+            able = ", ".join(layer for layer, each in may.items() if each) or "no layer"
+            why = "are the model's outputs" if name in may else "are of no layer of the model"
+            raise ConfigError(f"the hidden units of {name} {why}; {able} can lose some")
+    kept = []
+    for k, (layer, units) in enumerate(zip(network.layers, order or unit_order(network), strict=True)):
+        count = hidden.get(f"layer{k}", layer.hidden_size)
+        if count > layer.hidden_size:
+            raise ConfigError(f"layer{k} has {layer.hidden_size} hidden units: it cannot keep {count}")
+        mask = torch.zeros(layer.hidden_size, dtype=torch.bool)
+        mask[list(units[:count])] = True
+        kept.append(mask)
+    return kept
+
+
+def unit_places(network: LstmNetwork, kept: Sequence[Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
+    """Give the rows and the columns of every product that stay with some hidden units.
+
+    Parameters
+    ----------
+    network : LstmNetwork
+    kept : sequence of bool tensors [hidden]
+        Of each layer, True for the units that stay.
+
+    Returns
+    -------
+    dict of pairs of bool tensors [rows], [columns]
+        By the product's name.
+    """
+    places = {}
+    below = torch.ones(network.input_size, dtype=torch.bool)
+    for k, (layer, units) in enumerate(zip(network.layers, kept, strict=True)):
+        outputs = units
+        if layer.projection is not None:
+            outputs = torch.ones(layer.projection.rows, dtype=torch.bool)
+            places[f"layer{k}.projection"] = outputs, units
+        places[f"layer{k}.input"] = units.repeat(4), below
+        places[f"layer{k}.recurrent"] = units.repeat(4), outputs
+        below = outputs
+    if network.head is not None:
+        places["head"] = torch.ones(network.head.rows, dtype=torch.bool), below
+    return places
+
+
 @torch.no_grad()
 def keep_units(network: LstmNetwork, kept: Sequence[Tensor]) -> LstmNetwork:
     """Give a smaller network that has only some hidden units of each layer.
@@ -75,32 +150,35 @@ def keep_units(network: LstmNetwork, kept: Sequence[Tensor]) -> LstmNetwork:
     ConfigError
         A layer would lose all its units, or the model its outputs.
     """
-    layers = []
-    below = torch.ones(network.input_size, dtype=torch.bool)
     for k, (layer, units, may) in enumerate(zip(network.layers, kept, removable(network), strict=True)):
         if not units.any() or not (may or units.all()):
             raise ConfigError(
                 f"layer {k} must keep {'at least one unit' if may else 'all units, as they are the outputs'}, "
                 f"not {int(units.sum())} of {layer.hidden_size}"
             )
-        rows = units.repeat(4)
-        projection, outputs = layer.projection, units
-        if projection is not None:
-            outputs = torch.ones(projection.rows, dtype=torch.bool)
-            projection = _part(projection, outputs, units)
-        layers.append(
-            LayerParameters(
-                _part(layer.input, rows, below),
-                _part(layer.recurrent, rows, outputs),
-                layer.bias[rows],
-                projection,
-            )
+    products = {
+        name: ProductParameters(*cut(network.products()[name].factors, *places))
+        for name, places in unit_places(network, kept).items()
+    }
+    layers = [
+        LayerParameters(
+            products[f"layer{k}.input"],
+            products[f"layer{k}.recurrent"],
+            layer.bias[kept[k].repeat(4)],
+            products.get(f"layer{k}.projection"),
         )
-        below = outputs
-    head = network.head
-    if head is not None:
-        head = _part(head, torch.ones(head.rows, dtype=torch.bool), below)
-    return LstmNetwork(layers, head, network.head_bias, network.dropout.p).train(network.training)
+        for k, layer in enumerate(network.layers)
+    ]
+    smaller = LstmNetwork(layers, products.get("head"), network.head_bias, network.dropout.p)
+    return smaller.train(network.training)
+
+
+def cut(factors: Iterable[Tensor], rows: Tensor, columns: Tensor) -> list[Tensor]:
+    """Keep some rows and columns of a product, whole or as two factors."""
+    parts = list(factors)
+    parts[-1] = parts[-1][rows]
+    parts[0] = parts[0][:, columns]
+    return parts
 
 
 def _leaving(network: LstmNetwork, k: int) -> list[str]:
@@ -110,11 +188,3 @@ def _leaving(network: LstmNetwork, k: int) -> list[str]:
     if k + 1 < len(network.layers):
         return [f"layer{k}.recurrent", f"layer{k + 1}.input"]
     return [f"layer{k}.recurrent", *([] if network.head is None else ["head"])]
-
-
-def _part(product: ProductParameters, rows: Tensor, columns: Tensor) -> ProductParameters:
-    """Keep some rows and columns of a product, whole or low-rank."""
-    factors = list(product.factors)
-    factors[-1] = factors[-1][rows]
-    factors[0] = factors[0][:, columns]
-    return ProductParameters(*factors)

@@ -7,8 +7,9 @@ weights, and that the entropy of a product's components weighs more, the more of
 """
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from random import Random
 
 import torch
 from torch import Tensor
@@ -17,10 +18,12 @@ from gatewright.errors import ConfigError
 from gatewright.progress import Progress, silent, within
 from gatewright.results import Row
 from gatewright.sw.batching import Batch
+from gatewright.sw.compress.distillation import Distillation
 from gatewright.sw.compress.quantise import calibrate
+from gatewright.sw.compress.units import keep_units, kept_units
 from gatewright.sw.determinism import seeded
 from gatewright.sw.integer import evaluate
-from gatewright.sw.metrics import UNITS, quality
+from gatewright.sw.metrics import Metric
 from gatewright.sw.models import FloatModel
 from gatewright.sw.network import LstmNetwork
 from gatewright.sw.search.entropy import (
@@ -33,11 +36,13 @@ from gatewright.sw.search.entropy import (
     operation_loss,
 )
 from gatewright.sw.search.mixed import Cycles, MixedNetwork
+from gatewright.sw.search.parameters import Value
 from gatewright.sw.search.settings import EntropySettings
 from gatewright.sw.search.space import Candidate, SearchSpace
+from gatewright.sw.settings import CompressSettings
 from gatewright.sw.spec import CompressionSpec
 from gatewright.sw.tasks import Task
-from gatewright.sw.training import cross_entropy, fit
+from gatewright.sw.training import Loss, fit
 
 _STATED_KEPT = 2
 """Edges that the source keeps of each node. With N of them the slope of the entropy is of the order 1/N, so that it
@@ -112,7 +117,7 @@ def entropy_search(
     space : SearchSpace
         Its parameters of bits are searched: those of one parameter share their choice.
     base : Candidate
-        Gives what is not searched: the ranks, which are the numbers of components to keep; densities; hardware.
+        Gives what is not searched: the ranks, which are the numbers of components to keep; units; densities; hardware.
     settings : EntropySettings
     progress : Progress
     cycles : dict, optional
@@ -126,8 +131,11 @@ def entropy_search(
         Training diverged.
     """
     spec = space.spec(base)
+    network = dense.network
+    if spec.hidden:
+        network = keep_units(network, kept_units(network, spec.hidden))
     with seeded(settings.seed):
-        mixed = MixedNetwork(dense.network, space, spec)
+        mixed = MixedNetwork(network, space, spec)
         history = _train(task, dense, mixed, settings, cycles, progress)
     mixed.network.eval()
     super_score = dataclasses.replace(dense, network=mixed.network).score(task.validation, task.metric)
@@ -136,8 +144,45 @@ def entropy_search(
     student = calibrate(network, dense.standardise(task.train.sequences), spec)
     bundle = student.bundle(dense.mean, dense.deviation, dense.labels)
     score = evaluate(bundle, task.validation, task.metric)
-    loss = quality(super_score, task.metric) - quality(score, task.metric)
+    loss = task.metric.quality(super_score) - task.metric.quality(score)
     return EntropyResult(candidate, spec, network, super_score, score, loss, history)
+
+
+def starts(
+    space: SearchSpace, settings: EntropySettings, seed: int, number: int
+) -> tuple[Candidate, EntropySettings]:
+    """Give what one of many searches of a space begins with.
+
+    The numbers of components come first, all ranks of the space from the middle outwards, with the largest of all that
+    the gradient does not choose; after them again, with a random choice of the latter.
+
+    Parameters
+    ----------
+    space : SearchSpace
+    settings : EntropySettings
+    seed : int
+        Of all searches.
+    number : int
+        Of this one, at least 0.
+
+    Returns
+    -------
+    base : Candidate
+    settings : EntropySettings
+        With a seed of its own.
+    """
+    random = Random(f"{seed} {number}")
+    chosen = (values for name, values in space.choices.items() if name.endswith(".rank"))
+    ranks = sorted({rank for values in chosen for rank in values if isinstance(rank, int)})
+    order: list[Value] = [*sorted(ranks, key=lambda rank: abs(ranks.index(rank) - len(ranks) // 2))] or [None]
+    turn, place = divmod(number, len(order))
+    base = space.sample(random) if turn else space.largest
+    base |= {
+        name: order[place]
+        for name, values in space.choices.items()
+        if name.endswith(".rank") and order[place] in values
+    }
+    return base, dataclasses.replace(settings, seed=random.randrange(2**32))
 
 
 def discretisation_rows(
@@ -191,14 +236,26 @@ def discretisation_rows(
     return rows
 
 
-def _rows(found: EntropyResult, at: dict, seed: int, metric) -> Iterator[Row]:
-    unit = UNITS[metric]
+def _rows(found: EntropyResult, at: dict, seed: int, metric: Metric) -> Iterator[Row]:
+    unit = metric.unit
     yield Row("discretisation_loss", "points", found.loss, at, seed)
-    yield Row(f"super_{metric}", unit, found.super_score, at, seed)
-    yield Row(f"discretised_{metric}", unit, found.discretised_score, at, seed)
+    yield Row(f"super_{metric.name}", unit, found.super_score, at, seed)
+    yield Row(f"discretised_{metric.name}", unit, found.discretised_score, at, seed)
     for epoch, each in enumerate(found.history, 1):
-        for what, value in (("operations", each.operations), ("edges", each.edges), (metric, each.score)):
+        for what, value in (
+            ("operations", each.operations),
+            ("edges", each.edges),
+            (metric.name, each.score),
+        ):
             yield Row("entropy_progress", "value", value, at | {"epoch": epoch, "what": what}, seed)
+
+
+def _loss_of(task: Task, dense: FloatModel) -> Callable[[Tensor, Batch], Tensor]:
+    """Give the loss of outputs on a batch: that of the task; without targets, the divergence from the dense model."""
+    if task.taught:
+        return Distillation(dense, CompressSettings(), task)
+    loss = Loss(task, dense.settings.smoothing)
+    return lambda outputs, batch: loss(outputs, batch.targets)
 
 
 def _train(
@@ -214,6 +271,7 @@ def _train(
     control_all = CONTROLS[settings.control]
     control_operations = delayed(CONTROLS[settings.operations_control], first)
     history: list[EntropyEpoch] = []
+    wanted = _loss_of(task, dense)
     choices = torch.optim.Adam(
         [
             {"params": list(mixed.alphas.values()), "lr": 0.0},
@@ -225,7 +283,7 @@ def _train(
         epoch = len(history) + 1
         choices.zero_grad()
         choices.param_groups[0]["lr"] = settings.alpha_rate if epoch >= first else 0.0
-        total = cross_entropy(batch.logits(mixed.network), batch.labels, dense.settings.smoothing)
+        total = wanted(batch.logits(mixed.network), batch)
         if settings.entropy:
             operations = sum((operation_loss(alpha) for alpha in mixed.alphas.values()), torch.zeros(()))
             edges = sum(

@@ -1,35 +1,46 @@
-"""What a search may choose: ranks, widths and densities of products, and the hardware's parallelism."""
+"""What a search may choose: units of layers, ranks, widths and densities of products, and the hardware."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from math import prod
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from gatewright.errors import ConfigError
+from gatewright.sw.search.choices import read_choices
+from gatewright.sw.search.parameters import (
+    ACTIVATIONS,
+    HARDWARE,
+    HIDDEN,
+    NETWORK,
+    WIDE,
+    Choices,
+    Kind,
+    Shapes,
+    Value,
+    check_values,
+    counts,
+    cut_shapes,
+    legal_names,
+    ordered,
+    pays,
+    possible_units,
+    removable_units,
+    scopes,
+    worth_having,
+)
 from gatewright.sw.spec import GATE_PRODUCTS, WEIGHT_BITS, Columns, CompressionSpec, ProductSpec
 
 if TYPE_CHECKING:
     from gatewright.sw.network import LstmNetwork
 
-Value = int | float | None
-"""A candidate value: bits, lanes, a density, or a rank, where None keeps the matrix whole."""
-
 Candidate = dict[str, Value]
 """One value for every parameter of a space."""
-
-Kind = Literal["rank", "bits", "density"]
-"""What is chosen for products."""
 
 Granularity = Literal["network", "matrix"]
 """One rank for the network and bits and density for each layer, as the source of the search states it; or all three
 for each matrix."""
-
-HARDWARE = ("lanes", "groups", "cell_lanes")
-"""What may be chosen of the accelerator: fields of `AcceleratorConfig`."""
-
-NETWORK = "network"
-"""The scope of a parameter that holds for all products."""
 
 RANKS = (4, 8, 16, 32, 64, None)
 DENSITIES = (0.0625, 0.125, 0.25, 0.5, 1.0)
@@ -41,9 +52,11 @@ _WHOLE: dict[Kind, Value] = {"rank": None, "bits": max(WEIGHT_BITS), "density": 
 class SearchSpace:
     """Candidate values of every parameter.
 
-    A parameter is named ``scope.kind``: the scope is ``network``, a layer (``layer0``), or a product
-    (``layer0.recurrent``, ``head``); the narrowest scope counts. Parameters of the hardware are named
-    ``hardware.lanes`` and so on. What is not chosen keeps its matrix whole, 8 bits and all weights.
+    A parameter is named ``scope.kind``. The scope of a rank, of bits and of a density is ``network``, a layer
+    (``layer0``), or a product (``layer0.recurrent``, ``head``); that of ``hidden``, the units that a layer keeps, is
+    ``network`` or a layer; the narrowest scope counts. ``network.activation_bits`` and ``network.columns`` hold for
+    all, and parameters of the hardware are named ``hardware.lanes`` and so on. What is not chosen keeps all units, its
+    matrix whole, 8 bits and all weights.
 
     Parameters
     ----------
@@ -53,18 +66,17 @@ class SearchSpace:
         Candidate values of every parameter, from small to large.
     lanes : int
         Lanes of one group that patterns are balanced for, where the hardware is not searched.
-    activation_bits : int
-    columns : Columns
-        As `CompressionSpec` has them.
+    activation_bits, columns
+        As `CompressionSpec` has them, where they are not searched.
 
     Raises
     ------
     ConfigError
-        A parameter's name or a value is not legal; the text names it.
+        A parameter's name or a value is not legal, or a parameter decides nothing; the text names it.
     """
 
-    shapes: Mapping[str, tuple[int, int]]
-    choices: Mapping[str, tuple[Value, ...]]
+    shapes: Shapes
+    choices: Choices
     lanes: int = CompressionSpec.lanes
     activation_bits: int = CompressionSpec.activation_bits
     columns: Columns = CompressionSpec.columns
@@ -73,8 +85,17 @@ class SearchSpace:
         shapes = {name: (int(rows), int(columns)) for name, (rows, columns) in self.shapes.items()}
         object.__setattr__(self, "shapes", shapes)
         object.__setattr__(self, "choices", {name: tuple(values) for name, values in self.choices.items()})
+        legal = legal_names(shapes)
         for name, values in self.choices.items():
-            self._check(name, values)
+            if name not in legal:
+                raise ConfigError(
+                    f"{name!r} is no parameter of this space; its parameters are {', '.join(legal)}"
+                )
+            check_values(name, values, shapes)
+            if not self._decides(name):
+                raise ConfigError(
+                    f"{name} decides nothing: narrower parameters choose for all that it is for"
+                )
 
     @classmethod
     def of(
@@ -88,7 +109,7 @@ class SearchSpace:
         lanes: int = CompressionSpec.lanes,
         activation_bits: int = CompressionSpec.activation_bits,
         columns: Columns = CompressionSpec.columns,
-        hardware: Mapping[str, tuple[Value, ...]] | None = None,
+        hardware: Choices | None = None,
     ) -> "SearchSpace":
         """Give the space of a network: the head is never factorised or pruned, as it is small.
 
@@ -109,16 +130,76 @@ class SearchSpace:
         gates = [name for name in shapes if name.endswith(GATE_PRODUCTS)]
         choices: dict[str, tuple[Value, ...]] = {}
         if granularity == "network":
-            choices[f"{NETWORK}.rank"] = _worth_having(ranks, [shapes[name] for name in gates])
-            pruned = list(dict.fromkeys(_scopes(name)[1] for name in shapes if name != "head"))
+            choices[f"{NETWORK}.rank"] = worth_having(ranks, [shapes[name] for name in gates])
+            pruned = list(dict.fromkeys(scopes(name)[1] for name in shapes if name != "head"))
         else:
-            choices |= {f"{name}.rank": _worth_having(ranks, [shapes[name]]) for name in gates}
+            choices |= {f"{name}.rank": worth_having(ranks, [shapes[name]]) for name in gates}
             pruned = [name for name in shapes if name != "head"]
         widths = pruned + [name for name in shapes if name == "head"]
         choices |= {f"{scope}.bits": bits for scope in widths}
         choices |= {f"{scope}.density": densities for scope in pruned}
         choices |= {f"hardware.{name}": values for name, values in (hardware or {}).items()}
         return cls(shapes, choices, lanes, activation_bits, columns)
+
+    @classmethod
+    def read(
+        cls,
+        source: Path | Mapping[str, Any] | Iterable[str],
+        network: "LstmNetwork",
+        granularity: Granularity = "network",
+        *,
+        lanes: int = CompressionSpec.lanes,
+        activation_bits: int = CompressionSpec.activation_bits,
+        columns: Columns = CompressionSpec.columns,
+    ) -> "SearchSpace":
+        """Give the space of a network with candidate values of the user's own; takes and raises what these do.
+
+        `choices.read_choices` takes the source, `of` the rest, and `changed` what was read.
+        """
+        space = cls.of(network, granularity, lanes=lanes, activation_bits=activation_bits, columns=columns)
+        return space.changed(read_choices(source))
+
+    def changed(self, choices: Choices) -> "SearchSpace":
+        """Give the space with other candidate values of some parameters, or with more parameters.
+
+        Parameters
+        ----------
+        choices : dict of tuples
+            By name. A wide scope takes the place of the narrower ones of its kind. A name without a scope stands for
+            all parameters of its kind that the space has: ``bits`` for ``layer0.bits`` and ``head.bits``, ``hidden``
+            for those of all layers whose units may go; values that a matrix or a layer cannot have are left to the
+            whole one.
+
+        Raises
+        ------
+        ConfigError
+            A name or a value is not legal.
+        """
+        made = dict(self.choices)
+        for name, given in choices.items():
+            values, (scope, _, kind) = ordered(tuple(given)), name.rpartition(".")
+            for parameter in self._meant(name):
+                owner = parameter.rpartition(".")[0]
+                if not scope and kind == "rank":
+                    made[parameter] = worth_having(
+                        values, [self.shapes[each] for each in self._under(parameter)]
+                    )
+                elif not scope and kind == HIDDEN and owner in self.layers:
+                    made[parameter] = possible_units(values, self.layers[owner])
+                else:
+                    narrow = [
+                        each for each in made if each.endswith(f".{kind}") and owner in scopes(_owner(each))
+                    ]
+                    made = {
+                        each: kept for each, kept in made.items() if each not in narrow or each == parameter
+                    }
+                    made[parameter] = values
+        return replace(self, choices=made)
+
+    @property
+    def layers(self) -> dict[str, int]:
+        """Hidden units of the layers that may lose some, by the layer's name."""
+        return removable_units(self.shapes)
 
     @property
     def size(self) -> int:
@@ -135,14 +216,18 @@ class SearchSpace:
         """The candidate with the smallest of every parameter's values: the first."""
         return {name: values[0] for name, values in self.choices.items()}
 
+    @property
+    def one_configuration(self) -> bool:
+        """Whether all candidates share an accelerator: nothing of it is chosen, nor the width of activations."""
+        return not any(name == ACTIVATIONS or _owner(name) == "hardware" for name in self.choices)
+
     def sample(self, random: Random) -> Candidate:
         """Draw a candidate, every value with the same probability."""
         return {name: random.choice(values) for name, values in self.choices.items()}
 
     def fixed(self, values: Candidate) -> "SearchSpace":
         """Give the space in which some parameters have one candidate value only."""
-        choices = {**self.choices, **{name: (value,) for name, value in values.items()}}
-        return SearchSpace(self.shapes, choices, self.lanes, self.activation_bits, self.columns)
+        return replace(self, choices={**self.choices, **{name: (value,) for name, value in values.items()}})
 
     def spec(self, candidate: Candidate) -> CompressionSpec:
         """Give the specification of a candidate.
@@ -155,20 +240,43 @@ class SearchSpace:
         ConfigError
             The candidate lacks a parameter, or has a value that the space does not.
         """
+        self.check(candidate)
+        hidden = self._hidden(candidate)
+        products = {}
+        for name, (rows, columns) in cut_shapes(self.shapes, hidden).items():
+            rank, bits, density = (self._chosen(candidate, name, kind) for kind in get_args(Kind))
+            factors = counts("rank", name) and pays(rank, rows, columns)
+            products[name] = ProductSpec(
+                rank if factors else None, bits, density if counts("density", name) else 1.0
+            )
+        wide: dict[str, Any] = {
+            kind: candidate.get(f"{NETWORK}.{kind}", getattr(self, kind)) for kind in WIDE
+        }
+        return CompressionSpec(products, lanes=self._group_lanes(candidate), hidden=hidden, **wide)
+
+    def check(self, candidate: Candidate) -> None:
+        """Refuse what is no candidate of the space.
+
+        Raises
+        ------
+        ConfigError
+            It lacks a parameter, or has a value that the space does not.
+        """
         for name, values in self.choices.items():
             if name not in candidate or candidate[name] not in values:
                 raise ConfigError(f"{name} must be one of {values}, not {candidate.get(name, 'missing')!r}")
-        products = {}
-        for name, (rows, columns) in self.shapes.items():
-            rank, bits, density = (self._chosen(candidate, name, kind) for kind in get_args(Kind))
-            factors = _pays(rank, rows, columns) and name.endswith(GATE_PRODUCTS)
-            products[name] = ProductSpec(rank if factors else None, bits, 1.0 if name == "head" else density)
-        return CompressionSpec(products, self.activation_bits, self._group_lanes(candidate), self.columns)
 
-    def parameter(self, product: str, kind: Kind) -> str | None:
-        """Name the parameter that chooses a kind for a product: that of its narrowest scope; None if none does."""
-        names = (f"{scope}.{kind}" for scope in reversed(_scopes(product)))
-        return next((name for name in names if name in self.choices), None)
+    @property
+    def uncompressed(self) -> CompressionSpec:
+        """The whole model in 8 bits, with the narrowest activations."""
+        activations: Any = self.smallest.get(ACTIVATIONS, self.activation_bits)
+        products = {name: ProductSpec() for name in self.shapes}
+        return CompressionSpec(products, activations, self._group_lanes(self.largest), self.columns)
+
+    def parameter(self, name: str, kind: str) -> str | None:
+        """Name the parameter that chooses a kind for a product or a layer: its narrowest scope's; None if none does."""
+        names = (f"{scope}.{kind}" for scope in reversed(scopes(name)))
+        return next((each for each in names if each in self.choices), None)
 
     def hardware(self, candidate: Candidate) -> dict[str, int]:
         """Give the fields of `AcceleratorConfig` that a candidate chooses."""
@@ -193,6 +301,39 @@ class SearchSpace:
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ConfigError(f"not a search space (missing or wrong entry {error})") from error
 
+    def _decides(self, name: str) -> bool:
+        """Tell whether a parameter chooses for anything."""
+        scope, _, kind = name.rpartition(".")
+        if scope == "hardware" or kind in WIDE:
+            return True
+        able = self.layers if kind == HIDDEN else [each for each in self.shapes if counts(kind, each)]
+        return any(self.parameter(each, kind) == name for each in able)
+
+    def _under(self, parameter: str) -> list[str]:
+        """Name the products that are in a parameter's scope, and that its kind is chosen for."""
+        scope, _, kind = parameter.rpartition(".")
+        return [name for name in self.shapes if counts(kind, name) and scope in scopes(name)]
+
+    def _meant(self, name: str) -> list[str]:
+        """Give the parameters that a name stands for, which may lack its scope."""
+        if "." in name:
+            return [name]
+        if name in HARDWARE:
+            return [f"hardware.{name}"]
+        if name == HIDDEN:
+            return [f"{layer}.{HIDDEN}" for layer in self.layers] or [f"{NETWORK}.{HIDDEN}"]
+        return [each for each in self.choices if each.endswith(f".{name}")] or [f"{NETWORK}.{name}"]
+
+    def _hidden(self, candidate: Candidate) -> dict[str, int]:
+        """Give the units of the layers that keep fewer than they have; a choice for the network may be of more."""
+        hidden = {}
+        for layer, units in self.layers.items():
+            name = self.parameter(layer, HIDDEN)
+            value = units if name is None else candidate[name]
+            if isinstance(value, int) and value < units:
+                hidden[layer] = value
+        return hidden
+
     def _chosen(self, candidate: Candidate, product: str, kind: Kind):
         name = self.parameter(product, kind)
         return _WHOLE[kind] if name is None else candidate[name]
@@ -201,45 +342,6 @@ class SearchSpace:
         hardware = self.hardware(candidate)
         return hardware["lanes"] // hardware.get("groups", 1) if "lanes" in hardware else self.lanes
 
-    def _check(self, name: str, values: tuple[Value, ...]) -> None:
-        scope, _, kind = name.rpartition(".")
-        legal = {"hardware": HARDWARE} | {
-            scope: get_args(Kind) for product in self.shapes for scope in _scopes(product)
-        }
-        if kind not in legal.get(scope, ()):
-            names = sorted(f"{scope}.{kind}" for scope, kinds in legal.items() for kind in kinds)
-            raise ConfigError(
-                f"{name!r} is no parameter of this space; its parameters are {', '.join(names)}"
-            )
-        if not values or len(set(values)) < len(values):
-            raise ConfigError(f"the values of {name} must be at least one and all different, not {values}")
-        for value in values:
-            try:
-                _check_value(kind, value)
-            except ConfigError as error:
-                raise ConfigError(f"a value of {name} is not legal: {error}") from None
 
-
-def _pays(rank: Value, rows: int, columns: int) -> bool:
-    """Tell whether two factors of a rank have fewer weights than the whole matrix."""
-    return rank is not None and rank * (rows + columns) < rows * columns
-
-
-def _worth_having(ranks: tuple[Value, ...], shapes: list[tuple[int, int]]) -> tuple[Value, ...]:
-    """Give the ranks that pay for some matrix, and the whole in place of those that do not."""
-    paying = tuple(rank for rank in ranks if any(_pays(rank, *shape) for shape in shapes))
-    return paying if len(paying) == len(ranks) else (*paying, None)
-
-
-def _check_value(kind: str, value: Value) -> None:
-    if kind in get_args(Kind):
-        chosen: dict[str, Any] = {kind: value}
-        ProductSpec(**chosen)
-    elif isinstance(value, bool) or not isinstance(value, int) or value < 1 or value & (value - 1):
-        raise ConfigError(f"it must be a power of two, not {value!r}")
-
-
-def _scopes(product: str) -> list[str]:
-    """Give the scopes that a product is in, from wide to narrow."""
-    layer = product.partition(".")[0]
-    return [NETWORK, layer] if layer == product else [NETWORK, layer, product]
+def _owner(parameter: str) -> str:
+    return parameter.rpartition(".")[0]

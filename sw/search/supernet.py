@@ -16,13 +16,14 @@ from torch.func import functional_call
 
 from gatewright.errors import BundleError, ConfigError
 from gatewright.progress import Progress, silent
-from gatewright.sw.batching import Batch
+from gatewright.sw.batching import Batch, Carry
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.compress import compress
 from gatewright.sw.compress.distillation import Distillation
 from gatewright.sw.compress.factorise import with_products
 from gatewright.sw.compress.pattern import balanced_mask, layout
 from gatewright.sw.compress.quantise import QuantisedNetwork, calibrate, train_quantised
+from gatewright.sw.compress.units import cut, keep_units, kept_units, unit_order, unit_places
 from gatewright.sw.determinism import seeded
 from gatewright.sw.integer import evaluate
 from gatewright.sw.models import FloatModel
@@ -34,6 +35,12 @@ from gatewright.sw.spec import GATE_PRODUCTS, CompressionSpec
 from gatewright.sw.tasks import Task
 from gatewright.sw.training import fit
 
+_STRETCH = 512
+"""Most steps of a sequence that formats are calibrated on: candidates are calibrated by the hundred."""
+
+_ORDER = "order_of_units"
+"""Note of the checkpoint that holds `SuperNetwork.order`."""
+
 
 @dataclasses.dataclass(frozen=True)
 class SuperNetwork:
@@ -44,16 +51,23 @@ class SuperNetwork:
     model : FloatModel
         Its W_ih and W_hh are two factors of full rank, min(rows, columns), so that their product is any matrix: the
         whole one is a sub-network too. The other products are as they were.
+    order : sequence of sequences of int
+        Hidden units of each layer, those that contribute most first: a sub-network with fewer has the first ones. It
+        stays as it was in the trained model, so that smaller sub-networks are parts of larger ones.
 
     Raises
     ------
     ConfigError
-        A gate matrix is not two factors of full rank.
+        A gate matrix is not two factors of full rank, or the order does not name every unit once.
     """
 
     model: FloatModel
+    order: Sequence[Sequence[int]]
 
     def __post_init__(self):
+        sizes = [layer.hidden_size for layer in self.network.layers]
+        if [sorted(units) for units in self.order] != [list(range(size)) for size in sizes]:
+            raise ConfigError("the order of a super network must name every hidden unit of each layer once")
         for name, product in self.network.products().items():
             if name.endswith(GATE_PRODUCTS) and product.rank != min(product.rows, product.columns):
                 raise ConfigError(f"{name} of a super network must be two factors of full rank")
@@ -68,7 +82,7 @@ class SuperNetwork:
             return ProductParameters(*product.factors)
 
         network = with_products(model.network, full)
-        return cls(dataclasses.replace(model, network=network))
+        return cls(dataclasses.replace(model, network=network), unit_order(model.network))
 
     @property
     def network(self) -> LstmNetwork:
@@ -78,7 +92,8 @@ class SuperNetwork:
     def parameters(self, spec: CompressionSpec) -> dict[str, Tensor]:
         """Give the parameters of a sub-network as functions of the shared ones, so that gradients go back to these.
 
-        A rank takes the first rows and columns of the factors; None takes their product.
+        A rank takes the first rows and columns of the factors; None takes their product. Rows and columns of hidden
+        units that it does not keep are left out.
 
         Returns
         -------
@@ -88,14 +103,21 @@ class SuperNetwork:
         Raises
         ------
         ConfigError
-            The specification names other products, or a rank that the super network cannot give.
+            The specification names other products or layers, or a rank or units that the super network cannot give.
         """
         self._check(spec)
         parameters: dict[str, Tensor] = {
             name: parameter for name, parameter in self.network.named_parameters() if ".factors." not in name
         }
-        for name, product in self.network.products().items():
-            for k, factor in enumerate(_part(name, product, spec.products[name].rank)):
+        products = {name: list(product.factors) for name, product in self.network.products().items()}
+        if spec.hidden:
+            kept = kept_units(self.network, spec.hidden, self.order)
+            for name, places in unit_places(self.network, kept).items():
+                products[name] = cut(products[name], *places)
+            for k, units in enumerate(kept):
+                parameters[f"layers.{k}.bias"] = parameters[f"layers.{k}.bias"][units.repeat(4)]
+        for name, factors in products.items():
+            for k, factor in enumerate(_part(name, factors, spec.products[name].rank)):
                 parameters[f"{name.replace('layer', 'layers.')}.factors.{k}"] = factor
         return parameters
 
@@ -115,9 +137,14 @@ class SuperNetwork:
             The specification does not suit the super network.
         """
         self._check(spec)
+        network = self.network
+        if spec.hidden:
+            network = keep_units(network, kept_units(network, spec.hidden, self.order))
         network = with_products(
-            self.network,
-            lambda name, product: ProductParameters(*_part(name, product, spec.products[name].rank)),
+            network,
+            lambda name, product: ProductParameters(
+                *_part(name, list(product.factors), spec.products[name].rank)
+            ),
         )
         if prune:
             for name, matrix in network.matrices().items():
@@ -126,9 +153,30 @@ class SuperNetwork:
                     matrix.mul_(balanced_mask(matrix, places, spec.of(name).density, spec.columns))
         return network.eval()
 
+    def beside(
+        self, teacher: FloatModel, carry: Carry, student: QuantisedNetwork, spec: CompressionSpec
+    ) -> Carry:
+        """Give the states for a chunk of steps: a student begins it where its teacher was left.
+
+        Students change from chunk to chunk, so that none has a state of its own.
+        """
+        own, states = Carry(), carry.states(teacher.network)
+        if states is None:
+            return own
+        own.begin(teacher.network, states)
+        if spec.hidden:
+            kept = kept_units(self.network, spec.hidden, self.order)
+            states = [
+                (y[:, units] if layer.projection is None else y, c[:, units])
+                for (y, c), units, layer in zip(states, kept, self.network.layers, strict=True)
+            ]
+        own.begin(student, states)
+        return own
+
     def save(self, path: str | Path) -> None:
         """Write a checkpoint; the file appears whole or not at all."""
-        self.model.save(path)
+        notes = self.model.notes | {_ORDER: [list(units) for units in self.order]}
+        dataclasses.replace(self.model, notes=notes).save(path)
 
     @classmethod
     def load(cls, path: str | Path) -> "SuperNetwork":
@@ -139,9 +187,10 @@ class SuperNetwork:
         BundleError
             The file is missing, foreign, truncated or of another version, or holds no super network.
         """
+        model = FloatModel.load(path)
         try:
-            return cls(FloatModel.load(path))
-        except ConfigError as error:
+            return cls(model, tuple(map(tuple, model.notes[_ORDER])))
+        except (ConfigError, KeyError, TypeError) as error:
             raise BundleError(f"{path}: not a super network ({error})") from error
 
     def _check(self, spec: CompressionSpec) -> None:
@@ -197,9 +246,9 @@ def train_super(
     """
     random = Random(settings.seed)
     teaching = CompressSettings(distillation=settings.distillation, temperature=settings.temperature)
-    distillation = Distillation(dense, teaching)
-    sequences = dense.standardise(task.train.sequences)
-    sample = sequences[:: max(1, len(sequences) // settings.calibrated)]
+    distillation = Distillation(dense, teaching, task)
+    every = max(1, len(task.train) // settings.calibrated)
+    sample = shortened(dense.standardise(task.train.sequences[::every]))
     largest, smallest = space.spec(space.largest), space.spec(space.smallest)
 
     def sandwich() -> Iterator[CompressionSpec]:
@@ -210,7 +259,17 @@ def train_super(
             yield space.spec(random.choice(targets) if aimed else space.sample(random))
 
     def loss(batch: Batch) -> Tensor:
-        return torch.stack([_loss(supernet, spec, sample, distillation, batch) for spec in sandwich()]).sum()
+        parts = []
+        for spec in sandwich():
+            student = calibrate(supernet.subnetwork(spec), sample, spec)
+            taught = batch
+            if batch.carry is not None:
+                taught = batch._replace(carry=supernet.beside(dense, batch.carry, student, spec))
+            parts.append(_loss(supernet, spec, student, distillation, taught))
+        if batch.carry is not None:
+            with torch.no_grad():
+                batch.carry.run(dense.network, batch.x)
+        return torch.stack(parts).sum()
 
     def validate() -> float:
         student = calibrate(supernet.subnetwork(smallest), sample, smallest)
@@ -301,6 +360,12 @@ def finalise(
     return compress(task, dense, spec, settings, progress, start=start)
 
 
+def shortened(sequences: Sequence[Tensor]) -> list[Tensor]:
+    """Cut long sequences to a stretch that formats can be calibrated on, from their middle."""
+    starts = [max(0, (len(each) - _STRETCH) // 2) for each in sequences]
+    return [each[start : start + _STRETCH] for start, each in zip(starts, sequences, strict=True)]
+
+
 class _Lesson(nn.Module):
     """The loss of a student on a batch, as a module whose parameters can be put in place."""
 
@@ -315,25 +380,24 @@ class _Lesson(nn.Module):
 def _loss(
     supernet: SuperNetwork,
     spec: CompressionSpec,
-    sample: Sequence[Tensor],
+    student: QuantisedNetwork,
     distillation: Distillation,
     batch: Batch,
 ) -> Tensor:
     """Give the loss of a sub-network in integers as a function of the shared weights."""
-    student = calibrate(supernet.subnetwork(spec), sample, spec)
     shared = {f"student.masters.{name}": value for name, value in supernet.parameters(spec).items()}
     return functional_call(_Lesson(student, distillation), shared, (batch,))
 
 
-def _part(name: str, product: ProductParameters, rank: int | None) -> tuple[Tensor, ...]:
-    """Give a product's leading factors, or its whole matrix."""
-    if product.rank is None or not name.endswith(GATE_PRODUCTS):
+def _part(name: str, factors: list[Tensor], rank: int | None) -> tuple[Tensor, ...]:
+    """Give the leading factors of a product, or its whole matrix."""
+    if len(factors) == 1 or not name.endswith(GATE_PRODUCTS):
         if rank is not None:
             raise ConfigError(f"the super network keeps {name} as it is: its rank cannot be {rank}")
-        return tuple(product.factors)
+        return tuple(factors)
+    first, second = factors
     if rank is None:
-        return (product(),)
-    if rank > product.rank:
-        raise ConfigError(f"the rank of {name} must be from 1 to {product.rank}, not {rank}")
-    first, second = product.factors
+        return (second @ first,)
+    if rank > len(first):
+        raise ConfigError(f"the rank of {name} must be from 1 to {len(first)}, not {rank}")
     return first[:rank], second[:, :rank]

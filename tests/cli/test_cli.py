@@ -244,9 +244,11 @@ def test_a_step_names_the_one_that_it_needs(tmp_path, recordings):
             "text, import",
         ),
         (["bench", "text"], "give --text FILE"),
-        (["search", "--hardware", "lanes:16"], "--hardware must be such as lanes=16,32, not 'lanes:16'"),
+        (["search", "--choose", "lanes:16"], "must be written as rank=8,16,none"),
+        (["search", "--limit", "size=4"], "a limit must be written as cycles=500"),
+        (["search", "--latency", "fast"], "a latency must be a number above 0 with its unit"),
         (["search", "--trials", "0"], "SearchSettings.trials must be from 1"),
-        (["search", "--hardware", "lanes=24"], "must be a power of two, not 24"),
+        (["search", "--choose", "lanes=24"], "must be a power of two, not 24"),
         (["search", "--device", "ecp6"], "ecp6"),
     ],
 )

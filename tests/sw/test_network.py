@@ -43,28 +43,6 @@ def test_it_computes_what_torch_does(projection):
     assert torch.allclose(LstmNetwork(layers)(x), twin(x)[0], atol=1e-6)
 
 
-@pytest.mark.parametrize("projection", [3, 5, 8])
-def test_a_projection_may_have_any_size(projection):
-    """PyTorch knows only those that are smaller than the hidden vector."""
-    network = LstmNetwork.initial(3, 5, 2, projection=projection)
-    (layer,) = network.layers
-    with seeded(1):
-        x = torch.randn(6, 2, 3)
-    y, c, expected = torch.zeros(2, projection), torch.zeros(2, 5), []
-    for step in x:
-        gates = step @ layer.input().T + y @ layer.recurrent().T + layer.bias
-        i, f, g, o = gates.unflatten(1, (4, 5)).unbind(dim=1)
-        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
-        y = (o.sigmoid() * c.tanh()) @ layer.projection().T
-        expected.append(y)
-    assert torch.allclose(network(x), torch.stack(expected), atol=1e-6)
-    first, states = network.carried(x[:2])
-    second, ((last, cell),) = network.carried(x[2:], states)
-    assert torch.allclose(torch.cat([first, second]), torch.stack(expected), atol=1e-6)
-    assert torch.allclose(last, y, atol=1e-6)
-    assert torch.allclose(cell, c, atol=1e-6)
-
-
 def test_factors_of_full_rank_change_nothing_and_fewer_as_little_as_possible():
     with seeded(0):
         product = ProductParameters(torch.randn(8, 5))
@@ -105,3 +83,19 @@ def test_shapes_that_disagree_are_refused():
         LstmNetwork([good], ProductParameters(torch.zeros(2, 8)), torch.zeros(3))
     with pytest.raises(ConfigError, match="at least one LSTM layer"):
         LstmNetwork([])
+
+
+def test_a_projection_may_have_as_many_outputs_as_units(network_of):
+    network = network_of(hidden=6, projection=6)
+    layer = network.layers[0]
+    x, y, c = (
+        torch.randn(*shape, generator=torch.Generator().manual_seed(1))
+        for shape in ((5, 2, 3), (2, 6), (2, 6))
+    )
+    outputs = layer(x, (y, c))
+    for step, out in zip(x, outputs, strict=True):
+        gates = step @ layer.input().T + y @ layer.recurrent().T + layer.bias
+        i, f, g, o = gates.chunk(4, dim=1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        y = (o.sigmoid() * c.tanh()) @ layer.projection().T
+        assert torch.allclose(out, y, atol=1e-6)

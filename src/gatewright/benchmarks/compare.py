@@ -8,6 +8,7 @@ from functools import partial
 from itertools import count
 
 import optuna
+from optuna.distributions import BaseDistribution
 
 from gatewright.cosim.search.evaluate import Evaluate, Evaluation, Infeasible
 from gatewright.cosim.search.pareto import hypervolume, pareto
@@ -17,8 +18,9 @@ from gatewright.cosim.search.settings import SearchSettings
 from gatewright.progress import Progress, silent
 from gatewright.sw.models import FloatModel
 from gatewright.sw.search.differentiable import entropy_search
+from gatewright.sw.search.parameters import Kind
 from gatewright.sw.search.settings import EntropySettings
-from gatewright.sw.search.space import Candidate, Kind, SearchSpace
+from gatewright.sw.search.space import Candidate, SearchSpace
 from gatewright.sw.search.worth import note
 from gatewright.sw.tasks import Task
 
@@ -115,7 +117,7 @@ def search(
     directions = DIRECTIONS if objective is not by_reward else DIRECTIONS[:1]
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(directions=directions)
-    parameters = dict(distributions(space))
+    parameters: dict[str, BaseDistribution] = {**distributions(space)}
     tried: list[Tried] = []
     known: set[Key] = set()
     spent, stale = 0.0, 0

@@ -31,12 +31,11 @@ from gatewright.cosim.search.settings import Method, SearchSettings
 from gatewright.errors import ConfigError, DataError
 from gatewright.progress import Progress, silent, within
 from gatewright.results import Row
-from gatewright.sw.metrics import UNITS
 from gatewright.sw.models import FloatModel
 from gatewright.sw.search.differentiable import discretisation_rows
 from gatewright.sw.search.settings import EntropySettings, SuperSettings
 from gatewright.sw.search.space import SearchSpace
-from gatewright.sw.tasks import Task, load_task
+from gatewright.sw.tasks import DataSettings, Task, load_task
 from gatewright.sw.training import train_float
 
 TIMES = 12
@@ -134,8 +133,7 @@ def workbench(
     dense = train_float(data, replace(data.training, seed=seed, **(training or {})), progress)
     space = SearchSpace.of(dense.network, "matrix", lanes=lanes)
     plan = Plan(
-        task=task,
-        task_seed=seed,
+        data=DataSettings(task, seed=seed),
         space=space,
         search=SearchSettings(seed=seed, measure=False),
         sandwich=replace(sandwich or SuperSettings(), seed=seed),
@@ -243,9 +241,9 @@ def bench_spaces(
                 for name, run in SPACES.items():
                     settings = replace(bench.settings, method="tpe", trials=10_000)
                     tried = run(bench.space, settings, bench.evaluate, by_cycles, seconds)
-                    volume = log_hypervolume(tried, bench.reference, BELOW[bench.task.metric])
+                    volume = log_hypervolume(tried, bench.reference, BELOW[bench.task.metric.name])
                     at = {"space": name, "task": bench.task.name, "seconds": seconds}
-                    unit = f"{UNITS[bench.task.metric]} octaves²"
+                    unit = f"{bench.task.metric.unit} octaves²"
                     rows.append(Row("hypervolume", unit, volume, at, seed))
                     distinct = {tuple(each.candidate.items()) for each in tried}
                     rows.append(Row("candidates", "candidates", len(distinct), at, seed))
@@ -300,14 +298,14 @@ def bench_proxies(
             for number, each in enumerate(front):
                 at = {"scored_by": name, "point": number}
                 rows += [
-                    Row(f"proxy_point_{metric}", UNITS[metric], each.found.score, at, seed),
+                    Row(f"proxy_point_{metric.name}", metric.unit, each.found.score, at, seed),
                     Row("proxy_point_cycles", CYCLES, each.found.cycles, at, seed),
                     Row("proxy_point_stored_bits", "bits", each.found.stored_bits, at, seed),
                     Row("proxy_point_macs", MACS, each.found.macs, at, seed),
                 ]
-            volume = log_hypervolume(front, bench.reference, BELOW[metric])
+            volume = log_hypervolume(front, bench.reference, BELOW[metric.name])
             at = {"scored_by": name}
-            rows.append(Row("proxy_hypervolume", f"{UNITS[metric]} octaves²", volume, at, seed))
+            rows.append(Row("proxy_hypervolume", f"{metric.unit} octaves²", volume, at, seed))
             (other,) = (each for by, each in measured.items() if by != name)
             rows.append(Row("proxy_dominated", "share", _beaten(front, other), at, seed))
     return rows

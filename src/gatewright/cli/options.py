@@ -5,8 +5,6 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from gatewright.errors import ConfigError
-from gatewright.sw.search.space import Value
 from gatewright.sw.spec import Columns
 
 TASKS = "as suits the task"
@@ -71,18 +69,6 @@ DENSITIES = [1.0, 0.25, 0.125, 0.0625]
 POINTS = 5
 DEMO_TRIALS = 32
 PATTERN_DENSITIES = [0.25, 0.125, 0.0625]
-
-
-def hardware_of(texts: list[str]) -> dict[str, tuple[Value, ...]]:
-    """Read choices of the hardware, such as ``lanes=16,32``."""
-    chosen: dict[str, tuple[Value, ...]] = {}
-    for text in texts:
-        name, _, values = text.partition("=")
-        try:
-            chosen[name] = tuple(sorted({int(value) for value in values.split(",")}))
-        except ValueError:
-            raise ConfigError(f"--hardware must be such as lanes=16,32, not {text!r}") from None
-    return chosen
 
 
 def given(**options: Any) -> dict[str, Any]:

@@ -18,11 +18,14 @@ from gatewright.cli.options import (
     Seed,
     Workers,
     given,
-    hardware_of,
 )
 from gatewright.console import TerminalProgress, console
+from gatewright.cosim.search.folder import StudyFolder
+from gatewright.cosim.search.latency import cycles_of, limits_of
 from gatewright.cosim.search.settings import Method, SearchSettings
+from gatewright.cosim.search.start import Scope
 from gatewright.executors import processors
+from gatewright.sw.search.choices import read_choices
 from gatewright.sw.search.space import Granularity
 from gatewright.sw.spec import CompressionSpec
 
@@ -54,11 +57,18 @@ def search(
     ] = "network",
     lanes: Lanes = CompressionSpec.lanes,
     activation_bits: ActivationBits = CompressionSpec.activation_bits,
-    hardware: Annotated[
+    space: Annotated[
+        Path | None,
+        typer.Option(
+            "--space", help="File (.toml, .json) of candidate values, named as --choose names them."
+        ),
+    ] = None,
+    choose: Annotated[
         list[str] | None,
         typer.Option(
-            "--hardware",
-            help="Also search the accelerator: 'lanes=16,32', 'groups=1,2', 'cell_lanes=1,2'; repeat.",
+            "--choose",
+            help="Candidate values: 'rank=8,16,none', 'layer0.hidden=32,64', 'network.activation_bits=8,16', "
+            "'columns=equal,contribution', 'lanes=16,32', 'cell_lanes=1,2'; repeat.",
         ),
     ] = None,
     device: Annotated[
@@ -72,9 +82,32 @@ def search(
         float | None,
         typer.Option("--cycles", help="Target: cycles per step; default: a tenth of the 8-bit model's."),
     ] = None,
+    latency: Annotated[
+        str | None,
+        typer.Option(
+            "--latency", help="Target by time: 50us per step, at --megahertz; in place of --cycles."
+        ),
+    ] = None,
+    megahertz: Annotated[
+        float, typer.Option("--megahertz", help="Clock that --latency is meant at.")
+    ] = 100.0,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--limit",
+            help="What no candidate may exceed: 'cycles=500', 'latency=50us', 'bits=1e5', 'luts=20000', "
+            "'block_rams=40', 'multipliers=28'; or 'score=95', the least of a final point; repeat.",
+        ),
+    ] = None,
     volume: Annotated[
         float | None,
         typer.Option("--volume", help="Target: stored bits; default: a tenth of the 8-bit model's."),
+    ] = None,
+    known: Annotated[
+        Path | None,
+        typer.Option(
+            "--known", help="Folder of a study whose final front is tried first; of the same space."
+        ),
     ] = None,
     spread: Annotated[
         float,
@@ -111,8 +144,10 @@ def search(
     overwrite: Overwrite = False,
 ) -> None:
     """Search ranks, widths and densities, scored by cycles measured on the RTL; goes on with a study that was left."""
-    from gatewright import search_steps
+    from gatewright import steps
 
+    if latency is not None:
+        cycles = cycles_of(latency, megahertz)
     settings = SearchSettings(
         method=method,
         trials=trials,
@@ -125,12 +160,20 @@ def search(
         target_bits=volume,
         spread=spread,
         patience=patience,
+        limits=limits_of(limit or [], megahertz),
+        known=StudyFolder.open(known).candidates() if known else (),
     )
-    scope = search_steps.Scope(
-        granularity, lanes, activation_bits, hardware_of(hardware or []), device, storage
+    choices = (read_choices(space) if space else {}) | read_choices(choose or [])
+    scope = Scope(
+        granularity,
+        choices,
+        lanes=lanes,
+        activation_bits=activation_bits,
+        device=device,
+        storage=storage,
     )
     with TerminalProgress() as progress:
-        found = search_steps.search(
+        found, report = steps.search(
             run,
             settings,
             scope,
@@ -145,6 +188,8 @@ def search(
             progress=progress,
         )
     console.print(f"stopped: {found.outcome.reason}", highlight=False)
-    console.print(f"wrote {found.report}", highlight=False)
+    if found.recommendation is not None:
+        console.print(found.recommendation.text, highlight=False)
+    console.print(f"wrote {report}", highlight=False)
     if found.interrupted:
         raise typer.Exit(130)

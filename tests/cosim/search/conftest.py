@@ -10,7 +10,7 @@ from gatewright.cosim.search.study import run_study
 def plan(tmp_path_factory):
     """A plan with the accelerator of its space."""
     made = studies.plan_of(tmp_path_factory.mktemp("plan") / "study", trials=5, method="random")
-    return studies.replace(made, config=space_config(made.load_task(), studies.model(), made.space))
+    return studies.replace(made, config=space_config(studies.task_of(made), studies.model(), made.space))
 
 
 @pytest.fixture(scope="session")

@@ -12,11 +12,16 @@ from gatewright.cosim.search.costs import Costs, spread
 from gatewright.cosim.search.evaluate import Evaluation, Evaluator, Infeasible
 from gatewright.cosim.search.folder import StudyFolder
 from gatewright.cosim.search.records import Records
+from gatewright.cosim.search.settings import Limits
 from gatewright.errors import CapacityError, DivergenceError, ToolError
 from gatewright.hw.compiler import compile_bundle
+from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.resources import estimate_resources
 from gatewright.results import read_rows
 from gatewright.sw.integer import evaluate
 from gatewright.sw.mode import POLICY, ModePolicy, sparsity
+from gatewright.sw.search.differentiable import entropy_search, starts
+from gatewright.sw.search.settings import EntropySettings
 from gatewright.sw.search.supernet import SuperNetwork, candidate_bundle
 
 
@@ -46,13 +51,13 @@ def test_every_trial_is_measured_and_as_predicted(study, records):
 
 def test_an_evaluation_is_that_of_the_model(study, records):
     plan, record = study.plan, records[0]
-    task, dense = plan.load_task(), studies.model()
+    task, dense = studies.task_of(plan), studies.model()
     sample = dense.standardise(task.train.sequences)
     supernet, spec = SuperNetwork.load(study.supernet(0)), plan.space.spec(record.candidate)
     bundle = candidate_bundle(task, dense, supernet, spec, sample, plan.tune)
     compiled = compile_bundle(bundle, plan.config, mode=POLICY)
     found = record.found
-    assert found.score == found.quality == evaluate(bundle, task.validation)
+    assert found.score == found.quality == evaluate(bundle, task.validation, task.metric)
     assert found.stored_bits == sum(compiled.image.stored_bits(plan.config).values())
     assert found.macs == sum(
         stage.matrix.nonzeros for name, stage in bundle.matrices.items() if name != "head"
@@ -83,6 +88,65 @@ def test_targets_and_fine_tuning_count(plan, tmp_path):
     (tmp_path / "tuned").mkdir()
     _, tuned = make(plan, tmp_path / "tuned", search=replace(search, tune_epochs=2))
     assert tuned(plan.space.largest, 0).macs != found.macs
+
+
+def test_candidates_beyond_a_limit_are_infeasible_and_say_why(plan, tmp_path):
+    def found(name, limits):
+        search = replace(plan.search, measure=False, limits=limits)
+        (tmp_path / name).mkdir()
+        _, evaluator = make(plan, tmp_path / name, search=search)
+        return evaluator(plan.space.smallest, 0), evaluator(plan.space.largest, 0)
+
+    small, large = found("free", Limits())
+    between = (small.cycles + large.cycles) / 2, (small.stored_bits + large.stored_bits) / 2
+    kept, refused = found("cycles", Limits(cycles=between[0]))
+    assert replace(kept, seconds=small.seconds) == small
+    assert refused == Infeasible(
+        f"{large.cycles:,.6g} cycles per step, at most {between[0]:,.6g} are allowed"
+    )
+    kept, refused = found("bits", Limits(bits=between[1]))
+    assert replace(kept, seconds=small.seconds) == small
+    assert refused == Infeasible(
+        f"{large.stored_bits:,.6g} stored bits, at most {between[1]:,.6g} are allowed"
+    )
+
+
+def test_limits_of_the_hardware(plan, tmp_path):
+    space = studies.space(densities=(0.5,), hardware={"lanes": (4, 8)})
+    needs = estimate_resources(AcceleratorConfig(lanes=4, cell_lanes=1, activation_depth=16))
+    search = replace(plan.search, limits=Limits(multipliers=needs.multipliers))
+    _, evaluator = make(plan, tmp_path, config=None, space=space, search=search)
+    assert isinstance(evaluator(space.largest | {"hardware.lanes": 4}, 0), Evaluation)
+    refused = evaluator(space.largest, 0)
+    assert isinstance(refused, Infeasible)
+    assert f"multipliers, at most {needs.multipliers} are allowed" in refused.reason
+
+
+def test_widths_of_activations_bring_their_own_hardware(plan, tmp_path):
+    space = studies.space().changed({"activation_bits": (8, 16), "columns": ("equal", "contribution")})
+    _, evaluator = make(plan, tmp_path, config=None, space=space)
+    narrow, wide = (
+        evaluator(space.largest | {"network.activation_bits": bits, "layer0.density": 0.5}, 0)
+        for bits in (8, 16)
+    )
+    assert isinstance(narrow, Evaluation)
+    assert isinstance(wide, Evaluation)
+    assert narrow.cycles_measured is None
+    assert wide.stored_bits >= narrow.stored_bits
+
+
+def test_the_gradient_chooses_a_candidate_that_is_evaluated_like_any_other(plan, tmp_path):
+    gradient = EntropySettings(epochs=4)
+    search = replace(plan.search, method="entropy", measure=False)
+    _, evaluator = make(plan, tmp_path, search=search, gradient=gradient)
+    candidate, found = evaluator.by_gradient(0, 0)
+    base, own = starts(plan.space, gradient, plan.search.seed, 0)
+    task, dense = studies.task_of(plan), studies.model()
+    assert candidate == entropy_search(task, dense, plan.space, base, own).candidate
+    assert isinstance(found, Evaluation)
+    direct = evaluator(candidate, 0)
+    assert replace(found, seconds=0.0) == replace(direct, seconds=0.0)
+    assert found.seconds > direct.seconds
 
 
 def test_a_candidate_that_diverges_is_no_failure(plan, tmp_path, monkeypatch):
@@ -152,17 +216,18 @@ def test_hardware_is_searched_within_a_device(plan, tmp_path, monkeypatch):
 
 
 def test_spread_is_even_over_the_split(plan):
-    split = plan.load_task().validation
-    chosen = spread(split, 3)
+    split = studies.task_of(plan).validation
+    chosen = spread(split, 3, 1000)
     assert [len(x) for x in chosen] == [
         len(split.sequences[k]) for k in (0, round((len(split) - 1) / 2), len(split) - 1)
     ]
-    assert len(spread(split, 1000)) == len(split)
+    assert len(spread(split, 1000, 1000)) == len(split)
+    assert [len(x) for x in spread(split, 3, 2)] == [2, 2, 2]
 
 
 def test_zeros_are_skipped_as_the_policy_says(study, records, monkeypatch):
     plan = study.plan
-    task, dense = plan.load_task(), studies.model()
+    task, dense = studies.task_of(plan), studies.model()
     supernet = SuperNetwork.load(study.supernet(0))
     sample = dense.standardise(task.train.sequences)
     sparse, full = (

@@ -1,5 +1,5 @@
 import shutil
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -10,13 +10,25 @@ from gatewright.cosim.search.evaluate import Evaluation, Infeasible
 from gatewright.cosim.search.folder import StudyFolder
 from gatewright.cosim.search.front import finish, front, uniform_points
 from gatewright.cosim.search.pareto import dominated
+from gatewright.cosim.search.recommend import recommended
 from gatewright.cosim.search.records import Record, Records
+from gatewright.cosim.search.settings import Limits
 from gatewright.errors import DivergenceError, RunFolderError, ToolError
 from gatewright.results import read_rows
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.integer import evaluate
 
 POINTS = 2
+
+NAMES = {0: "p0", 1: "p1", 2: "uncompressed"}
+
+
+@dataclass(frozen=True)
+class Refusing(studies.Formula):
+    """Finds hardware for nothing."""
+
+    def __call__(self, candidate, round):
+        return Infeasible("too large")
 
 
 @pytest.fixture(scope="module")
@@ -69,13 +81,15 @@ def values(rows, point, name, **more):
     return [
         row.value
         for row in rows
-        if row.name == name and row.parameters["point"] == point and more.items() <= row.parameters.items()
+        if row.name == name
+        and row.parameters.get("point") == point
+        and more.items() <= row.parameters.items()
     ]
 
 
 def test_every_point_is_simulated_and_as_predicted(rows, study):
     assert read_rows(study.front) == rows
-    points = {row.parameters["point"] for row in rows}
+    points = {row.parameters["point"] for row in rows if "point" in row.parameters}
     kinds = [row.parameters["kind"] for row in rows if row.name == "point_stored_bits"]
     assert kinds == ["found"] * (len(points) - 1) + ["uncompressed"]
     plan = study.plan
@@ -87,20 +101,25 @@ def test_every_point_is_simulated_and_as_predicted(rows, study):
         assert predicted == measured
         assert values(rows, point, "point_counter", counter="cycles") == measured
         # Three logits of each recording, twice; eight hidden values of each step.
-        x = module.spread(plan.load_task().validation, plan.search.recordings)
+        x = module.spread(studies.task_of(plan).validation, plan.search.recordings, plan.search.steps)
         assert values(rows, point, "point_integers_compared") == [2 * 3 * len(x) + 8 * sum(map(len, x))]
     assert not [row for row in rows if row.name == "point_difference"]
 
 
 def test_rows_are_those_of_the_bundles(rows, study):
     plan = study.plan
-    task = plan.load_task()
-    for point in {row.parameters["point"] for row in rows}:
-        bundle = Bundle.load(study.bundle(point))
+    task = studies.task_of(plan)
+    for point, name in NAMES.items():
+        bundle = Bundle.load(study.bundle(name))
+        assert bundle.notes["round"] == 1
         for split in ("validation", "test"):
-            found = evaluate(bundle, getattr(task, split))
-            assert values(rows, point, "point_accuracy", split=split) == [found]
-        candidate = next(row.parameters["candidate"] for row in rows if row.parameters["point"] == point)
+            found = evaluate(bundle, getattr(task, split), task.metric)
+            assert values(rows, point, "point_score", split=split, metric="accuracy", better="more") == [
+                found
+            ]
+        candidate = next(row.parameters["candidate"] for row in rows if row.parameters.get("point") == point)
+        assert bundle.notes["candidate"] == candidate
+        assert values(rows, point, "point_hidden", layer="layer0", model=name) == [8]
         for name, (product, _) in bundle.products.items():
             (rank,) = values(rows, point, "point_rank", product=name)
             assert rank == getattr(product, "rank", 0)
@@ -114,7 +133,7 @@ def test_rows_are_those_of_the_bundles(rows, study):
 
 
 def test_ops_of_a_steady_step(rows):
-    ops = [row for row in rows if row.name == "point_op" and row.parameters["point"] == 0]
+    ops = [row for row in rows if row.name == "point_op" and row.parameters["model"] == "p0"]
     assert {row.parameters["unit"] for row in ops} == {"input", "matrix", "drain"}
     for row in ops:
         assert row.value == row.parameters["last"] - row.parameters["first"] + 1 > 0
@@ -129,7 +148,7 @@ def test_front_points_are_those_of_the_trials(rows, study):
         for row in rows
         if row.name == "point_stored_bits" and row.parameters["kind"] == "found"
     ]
-    assert chosen == front(records, POINTS)
+    assert chosen == front(records, POINTS) == list(study.candidates())
     points = {tuple(each.candidate.items()): each.found.point for each in records}
     assert not any(dominated(points[tuple(each.items())], list(points.values())) for each in chosen)
 
@@ -146,11 +165,12 @@ def test_trained_points_are_kept(rows, study, settings, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "finalise", lambda *a: trained.append(a) or train(*a))
     assert finish(folder.root, points=POINTS, settings=settings, uniform=False) == rows
     assert not trained
-    folder.bundle(0).write_bytes(b"")
+    folder.bundle("p0").write_bytes(b"")
     assert finish(folder.root, points=POINTS, settings=settings, uniform=False) == rows
     assert len(trained) == 1
     finish(folder.root, points=1, settings=replace(settings, seed=1), uniform=False)
     assert len(trained) == 3
+    assert sorted(path.stem for path in folder.models.iterdir()) == ["p0", "uncompressed"]
 
 
 def test_wrong_predictions_are_shown_and_fail(rows, study, settings, tmp_path, monkeypatch):
@@ -177,26 +197,69 @@ def test_points_beyond_the_device_are_left_out(study, settings, tmp_path, monkey
     monkeypatch.setattr(module.StudyFolder, "plan", plan)
     rows = finish(folder.root, points=1, settings=settings, uniform=False)
     assert {row.name for row in rows} == {"point_infeasible"}
-    assert all("ice40-hx8k: needs" in row.value for row in rows)
+    assert all("ice40-hx8k is too small: it needs" in row.value for row in rows)
+    assert recommended(folder.root) is None
 
 
 def test_points_that_diverge_are_left_out(rows, study, settings, tmp_path, monkeypatch):
     folder = copy_of(study, tmp_path)
-    folder.bundle(1).unlink()
+    folder.bundle("p1").unlink()
 
     def diverge(*_):
         raise DivergenceError("the loss is nan")
 
     monkeypatch.setattr(module, "finalise", diverge)
     kept = finish(folder.root, points=POINTS, settings=settings, uniform=False)
-    assert [row for row in kept if row.parameters["point"] != 1] == [
-        row for row in rows if row.parameters["point"] != 1
+    assert [row for row in kept if row.parameters.get("point", 1) != 1] == [
+        row for row in rows if row.parameters.get("point", 1) != 1
     ]
-    (left_out,) = (row for row in kept if row.parameters["point"] == 1)
+    (left_out,) = (row for row in kept if row.parameters.get("point") == 1)
     assert (left_out.name, left_out.value) == ("point_infeasible", "the loss is nan")
+
+
+def test_points_have_names_and_one_is_recommended(rows, study):
+    names = dict(list(NAMES.items())[-len(study.points()) + 1 :])
+    points = study.points()
+    assert list(points) == ["best", *names.values()]
+    assert all(path.is_file() for path in points.values())
+    found = recommended(study.root)
+    assert found.bundle == points["best"] == points[found.model]
+    assert found.command == f"gatewright build {study.root} --point best"
+    assert found.missed == ()
+    bundle = Bundle.load(found.bundle)
+    assert [each.name for each in found.matrices] == list(bundle.products)
+    for each in found.matrices:
+        product = bundle.products[each.name][0]
+        assert each.rank == getattr(product, "rank", None)
+        assert each.bits == getattr(product, "first", product).format.bits
+    assert found.hidden == (8,)
+    (validation,) = values(rows, int(found.model[1:]), "point_score", split="validation")
+    assert (found.validation, found.metric, found.unit) == (validation, "accuracy", "percent")
+
+
+def test_points_beyond_a_limit_are_left_out_with_the_reason(rows, study, settings, tmp_path, monkeypatch):
+    folder, plan = copy_of(study, tmp_path), study.plan
+    (bits,) = values(rows, 0, "point_stored_bits")
+    limited = replace(plan, search=replace(plan.search, limits=Limits(bits=bits - 1, score=0.0)))
+    monkeypatch.setattr(module.StudyFolder, "plan", limited)
+    kept = finish(folder.root, points=POINTS, settings=settings, uniform=False)
+    left_out = [row for row in kept if row.name == "point_infeasible"]
+    assert left_out[0].parameters["model"] == "p0"
+    assert left_out[0].value == f"{bits:,.6g} stored bits, at most {bits - 1:,.6g} are allowed"
+    assert "p0" not in folder.points()
+    strict = replace(plan, search=replace(plan.search, limits=Limits(score=100.0)))
+    monkeypatch.setattr(module.StudyFolder, "plan", strict)
+    kept = finish(folder.root, points=POINTS, settings=settings, uniform=False)
+    reasons = [row.value for row in kept if row.name == "point_infeasible"]
+    assert reasons
+    assert all(reason.endswith("percent, 100 are asked for") for reason in reasons)
+    assert list(folder.points()) == ["uncompressed"]
 
 
 def test_a_front_needs_trials(tmp_path, settings):
     folder = studies.make(tmp_path / "study")
-    with pytest.raises(RunFolderError, match="no finished trial"):
+    with pytest.raises(RunFolderError, match="no trial has finished"):
+        finish(folder.root, points=1, settings=settings)
+    studies.run_study(folder.root, evaluate=Refusing())
+    with pytest.raises(RunFolderError, match="no trial is feasible; 12 of 12 because: too large"):
         finish(folder.root, points=1, settings=settings)

@@ -5,11 +5,20 @@ import pytest
 import studies
 
 from gatewright.cosim.search.costs import Costs
-from gatewright.cosim.search.hardware import candidate_config, check_device, exceeded, space_config
+from gatewright.cosim.search.hardware import (
+    candidate_config,
+    check_hardware,
+    exceeded,
+    refusal,
+    space_config,
+)
+from gatewright.cosim.search.settings import Limits
 from gatewright.errors import ConfigError
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.devices import device
 from gatewright.hw.resources import estimate_resources
+from gatewright.sw.determinism import seeded
+from gatewright.sw.network import LstmNetwork
 from gatewright.sw.search.space import SearchSpace
 from gatewright.sw.search.supernet import SuperNetwork, candidate_bundle
 from gatewright.sw.settings import CompressSettings
@@ -29,7 +38,7 @@ def bundles(task, space, count):
 @pytest.mark.parametrize("granularity", ["network", "matrix"])
 @pytest.mark.parametrize("columns", ["equal", "contribution"])
 def test_one_accelerator_holds_every_candidate(plan, granularity, columns):
-    task = plan.load_task()
+    task = studies.task_of(plan)
     space = SearchSpace.of(
         studies.model().network, granularity, ranks=(1, 2, None), lanes=studies.LANES, columns=columns
     )
@@ -43,13 +52,13 @@ def test_one_accelerator_holds_every_candidate(plan, granularity, columns):
 
 def test_the_space_settles_lanes_and_widths(plan):
     space = studies.space(lanes=4, activation_bits=16)
-    config = space_config(plan.load_task(), studies.model(), space, cell_lanes=1)
+    config = space_config(studies.task_of(plan), studies.model(), space, cell_lanes=1)
     assert (config.lanes, config.cell_lanes, config.activation_bits) == (4, 1, 16)
 
 
 def test_candidates_choose_their_hardware(plan):
     space = studies.space(hardware={"lanes": (8, 16), "groups": (1, 2), "cell_lanes": (1,)})
-    for candidate, bundle in bundles(plan.load_task(), space, 4):
+    for candidate, bundle in bundles(studies.task_of(plan), space, 4):
         config = candidate_config(bundle, space, candidate)
         assert config.lanes == candidate["hardware.lanes"]
         assert config.groups == candidate["hardware.groups"]
@@ -67,7 +76,43 @@ def test_devices_limit_resources():
         f"needs {needs.multipliers} multipliers, has 28",
     ]
     assert exceeded(config, large) == []
-    check_device(config, large)
-    with pytest.raises(ConfigError, match=r"32 lanes does not fit ecp5-25k: it needs .* multipliers, has 28"):
-        check_device(config, small)
+    check_hardware(config, large, Limits())
+    with pytest.raises(
+        ConfigError, match=r"ecp5-25k is too small: it .* multipliers, has 28; it has 32 lanes"
+    ):
+        check_hardware(config, small, Limits())
     assert any("multipliers" in text for text in exceeded(config, device("ice40-up5k")))
+
+
+def test_limits_hold_without_a_device():
+    config = AcceleratorConfig()
+    needs = estimate_resources(config)
+    limits = Limits(luts=needs.luts - 1, block_rams=needs.block_ram, multipliers=needs.multipliers)
+    assert refusal(config, None, limits) == (
+        f"the accelerator needs {needs.luts} look-up tables, at most {needs.luts - 1} are allowed"
+    )
+    assert refusal(config, None, replace(limits, luts=needs.luts)) == ""
+    with pytest.raises(ConfigError, match=r"the accelerator needs .* use fewer lanes"):
+        check_hardware(config, None, limits)
+
+
+@pytest.mark.parametrize(
+    ("layers", "projection", "head"), [(2, None, True), (2, 6, True), (2, None, False), (1, 4, False)]
+)
+def test_any_network_has_its_accelerator(plan, layers, projection, head):
+    task = studies.task_of(plan)
+    with seeded(2):
+        network = LstmNetwork.initial(2, 8, 3, layers=layers, projection=projection)
+    if not head:
+        network = LstmNetwork(list(network.layers))
+    dense = replace(studies.model(), network=network.eval(), labels=studies.model().labels[: 3 * head])
+    space = SearchSpace.of(network, ranks=(1, 2, None), lanes=studies.LANES)
+    space = space.changed({"columns": ("equal", "contribution")})
+    if space.layers:
+        space = space.changed({"hidden": (4, 8)})
+    config, random = space_config(task, dense, space), Random(1)
+    sample, supernet = dense.standardise(task.train.sequences[:8]), SuperNetwork.of(dense)
+    for candidate in (space.smallest, space.largest, *(space.sample(random) for _ in range(25))):
+        bundle = candidate_bundle(task, dense, supernet, space.spec(candidate), sample, CompressSettings())
+        costs = Costs.of(bundle, config, task.validation.sequences[:1], True)
+        assert costs.cycles > 0

@@ -1,8 +1,9 @@
+import json
 from dataclasses import replace
 
 import pytest
 
-from gatewright.cosim.search.settings import SearchSettings
+from gatewright.cosim.search.settings import Extension, Limits, SearchSettings
 from gatewright.errors import ConfigError
 
 
@@ -43,6 +44,8 @@ def test_rounds_are_as_equal_as_can_be(trials, rounds, sizes):
         ({"target_score": float("nan")}, "target_score must be a number or None"),
         ({"cycles_weight": -1}, "cycles_weight must be from 0"),
         ({"tune_epochs": 1.5}, "tune_epochs must be an integer"),
+        ({"trials": 2, "known": ({}, {}, {})}, "known must be at most as many as its trials, 2, not 3"),
+        ({"steps": 0}, "steps must be from 1"),
     ],
 )
 def test_refuses(given, text):
@@ -50,6 +53,41 @@ def test_refuses(given, text):
         SearchSettings(**given)
 
 
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"cycles": 0}, "Limits.cycles must be above 0"),
+        ({"multipliers": -1}, "Limits.multipliers must be above 0"),
+        ({"score": "good"}, "Limits.score must be a number or None"),
+    ],
+)
+def test_limits_refuse(given, text):
+    with pytest.raises(ConfigError, match=text):
+        Limits(**given)
+
+
+def test_weights_suit_percentages_unless_told_otherwise():
+    settings = SearchSettings(target_cycles=100, target_bits=1000)
+    assert settings.reward(90, 200, 1000) == 80
+    assert replace(settings, cycles_weight=0.5).reward(90, 200, 2000) == 79.5
+
+
+def test_trials_that_are_added_form_rounds_of_their_own():
+    settings = SearchSettings(trials=12, rounds=3)
+    more = settings.extended(20, finished=12).extended(22, finished=15)
+    assert more.all_trials == 22
+    assert [more.round_of(place) for place in range(12)] == [settings.round_of(place) for place in range(12)]
+    assert [more.round_of(place) for place in range(12, 22)] == [3] * 4 + [4] * 4 + [5] * 2
+    assert more.extensions == (Extension(8, 12), Extension(2, 15))
+    assert more.extended(22, finished=22) == more
+    with pytest.raises(ConfigError, match="has 22 trials: it can be extended to more, but not to 12"):
+        more.extended(12, finished=22)
+    with pytest.raises(IndexError, match="none at place 22"):
+        more.round_of(22)
+
+
 def test_json():
-    settings = SearchSettings(method="tpe", target_bits=5e4)
-    assert SearchSettings(**settings.to_json()) == settings
+    settings = SearchSettings(
+        method="tpe", target_bits=5e4, limits=Limits(cycles=500), known=({"network.rank": None},)
+    ).extended(99, finished=60)
+    assert SearchSettings.from_json(json.loads(json.dumps(settings.to_json()))) == settings

@@ -4,24 +4,28 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from random import Random
 
 import optuna
 import pytest
 import studies
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 from studies import Formula, found, make, plan_of
 
 from gatewright.cosim.search.evaluate import Evaluation
-from gatewright.cosim.search.folder import StudyFolder
+from gatewright.cosim.search.folder import TASK, StudyFolder
 from gatewright.cosim.search.records import Records, best
 from gatewright.cosim.search.study import INTERRUPTED, run_study
 from gatewright.errors import RunFolderError, ToolError
 from gatewright.results import read_rows
 from gatewright.sw.search.space import SearchSpace
+from gatewright.sw.tasks import DataSettings
 
-METHODS = ["worth", "tpe", "nsga2", "random"]
+METHODS = ["worth", "tpe", "nsga2", "random", "entropy"]
 
 
 def finished(folder):
@@ -73,7 +77,8 @@ def test_interrupted_studies_go_on_as_if_nothing_was(method, uninterrupted, tmp_
     assert found(finished(folder)) == found(uninterrupted[method])
     assert outcome.best.candidate == best(uninterrupted[method]).candidate
     evaluated = lines(log, "evaluate")
-    assert len(evaluated) == len(set(evaluated))
+    # What the gradient leads to is known when it is evaluated, not before.
+    assert method == "entropy" or len(evaluated) == len(set(evaluated))
 
 
 @contextmanager
@@ -260,8 +265,13 @@ def test_rows_tell_every_trial(tmp_path):
         at = {"trial": record.trial, "round": 0, "candidate": record.candidate}
         rows = {row.name: (row.unit, row.value) for row in read_rows(folder.trials) if row.parameters == at}
         each = record.found
+        (score,) = (
+            row
+            for row in read_rows(folder.trials)
+            if row.parameters == at | {"metric": "accuracy", "better": "more"}
+        )
+        assert (score.name, score.unit, score.value) == ("trial_score", "percent", each.score)
         assert rows == {
-            "trial_accuracy": ("percent", each.score),
             "trial_cycles_predicted": ("cycles per step", each.cycles_predicted),
             "trial_cycles_measured": ("cycles per step", each.cycles_measured),
             "trial_stored_bits": ("bits", each.stored_bits),
@@ -314,6 +324,118 @@ def test_one_process_at_a_time(tmp_path):
         run_study(folder.root, evaluate=Formula())
 
 
+def test_the_lock_is_free_again_after_a_run(tmp_path):
+    folder = make(tmp_path / "study", trials=2, rounds=1)
+    run_study(folder.root, evaluate=Formula())
+    with folder.locked():
+        pass
+
+
+def test_more_trials_leave_the_earlier_ones_as_they_are(uninterrupted, tmp_path):
+    for method in METHODS:
+        folder, log = make(tmp_path / method, method=method, trials=24), tmp_path / f"{method}.log"
+        run_study(folder.root, evaluate=Formula())
+        first = finished(folder)
+        assert found(first) == found(uninterrupted[method])
+        plan = folder.plan
+        folder.write(replace(plan, search=plan.search.extended(36, len(first))))
+        interrupted = run_study(folder.root, evaluate=Raising(log, at=4))
+        assert interrupted.reason == INTERRUPTED
+        outcome = run_study(folder.root, evaluate=Formula(log))
+        assert outcome.reason == "all 36 trials are done"
+        records = finished(folder)
+        assert records[:24] == first
+        assert [each.round for each in records[24:]] == [2] * 12
+        assert lines(log, "prepare")[0] == f"prepare 2 [{best(first).candidate}]"
+        whole = make(tmp_path / f"{method} in one go", method=method, trials=24)
+        whole.write(replace(plan, search=plan.search.extended(36, 24)))
+        run_study(whole.root, evaluate=Formula())
+        assert found(finished(whole)) == found(records)
+
+
+def test_what_ended_a_study_does_not_end_it_again(tmp_path):
+    given = {"target_score": 70, "target_cycles": 100, "target_bits": 1000, "method": "random"}
+    folder = make(tmp_path / "study", trials=10, rounds=1, **given)
+    stopped = run_study(folder.root, evaluate=Formula())
+    assert stopped.reason == "all targets are met"
+    plan = folder.plan
+    folder.write(replace(plan, search=plan.search.extended(14, stopped.trials)))
+    outcome = run_study(folder.root, evaluate=Formula())
+    assert (outcome.reason, outcome.trials) == ("all 14 trials are done", 14)
+
+
+def test_patience_begins_anew_with_more_trials(tmp_path):
+    folder = make(tmp_path / "study", trials=200, rounds=1, method="random", patience=6)
+    stopped = run_study(folder.root, evaluate=Formula())
+    assert stopped.reason == "no improvement in 6 trials"
+    plan = folder.plan
+    folder.write(replace(plan, search=plan.search.extended(210, stopped.trials)))
+    outcome = run_study(folder.root, evaluate=Formula())
+    assert outcome.reason == "no improvement in 6 trials"
+    assert outcome.trials >= stopped.trials + 6
+
+
+def test_separate_optima_follow_added_trials(tmp_path):
+    folder, log = make(tmp_path / "study", trials=6, rounds=1), tmp_path / "log"
+    run_study(folder.root, evaluate=Formula())
+    plan = folder.plan
+    folder.write(replace(plan, search=plan.search.extended(9, 6)))
+    run_study(folder.root, evaluate=Formula(log))
+    candidate, value = Records(folder, folder.plan).separate
+    assert value.reward == Formula()(candidate, 1).reward
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_known_candidates_come_first(method, tmp_path):
+    known = (studies.space().smallest, studies.space().largest)
+    folder, log = make(tmp_path / "study", trials=6, rounds=1, method=method, known=known), tmp_path / "log"
+    run_study(folder.root, evaluate=Raising(log, at=1))
+    run_study(folder.root, evaluate=Formula(log))
+    records = finished(folder)
+    assert [each.candidate for each in records[:2]] == list(known)
+    assert len(records) == 6
+    assert len({str(each.candidate) for each in records}) > 2
+
+
+def test_the_gradient_gives_trials_their_parameters(uninterrupted):
+    records = uninterrupted["entropy"]
+    assert [each.candidate for each in records] == [
+        studies.space().sample(Random(place)) for place in range(24)
+    ]
+    assert [each.found for each in records] == [Formula()(each.candidate, each.round) for each in records]
+
+
+def test_the_gradient_searches_in_processes_too(tmp_path):
+    folder, log = make(tmp_path / "study", method="entropy", trials=6, rounds=1), tmp_path / "log"
+    outcome = run_study(folder.root, processes=2, evaluate=Formula(log, 0.05))
+    assert outcome.trials == 6
+    assert {str(each.candidate) for each in finished(folder)} == {
+        str(studies.space().sample(Random(place))) for place in range(6)
+    }
+
+
+def test_optuna_alone_reads_names_and_values(tmp_path):
+    folder = make(tmp_path / "study", trials=4, rounds=2)
+    run_study(folder.root, evaluate=Formula(infeasible=2))
+    storage = JournalStorage(JournalFileBackend(str(folder.journal)))
+    study = optuna.load_study(study_name=folder.plan.name, storage=storage)
+    assert study.metric_names == ["accuracy", "cycles per step", "stored bits"]
+    feasible = 0
+    for trial, record in zip(study.trials, finished(folder), strict=True):
+        assert trial.params == record.candidate
+        plain = (str, int, float, bool, type(None))
+        assert all(isinstance(value, plain) or name == "parts" for name, value in trial.user_attrs.items())
+        assert trial.user_attrs["round"] == record.round
+        if isinstance(record.found, Evaluation):
+            feasible += 1
+            assert trial.values == record.found.parts
+            assert trial.user_attrs["score"] == record.found.score
+            assert trial.user_attrs["stored_bits"] == record.found.stored_bits
+        else:
+            assert trial.user_attrs["infeasible"] == "too large"
+    assert feasible
+
+
 def test_any_storage_of_optuna_by_url(tmp_path):
     url = f"sqlite:///{tmp_path / 'studies.db'}"
     for name in ("one", "two"):
@@ -343,6 +465,8 @@ def test_folders(tmp_path):
     plan = plan_of(tmp_path / "study", given={"storage": "sqlite://", "device": "ecp5-25k"})
     folder = StudyFolder.create(tmp_path / "study", plan, studies.model())
     assert StudyFolder.open(folder.root).plan == plan
+    assert folder.points() == {}
+    assert folder.candidates() == ()
     with pytest.raises(RunFolderError, match="a study needs a new folder"):
         StudyFolder.create(folder.root, plan, studies.model())
     with pytest.raises(RunFolderError, match="is no folder of a study"):
@@ -350,3 +474,27 @@ def test_folders(tmp_path):
     folder.settings.write_text('{"gatewright": "0", "task": "digits"}')
     with pytest.raises(RunFolderError, match="no readable settings"):
         assert folder.plan
+
+
+def test_only_what_a_study_made_is_removed(tmp_path):
+    folder = make(tmp_path / "study", trials=2, rounds=1)
+    run_study(folder.root, evaluate=Formula())
+    (folder.root / "mine.txt").write_text("mine")
+    folder.remove()
+    assert [path.name for path in folder.root.iterdir()] == ["mine.txt"]
+    other = make(tmp_path / "other")
+    other.remove()
+    assert not other.root.exists()
+
+
+def test_data_that_were_in_memory_lie_in_the_folder(tmp_path):
+    plan = replace(plan_of(tmp_path / "study"), data=DataSettings(TASK))
+    task = studies.task_of(plan_of(tmp_path / "study"))
+    folder = StudyFolder.create(tmp_path / "study", plan, studies.model(), task)
+    folder.root.rename(tmp_path / "moved")
+    moved = StudyFolder.open(tmp_path / "moved")
+    again = moved.load_task(studies.model())
+    for name in ("train", "validation", "test"):
+        for one, other in zip(getattr(task, name).sequences, getattr(again, name).sequences, strict=True):
+            assert (one == other).all()
+    assert run_study(moved.root, evaluate=Formula()).trials == 12

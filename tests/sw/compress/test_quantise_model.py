@@ -164,6 +164,7 @@ def test_features_that_are_not_brought_to_one_scale_are_named(of_prices):
 def test_the_size_is_asked_for_before_training(model_of):
     model, task, said, seen = model_of(), samples_of(), [], []
     spec = uniform_spec(model.network, 0.25, bits=4, lanes=8, rank=2)
+    spec = dataclasses.replace(spec, hidden={"layer0": 6})
 
     def fits(bundle):
         seen.append(bundle)
@@ -171,6 +172,7 @@ def test_the_size_is_asked_for_before_training(model_of):
             raise ConfigError("too large")
 
     found = quantise_model(model, task, spec, BRIEF, fits=fits, progress=lambda what, *_: said.append(what))
+    assert found.bundle.layers[0].hidden_size == 6
     for name, stage in found.bundle.matrices.items():
         before = seen[0].matrices[name]
         assert before.matrix.values.shape == stage.matrix.values.shape

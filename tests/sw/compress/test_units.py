@@ -3,7 +3,14 @@ import torch
 
 from gatewright.errors import ConfigError
 from gatewright.sw.compress.contribution import contributions
-from gatewright.sw.compress.units import keep_units, removable, unit_degrees
+from gatewright.sw.compress.units import (
+    keep_units,
+    kept_units,
+    removable,
+    unit_degrees,
+    unit_order,
+    unit_places,
+)
 from gatewright.sw.determinism import seeded
 
 KINDS = [
@@ -84,3 +91,44 @@ def test_the_mean_of_magnitudes_counts_over_the_samples(network_of):
     opposite = {name: -values for name, values in sample.items()}
     alone, both = unit_degrees(network, [sample]), unit_degrees(network, [sample, opposite])
     assert torch.allclose(alone[0], both[0])
+
+
+def test_the_units_that_contribute_most_come_first(network_of):
+    network = network_of(layers=2)
+    with torch.no_grad():
+        for name, matrix in network.matrices().items():
+            matrix.fill_(0.1)
+            if name == "layer0.recurrent":
+                matrix[:, 3] = 1.0
+                matrix[[5, 13, 21, 29]] = 0.7
+    order = unit_order(network)
+    assert order[0][:2] == (3, 5)
+    assert sorted(order[0]) == list(range(8))
+    assert order[1] == tuple(range(8))
+    kept = kept_units(network, {"layer0": 2}, order)
+    assert kept[0].nonzero().flatten().tolist() == [3, 5]
+    assert kept[1].all()
+    assert all(torch.equal(a, b) for a, b in zip(kept, kept_units(network, {"layer0": 2}), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("hidden", "message"),
+    [
+        ({"layer1": 4}, "the hidden units of layer1 are the model's outputs; layer0 can lose some"),
+        ({"layer7": 4}, "the hidden units of layer7 are of no layer of the model; layer0 can lose some"),
+        ({"layer0": 9}, "layer0 has 8 hidden units: it cannot keep 9"),
+    ],
+)
+def test_units_that_are_not_there_cannot_be_kept(network_of, hidden, message):
+    with pytest.raises(ConfigError, match=message):
+        kept_units(network_of(layers=2, head=False), hidden)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_places_are_those_of_the_smaller_network(network_of, kind):
+    network = network_of(**kind)
+    small = keep_units(network, chosen(network)).products()
+    places = unit_places(network, chosen(network))
+    assert places.keys() == small.keys()
+    for name, (rows, columns) in places.items():
+        assert (small[name].rows, small[name].columns) == (int(rows.sum()), int(columns.sum()))

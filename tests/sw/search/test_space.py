@@ -124,3 +124,117 @@ def test_foreign_candidates_are_refused():
     for candidate in ({}, {"head.bits": 8}):
         with pytest.raises(ConfigError, match=r"head.bits must be one of \(2, 4\)"):
             space.spec(candidate)
+
+
+@pytest.fixture(scope="module")
+def deep():
+    """Two layers, of which the first has a projection, and a head."""
+    return LstmNetwork.initial(40, 16, 3, layers=2, projection=6)
+
+
+def test_hidden_units_make_shapes_smaller(deep):
+    space = SearchSpace.of(deep).changed({"hidden": (4, 8, 16)})
+    assert space.choices["layer0.hidden"] == space.choices["layer1.hidden"] == (4, 8, 16)
+    spec = space.spec(space.largest | {"layer0.hidden": 4, "layer1.hidden": 8})
+    assert spec.hidden == {"layer0": 4, "layer1": 8}
+    assert space.spec(space.largest).hidden == {}
+    # 4 * (64 + 6) = 280 < 384 weights of a whole layer0.recurrent; 4 * (16 + 6) = 88 < 96 with 4 units, 5 not.
+    ranks = SearchSpace.of(deep, "matrix", ranks=(4, 5, None)).changed({"hidden": (4, 16)})
+    assert ranks.choices["layer0.recurrent.rank"] == (4, 5, None)
+    for rank, left in ((4, 4), (5, None)):
+        candidate = ranks.largest | {"layer0.recurrent.rank": rank}
+        assert ranks.spec(candidate | {"layer0.hidden": 16}).products["layer0.recurrent"].rank == rank
+        assert ranks.spec(candidate | {"layer0.hidden": 4}).products["layer0.recurrent"].rank == left
+
+
+def test_units_that_are_the_outputs_are_no_choice():
+    shapes = {name: shape for name, shape in SHAPES.items() if name != "head"}
+    assert SearchSpace(shapes, {}).layers == {}
+    with pytest.raises(ConfigError, match=r"'network\.hidden' is no parameter"):
+        SearchSpace(shapes, {}).changed({"hidden": (4, 8)})
+    two = shapes | {"layer1.input": (64, 16), "layer1.recurrent": (64, 16)}
+    assert SearchSpace(two, {}).layers == {"layer0": 16}
+    assert SearchSpace(two | {"layer1.projection": (4, 16)}, {}).layers == {"layer0": 16, "layer1": 16}
+
+
+def test_units_for_the_network_are_at_most_those_of_each_layer():
+    shapes = SHAPES | {"layer1.input": (32, 16), "layer1.recurrent": (32, 8), "head": (3, 8)}
+    space = SearchSpace(shapes, {"network.hidden": (4, 12)})
+    assert space.spec({"network.hidden": 12}).hidden == {"layer0": 12}
+    assert space.spec({"network.hidden": 4}).hidden == {"layer0": 4, "layer1": 4}
+
+
+def test_names_without_a_scope_stand_for_all_that_the_granularity_has(network):
+    choices = {
+        "bits": (8, 4),
+        "density": (1.0, 0.5),
+        "rank": (None, 12, 4),
+        "hidden": (8, 99),
+        "lanes": (16,),
+    }
+    assert SearchSpace.of(network).changed(choices).choices == {
+        "network.rank": (4, 12, None),
+        "layer0.bits": (4, 8),
+        "head.bits": (4, 8),
+        "layer0.density": (0.5, 1.0),
+        "layer0.hidden": (8, 16),
+        "hardware.lanes": (16,),
+    }
+    each = SearchSpace.of(network, "matrix").changed({"rank": (20, 12)}).choices
+    assert each["layer0.input.rank"] == (12, 20)
+    assert each["layer0.recurrent.rank"] == (12, None)
+
+
+def test_a_wide_scope_takes_the_place_of_narrow_ones(network):
+    space = SearchSpace.of(network, "matrix").changed({"network.bits": (4, 8)})
+    assert [name for name in space.choices if name.endswith(".bits")] == ["network.bits"]
+    narrower = space.changed({"head.bits": (8,)})
+    assert narrower.choices["network.bits"] == (4, 8)
+    assert narrower.spec(narrower.largest | {"network.bits": 4}).products["head"].bits == 8
+    with pytest.raises(ConfigError, match=r"network\.bits decides nothing"):
+        narrower.changed({"layer0.bits": (2,)})
+
+
+def test_activations_and_patterns_are_of_the_network(network):
+    space = SearchSpace.read(["activation_bits=16,8", "columns=contribution,equal"], network, lanes=16)
+    assert space.choices["network.activation_bits"] == (8, 16)
+    assert space.choices["network.columns"] == ("equal", "contribution")
+    spec = space.spec(space.largest)
+    assert (spec.activation_bits, spec.columns, spec.lanes) == (16, "contribution", 16)
+    assert not space.one_configuration
+    assert space.uncompressed.activation_bits == 8
+    assert SearchSpace.of(network).changed({"columns": ("equal", "contribution")}).one_configuration
+    assert not SearchSpace.of(network, hardware={"lanes": (16, 32)}).one_configuration
+
+
+def test_the_uncompressed_model_is_whole_whatever_is_searched(network):
+    space = SearchSpace.read(["rank=4", "bits=2,4", "density=0.5", "hidden=8", "lanes=8,16"], network)
+    whole = space.uncompressed
+    assert set(whole.products.values()) == {ProductSpec()}
+    assert (whole.hidden, whole.lanes) == ({}, 16)
+
+
+def test_spaces_are_read_from_files(network, tmp_path):
+    (tmp_path / "space.toml").write_text("bits = [4, 8]\n[layer0.recurrent]\ndensity = 0.25\n")
+    space = SearchSpace.read(tmp_path / "space.toml", network, "matrix")
+    assert space.choices["layer0.recurrent.density"] == (0.25,)
+    assert space.choices["head.bits"] == (4, 8)
+    assert SearchSpace.from_json(json.loads(json.dumps(space.to_json()))) == space
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ({"head.rank": (4,)}, "'head.rank' is no parameter"),
+        ({"head.density": (0.5,)}, "'head.density' is no parameter"),
+        ({"head.hidden": (4,)}, "'head.hidden' is no parameter"),
+        ({"layer0.columns": ("equal",)}, "'layer0.columns' is no parameter"),
+        ({"layer0.hidden": (17,)}, "it must be an integer from 1 to 16, not 17"),
+        ({"layer0.hidden": (True,)}, "it must be an integer from 1 to 16, not True"),
+        ({"network.columns": ("unstructured",)}, "it must be equal or contribution"),
+        ({"network.activation_bits": (4,)}, "it must be 8 or 16, not 4"),
+    ],
+)
+def test_what_cannot_be_chosen_is_refused(choices, message):
+    with pytest.raises(ConfigError, match=message):
+        SearchSpace(SHAPES, choices)
