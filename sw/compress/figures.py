@@ -21,7 +21,9 @@ def shape_rows(bundle: Bundle, model: str) -> Iterator[Row]:
     seed = bundle.notes["seed"]
     for name, (product, source) in bundle.products.items():
         at = {"model": model, "product": name}
-        yield Row("rank", "rank", product.rank if isinstance(product, LowRank) else 0, at, seed)
+        yield Row("rank", "columns", product.rank if isinstance(product, LowRank) else 0, at, seed)
         yield Row("bits", "bits", product.stages(source)[0].matrix.format.bits, at, seed)
     for name, stage in bundle.matrices.items():
-        yield Row("weight_density", "share", stage.matrix.density, {"model": model, "matrix": name}, seed)
+        yield Row(
+            "weight_density", "percent", 100 * stage.matrix.density, {"model": model, "matrix": name}, seed
+        )
