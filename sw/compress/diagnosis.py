@@ -91,7 +91,7 @@ def narrow_features(bundle: Bundle, sequences: Sequence[np.ndarray]) -> dict[int
     narrow = {}
     for k, (values, integers) in enumerate(zip(raw.T, bundle.quantise_input(raw).T, strict=True)):
         kept = len(np.unique(integers))
-        if kept < min(FEWEST, len(np.unique(values))):
+        if kept < FEWEST and kept < len(np.unique(values)):
             narrow[k] = kept
     return narrow
 
