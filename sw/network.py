@@ -163,7 +163,7 @@ class LayerParameters(nn.Module):
         with quiet_projections():
             # has_biases, layers, dropout, train, bidirectional, batch_first
             outputs, y, c = torch.lstm(x, one_layer, weights, True, 1, 0.0, self.training, False, False)
-        return outputs, (y[0], c[0])
+        return outputs, (y[0], c[0][:, : self.hidden_size])
 
 
 def _with_idle_unit(weights: list[Tensor], state: State) -> tuple[list[Tensor], State]:

@@ -125,8 +125,8 @@ class CompressSettings:
     prune_rate, quantise_rate : float
         Peak learning rates of the two, 1e-6 to 1.
     distillation : float
-        Weight of the dense model's soft targets in the loss, 0 to 1; the rest is cross-entropy. With 1, labels are
-        not looked at.
+        Weight of the dense model's outputs in the loss, 0 to 1; the rest is that of the data's targets. With 1, and
+        where there are none, targets are not looked at.
     temperature : float
         At which soft targets are compared, 0.5 to 20.
     learn_scales : bool

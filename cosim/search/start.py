@@ -17,6 +17,7 @@ from gatewright.cosim.search.recommend import Recommendation, recommended
 from gatewright.cosim.search.records import Records
 from gatewright.cosim.search.settings import SearchSettings
 from gatewright.cosim.search.study import INTERRUPTED, Outcome, run_study
+from gatewright.cosim.search.weights import weight_of
 from gatewright.errors import CapacityError, ConfigError, RunFolderError
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.devices import device as device_of
@@ -24,6 +25,7 @@ from gatewright.progress import Progress, silent
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.compress.quantise import calibrate
 from gatewright.sw.compress.sample import sample_of
+from gatewright.sw.integer import evaluate
 from gatewright.sw.models import FloatModel
 from gatewright.sw.network import LstmNetwork
 from gatewright.sw.search.parameters import Choices
@@ -154,11 +156,11 @@ def search(
     model : FloatModel
         Of any layers, projections, and with or without a head.
     task : Task or DataSettings
-        What scores candidates, given as it is, or so that any process can load it. Without targets, the model is the
-        teacher.
+        What scores candidates, or what loads it. Data that are in memory only are kept in the study's folder. Without
+        targets, the model is the teacher.
     settings : SearchSettings, optional
-        Targets of cycles and bits that are left out become a tenth of those of the uncompressed 8-bit model, weights
-        that are left out a tenth of what its score is better than that of a model that knows nothing.
+        Targets of cycles and bits that are left out become a tenth of those of the uncompressed 8-bit model; weights
+        that are left out are as `weights.weight_of` has them.
     scope : Scope, optional
     tune : CompressSettings, optional
         How candidates are trained; as suits the task, with the search's seed, if left out.
@@ -194,7 +196,7 @@ def search(
         asked.go_on(study)
     else:
         plan = replace(asked.plan(), name=f"gatewright-{study.root.resolve().name}", command=command)
-        StudyFolder.create(study.root, plan, model, task if isinstance(task, Task) else None)
+        StudyFolder.create(study.root, plan, model, asked.memory)
     outcome = run_study(study.root, processes=processes, dask=dask, progress=progress)
     if outcome.reason == INTERRUPTED:
         return Found(study.root, outcome, None, {})
@@ -225,10 +227,16 @@ class _Asked:
     @property
     def data(self) -> DataSettings:
         """How any process finds the data, wherever it runs."""
-        if isinstance(self.given, Task):
+        given = self.given.source if isinstance(self.given, Task) else self.given
+        if given is None:
             return DataSettings(TASK)
-        path = Path(self.given.source)
-        return replace(self.given, source=str(path.resolve())) if path.exists() else self.given
+        path = Path(given.source)
+        return replace(given, source=str(path.resolve())) if path.exists() else given
+
+    @property
+    def memory(self) -> Task | None:
+        """The task, where nothing else than memory holds its data."""
+        return self.given if isinstance(self.given, Task) and self.given.source is None else None
 
     def task(self) -> Task:
         task = self.given if isinstance(self.given, Task) else load_task(self.given)
@@ -263,11 +271,14 @@ class _Asked:
             device=self.scope.device,
             storage=self.scope.storage,
         )
-        _bundle, costs = uncompressed(task, self.model, plan)
+        bundle, costs = uncompressed(task, self.model, plan)
+        weight = weight_of(task, evaluate(bundle, task.validation, task.metric))
         search = replace(
             self.settings,
             target_cycles=self.settings.target_cycles or costs.cycles / TIMES,
             target_bits=self.settings.target_bits or costs.stored_bits / TIMES,
+            cycles_weight=_first(self.settings.cycles_weight, weight),
+            bits_weight=_first(self.settings.bits_weight, weight),
         )
         return replace(plan, search=search)
 
@@ -286,6 +297,8 @@ class _Asked:
             trials=have.trials,
             target_cycles=self.settings.target_cycles or have.target_cycles,
             target_bits=self.settings.target_bits or have.target_bits,
+            cycles_weight=_first(self.settings.cycles_weight, have.cycles_weight),
+            bits_weight=_first(self.settings.bits_weight, have.bits_weight),
             extensions=have.extensions,
         )
         space = self.scope.space(self.model.network, self.scope.lanes or plan.space.lanes)
@@ -296,7 +309,7 @@ class _Asked:
             )
         if not same_model(self.model, FloatModel.load(study.float_model)):
             raise RunFolderError(f"{study.root} holds a study of another model; choose another folder")
-        if isinstance(self.given, Task) and not _same_task(self.given, study.root / TASK):
+        if self.memory is not None and not _same_task(self.memory, study.root / TASK):
             raise RunFolderError(f"{study.root} holds a study of other data; choose another folder")
         if self.tuning(self.task()) != plan.tune:
             raise RunFolderError(
@@ -344,6 +357,10 @@ def same_model(one: FloatModel, other: FloatModel) -> bool:
         and (one.deviation == other.deviation).all()
         and one.labels == other.labels
     )
+
+
+def _first(asked: float | None, other: float | None) -> float | None:
+    return other if asked is None else asked
 
 
 def _same_task(task: Task, path: Path) -> bool:

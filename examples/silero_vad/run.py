@@ -121,7 +121,7 @@ def _task(vad: Vad, samples: list[np.ndarray]) -> Task:
     held = max(1, round(HELD_OUT * len(samples)))
     measured, train = (Split([samples[k] for k in part]) for part in (order[:held], order[held:]))
     metric = Metric("decision_agreement", "percent", True, equal, "values", "teacher")
-    return Task("speech", (), train, measured, measured, metric=metric)
+    return Task("speech", (), train, measured, measured, metric=metric, taught=True)
 
 
 def _on_hardware(

@@ -79,10 +79,8 @@ def compress(
     """
     task, float_model = suited(task, float_model)
     network = copy.deepcopy(float_model.network if start is None else start)
-    if spec.hidden:
-        network = keep_units(network, kept_units(network, spec.hidden))
     with seeded(settings.seed):
-        network = factorise(network, spec)
+        network = shaped(network, spec)
         if any(product.density < 1 or product.rank is not None for product in spec.products.values()):
             prune(task, float_model, network, spec, settings, progress)
         bundle = quantise(task, float_model, network, spec, settings, progress)
@@ -157,6 +155,19 @@ def compress_to(
     }
     bundle = dataclasses.replace(model.bundle, notes=notes)
     return Outcome(requirement, bundle, model.volume, tuple(rounds), not reason, reason)
+
+
+def shaped(network: LstmNetwork, spec: CompressionSpec) -> LstmNetwork:
+    """Return a network with the hidden units and the ranks of a specification.
+
+    Raises
+    ------
+    ConfigError
+        The specification does not suit the network.
+    """
+    if spec.hidden:
+        network = keep_units(network, kept_units(network, spec.hidden))
+    return factorise(network, spec)
 
 
 def suited(task: Task, float_model: FloatModel) -> tuple[Task, FloatModel]:

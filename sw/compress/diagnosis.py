@@ -8,8 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gatewright.sw.batching import by_length, pad
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.compress.formats import best_format
+from gatewright.sw.determinism import one_thread
 from gatewright.sw.models import FloatModel
 from gatewright.sw.network import LstmNetwork
 from gatewright.sw.spec import WEIGHT_BITS, CompressionSpec
@@ -27,6 +29,7 @@ STILL = 1e-3
 """Share of an output's size by which it must move to be judged."""
 
 _STEPS = 1 << 12
+_BATCH = 64
 _NAMED = 6
 
 
@@ -88,21 +91,23 @@ def narrow_features(bundle: Bundle, sequences: Sequence[np.ndarray]) -> dict[int
     narrow = {}
     for k, (values, integers) in enumerate(zip(raw.T, bundle.quantise_input(raw).T, strict=True)):
         kept = len(np.unique(integers))
-        if kept < min(FEWEST, len(np.unique(values))):
+        if kept < FEWEST and kept < len(np.unique(values)):
             narrow[k] = kept
     return narrow
 
 
-def told_features(narrow: dict[int, int]) -> str:
-    """Say which features are narrow, and what helps."""
+def told_features(narrow: dict[int, int], *, scaled: bool) -> str:
+    """Say which features are narrow, and what helps; `scaled` where bringing them to one scale was allowed."""
     some = [f"{k} ({count})" for k, count in list(narrow.items())[:_NAMED]]
     more = f" and {len(narrow) - _NAMED} more" if len(narrow) > _NAMED else ""
+    remedy = "Bring" if scaled else "Let the features be scaled, bring"
     return (
         f"features keep fewer than {FEWEST} distinct integers on the samples: {', '.join(some)}{more}. "
-        "Let features be scaled, bring rare extremes nearer (a logarithm, a clip), or take 16-bit activations"
+        f"{remedy} rare extremes nearer (a logarithm, a clip), or take 16-bit activations"
     )
 
 
+@one_thread()
 @torch.no_grad()
 def spread_matrices(
     model: FloatModel, network: LstmNetwork, spec: CompressionSpec, sequences: Sequence[np.ndarray]
@@ -119,8 +124,8 @@ def spread_matrices(
     sequences : sequence of arrays [steps, inputs]
         Raw features.
     """
-    inputs = model.standardise(_some(sequences))
-    exact = _outputs(network, inputs)
+    batches = _batches(model.standardise(sequences))
+    exact = _outputs(network, batches)
     mean, size = exact.mean(axis=0), np.sqrt(np.square(exact).mean(axis=0))
     # Hidden values have one unit, the rows of a head may have one each.
     moving = exact.std(axis=0) > STILL * (size.max() if network.head is None else size)
@@ -133,7 +138,7 @@ def spread_matrices(
             continue
         without = copy.deepcopy(network)
         without.matrices()[name].mul_(torch.from_numpy(kept))
-        snr = float(signal_to_noise(exact - mean, _outputs(without, inputs) - mean)[moving].min())
+        snr = float(signal_to_noise(exact - mean, _outputs(without, batches) - mean)[moving].min())
         sizes = np.abs(weights[present])
         decades = float(np.log10(sizes.max() / np.quantile(sizes, 0.1)))
         if snr < NOTED and (bits == WEIGHT_BITS[-1] or decades >= DECADES):
@@ -152,12 +157,15 @@ def signal_to_noise(exact: np.ndarray, ours: np.ndarray) -> np.ndarray:
     return 10 * (np.log10(signal) - np.log10(noise))
 
 
-def _some(sequences: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Take sequences evenly over the data: about `_STEPS` steps in all."""
+def _batches(sequences: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
+    """Give padded batches of sequences that are spread over the data, and which of their steps are real."""
     every = max(1, sum(map(len, sequences)) // _STEPS)
-    return [sequence[:_STEPS] for sequence in sequences[::every]]
+    some = [sequence[:_STEPS] for sequence in sequences[::every]]
+    lengths = torch.tensor([len(sequence) for sequence in some])
+    padded = [(pad(some, indices), lengths[indices]) for indices in by_length(lengths, _BATCH)]
+    return [(x, torch.arange(len(x))[:, None] < steps) for x, steps in padded]
 
 
-def _outputs(network: LstmNetwork, inputs: Sequence[Tensor]) -> np.ndarray:
-    """Give the outputs of all steps, after the head where there is one: float64 [steps, outputs]."""
-    return np.concatenate([network.logits(network(x[:, None]))[:, 0].double().numpy() for x in inputs])
+def _outputs(network: LstmNetwork, batches: Sequence[tuple[Tensor, Tensor]]) -> np.ndarray:
+    """Give the outputs of all real steps, after the head where there is one: float64 [steps, outputs]."""
+    return torch.cat([network.logits(network(x))[real] for x, real in batches]).double().numpy()

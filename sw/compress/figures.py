@@ -24,4 +24,6 @@ def shape_rows(bundle: Bundle, model: str) -> Iterator[Row]:
         yield Row("rank", "columns", product.rank if isinstance(product, LowRank) else 0, at, seed)
         yield Row("bits", "bits", product.stages(source)[0].matrix.format.bits, at, seed)
     for name, stage in bundle.matrices.items():
-        yield Row("weight_density", "percent", 100 * stage.matrix.density, {"model": model, "matrix": name}, seed)
+        yield Row(
+            "weight_density", "percent", 100 * stage.matrix.density, {"model": model, "matrix": name}, seed
+        )

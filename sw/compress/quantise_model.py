@@ -11,14 +11,13 @@ import torch
 from gatewright.progress import Progress, silent
 from gatewright.results import Row
 from gatewright.sw.bundle import Bundle
-from gatewright.sw.compress import compress, suited
+from gatewright.sw.compress import compress, shaped, suited
 from gatewright.sw.compress.diagnosis import (
     narrow_features,
     signal_to_noise,
     spread_matrices,
     told_features,
 )
-from gatewright.sw.compress.factorise import factorise
 from gatewright.sw.compress.figures import score_rows, shape_rows
 from gatewright.sw.compress.pattern import balanced_mask, layout
 from gatewright.sw.compress.quantise import calibrate
@@ -58,10 +57,11 @@ class Quantised:
 def settings_for(task: Task, spec: CompressionSpec) -> CompressSettings:
     """Return how a model is compressed unless told otherwise: the task's own settings.
 
-    Where the float model teaches and nothing is pruned or factorised, integers are calibrated only: there is little to
-    win back, and the samples may be few.
+    Where the float model teaches and nothing is dropped, pruned or factorised, integers are calibrated only: there is
+    little to win back, and the samples may be few.
     """
-    reshaped = any(product.density < 1 or product.rank is not None for product in spec.products.values())
+    products = spec.products.values()
+    reshaped = spec.hidden or any(each.density < 1 or each.rank is not None for each in products)
     if task.taught and not reshaped:
         return dataclasses.replace(task.compression, quantise_epochs=0)
     return task.compression
@@ -117,12 +117,12 @@ def quantise_model(
         widths = {"bits": spec.of("layer0.input").bits, "activation_bits": spec.activation_bits}
         student = scaled_where_it_pays(model, sequences, **widths)
     with seeded(settings.seed):
-        network = factorise(student.network, spec)
+        network = shaped(student.network, spec)
         untrained = _untrained(student, task, network, spec)
     if fits is not None:
         fits(untrained)
     narrow = narrow_features(untrained, sequences)
-    warnings = [told_features(narrow)] if narrow else []
+    warnings = [told_features(narrow, scaled=scale)] if narrow else []
     warnings += map(str, spread_matrices(student, network, spec, sequences))
     bundle = compress(task, student, spec, settings, progress)
     rows = [
@@ -148,7 +148,7 @@ def _snr_rows(bundle: Bundle, model: FloatModel, split: Split, name: str) -> Ite
 
 
 def _where_it_counts(results: Sequence[np.ndarray], split: Split) -> list[np.ndarray]:
-    """Pick the steps of results [steps, outputs] that have a target: as `Split` has it, or each sequence's last."""
+    """Pick the steps of results [steps, outputs] that have a target of their own, or else each sequence's last."""
     if not isinstance(split.targets, list):
         return [each[-1:] for each in results]
     counting = [counted(torch.from_numpy(targets)).numpy() for targets in split.targets]

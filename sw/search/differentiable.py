@@ -7,7 +7,7 @@ weights, and that the entropy of a product's components weighs more, the more of
 """
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -245,6 +245,14 @@ def _rows(found: EntropyResult, at: dict, seed: int, metric: Metric) -> Iterator
             yield Row("entropy_progress", "value", value, at | {"epoch": epoch, "what": what}, seed)
 
 
+def _loss_of(task: Task, dense: FloatModel) -> Callable[[Tensor, Batch], Tensor]:
+    """Give the loss of outputs on a batch: that of the task; without targets, the divergence from the dense model."""
+    if task.taught:
+        return Distillation(dense, CompressSettings(), task)
+    loss = Loss(task, dense.settings.smoothing)
+    return lambda outputs, batch: loss(outputs, batch.targets)
+
+
 def _train(
     task: Task,
     dense: FloatModel,
@@ -258,7 +266,7 @@ def _train(
     control_all = CONTROLS[settings.control]
     control_operations = delayed(CONTROLS[settings.operations_control], first)
     history: list[EntropyEpoch] = []
-    distance = Loss(task, dense.settings.smoothing)
+    wanted = _loss_of(task, dense)
     choices = torch.optim.Adam(
         [
             {"params": list(mixed.alphas.values()), "lr": 0.0},
@@ -270,7 +278,7 @@ def _train(
         epoch = len(history) + 1
         choices.zero_grad()
         choices.param_groups[0]["lr"] = settings.alpha_rate if epoch >= first else 0.0
-        total = distance(batch.logits(mixed.network), batch.targets)
+        total = wanted(batch.logits(mixed.network), batch)
         if settings.entropy:
             operations = sum((operation_loss(alpha) for alpha in mixed.alphas.values()), torch.zeros(()))
             edges = sum(

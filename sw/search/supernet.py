@@ -16,7 +16,7 @@ from torch.func import functional_call
 
 from gatewright.errors import BundleError, ConfigError
 from gatewright.progress import Progress, silent
-from gatewright.sw.batching import Batch
+from gatewright.sw.batching import Batch, Carry
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.compress import compress
 from gatewright.sw.compress.distillation import Distillation
@@ -153,6 +153,26 @@ class SuperNetwork:
                     matrix.mul_(balanced_mask(matrix, places, spec.of(name).density, spec.columns))
         return network.eval()
 
+    def beside(
+        self, teacher: FloatModel, carry: Carry, student: QuantisedNetwork, spec: CompressionSpec
+    ) -> Carry:
+        """Give the states for a chunk of steps: a student begins it where its teacher was left.
+
+        Students change from chunk to chunk, so that none has a state of its own.
+        """
+        own, states = Carry(), carry.states(teacher.network)
+        if states is None:
+            return own
+        own.begin(teacher.network, states)
+        if spec.hidden:
+            kept = kept_units(self.network, spec.hidden, self.order)
+            states = [
+                (y[:, units] if layer.projection is None else y, c[:, units])
+                for (y, c), units, layer in zip(states, kept, self.network.layers, strict=True)
+            ]
+        own.begin(student, states)
+        return own
+
     def save(self, path: str | Path) -> None:
         """Write a checkpoint; the file appears whole or not at all."""
         notes = self.model.notes | {_ORDER: [list(units) for units in self.order]}
@@ -239,7 +259,17 @@ def train_super(
             yield space.spec(random.choice(targets) if aimed else space.sample(random))
 
     def loss(batch: Batch) -> Tensor:
-        return torch.stack([_loss(supernet, spec, sample, distillation, batch) for spec in sandwich()]).sum()
+        parts = []
+        for spec in sandwich():
+            student = calibrate(supernet.subnetwork(spec), sample, spec)
+            taught = batch
+            if batch.carry is not None:
+                taught = batch._replace(carry=supernet.beside(dense, batch.carry, student, spec))
+            parts.append(_loss(supernet, spec, student, distillation, taught))
+        if batch.carry is not None:
+            with torch.no_grad():
+                batch.carry.run(dense.network, batch.x)
+        return torch.stack(parts).sum()
 
     def validate() -> float:
         student = calibrate(supernet.subnetwork(smallest), sample, smallest)
@@ -350,12 +380,11 @@ class _Lesson(nn.Module):
 def _loss(
     supernet: SuperNetwork,
     spec: CompressionSpec,
-    sample: Sequence[Tensor],
+    student: QuantisedNetwork,
     distillation: Distillation,
     batch: Batch,
 ) -> Tensor:
     """Give the loss of a sub-network in integers as a function of the shared weights."""
-    student = calibrate(supernet.subnetwork(spec), sample, spec)
     shared = {f"student.masters.{name}": value for name, value in supernet.parameters(spec).items()}
     return functional_call(_Lesson(student, distillation), shared, (batch,))
 

@@ -57,7 +57,7 @@ def test_an_evaluation_is_that_of_the_model(study, records):
     bundle = candidate_bundle(task, dense, supernet, spec, sample, plan.tune)
     compiled = compile_bundle(bundle, plan.config, mode=POLICY)
     found = record.found
-    assert found.score == found.quality == evaluate(bundle, task.validation)
+    assert found.score == found.quality == evaluate(bundle, task.validation, task.metric)
     assert found.stored_bits == sum(compiled.image.stored_bits(plan.config).values())
     assert found.macs == sum(
         stage.matrix.nonzeros for name, stage in bundle.matrices.items() if name != "head"

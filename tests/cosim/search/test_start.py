@@ -40,6 +40,18 @@ def quick(monkeypatch):
     monkeypatch.setattr(module, "finish", lambda *_, **__: [])
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The data and the folder of a study without trials."""
+    folder = tmp_path_factory.mktemp("made")
+    studies.write_task(folder / "ramps.npz")
+    data = DataSettings(str(folder / "ramps.npz"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "run_study", lambda *_, **__: module.Outcome(INTERRUPTED, 0, None))
+        search(folder / "study", studies.model(), data, SearchSettings(trials=2), SCOPE, QUICK)
+    return data, folder / "study"
+
+
 def finished(root):
     folder = StudyFolder.open(root)
     return Records(folder, folder.plan).finished()
@@ -99,15 +111,14 @@ def test_targets_that_are_left_out_follow_from_the_uncompressed_model(quick, dat
         ({"model": 0.5}, "of another model"),
     ],
 )
-def test_other_studies_are_refused(change, message, quick, data, tmp_path):
-    settings = SearchSettings(trials=2)
-    search(tmp_path / "study", studies.model(), data, settings, SCOPE, QUICK)
-    model = studies.model()
+def test_other_studies_are_refused(change, message, made, tmp_path):
+    data, root = made
+    model, settings = studies.model(), SearchSettings(trials=2)
     if "model" in change:
         model.network.layers[0].bias.data[0] = change["model"]
     with pytest.raises(RunFolderError, match=message):
         search(
-            tmp_path / "study",
+            root,
             model,
             replace(data, **change.get("data", {})),
             replace(settings, **change.get("settings", {})),
@@ -118,14 +129,20 @@ def test_other_studies_are_refused(change, message, quick, data, tmp_path):
 
 
 def test_data_in_memory_are_kept_and_compared(quick, data, tmp_path):
-    task = load_task(data)
+    task, other = (replace(load_task(replace(data, seed=seed)), source=None) for seed in (0, 1))
     root = tmp_path / "study"
     search(root, studies.model(), task, SearchSettings(trials=2), SCOPE, QUICK)
     assert StudyFolder.open(root).plan.data.source == TASK
     search(root, studies.model(), task, SearchSettings(trials=3), SCOPE, QUICK)
-    other = load_task(replace(data, seed=1))
     with pytest.raises(RunFolderError, match="of other data"):
         search(root, studies.model(), other, SearchSettings(trials=3), SCOPE, QUICK)
+
+
+def test_a_task_that_was_loaded_is_loaded_again(quick, data, tmp_path):
+    search(tmp_path / "study", studies.model(), load_task(data), SearchSettings(trials=2), SCOPE, QUICK)
+    folder = StudyFolder.open(tmp_path / "study")
+    assert folder.plan.data == data
+    assert not (folder.root / TASK).exists()
 
 
 def test_known_candidates_must_be_of_the_space(quick, data, tmp_path):

@@ -18,10 +18,11 @@ from gatewright.sw.compress import (
     uniform_spec,
 )
 from gatewright.sw.compress.units import keep_units
+from gatewright.sw.importers.weights import raw_model
 from gatewright.sw.integer import evaluate
-from gatewright.sw.metrics import METRICS
+from gatewright.sw.metrics import BY_MODEL, METRICS
 from gatewright.sw.rows import gate_rows
-from gatewright.sw.tasks import Split
+from gatewright.sw.tasks import Split, Task
 
 BRIEF = CompressSettings(prune_epochs=6, quantise_epochs=3, prune_rate=1e-2, seed=5)
 HOW = SimplifySettings(lanes=8, round_epochs=1, share=0.5, least_share=0.3)
@@ -134,7 +135,9 @@ def volume(bundle):
     sizes = []
     for mode in ("dense", "sparse"):
         config = smallest_config([(bundle, mode)], lanes=HOW.lanes)
-        sizes.append(sum(compile_bundle(bundle, config, mode=mode).image.stored_bits(config).values()))
+        sent = "last" if bundle.head is None else "none"
+        compiled = compile_bundle(bundle, config, mode=mode, hidden_results=sent)
+        sizes.append(sum(compiled.image.stored_bits(config).values()))
     return min(sizes)
 
 
@@ -169,6 +172,78 @@ def test_what_cannot_be_met_gives_the_best_model_and_the_reason(task, float_mode
     assert found.bundle.notes["scores"]["validation"] >= 50
 
 
+@pytest.mark.parametrize(
+    ("shape", "metric", "score"),
+    [
+        ({"layers": 2, "projection": 4, "classes": 2}, "mse", 0.02),
+        ({"classes": 1, "hidden": 16}, "r2", 0.5),
+        ({"head": False, "layers": 2, "hidden": 16}, "snr", 12.0),
+        ({"classes": 5, "hidden": 16}, "agreement", 80.0),
+    ],
+)
+def test_any_model_is_simplified_by_the_metric_of_its_task(network_of, shape, metric, score):
+    model = raw_model(network_of(**shape))
+    rng = np.random.default_rng(0)
+    sequences = [rng.normal(size=(12, 3)).astype(np.float32) for _ in range(48)]
+    parts = [Split(sequences[:32]), Split(sequences[32:40]), Split(sequences[40:])]
+    data = Task("samples", (), *parts, metric=BY_MODEL, taught=True)
+    if metric in ("mse", "r2"):
+        parts = [Split(part.sequences, model.results(part.sequences)) for part in parts]
+        labels = tuple(f"y{k}" for k in range(shape["classes"]))
+        data = Task("values", labels, *parts, metric=METRICS[metric])
+    settings = dataclasses.replace(BRIEF, prune_epochs=4, quantise_epochs=2, distillation=0.5)
+    found = compress_to(data, model, Requirement(score, 1), volume, settings, HOW)
+    notes, unit = found.bundle.notes, METRICS[metric].unit
+    assert (notes["metric"], notes["unit"]) == (metric, unit)
+    assert all(
+        METRICS[metric].meets(each.score, score) == each.passed for each in found.rounds[:-1] if each.passed
+    )
+    assert METRICS[metric].meets(notes["scores"]["validation"], score)
+    assert any(each.stage == "quantise" and each.passed for each in found.rounds)
+    assert found.bundle.labels == (() if "head" in shape else data.labels or model.labels)
+    told = [row for row in found.rows("small") if row.name in ("round_score", "score")]
+    assert len(told) == len(found.rounds) + 2
+    better = "less" if metric == "mse" else "more"
+    assert {(row.unit, row.parameters["metric"], row.parameters["better"]) for row in told} == {
+        (unit, metric, better)
+    }
+
+
+def test_rows_tell_of_a_requirement(task, float_model):
+    settings = dataclasses.replace(BRIEF, prune_epochs=2, quantise_epochs=1)
+    how = dataclasses.replace(HOW, units=("hidden",))
+    found = compress_to(task, float_model, Requirement(101.0, 1), volume, settings, how)
+    rows = {row.name: row for row in found.rows("small")}
+    assert (rows["stored_bits"].value, rows["requirement_met"].value) == (found.volume, 0)
+    asked = rows["requirement_met"].parameters
+    assert (asked["score"], asked["volume"], asked["metric"]) == (101.0, 1, "accuracy")
+    assert asked["reason"] == found.reason
+    assert rows["round_score"].parameters["stage"] == "integers"
+    assert {"rank", "bits", "weight_density"} <= set(rows)
+
+
+def test_numbered_outputs_take_the_names_of_the_task(task, float_model):
+    numbered = dataclasses.replace(float_model, labels=("0", "1", "2"))
+    settings = dataclasses.replace(BRIEF, quantise_epochs=0)
+    made = compress(task, numbered, uniform_spec(float_model.network, lanes=16), settings)
+    assert made.labels == task.labels
+
+
+def test_a_task_of_other_features_or_outputs_is_refused(task, float_model, network_of):
+    spec = uniform_spec(float_model.network, lanes=16)
+    other = raw_model(network_of(inputs=5, classes=3))
+    with pytest.raises(DataError, match="ramps has 2 features, but the model takes 5"):
+        compress(task, other, spec, BRIEF)
+    other = raw_model(network_of(inputs=2, classes=4))
+    with pytest.raises(DataError, match="ramps has 3 classes, but the model has 4 outputs"):
+        compress(task, other, spec, BRIEF)
+
+
 def test_a_volume_of_nothing_is_refused():
     with pytest.raises(ConfigError, match="volume must be a positive number of bits, not 0"):
         Requirement(90.0, 0)
+
+
+def test_a_score_that_is_no_number_is_refused():
+    with pytest.raises(ConfigError, match="score must be a finite number, not nan"):
+        Requirement(float("nan"), 1)

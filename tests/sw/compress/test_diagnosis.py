@@ -88,13 +88,13 @@ def test_features_that_keep_few_integers_are_named(network_of):
     assert kept[0] < 8 <= kept[1]
     narrow = narrow_features(bundle, sequences)
     assert narrow == {0: kept[0]}
-    assert told_features(narrow).startswith(
+    assert told_features(narrow, scaled=True).startswith(
         f"features keep fewer than 8 distinct integers on the samples: 0 ({kept[0]})"
     )
 
 
 def test_of_many_features_some_are_named():
-    assert " 5 (1) and 4 more. " in told_features(dict.fromkeys(range(10), 1))
+    assert " 5 (1) and 4 more. " in told_features(dict.fromkeys(range(10), 1), scaled=False)
 
 
 def test_signal_to_noise_of_every_output():

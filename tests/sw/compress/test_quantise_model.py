@@ -10,7 +10,7 @@ from gatewright.sw.compress import CompressSettings, uniform_spec
 from gatewright.sw.compress.quantise_model import quantise_model, settings_for
 from gatewright.sw.importers.weights import raw_model
 from gatewright.sw.integer import integer_results
-from gatewright.sw.metrics import METRICS, Metric
+from gatewright.sw.metrics import BY_MODEL, METRICS, Metric
 from gatewright.sw.tasks import Split, Task
 
 CALIBRATED = CompressSettings(quantise_epochs=0)
@@ -39,9 +39,9 @@ def split(count, make=np.random.Generator.normal, first=0):
     return Split([make(rng, size=(steps, 3)).astype(np.float32) for steps in range(4, 4 + count)])
 
 
-def samples_of(make=np.random.Generator.normal, **choices):
-    parts = (split(count, make, first) for first, count in enumerate((16, 4, 6)))
-    return Task("samples", choices.pop("labels", ()), *parts, **choices)
+def samples_of(make=np.random.Generator.normal, metric=BY_MODEL):
+    parts = (split(count, make, first) for first, count in enumerate((12, 4, 6)))
+    return Task("samples", (), *parts, metric=metric, taught=True)
 
 
 def with_targets(task, model, metric):
@@ -52,9 +52,8 @@ def with_targets(task, model, metric):
 
     parts = {name: targets_of(getattr(task, name)) for name in ("train", "validation", "test")}
     outputs = model.network.result_size
-    return dataclasses.replace(
-        task, labels=tuple(f"y{k}" for k in range(outputs)), metric=METRICS[metric], **parts
-    )
+    labels = tuple(f"y{k}" for k in range(outputs))
+    return dataclasses.replace(task, labels=labels, metric=METRICS[metric], taught=False, **parts)
 
 
 def rectified(rng, size):
@@ -109,7 +108,7 @@ def test_a_model_of_several_logits_is_compared_by_its_classes(model_of):
 def test_errors_of_one_output_are_reported_in_its_own_terms(model_of, metric):
     """The classes of one output cannot differ, but the output can: the worse the model, the worse the figure."""
     model = model_of(classes=1, hidden=32)
-    task = samples_of(labels=("y",))
+    task = samples_of()
     if metric:
         task = with_targets(task, model, metric)
     reported, true = [], []
@@ -165,6 +164,7 @@ def test_features_that_are_not_brought_to_one_scale_are_named(of_prices):
 def test_the_size_is_asked_for_before_training(model_of):
     model, task, said, seen = model_of(), samples_of(), [], []
     spec = uniform_spec(model.network, 0.25, bits=4, lanes=8, rank=2)
+    spec = dataclasses.replace(spec, hidden={"layer0": 6})
 
     def fits(bundle):
         seen.append(bundle)
@@ -172,6 +172,7 @@ def test_the_size_is_asked_for_before_training(model_of):
             raise ConfigError("too large")
 
     found = quantise_model(model, task, spec, BRIEF, fits=fits, progress=lambda what, *_: said.append(what))
+    assert found.bundle.layers[0].hidden_size == 6
     for name, stage in found.bundle.matrices.items():
         before = seen[0].matrices[name]
         assert before.matrix.values.shape == stage.matrix.values.shape
@@ -245,10 +246,10 @@ def test_what_does_not_suit_is_refused(model_of):
     model = model_of(head=False)
     with pytest.raises(ConfigError, match="products"):
         quantise_model(model, samples_of(), uniform_spec(model_of().network, lanes=8))
-    wide = dataclasses.replace(samples_of(), train=Split([np.zeros((3, 4), np.float32)]))
-    with pytest.raises(DataError, match=r"sequence 0 must be \[steps, 3\]"):
+    wide = dataclasses.replace(samples_of(), train=Split([np.zeros((3, 4), np.float32)] * 2))
+    with pytest.raises(DataError, match="samples has 4 features, but the model takes 3"):
         quantise_model(model, wide, uniform_spec(model.network, lanes=8))
-    with pytest.raises(ConfigError, match="agreement"):
+    with pytest.raises(ConfigError, match="agreement needs at least 2 outputs"):
         quantise_model(
             model_of(classes=1),
             samples_of(metric=METRICS["agreement"]),

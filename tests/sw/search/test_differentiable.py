@@ -1,20 +1,26 @@
 import copy
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 
 from gatewright.errors import ConfigError
 from gatewright.results import Rows
 from gatewright.sw.compress import CompressSettings, compress
+from gatewright.sw.determinism import seeded
 from gatewright.sw.integer import evaluate
 from gatewright.sw.metrics import METRICS
+from gatewright.sw.models import FloatModel
+from gatewright.sw.network import LstmNetwork
 from gatewright.sw.search import differentiable as room
-from gatewright.sw.search.differentiable import discretisation_rows, entropy_search
+from gatewright.sw.search.differentiable import discretisation_rows, entropy_search, starts
 from gatewright.sw.search.mixed import MixedNetwork
 from gatewright.sw.search.settings import EntropySettings
 from gatewright.sw.search.space import SearchSpace
+from gatewright.sw.settings import TrainSettings
 from gatewright.sw.spec import WEIGHT_BITS
+from gatewright.sw.tasks import task_from, taught_by
 
 QUICK = EntropySettings(epochs=4, alpha_rate=0.1, beta_rate=0.1)
 
@@ -120,3 +126,64 @@ def test_rows_have_every_setting(task, float_model):
     assert set(progress.distinct("epoch")) == {1, 2, 3, 4}
     with pytest.raises(ConfigError, match="16 components save no weights"):
         discretisation_rows(task, float_model, QUICK, [16], [0])
+
+
+def untrained(outputs, labels, *, layers=1, head=True):
+    with seeded(4):
+        network = LstmNetwork.initial(2, 8, outputs, layers=layers)
+    if not head:
+        network = LstmNetwork(list(network.layers))
+    settings = TrainSettings(hidden=8, batch=16, noise=0.0, offset=0.0, dropout=0.0)
+    return FloatModel(network.eval(), np.zeros(2), np.ones(2), labels if head else (), settings)
+
+
+SEQUENCES = np.random.default_rng(1).normal(size=(30, 8, 2)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"y": np.cumsum(SEQUENCES[:, :, :1], axis=1)},
+        {"y": SEQUENCES.sum(axis=(1, 2))},
+        {"y": (np.cumsum(SEQUENCES[:, :, 0], axis=1) > 0).astype(np.int64)},
+    ],
+    ids=["values of steps", "values of sequences", "classes of steps"],
+)
+def test_any_targets_are_searched(arrays):
+    task = task_from({"X": SEQUENCES} | arrays)
+    model = untrained(task.output_size, task.labels, layers=2)
+    space = SearchSpace.of(model.network, ranks=(2, None), densities=(1.0,), lanes=8)
+    found = entropy_search(task, model, space, *starts(space, QUICK, 0, 0))
+    assert found.spec == space.spec(found.candidate)
+    quality = task.metric.quality
+    assert found.loss == pytest.approx(quality(found.super_score) - quality(found.discretised_score))
+
+
+@pytest.mark.parametrize("head", [True, False])
+def test_without_targets_the_model_teaches(head):
+    model = untrained(3, ("a", "b", "c"), head=head)
+    task = taught_by(task_from({"X": SEQUENCES}), model)
+    space = SearchSpace.of(model.network, ranks=(2, None), densities=(1.0,), lanes=8)
+    found = entropy_search(task, model, space, *starts(space, QUICK, 0, 0))
+    assert task.metric.name == ("agreement" if head else "snr")
+    assert found.super_score == found.history[-1].score
+
+
+def test_fewer_units_are_cut_before_the_search(task, float_model):
+    space = SearchSpace.of(float_model.network, ranks=(2, None), densities=(1.0,), lanes=8)
+    space = space.changed({"hidden": (8, 16)})
+    base = space.largest | {"layer0.hidden": 8}
+    found = entropy_search(task, float_model, space, base, QUICK)
+    assert found.network.layers[0].hidden_size == 8
+    assert found.candidate["layer0.hidden"] == 8
+
+
+def test_searches_begin_with_all_ranks_from_the_middle_then_with_other_choices(float_model):
+    space = SearchSpace.of(float_model.network, ranks=(1, 2, 4, None), densities=(0.25, 0.5, 1.0), lanes=8)
+    begun = [starts(space, QUICK, 3, number) for number in range(6)]
+    assert [base["network.rank"] for base, _ in begun] == [2, 1, 4, 2, 1, 4]
+    assert all(base["layer0.density"] == 1.0 for base, _ in begun[:3])
+    assert len({settings.seed for _, settings in begun}) == 6
+    assert begun == [starts(space, QUICK, 3, number) for number in range(6)]
+    assert starts(space, QUICK, 4, 0)[1].seed != begun[0][1].seed
+    assert all(settings.epochs == QUICK.epochs for _, settings in begun)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from gatewright.errors import BundleError, ConfigError
-from gatewright.sw.batching import Batch
+from gatewright.sw.batching import Batch, Carry
 from gatewright.sw.compress import CompressSettings, compress
 from gatewright.sw.compress.distillation import Distillation
 from gatewright.sw.compress.pattern import layout
@@ -25,6 +25,7 @@ from gatewright.sw.search.space import SearchSpace
 from gatewright.sw.search.supernet import SuperNetwork, candidate_bundle, finalise, shortened, train_super
 from gatewright.sw.settings import TrainSettings
 from gatewright.sw.spec import CompressionSpec, uniform_spec
+from gatewright.sw.tasks import task_from
 
 
 @pytest.fixture
@@ -104,7 +105,8 @@ def gradients(task, float_model, supernet, spec):
     distillation = Distillation(float_model, CompressSettings(), task)
     sample = float_model.standardise(task.train.sequences[:20])
     supernet.network.zero_grad()
-    room._loss(supernet, spec, sample, distillation, batch).backward()
+    student = calibrate(supernet.subnetwork(spec), sample, spec)
+    room._loss(supernet, spec, student, distillation, batch).backward()
     return {name: parameter.grad for name, parameter in supernet.network.named_parameters()}, batch, sample
 
 
@@ -288,7 +290,7 @@ def test_fewer_units_are_those_that_contribute_most(deep, rank):
 def test_gradients_of_fewer_units_go_back_to_the_shared_weights(task, deep, rank):
     supernet, spec = SuperNetwork.of(deep), fewer_units(deep, density=0.5, rank=rank)
     found, batch, sample = gradients(task, deep, supernet, spec)
-    masters = direct(deep, supernet, spec, batch, sample)
+    masters = direct(task, deep, supernet, spec, batch, sample)
     kept = torch.zeros(16, dtype=torch.bool)
     kept[list(supernet.order[1][:8])] = True
     rows = kept.repeat(4)
@@ -329,3 +331,51 @@ def test_long_sequences_are_cut_to_their_middle():
     assert len(cut) == 512
     assert cut[0] == 744
     assert torch.equal(same, short)
+
+
+def test_students_begin_a_chunk_where_their_teacher_was_left(deep):
+    supernet, carry = SuperNetwork.of(deep), Carry()
+    x = torch.randn(6, 3, 2, generator=torch.Generator().manual_seed(0))
+    whole, few = uniform_spec(deep.network, lanes=8), fewer_units(deep)
+    students = {id(spec): calibrate(supernet.subnetwork(spec), [x[:, 0]], spec) for spec in (whole, few)}
+    assert supernet.beside(deep, carry, students[id(whole)], whole).states(students[id(whole)]) is None
+    with torch.no_grad():
+        carry.run(deep.network, x)
+    states = carry.states(deep.network)
+    beside = supernet.beside(deep, carry, students[id(whole)], whole)
+    assert beside.states(students[id(whole)]) is states
+    assert beside.states(deep.network) is states
+    with torch.no_grad():
+        beside.run(deep.network, x)
+    assert carry.states(deep.network) is states
+    cut = supernet.beside(deep, carry, students[id(few)], few).states(students[id(few)])
+    kept = sorted(supernet.order[0][:4])
+    assert torch.equal(cut[0][0], states[0][0])
+    assert torch.equal(cut[0][1], states[0][1][:, kept])
+    assert torch.equal(cut[1][1], states[1][1][:, sorted(supernet.order[1][:8])])
+
+
+def test_long_sequences_are_learnt_in_chunks(monkeypatch):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(6, 40, 2)).astype(np.float32)
+    task = task_from({"X": x, "y": np.cumsum(x[:, :, :1], axis=1) / 6}, name="sums")
+    with seeded(3):
+        network = LstmNetwork.initial(2, 8, 1)
+    settings = TrainSettings(hidden=8, batch=8, chunk=16, noise=0.0, offset=0.0, dropout=0.0)
+    model = FloatModel(network.eval(), np.zeros(2), np.ones(2), task.labels, settings)
+    begun = []
+    beside = SuperNetwork.beside
+
+    def spy(self, teacher, carry, *others):
+        begun.append(None if carry.states(teacher.network) is None else carry.states(teacher.network)[0][0])
+        return beside(self, teacher, carry, *others)
+
+    monkeypatch.setattr(SuperNetwork, "beside", spy)
+    space = SearchSpace.of(network, ranks=(2, None), lanes=8)
+    supernet = SuperNetwork.of(model)
+    train_super(task, model, supernet, space, SuperSettings(epochs=1, sampled=1, calibrated=4))
+    # Three chunks of three sub-networks, that all begin where the trained model was left.
+    assert len(begun) == 9
+    assert begun[:3] == [None] * 3
+    assert all(begun[k] is begun[3] for k in (4, 5))
+    assert not torch.equal(begun[3], begun[6])
