@@ -106,6 +106,7 @@ MODELS = {
         [kl.Input(batch_shape=(BATCH, None, INPUTS)), lstm(stateful=True, name="cell"), kl.Dense(CLASSES)]
     ),
     "go_backwards": lambda: chain(every(6, go_backwards=True), lstm(name="top"), kl.Dense(CLASSES)),
+    "two_linear": lambda: chain(lstm(), kl.Dense(6, name="wide"), kl.Dropout(0.1), kl.Dense(2, name="out")),
     "forget_bias": lambda: chain(lstm(unit_forget_bias=False, kernel_regularizer="l2"), kl.Dense(1)),
     "two_heads": lambda: functional(two_heads),
     "last_state": lambda: functional(last_state),
