@@ -46,7 +46,8 @@ def _import(graph: KerasGraph, lstm: str | None, head: str | None) -> Imported:
         network = LstmNetwork(parts, ProductParameters(weight), bias)
     denses = dense.layers if dense else ()
     taken = [layer.layer for layer in layers] + [layer.layer for layer in denses]
-    names = {layer.name for layer in taken}
+    passed = graph.between(dense.layers[0].layer, top.layer) if dense else []
+    names = {layer.name for layer in (*taken, *passed)}
     left = [layer for layer in graph.layers.values() if layer.name not in names and not layer.passed_over]
     behind = [layer.what for layer in left if graph.depends(layer, names)]
     if behind:
@@ -55,7 +56,7 @@ def _import(graph: KerasGraph, lstm: str | None, head: str | None) -> Imported:
         raw_model(network),
         KerasSource(layers, dense),
         layers[0].backwards,
-        [*notes, *_notes(layers, dense)],
+        [*notes, *_notes(layers, dense, passed)],
         taken=[_described(layer) for layer in taken],
         left_out=[
             *(_described(layer) for layer in sorted(left, key=lambda layer: not layer.weights)),
@@ -65,7 +66,7 @@ def _import(graph: KerasGraph, lstm: str | None, head: str | None) -> Imported:
     )
 
 
-def _notes(layers: Sequence[KerasLstm], dense: KerasHead | None) -> list[str]:
+def _notes(layers: Sequence[KerasLstm], dense: KerasHead | None, passed: Sequence[KerasLayer]) -> list[str]:
     """Say what the host has to know."""
     bottom, top = layers[0], layers[-1]
     notes = []
@@ -74,7 +75,7 @@ def _notes(layers: Sequence[KerasLstm], dense: KerasHead | None) -> list[str]:
         notes.append(
             f"{bottom.layer.what} runs backwards: the host gives each sequence last step first, and {order}"
         )
-    if not top.sequences:
+    if not top.sequences or any(layer.picks_last for layer in passed):
         notes.append(
             f"{top.layer.what} gives its last step's outputs in Keras; the model gives those of every step"
         )

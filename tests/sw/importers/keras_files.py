@@ -48,6 +48,14 @@ def last_state(x):
     return kl.Dense(CLASSES, name="out")(h)
 
 
+def picked_step(x):
+    return kl.Dense(CLASSES, name="out")(every(name="cell")(x)[:, -1, :])
+
+
+def another_step(x):
+    return kl.Dense(CLASSES, name="out")(every(name="cell")(x)[:, 0])
+
+
 def cell_state(x):
     _, _, c = lstm(name="cell", return_state=True)(x)
     return kl.Dense(CLASSES, name="out")(c)
@@ -138,6 +146,8 @@ MODELS = {
     "simple_rnn": lambda: chain(kl.SimpleRNN(HIDDEN, name="cell")),
     "bidirectional_gru": lambda: chain(kl.Bidirectional(kl.GRU(HIDDEN), name="both")),
     "rnn_of_a_cell": lambda: chain(kl.RNN(kl.LSTMCell(HIDDEN), name="cell")),
+    "picked_step": lambda: functional(picked_step),
+    "another_step": lambda: functional(another_step),
     "cell_state": lambda: functional(cell_state),
     "encoder_and_decoder": lambda: functional(encoder_and_decoder),
     "residual": lambda: functional(residual),

@@ -73,6 +73,7 @@ def same(values):
         ("two_heads", "policy", same, "y0"),
         ("two_heads", "value", same, "y1"),
         ("last_state", "out", same, "y0"),
+        ("picked_step", None, same, "y0"),
         ("embedding", None, same, "y0"),
         ("convolution", None, same, "y0"),
     ],
@@ -130,6 +131,7 @@ def test_each_direction_is_a_model(folder, ending):
         ("relu_head", {"head": "out"}, "Dense layer 'out': activation 'relu' is not honoured in a head"),
         ("normalised", {"head": "out"}, "Dense layer 'out': .*what follows there is LayerNormalization layer 'norm'"),
         ("residual", {"head": "out"}, "Dense layer 'out': does not follow directly .* Add layer 'sum'"),
+        ("another_step", {"head": "out"}, "Dense layer 'out': does not follow directly .* GetItem layer"),
         ("cell_state", {"head": "out"}, "Dense layer 'out': takes a state of LSTM layer 'cell'"),
         ("dense_alone", {}, "no LSTM layer; there are .*Dense layer 'out'"),
         ("last_step", {"lstm": "gone"}, "no layer named 'gone'; the recurrent ones are 'cell'"),
@@ -179,6 +181,7 @@ def test_what_is_left_out_is_listed(folder, ending, name, left_out, advice):
         ("stacked", "the model gives the logits, and the host their softmax"),
         ("go_backwards", "runs backwards: the host gives each sequence last step first"),
         ("embedding", "Embedding layer 'words' stays outside"),
+        ("picked_step", "LSTM layer 'cell' gives its last step's outputs in Keras"),
         (
             "normalised",
             "what follows LSTM layer 'cell' stays outside the model: LayerNormalization layer 'norm', Dense",
