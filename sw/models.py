@@ -18,7 +18,7 @@ from gatewright.sw.metrics import Metric
 from gatewright.sw.network import LayerParameters, LstmNetwork, ProductParameters
 from gatewright.sw.scores import score
 from gatewright.sw.settings import TrainSettings
-from gatewright.sw.tasks import Split
+from gatewright.sw.tasks import Split, Task
 
 _VERSION = 3
 _EVALUATION_BATCH = 128
@@ -51,6 +51,13 @@ class FloatModel:
     settings: TrainSettings
     history: tuple[float, ...] = ()
     notes: dict = field(default_factory=dict)
+
+    def named(self, task: Task) -> "FloatModel":
+        """Return the model with a task's names of classes, where its own are numbers only, as an import has them."""
+        numbered = self.labels == tuple(str(k) for k in range(len(self.labels)))
+        if numbered and len(task.labels) == len(self.labels) and not task.taught:
+            return dataclasses.replace(self, labels=task.labels)
+        return self
 
     def standardise(self, sequences: Sequence[np.ndarray]) -> list[Tensor]:
         """Scale raw sequences to the network's inputs.

@@ -201,9 +201,9 @@ def fit(
 
 
 def _updates(lengths: Tensor, settings: TrainSettings) -> int:
-    """Return about how many updates an epoch has: one for each chunk of each batch, batched by length."""
-    batches = by_length(lengths, settings.batch)
-    return sum(-(-int(lengths[indices].max()) // settings.chunk) for indices in batches)
+    """Return about how many updates an epoch has: one for each chunk of each batch, as they are without jitter."""
+    longest = [int(part.max()) for part in lengths.sort().values.split(settings.batch)]
+    return sum(-(-steps // settings.chunk) for steps in longest)
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:

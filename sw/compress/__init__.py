@@ -160,6 +160,11 @@ def _check_task(task: Task, float_model: FloatModel) -> None:
         )
     if task.train.targets is None:
         raise DataError(f"{task.name} has no targets: `taught_by` takes them from the float model")
+    if task.labels != float_model.labels and len(task.labels) == outputs and not task.taught:
+        raise DataError(
+            f"the task {task.name} has the classes {', '.join(task.labels)}, but the model was trained on "
+            f"{', '.join(float_model.labels)}: train on this task first"
+        )
     if not task.suits(outputs):
         raise DataError(
             f"{task.name} has {task.output_size} {'classes' if task.classifies else 'values'}, but the model has "

@@ -95,7 +95,8 @@ def plan(state: State, where: str, lstm: str | None, head: str | None, double: b
         bias = None if linear.bias is None else convert(linear.bias, f"{where}: {linear.name}.bias")
         names += linear.names
     taken = state.entries(names)
-    notes = [f"{_described(selected)}, {len(layers)} layers, {layers[0].input_size} to {outputs}"]
+    count = "1 layer" if len(layers) == 1 else f"{len(layers)} layers"
+    notes = [f"{_described(selected)}, {count}, {layers[0].input_size} to {outputs}"]
     if linear is not None:
         notes[0] += f", head {linear.name}, to {linear.weight.shape[0]}"
     folded = [name for name in names if name in state.origins]

@@ -20,7 +20,7 @@ def test_accuracy_counts_what_the_network_says(float_model, task):
     part = Split(task.test.sequences[:5], task.test.targets[:5])
     said = [int(answers(float_model, s)[-1].argmax()) for s in part.sequences]
     right = sum(a == b for a, b in zip(said, part.targets.tolist(), strict=True))
-    assert float_model.score(part) == 100.0 * right / 5
+    assert float_model.score(part, task.metric) == 100.0 * right / 5
 
 
 def test_every_step_counts_where_every_step_has_a_label(float_model, task):
@@ -31,7 +31,7 @@ def test_every_step_counts_where_every_step_has_a_label(float_model, task):
     split = Split(sequences, labels)
     assert float_model.score(split, METRICS["bits"]) == pytest.approx(expected.item() / np.log(2), rel=1e-5)
     right = (logits.argmax(dim=1).numpy() == np.concatenate(labels)).mean()
-    assert float_model.score(split) == pytest.approx(100 * right)
+    assert float_model.score(split, task.metric) == pytest.approx(100 * right)
 
 
 def test_other_features_are_refused(float_model):

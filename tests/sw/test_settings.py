@@ -53,7 +53,8 @@ def test_units_of_another_kind_are_refused():
 
 def test_every_field_has_a_plain_value():
     for kind in (TrainSettings, CompressSettings):
-        assert all(type(value) in (bool, int, float) for value in dataclasses.asdict(kind()).values())
+        values = dataclasses.asdict(kind()).values()
+        assert all(value is None or type(value) in (bool, int, float) for value in values)
     assert json.loads(json.dumps(dataclasses.asdict(SimplifySettings())))["units"] == ["hidden", "words"]
     assert type(TrainSettings(seed=np.int64(3)).seed) is int
     assert type(TrainSettings(noise=1).noise) is float

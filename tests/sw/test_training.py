@@ -14,7 +14,7 @@ BRIEF = TrainSettings(hidden=8, epochs=2, batch=32)
 
 
 def test_the_order_of_steps_is_learnt(float_model, task):
-    assert float_model.score(task.test) >= 95
+    assert float_model.score(task.test, task.metric) >= 95
     assert baseline(task) < 80
 
 
@@ -36,7 +36,7 @@ def test_progress_and_history_tell_every_epoch(task):
     model = train_float(task, BRIEF, lambda *arguments: said.append(arguments))
     assert [s[:3] for s in said] == [("train", 1, 2), ("train", 2, 2)]
     assert [s[3] for s in said] == [f"validation {value:.4g} percent" for value in model.history]
-    assert model.history[-1] == model.score(task.validation)
+    assert model.history[-1] == model.score(task.validation, task.metric)
 
 
 def test_one_update_in_all_is_enough(task):

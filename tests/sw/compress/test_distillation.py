@@ -8,6 +8,7 @@ from gatewright.sw.batching import Batch
 from gatewright.sw.compress.distillation import Distillation
 from gatewright.sw.network import LstmNetwork
 from gatewright.sw.settings import CompressSettings
+from gatewright.sw.tasks import task_from, taught_by
 
 SETTINGS = CompressSettings(distillation=0.25, temperature=3.0)
 
@@ -18,7 +19,7 @@ def batch(float_model):
     return Batch(x, torch.tensor([5, 3, 5, 2]), torch.tensor([0, 2, 1, 1]))
 
 
-def test_the_loss_is_that_of_the_formula(float_model, batch):
+def test_the_loss_is_that_of_the_formula(float_model, task, batch):
     logits = torch.randn(4, 3, generator=torch.Generator().manual_seed(1))
     teacher = batch.logits(float_model.network).detach().numpy()
 
@@ -33,19 +34,19 @@ def test_the_loss_is_that_of_the_formula(float_model, batch):
     assert found.item() == pytest.approx(0.75 * hard + 0.25 * 9 * divergence, rel=1e-4)
 
 
-def test_only_the_student_learns(float_model, batch):
+def test_only_the_student_learns(float_model, task, batch):
     logits = torch.zeros(4, 3, requires_grad=True)
     Distillation(float_model, SETTINGS, task)(logits, batch).backward()
     assert logits.grad.abs().sum() > 0
     assert all(p.grad is None or not p.grad.any() for p in float_model.network.parameters())
 
 
-def test_a_perfect_imitation_costs_nothing(float_model, batch):
+def test_a_perfect_imitation_costs_nothing(float_model, task, batch):
     loss = Distillation(float_model, dataclasses.replace(SETTINGS, distillation=1.0), task)
     assert loss(batch.logits(float_model.network).detach(), batch).item() == pytest.approx(0, abs=1e-6)
 
 
-def test_every_step_has_its_own_loss_but_none_behind_the_end(float_model, batch):
+def test_every_step_has_its_own_loss_but_none_behind_the_end(float_model, task, batch):
     logits = torch.randn(5, 4, 3, generator=torch.Generator().manual_seed(2))
     labels = torch.full((5, 4), -1)
     labels[2, 1], labels[0, 3] = 0, 2
@@ -58,17 +59,20 @@ def test_every_step_has_its_own_loss_but_none_behind_the_end(float_model, batch)
     )
 
 
-def test_with_nothing_but_the_teacher_labels_are_not_looked_at(float_model, batch):
+def test_with_nothing_but_the_teacher_labels_are_not_looked_at(float_model, task, batch):
     logits = torch.randn(4, 3, generator=torch.Generator().manual_seed(1))
     loss = Distillation(float_model, dataclasses.replace(SETTINGS, distillation=1.0), task)
     assert loss(logits, batch) == loss(logits, batch._replace(targets=torch.zeros(4, dtype=torch.int64)))
 
 
-def test_without_a_head_the_outputs_are_compared(float_model, batch):
-    headless = dataclasses.replace(float_model, network=LstmNetwork(list(float_model.network.layers)))
+def test_without_a_head_the_outputs_are_compared(float_model, task, batch):
+    headless = dataclasses.replace(
+        float_model, network=LstmNetwork(list(float_model.network.layers)), labels=()
+    )
     labels = torch.tensor([[0, 0, 0, 0], [0, -1, 0, -1]])
     batch = Batch(batch.x[:2], torch.tensor([2, 1, 2, 1]), labels)
     outputs = headless.network(batch.x).detach()
     student = outputs + 0.1
     student[1, 1] = 100.0
-    assert Distillation(headless, SETTINGS, task)(student, batch).item() == pytest.approx(0.01, rel=1e-4)
+    taught = taught_by(task_from({"X": task.train.sequences[:6]}), headless)
+    assert Distillation(headless, SETTINGS, taught)(student, batch).item() == pytest.approx(0.01, rel=1e-4)

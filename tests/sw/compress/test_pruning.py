@@ -48,9 +48,9 @@ def test_every_matrix_ends_with_its_own_density(pruned):
 
 
 def test_the_task_is_still_solved_and_the_dense_model_untouched(pruned, float_model, task):
-    assert dataclasses.replace(float_model, network=pruned).score(task.test) >= 90
+    assert dataclasses.replace(float_model, network=pruned).score(task.test, task.metric) >= 90
     assert (float_model.network.matrices()["layer0.recurrent"] != 0).all()
-    assert float_model.score(task.validation) == float_model.history[-1]
+    assert float_model.score(task.validation, task.metric) == float_model.history[-1]
 
 
 def test_weights_that_were_dropped_never_come_back(task, float_model, monkeypatch):
@@ -83,7 +83,7 @@ def test_factors_are_trained_and_pruned(task, float_model):
         kept = factor != 0
         assert kept.float().mean() == 0.5
         assert not torch.equal(factor[kept], start[kept])
-    assert dataclasses.replace(float_model, network=network).score(task.test) >= 85
+    assert dataclasses.replace(float_model, network=network).score(task.test, task.metric) >= 85
 
 
 def test_retraining_leaves_zeros_alone(task, float_model):
@@ -95,4 +95,4 @@ def test_retraining_leaves_zeros_alone(task, float_model):
     score = retrain(task, float_model, network, SETTINGS, 1, "retrain")
     assert not matrix[:, ::2].any()
     assert (matrix[:, 1::2] != before[:, 1::2]).all()
-    assert score == dataclasses.replace(float_model, network=network).score(task.validation)
+    assert score == dataclasses.replace(float_model, network=network).score(task.validation, task.metric)

@@ -238,7 +238,7 @@ def test_calibration_alone_is_near_the_float_network(float_model, task):
     outputs, _ = run_integer(bundle, [bundle.quantise_input(s) for s in task.test.sequences])
     for found, expected in zip(outputs, float_model.outputs(task.test.sequences), strict=True):
         assert np.abs(found * bundle.layers[0].output_format.lsb - expected).max() < 0.05
-    assert evaluate(bundle, task.test, task.metric) >= float_model.score(task.test) - 3
+    assert evaluate(bundle, task.test, task.metric) >= float_model.score(task.test, task.metric) - 3
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_training_keeps_the_task_solved(task, float_model, bits, activation_bits
         bundle = quantise(task, float_model, network, spec, settings)
     assert {stage.matrix.format.bits for stage in bundle.matrices.values()} == {bits}
     assert bundle.input_format.bits == activation_bits
-    assert evaluate(bundle, task.test, task.metric) >= float_model.score(task.test) - 6
+    assert evaluate(bundle, task.test, task.metric) >= float_model.score(task.test, task.metric) - 6
 
 
 def test_a_label_for_every_step_is_learned(task, float_model):

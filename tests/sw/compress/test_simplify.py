@@ -26,7 +26,7 @@ def test_units_and_words_go_while_the_task_is_solved(task, float_model, degree):
     passed = [each for each in rounds if each.passed]
     assert {each.what for each in passed} == {"hidden units", "words"}
     assert all((each.score >= 85) == each.passed for each in rounds)
-    last = dataclasses.replace(float_model, network=network).score(task.validation)
+    last = dataclasses.replace(float_model, network=network).score(task.validation, task.metric)
     assert (last, weight_count(network)) == (passed[-1].score, passed[-1].weights)
 
 
@@ -34,7 +34,9 @@ def test_a_round_that_fails_is_taken_back_and_tried_with_half_the_share(task, fl
     network, rounds = run(task, float_model, 101.0, units=("words",))
     assert [(each.share, each.passed) for each in rounds] == [(0.5, False), (0.25, False)]
     assert weight_count(network) == weight_count(float_model.network)
-    assert dataclasses.replace(float_model, network=network).score(task.test) == float_model.score(task.test)
+    assert dataclasses.replace(float_model, network=network).score(
+        task.test, task.metric
+    ) == float_model.score(task.test, task.metric)
 
 
 def test_whole_quads_of_lanes_stay_busy_and_no_layer_goes(task, float_model):

@@ -55,7 +55,7 @@ def test_weights_get_narrower_until_the_volume_is_met(short, float_model, scheme
     model, rounds, reason = run(short, float_model, 75.0, 5 * SIZE, scheme)
     assert reason == ""
     assert model.volume == volume(model.bundle) <= 5 * SIZE
-    assert model.score == evaluate(model.bundle, short.validation) >= 75
+    assert model.score == evaluate(model.bundle, short.validation, short.metric) >= 75
     assert all(each.volume > 5 * SIZE for each in rounds[:-1])
     assert {name: stage.matrix.format.bits for name, stage in model.bundle.matrices.items()} == widths(model)
 

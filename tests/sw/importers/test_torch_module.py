@@ -154,7 +154,7 @@ def test_a_part_that_the_forward_does_not_call_is_said():
     assert has(
         import_model(net, lstm="b").notes, "is not compared (it does not call b as an LSTM of PyTorch)"
     )
-    assert has(import_model(net).notes, "nn.LSTM a, 1 layers")
+    assert has(import_model(net).notes, "nn.LSTM a, 1 layer,")
 
 
 def test_a_head_that_is_not_called_is_compared_by_the_output():

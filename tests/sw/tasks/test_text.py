@@ -15,7 +15,7 @@ def test_each_symbol_is_followed_by_its_label(tmp_path):
     text = "".join("abc \n\t"[k % 6] for k in range(6 * STEPS))
     task = load_task(write(tmp_path / "t.txt", text), seed=0)
     assert sorted(task.labels) == [" ", "a", "b", "c", "other"]
-    assert (task.metric, task.scaled, task.train.every_step) == ("bits", False, True)
+    assert (task.metric.name, task.scaled, task.train.every_step) == ("bits", False, True)
     assert [len(split) for split in (task.train, task.validation, task.test)] == [1, 1, 1]
     assert task.training.noise == task.training.offset == 0
     read = ""
