@@ -43,7 +43,9 @@ def read_keras(path: Path) -> KerasFile:
     """
     try:
         file = _read_archive(path) if zipfile.is_zipfile(path) else _read_hdf5(path)
-        if not isinstance(file.config["config"], dict) or not isinstance(file.config["class_name"], str):
+        if not isinstance(file.config["config"], dict | list) or not isinstance(
+            file.config["class_name"], str
+        ):
             raise ModelImportError("its configuration describes no model")
         return file
     except ModelImportError as cause:
@@ -58,7 +60,9 @@ def read_keras(path: Path) -> KerasFile:
 
 def layers_of(config: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Give the configurations of a model's layers, in the model's order."""
-    return config["config"].get("layers", [])
+    inner = config["config"]
+    # Before Keras 2.3, a Sequential model was a list.
+    return inner if isinstance(inner, list) else inner.get("layers", [])
 
 
 def _read_archive(path: Path) -> KerasFile:

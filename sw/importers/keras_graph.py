@@ -34,6 +34,8 @@ class KerasLayer:
         How often the model uses it.
     training : bool
         Whether it is called as in training whatever the model is run for.
+    picks_last : bool
+        Takes the last step of sequences, as ``outputs[:, -1]`` does.
     weights : tuple of arrays
     """
 
@@ -44,6 +46,7 @@ class KerasLayer:
     others: tuple[str, ...]
     calls: int
     training: bool
+    picks_last: bool
     weights: tuple[np.ndarray, ...]
 
     @property
@@ -104,6 +107,7 @@ class KerasGraph:
                 tuple(key for each in keywords for key, value in each.items() if list(_histories(value))),
                 len(calls),
                 any(each.get("training") is True for each in keywords),
+                class_name(config) == "GetItem" and all(map(_picks_last, config["inbound_nodes"])),
                 tuple(file.weights.get(name, ())),
             )
             before = ((name, 0),)
@@ -125,13 +129,24 @@ class KerasGraph:
         return None
 
     def above(self, layer: KerasLayer) -> Iterator[tuple[KerasLayer, int]]:
-        """Give the layers that take a layer's outputs, those that change nothing passed over, and which output."""
+        """Give the layers that take a layer's outputs, and which output.
+
+        Layers between that change nothing, or pick the last step, are passed over.
+        """
         for user in self.layers.values():
             for name, output in user.inputs:
-                if name == layer.name and user.passed_over and len(user.inputs) == 1:
+                if name == layer.name and (user.passed_over or user.picks_last) and len(user.inputs) == 1:
                     yield from ((top, output) for top, _ in self.above(user))
                 elif name == layer.name:
                     yield user, output
+
+    def between(self, upper: KerasLayer, lower: KerasLayer) -> list[KerasLayer]:
+        """Give the layers that `above` passed over on the way from one layer to another."""
+        found = []
+        while (name := upper.inputs[0][0]) != lower.name:
+            upper = self.layers[name]
+            found.append(upper)
+        return found
 
     def ancestors(self, layer: KerasLayer) -> Iterator[KerasLayer]:
         """Give all layers that a layer depends on."""
@@ -175,6 +190,13 @@ def _keywords(call: Any) -> dict[str, Any]:
     if isinstance(call, Mapping):
         return call.get("kwargs", {})
     return {key: value for entry in call for part in entry[3:] for key, value in part.items()}
+
+
+def _picks_last(call: Any) -> bool:
+    """Whether a call of GetItem has the key ``[:, -1]`` or ``[:, -1, :]``."""
+    whole = {"start": None, "stop": None, "step": None}
+    key = [part["config"] if isinstance(part, Mapping) else part for part in call["args"][1]]
+    return key in ([whole, -1], [whole, -1, whole])
 
 
 def _histories(value: Any) -> Iterator[tuple[str, int]]:

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
 from gatewright.errors import ModelImportError
 from gatewright.sw.importers.check import Imported, compared
 from gatewright.sw.importers.keras_file import read_keras
 from gatewright.sw.importers.keras_graph import KerasGraph, KerasLayer
-from gatewright.sw.importers.keras_layer import RECURRENT, KerasDense, KerasLstm, read_dense, read_lstm
+from gatewright.sw.importers.keras_head import KerasHead, find_head
+from gatewright.sw.importers.keras_layer import RECURRENT, KerasLstm, read_lstm
 from gatewright.sw.importers.keras_source import KerasSource
 from gatewright.sw.importers.weights import raw_model
 from gatewright.sw.network import LstmNetwork, ProductParameters
@@ -38,21 +37,17 @@ def _import(graph: KerasGraph, lstm: str | None, head: str | None) -> Imported:
         layers.insert(0, read_lstm(link[0], None))
     graph.check_unmasked(layers[0].layer)
     graph.check_unmasked(top.layer)
-    dense, advice = _head(graph, top, head)
+    dense, advice = find_head(graph, top, head)
     parts = [layer.parameters() for layer in layers]
     if dense is None:
         network = LstmNetwork(parts)
     else:
-        inputs, outputs = len(dense.kernel), parts[-1].output_size
-        if inputs != outputs:
-            raise ModelImportError(
-                f"{dense.layer.what} takes {inputs} inputs, but {top.layer.what} gives {outputs}"
-            )
-        network = LstmNetwork(
-            parts, ProductParameters(torch.from_numpy(dense.kernel).T), torch.from_numpy(dense.bias)
-        )
-    taken = [layer.layer for layer in layers] + ([dense.layer] if dense else [])
-    names = {layer.name for layer in taken}
+        weight, bias = dense.folded()
+        network = LstmNetwork(parts, ProductParameters(weight), bias)
+    denses = dense.layers if dense else ()
+    taken = [layer.layer for layer in layers] + [layer.layer for layer in denses]
+    passed = graph.between(dense.layers[0].layer, top.layer) if dense else []
+    names = {layer.name for layer in (*taken, *passed)}
     left = [layer for layer in graph.layers.values() if layer.name not in names and not layer.passed_over]
     behind = [layer.what for layer in left if graph.depends(layer, names)]
     if behind:
@@ -61,7 +56,7 @@ def _import(graph: KerasGraph, lstm: str | None, head: str | None) -> Imported:
         raw_model(network),
         KerasSource(layers, dense),
         layers[0].backwards,
-        [*notes, *_notes(layers, dense)],
+        [*notes, *_notes(layers, dense, passed)],
         taken=[_described(layer) for layer in taken],
         left_out=[
             *(_described(layer) for layer in sorted(left, key=lambda layer: not layer.weights)),
@@ -71,7 +66,7 @@ def _import(graph: KerasGraph, lstm: str | None, head: str | None) -> Imported:
     )
 
 
-def _notes(layers: Sequence[KerasLstm], dense: KerasDense | None) -> list[str]:
+def _notes(layers: Sequence[KerasLstm], dense: KerasHead | None, passed: Sequence[KerasLayer]) -> list[str]:
     """Say what the host has to know."""
     bottom, top = layers[0], layers[-1]
     notes = []
@@ -80,7 +75,7 @@ def _notes(layers: Sequence[KerasLstm], dense: KerasDense | None) -> list[str]:
         notes.append(
             f"{bottom.layer.what} runs backwards: the host gives each sequence last step first, and {order}"
         )
-    if not top.sequences:
+    if not top.sequences or any(layer.picks_last for layer in passed):
         notes.append(
             f"{top.layer.what} gives its last step's outputs in Keras; the model gives those of every step"
         )
@@ -89,8 +84,12 @@ def _notes(layers: Sequence[KerasLstm], dense: KerasDense | None) -> list[str]:
         for layer in layers
         if layer.layer.config.get("stateful")
     ]
-    if dense is not None and dense.activation != "linear":
-        notes.append(f"{dense.layer.what}: the model gives the logits, and the host their {dense.activation}")
+    if dense is not None:
+        names = ", ".join(each.layer.what for each in dense.layers)
+        if len(dense.layers) > 1:
+            notes.append(f"{names} have nothing between them: they are one matrix in the model")
+        if dense.activation != "linear":
+            notes.append(f"{names}: the model gives the logits, and the host their {dense.activation}")
     return notes
 
 
@@ -155,47 +154,3 @@ def _obstacle(upper: KerasLstm, below: KerasLayer, output: int) -> str:
     if upper.backwards:
         return f"{upper.layer.what} reads its outputs from the end, which is a model of its own"
     return ""
-
-
-def _head(graph: KerasGraph, top: KerasLstm, head: str | None) -> tuple[KerasDense | None, list[str]]:
-    """Give the Dense layer that is the head, and what to say of others.
-
-    Raises
-    ------
-    ModelImportError
-        The one that was asked for does not follow on the LSTM, or several do and none was asked for.
-    """
-    users = list(graph.above(top.layer))
-    followers = {layer.name: layer for layer, output in users if not top.both and _is_output(top, output)}
-    if head is not None:
-        if head not in graph.layers:
-            raise ModelImportError(f"no layer named {head!r}; there are {', '.join(map(repr, graph.layers))}")
-        asked = graph.layers[head]
-        if head not in followers:
-            between = (
-                "both directions, which are two models, meet there" if top.both else "what follows there is"
-            )
-            others = ", ".join(layer.what for layer, _ in users) or "nothing"
-            raise ModelImportError(
-                f"{asked.what}: does not follow directly on {top.layer.what}: {between} {others}"
-            )
-        return read_dense(asked), []
-    possible, advice = [], []
-    for layer, output in users if not top.both else ():
-        try:
-            if not _is_output(top, output):
-                raise ModelImportError(f"{layer.what}: takes a state of {top.layer.what}, not its outputs")
-            possible.append(read_dense(layer))
-        except ModelImportError as cause:
-            advice.append(f"left out: {cause}")
-    if len(possible) > 1:
-        names = ", ".join(f"--head {dense.layer.name}" for dense in possible)
-        raise ModelImportError(
-            f"{len(possible)} Dense layers follow on {top.layer.what}; choose one: {names}"
-        )
-    return (possible[0] if possible else None), list(dict.fromkeys(advice))
-
-
-def _is_output(top: KerasLstm, output: int) -> bool:
-    """Whether an output of a layer is its y: the first, or its last state where it returns that, too."""
-    return output == 0 or (output == 1 and bool(top.layer.config.get("return_state")))

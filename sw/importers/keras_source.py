@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from gatewright.sw.importers.check import Batch, Given
-from gatewright.sw.importers.keras_layer import KerasDense, KerasLstm
+from gatewright.sw.importers.keras_head import KerasHead
+from gatewright.sw.importers.keras_layer import KerasLstm
 
 
 class KerasSource:
@@ -16,7 +17,7 @@ class KerasSource:
     engine = "Keras' equations in NumPy"
     lengths = False
 
-    def __init__(self, layers: Sequence[KerasLstm], head: KerasDense | None):
+    def __init__(self, layers: Sequence[KerasLstm], head: KerasHead | None):
         self._layers, self._head = layers, head
         self.given: Sequence[Given] = [(True, True)] * len(layers)
 
@@ -34,8 +35,10 @@ class KerasSource:
     def logits(self, outputs: Tensor) -> Tensor:
         """Give what the head computes of outputs before its activation."""
         assert self._head is not None
-        kernel, bias = self._head.kernel.astype(np.float64), self._head.bias
-        return torch.from_numpy((outputs.numpy() @ kernel + bias).astype(np.float32))
+        values = outputs.numpy().astype(np.float64)
+        for layer in self._head.layers:
+            values = values @ layer.kernel + layer.bias
+        return torch.from_numpy(values.astype(np.float32))
 
 
 def _lstm(layer: KerasLstm, x: np.ndarray, y: np.ndarray, c: np.ndarray) -> np.ndarray:

@@ -94,7 +94,8 @@ def read_graph(path: Path) -> "Graph":
         load_external_data_for_model(model, str(path.parent))
         for value in model.graph.output:
             # The checker wants a shape, which no import reads and not every exporter writes.
-            value.type.tensor_type.shape.SetInParent()
+            if value.type.HasField("tensor_type"):
+                value.type.tensor_type.shape.SetInParent()
         onnx.checker.check_model(model)
         return Graph(inline_local_functions(model) if model.functions else model)
     except FileNotFoundError as cause:

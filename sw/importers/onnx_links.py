@@ -7,7 +7,7 @@ import numpy as np
 from onnx import NodeProto, helper, numpy_helper
 
 from gatewright.errors import ModelImportError
-from gatewright.sw.importers.onnx_graph import MOVES, Graph, describe, standard
+from gatewright.sw.importers.onnx_graph import MOVES, Graph, describe, describe_all, standard
 from gatewright.sw.importers.onnx_layer import OnnxLayer, hidden_size, select
 
 # Cast may round, which small numbers would not show.
@@ -151,6 +151,8 @@ def follow(
         return graph.evaluate(between, {n: value for n, value in feeds.items() if n in read}, name)
     except Exception as cause:
         # The reference raises whatever its operators meet: other inputs of the graph, or fixed shapes.
+        reason = " ".join(str(cause).split())[:100]
         return (
-            f"{', '.join(map(describe, between))} cannot be followed ({' '.join(str(cause).split())[:100]})"
+            f"{describe_all(graph, between)} cannot be followed ({reason}); export the model for sequences of any "
+            "length (dynamic_shapes, or dynamic_axes of PyTorch's older exporter), or import its state dict"
         )

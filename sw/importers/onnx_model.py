@@ -39,13 +39,14 @@ def _import(graph: Graph, lstm: str | None, head: str | None) -> Imported:
     top, direction = _choose(graph, lstm)
     layers = [select(top, direction)]
     between: list[list[NodeProto]] = []
-    notes = [f"{describe(top)}, inputs from {layers[0].input('X')!r}"]
+    notes = []
     while (link := find_link(graph, layers[0].node)).below is not None:
         if link.obstacle:
             notes.append(f"{describe(link.below)} stays outside the model: {link.obstacle}")
             break
         layers.insert(0, select(link.below, None))
         between.insert(0, link.between)
+    notes.insert(0, f"the model's input is {layers[0].input('X')!r}, of {describe(layers[0].node)}")
     notes += arranged(graph, layers[0])
     linear = None if head is None else find_head(graph, layers, head)
     parts = [parameters(graph, layer) for layer in layers]

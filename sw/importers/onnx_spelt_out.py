@@ -1,6 +1,6 @@
 """Graphs without an LSTM node: what the exporter spelt out instead, and what probably made it."""
 
-from gatewright.sw.importers.onnx_graph import Graph, describe
+from gatewright.sw.importers.onnx_graph import Graph, describe, node_name
 
 _LOOPS = ("Loop", "Scan")
 # What tf2onnx puts into the loop of a Keras layer that is no plain LSTM to it, by operator.
@@ -27,6 +27,8 @@ def spelt_out(graph: Graph) -> str:
     if loops:
         inner = {node.op_type for node, place in nodes if place}
         hints = sorted({_OPTIONS[op] for op in inner & _OPTIONS.keys()})
+        if any("gru" in node_name(node).lower() for node in loops):
+            hints = ["a GRU, which the accelerator does not run"]
         likely = f"here probably {' and '.join(hints)}" if hints else f"usually {_ALL}"
         return (
             f"no LSTM node in the graph: {', '.join(map(describe, loops))} may hold one spelt out. tf2onnx does that "

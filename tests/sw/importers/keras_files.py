@@ -48,6 +48,14 @@ def last_state(x):
     return kl.Dense(CLASSES, name="out")(h)
 
 
+def picked_step(x):
+    return kl.Dense(CLASSES, name="out")(every(name="cell")(x)[:, -1, :])
+
+
+def another_step(x):
+    return kl.Dense(CLASSES, name="out")(every(name="cell")(x)[:, 0])
+
+
 def cell_state(x):
     _, _, c = lstm(name="cell", return_state=True)(x)
     return kl.Dense(CLASSES, name="out")(c)
@@ -106,6 +114,7 @@ MODELS = {
         [kl.Input(batch_shape=(BATCH, None, INPUTS)), lstm(stateful=True, name="cell"), kl.Dense(CLASSES)]
     ),
     "go_backwards": lambda: chain(every(6, go_backwards=True), lstm(name="top"), kl.Dense(CLASSES)),
+    "two_linear": lambda: chain(lstm(), kl.Dense(6, name="wide"), kl.Dropout(0.1), kl.Dense(2, name="out")),
     "forget_bias": lambda: chain(lstm(unit_forget_bias=False, kernel_regularizer="l2"), kl.Dense(1)),
     "two_heads": lambda: functional(two_heads),
     "last_state": lambda: functional(last_state),
@@ -137,6 +146,8 @@ MODELS = {
     "simple_rnn": lambda: chain(kl.SimpleRNN(HIDDEN, name="cell")),
     "bidirectional_gru": lambda: chain(kl.Bidirectional(kl.GRU(HIDDEN), name="both")),
     "rnn_of_a_cell": lambda: chain(kl.RNN(kl.LSTMCell(HIDDEN), name="cell")),
+    "picked_step": lambda: functional(picked_step),
+    "another_step": lambda: functional(another_step),
     "cell_state": lambda: functional(cell_state),
     "encoder_and_decoder": lambda: functional(encoder_and_decoder),
     "residual": lambda: functional(residual),

@@ -67,10 +67,13 @@ def same(values):
         ("no_head", None, same, "y0"),
         ("stateful", None, same, "y0"),
         ("go_backwards", None, same, "y0"),
+        ("two_linear", None, same, "y0"),
+        ("two_linear", "out", same, "y0"),
         ("forget_bias", None, same, "y0"),
         ("two_heads", "policy", same, "y0"),
         ("two_heads", "value", same, "y1"),
         ("last_state", "out", same, "y0"),
+        ("picked_step", None, same, "y0"),
         ("embedding", None, same, "y0"),
         ("convolution", None, same, "y0"),
     ],
@@ -81,6 +84,12 @@ def test_a_model_computes_what_keras_does(folder, ending, name, head, activation
     assert imported.difference <= 1e-5
     ours, expected = activation(logits_of(imported, stored["x"])), stored[output]
     np.testing.assert_allclose(ours if expected.ndim == 3 else ours[:, -1], expected, atol=1e-5)
+
+
+def test_a_head_can_be_the_first_of_several_dense_layers(folder, ending):
+    imported = import_model(folder / f"two_linear.{ending}", head="wide")
+    assert imported.model.network.head.rows == 6
+    assert imported.left_out == ("Dense layer 'out': [6, 2], [2]",)
 
 
 def test_each_direction_is_a_model(folder, ending):
@@ -99,7 +108,7 @@ def test_each_direction_is_a_model(folder, ending):
     ("name", "options", "text"),
     [
         ("bidirectional", {}, "Bidirectional layer 'both': .* import both:forward and both:reverse"),
-        ("bidirectional_sum", {"lstm": "both:forward", "head": "out"}, "Dense layer 'out': .* both directions"),
+        ("bidirectional_sum", {"lstm": "both:forward", "head": "out"}, "Dense layer 'out': both directions"),
         ("bidirectional_gru", {"lstm": "both:forward"}, "Bidirectional layer 'both': GRU cells are not honoured"),
         ("two_heads", {}, "2 Dense layers follow .*--head policy"),
         ("masked", {}, "Masking layer 'mask' makes LSTM layer .* leave steps out"),
@@ -122,7 +131,8 @@ def test_each_direction_is_a_model(folder, ending):
         ("relu_head", {"head": "out"}, "Dense layer 'out': activation 'relu' is not honoured in a head"),
         ("normalised", {"head": "out"}, "Dense layer 'out': .*what follows there is LayerNormalization layer 'norm'"),
         ("residual", {"head": "out"}, "Dense layer 'out': does not follow directly .* Add layer 'sum'"),
-        ("cell_state", {"head": "out"}, "Dense layer 'out': does not follow directly on LSTM layer 'cell'"),
+        ("another_step", {"head": "out"}, "Dense layer 'out': does not follow directly .* GetItem layer"),
+        ("cell_state", {"head": "out"}, "Dense layer 'out': takes a state of LSTM layer 'cell'"),
         ("dense_alone", {}, "no LSTM layer; there are .*Dense layer 'out'"),
         ("last_step", {"lstm": "gone"}, "no layer named 'gone'; the recurrent ones are 'cell'"),
         ("last_step", {"lstm": "cell:forward"}, "LSTM layer 'cell': is not bidirectional"),
@@ -164,9 +174,14 @@ def test_what_is_left_out_is_listed(folder, ending, name, left_out, advice):
     ("name", "text"),
     [
         ("stateful", "LSTM layer 'cell' is stateful: the host carries the state on"),
+        (
+            "two_linear",
+            "Dense layer 'wide', Dense layer 'out' have nothing between them: they are one matrix",
+        ),
         ("stacked", "the model gives the logits, and the host their softmax"),
         ("go_backwards", "runs backwards: the host gives each sequence last step first"),
         ("embedding", "Embedding layer 'words' stays outside"),
+        ("picked_step", "LSTM layer 'cell' gives its last step's outputs in Keras"),
         (
             "normalised",
             "what follows LSTM layer 'cell' stays outside the model: LayerNormalization layer 'norm', Dense",
@@ -199,7 +214,17 @@ def test_files_of_earlier_releases_are_read(folder, tmp_path):
             for group in file["_layer_checkpoint_dependencies"].values():
                 del group["vars"].attrs["name"]
         target.write(weights, "model.weights.h5")
-    for path, head, activation in ((older, "policy", same), (archive, None, softmax)):
+    oldest = tmp_path / "last_step.h5"
+    oldest.write_bytes((folder / "last_step.h5").read_bytes())
+    with h5py.File(oldest, "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        config["config"] = config["config"]["layers"]
+        file.attrs["model_config"] = json.dumps(config)
+    for path, head, activation in (
+        (oldest, None, same),
+        (older, "policy", same),
+        (archive, None, softmax),
+    ):
         stored = np.load(folder / f"{path.stem}.npz")
         ours = activation(logits_of(import_model(path, head=head), stored["x"]))
         expected = stored["y0"]

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from graphs import HIDDEN, draw, lstm, stored
 from onnx import helper
-from test_onnx import HIDDEN, draw, lstm, stored
 
 from gatewright.sw.importers import import_model
 

@@ -8,7 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 from gatewright.sw.importers import ModelImportError, import_model
 
 
-def looped(path, *operators):
+def looped(path, *operators, name="rnn_loop"):
     """Write a graph whose loop holds some operators, as tf2onnx spells out a Keras layer."""
     nodes = [
         helper.make_node("Identity", ["go"], ["go_on"]),
@@ -31,7 +31,7 @@ def looped(path, *operators):
         ],
     )
     graph = helper.make_graph(
-        [helper.make_node("Loop", ["steps", "yes", "x"], ["y"], "rnn_loop", body=body)],
+        [helper.make_node("Loop", ["steps", "yes", "x"], ["y"], name, body=body)],
         "graph",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None])],
@@ -55,4 +55,10 @@ def test_a_loop_is_refused_with_the_likely_options(tmp_path, operators, options)
     path = looped(tmp_path / "model.onnx", *operators)
     text = f"Loop node 'rnn_loop' may hold one spelt out.* {options}.* .keras or .h5"
     with pytest.raises(ModelImportError, match=text):
+        import_model(path)
+
+
+def test_a_loop_that_is_a_gru_is_called_one(tmp_path):
+    path = looped(tmp_path / "model.onnx", "Tanh", name="model/gru_1/while_loop")
+    with pytest.raises(ModelImportError, match="here probably a GRU, which the accelerator does not run"):
         import_model(path)
