@@ -120,7 +120,9 @@ def test_an_import_says_what_it_took_and_compares(folder):
 
 
 def test_data_without_targets_are_taught_by_the_float_model(folder):
-    found = answer("quantise", folder / "model.pt", "--data", folder / "unlabelled.npz", "-o", folder / "u.npz")
+    found = answer(
+        "quantise", folder / "model.pt", "--data", folder / "unlabelled.npz", "-o", folder / "u.npz"
+    )
     scores = {row["parameters"]["metric"] for row in found["rows"] if row["name"] == "score"}
     assert scores == {"agreement"}
     assert Bundle.load(folder / "u.npz").notes["metric"] == "agreement"
@@ -218,7 +220,9 @@ def test_a_study_is_searched_resumed_and_built(folder, tmp_path):
     assert answer(*asked, "--trials", "5")["trials"] == 5
     built = answer("build", study, "--point", "best", "--cell-lanes", "1", "-o", tmp_path / "fpga")
     assert built["models"] == ["best"]
-    assert "no point 'p99'" in said("build", study, "--point", "p99", "-o", tmp_path / "x", status=ExitCode.INPUT)
+    assert "no point 'p99'" in said(
+        "build", study, "--point", "p99", "-o", tmp_path / "x", status=ExitCode.INPUT
+    )
     assert answer("report", study)["report"].endswith("report.html")
 
 
@@ -294,10 +298,22 @@ def test_benchmarks_are_choices():
         (["train", "--data", "words"], "no data named 'words'", ExitCode.INPUT),
         (["train", "--hidden", "0"], "TrainSettings.hidden must be from", ExitCode.INPUT),
         (["train", "--metric", "none"], "no metric named 'none'", ExitCode.INPUT),
-        (["quantise", "MODEL", "--data", "MINE", "--density", "2"], "density must be above 0", ExitCode.INPUT),
-        (["quantise", "MODEL", "--data", "MINE", "--bits", "3"], "bits must be one of 2, 4, 8", ExitCode.INPUT),
+        (
+            ["quantise", "MODEL", "--data", "MINE", "--density", "2"],
+            "density must be above 0",
+            ExitCode.INPUT,
+        ),
+        (
+            ["quantise", "MODEL", "--data", "MINE", "--bits", "3"],
+            "bits must be one of 2, 4, 8",
+            ExitCode.INPUT,
+        ),
         (["quantise", "MODEL", "--data", "MINE", "--lanes", "24"], "power of two", ExitCode.INPUT),
-        (["quantise", "MODEL", "--data", "MINE", "--columns", "some"], "'some' is not one of", ExitCode.USAGE),
+        (
+            ["quantise", "MODEL", "--data", "MINE", "--columns", "some"],
+            "'some' is not one of",
+            ExitCode.USAGE,
+        ),
         (["quantise", "MODEL", "--data", "MINE", "--metric", "mse"], "mse is about values", ExitCode.INPUT),
         (["build", "BUNDLE", "--device", "ecp6"], "'ecp6' is not one of", ExitCode.USAGE),
         (["build", "BUNDLE", "--bake", "other"], "no model named 'other'", ExitCode.INPUT),

@@ -30,11 +30,7 @@ from gatewright.cosim.search.rows import CYCLES, MACS
 from gatewright.cosim.search.settings import Method, SearchSettings
 from gatewright.errors import ConfigError, DataError
 from gatewright.progress import Progress, silent, within
-<<<<<<< HEAD
 from gatewright.results import Row, score_row
-=======
-from gatewright.results import Row
->>>>>>> quantise
 from gatewright.sw.models import FloatModel
 from gatewright.sw.search.differentiable import discretisation_rows
 from gatewright.sw.search.settings import EntropySettings, SuperSettings
@@ -302,11 +298,7 @@ def bench_proxies(
             for number, each in enumerate(front):
                 at = {"scored_by": name, "point": number}
                 rows += [
-<<<<<<< HEAD
                     score_row("proxy_point_score", metric, each.found.score, at, seed),
-=======
-                    Row(f"proxy_point_{metric.name}", metric.unit, each.found.score, at, seed),
->>>>>>> quantise
                     Row("proxy_point_cycles", CYCLES, each.found.cycles, at, seed),
                     Row("proxy_point_stored_bits", "bits", each.found.stored_bits, at, seed),
                     Row("proxy_point_macs", MACS, each.found.macs, at, seed),
