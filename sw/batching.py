@@ -82,12 +82,12 @@ class Carry:
         self._after: dict[Network, list[State]] = {}
 
     def states(self, network: Network) -> list[State] | None:
-        """Return the states of a network's layers; None before its first chunk."""
-        return self._states.get(network)
+        """Return the states that a network's layers begin the chunk with; None before its first chunk."""
+        return self._before.get(network)
 
     def begin(self, network: Network, states: list[State]) -> None:
-        """Let a network go on from states."""
-        self._states[network] = states
+        """Let a network begin the chunk with states."""
+        self._before[network] = states
 
     def run(self, network: Network, x: Tensor) -> Tensor:
         """Run a network from where the chunk before left it; no gradient goes back to what was before.

@@ -194,6 +194,19 @@ def run_integer(
     return hidden, logits
 
 
+def integer_results(bundle: Bundle, sequences: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return what a bundle gives in every step of raw sequences, as reals: logits, or outputs without a head.
+
+    Float64 [steps, outputs] of each sequence, from a fresh state; raises as `run_integer`.
+    """
+    hidden, _ = run_integer(bundle, [bundle.quantise_input(s) for s in sequences])
+    if bundle.head is None:
+        return [bundle.layers[-1].output_format.real(y) for y in hidden]
+    lsb = 2.0**-bundle.head.logit_frac
+    with one_thread():
+        return [run_head(bundle.head, torch.from_numpy(y)).numpy() * lsb for y in hidden]
+
+
 def evaluate(bundle: Bundle, split: Split, metric: Metric) -> float:
     """Give the metric of the integer model on a split's raw sequences.
 

@@ -144,7 +144,8 @@ class RunFolder(ReportFolder):
                     f"{root} holds a run already; choose another name, or --overwrite replaces it"
                 )
             run.clear()
-        run.root.mkdir(parents=True, exist_ok=True)
+        for folder in ("models", "images", "rows"):
+            (run.root / folder).mkdir(parents=True, exist_ok=True)
         write_json(run.root / _MARKER, {"format": FORMAT, "gatewright": __version__, **notes})
         return run
 
@@ -246,7 +247,7 @@ class RunFolder(ReportFolder):
         for pattern in _OWN:
             for path in self.root.glob(pattern):
                 path.unlink()
-        self._prune("models", "rows", "figures")
+        self._prune("models", "images", "rows", "figures")
 
     def clear_build(self) -> None:
         """Remove a build and its proof; raises nothing where there is none."""

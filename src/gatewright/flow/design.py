@@ -178,8 +178,7 @@ class Design:
             roles[path.relative_to(run.root).as_posix()] = role
             return path
 
-        for folder in ("models", "images", "rows"):
-            (run.root / folder).mkdir(exist_ok=True)
+        (run.root / "images").mkdir(exist_ok=True)
         for each in self.models:
             if run.model(each.name).relative_to(run.root).as_posix() not in roles:
                 each.bundle.save(wrote(run.model(each.name), "model"))

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from gatewright.custody import Proof
+from gatewright.errors import ConfigError
 from gatewright.flow.study import is_study
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.reports.candidates import FOUND
@@ -72,7 +73,7 @@ def _summarise(run: RunFolder, seconds: float | None) -> dict[str, Any]:
     summary = {
         "task": notes.get("task"),
         "seed": notes.get("seed"),
-        "config": AcceleratorConfig.load(run.config).to_json() if run.config.is_file() else None,
+        "config": _config(run),
         "baseline_score": rows.value("baseline_score"),
         "float_score": rows.value("float_score", split="test"),
         "scores": rows.values("score", "model", split="test"),
@@ -86,6 +87,14 @@ def _summarise(run: RunFolder, seconds: float | None) -> dict[str, Any]:
         "caveat": notes.get("caveat"),
     }
     return {name: entry for name, entry in summary.items() if entry not in (None, {}, "")}
+
+
+def _config(run: RunFolder) -> dict[str, Any] | None:
+    """Return the accelerator's configuration; None where there is none, or not any more."""
+    try:
+        return AcceleratorConfig.load(run.config).to_json() if run.config.is_file() else None
+    except ConfigError:
+        return None
 
 
 def _by_storage(rows: Rows) -> dict[str, Any]:

@@ -341,6 +341,7 @@ def test_students_begin_a_chunk_where_their_teacher_was_left(deep):
     assert supernet.beside(deep, carry, students[id(whole)], whole).states(students[id(whole)]) is None
     with torch.no_grad():
         carry.run(deep.network, x)
+    carry.advance()
     states = carry.states(deep.network)
     beside = supernet.beside(deep, carry, students[id(whole)], whole)
     assert beside.states(students[id(whole)]) is states
