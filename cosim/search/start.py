@@ -44,6 +44,9 @@ POINTS = 5
 
 _MOST_LANES = 512
 
+_UPDATES = 360, 3600
+"""Updates of the super network: at least and at most, about."""
+
 
 @dataclass(frozen=True)
 class Scope:
@@ -264,7 +267,7 @@ class _Asked:
             data=self.data,
             space=space,
             search=self.settings,
-            sandwich=replace(SuperSettings(), seed=self.settings.seed),
+            sandwich=replace(SuperSettings(), seed=self.settings.seed, epochs=_epochs(task, self.model)),
             tune=self.tuning(task),
             gradient=self.gradient,
             config=config,
@@ -357,6 +360,15 @@ def same_model(one: FloatModel, other: FloatModel) -> bool:
         and (one.deviation == other.deviation).all()
         and one.labels == other.labels
     )
+
+
+def _epochs(task: Task, model: FloatModel) -> int:
+    """Give the epochs of the super network: more for few sequences, fewer for long ones, as updates are what counts."""
+    settings = model.settings
+    steps = max(map(len, task.train.sequences))
+    updates = -(-len(task.train) // settings.batch) * -(-steps // settings.chunk)
+    least, most = (-(-count // updates) for count in _UPDATES)
+    return min(max(SuperSettings.epochs, least), most)
 
 
 def _first(asked: float | None, other: float | None) -> float | None:

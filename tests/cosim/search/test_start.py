@@ -172,6 +172,17 @@ def test_a_small_model_gets_no_more_lanes_than_rows(quick, data, tmp_path):
     assert StudyFolder.open(tmp_path / "study").plan.space.lanes == 16
 
 
+@pytest.mark.parametrize(
+    ("sequences", "steps", "epochs"), [(2100, 60, 12), (64, 60, 360), (64, 512 * 100, 36), (1, 512 * 7200, 1)]
+)
+def test_the_super_network_gets_enough_updates_and_not_too_many(sequences, steps, epochs, data):
+    task = load_task(data)
+    x = [np.zeros((1, 2), dtype=np.float32)] * (sequences - 1) + [np.zeros((steps, 2), dtype=np.float32)]
+    long = replace(task, train=replace(task.train, sequences=x, targets=np.zeros(sequences, dtype=np.int64)))
+    model = replace(studies.model(), settings=TrainSettings())
+    assert module._epochs(long, model) == epochs
+
+
 def regression(seed=0, sequences=40):
     """Noisy signals, and what smooths them, in every step."""
     rng = np.random.default_rng(seed)
