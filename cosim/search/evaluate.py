@@ -25,8 +25,9 @@ from gatewright.sw.determinism import one_thread
 from gatewright.sw.integer import evaluate
 from gatewright.sw.models import FloatModel
 from gatewright.sw.search.differentiable import entropy_search, starts
+from gatewright.sw.search.sandwich import train_super
 from gatewright.sw.search.space import Candidate
-from gatewright.sw.search.supernet import SuperNetwork, candidate_bundle, shortened, train_super
+from gatewright.sw.search.supernet import SuperNetwork, candidate_bundle, shortened
 from gatewright.sw.tasks import Task
 
 

@@ -1,106 +1,26 @@
 """The search from end to end: a study is made or gone on with, run, and finished; whatever the model and its data."""
 
-import filecmp
-import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
-
 from gatewright.cosim import toolchain
-from gatewright.cosim.search.costs import Costs, spread
-from gatewright.cosim.search.folder import TASK, Plan, StudyFolder
+from gatewright.cosim.search.asked import Asked, Scope
+from gatewright.cosim.search.folder import StudyFolder
 from gatewright.cosim.search.front import finish
-from gatewright.cosim.search.hardware import candidate_config, check_hardware, space_config
 from gatewright.cosim.search.recommend import Recommendation, recommended
-from gatewright.cosim.search.records import Records
 from gatewright.cosim.search.settings import SearchSettings
 from gatewright.cosim.search.study import INTERRUPTED, Outcome, run_study
-from gatewright.cosim.search.weights import weight_of
-from gatewright.errors import CapacityError, ConfigError, RunFolderError
-from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.fpga.devices import device as device_of
 from gatewright.progress import Progress, silent
-from gatewright.sw.bundle import Bundle
-from gatewright.sw.compress.quantise import calibrate
-from gatewright.sw.compress.sample import sample_of
-from gatewright.sw.integer import evaluate
 from gatewright.sw.models import FloatModel
-from gatewright.sw.network import LstmNetwork
-from gatewright.sw.search.parameters import Choices
-from gatewright.sw.search.settings import EntropySettings, SuperSettings
-from gatewright.sw.search.space import Granularity, SearchSpace
-from gatewright.sw.search.supernet import shortened
+from gatewright.sw.search.settings import EntropySettings
 from gatewright.sw.settings import CompressSettings
-from gatewright.sw.spec import Columns, CompressionSpec
-from gatewright.sw.tasks import DataSettings, Task, load_task, save_task, taught_by
+from gatewright.sw.tasks import DataSettings, Task
 
-TIMES = 10
-"""Times faster and smaller than the uncompressed 8-bit model: the targets unless told otherwise."""
+__all__ = ["POINTS", "Found", "Scope", "search"]
 
 POINTS = 5
 """Most points of the final front, unless told otherwise."""
-
-_MOST_LANES = 512
-
-
-@dataclass(frozen=True)
-class Scope:
-    """What a study searches, and for which hardware.
-
-    Parameters
-    ----------
-    granularity : "network" or "matrix"
-        Of the parameters that `choices` leaves as they are.
-    choices : dict of tuples
-        Candidate values of the user's own, as `SearchSpace.changed` takes them; `choices.read_choices` reads them.
-    lanes : int, optional
-        Lanes of the accelerator, where they are not searched; None for the fewest from 32 up that hold the model, or as
-        many as a small model has rows.
-    activation_bits : int
-        Width of inputs and hidden values, where it is not searched: 8 or 16 bits.
-    columns : Columns
-        Weights of each column, where that is not searched.
-    device : str, optional
-        The FPGA that the accelerator must fit.
-    storage : str, optional
-        Optuna's storage by URL; None for a journal in the study's folder.
-
-    Raises
-    ------
-    ConfigError
-        There is no such device.
-    """
-
-    granularity: Granularity = "network"
-    choices: Choices = field(default_factory=dict)
-    lanes: int | None = None
-    activation_bits: int = CompressionSpec.activation_bits
-    columns: Columns = CompressionSpec.columns
-    device: str | None = None
-    storage: str | None = None
-
-    def __post_init__(self):
-        if self.device is not None:
-            device_of(self.device)
-
-    def space(self, network: LstmNetwork, lanes: int) -> SearchSpace:
-        """Give the space of a network, for an accelerator of so many lanes.
-
-        Raises
-        ------
-        ConfigError
-            A choice is not legal; the text names it.
-        """
-        space = SearchSpace.of(
-            network,
-            self.granularity,
-            lanes=lanes,
-            activation_bits=self.activation_bits,
-            columns=self.columns,
-        )
-        return space.changed(self.choices)
 
 
 @dataclass(frozen=True)
@@ -189,7 +109,7 @@ def search(
     """
     toolchain.compiler()
     study = StudyFolder(Path(folder))
-    asked = _Asked(
+    asked = Asked(
         model, task, settings or SearchSettings(), scope or Scope(), tune, gradient or EntropySettings()
     )
     if study.settings.is_file():
@@ -211,160 +131,3 @@ def search(
         progress=progress,
     )
     return Found(study.root, outcome, recommended(study.root), study.points())
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """What a search is asked for."""
-
-    model: FloatModel
-    given: Task | DataSettings
-    settings: SearchSettings
-    scope: Scope
-    tune: CompressSettings | None
-    gradient: EntropySettings
-
-    @property
-    def data(self) -> DataSettings:
-        """How any process finds the data, wherever it runs."""
-        given = self.given.source if isinstance(self.given, Task) else self.given
-        if given is None:
-            return DataSettings(TASK)
-        path = Path(given.source)
-        return replace(given, source=str(path.resolve())) if path.exists() else given
-
-    @property
-    def memory(self) -> Task | None:
-        """The task, where nothing else than memory holds its data."""
-        return self.given if isinstance(self.given, Task) and self.given.source is None else None
-
-    def task(self) -> Task:
-        task = self.given if isinstance(self.given, Task) else load_task(self.given)
-        return taught_by(task, self.model)
-
-    def tuning(self, task: Task) -> CompressSettings:
-        return self.tune or replace(task.compression, seed=self.settings.seed)
-
-    def plan(self) -> Plan:
-        """Give the plan of a new study.
-
-        Raises
-        ------
-        ConfigError
-            A setting is not legal, or the hardware is too large.
-        """
-        task = self.task()
-        space, config = self._sized(task)
-        device = None if self.scope.device is None else device_of(self.scope.device)
-        if config is not None:
-            check_hardware(config, device, self.settings.limits)
-        for candidate in self.settings.known:
-            space.check(candidate)
-        plan = Plan(
-            data=self.data,
-            space=space,
-            search=self.settings,
-            sandwich=replace(SuperSettings(), seed=self.settings.seed),
-            tune=self.tuning(task),
-            gradient=self.gradient,
-            config=config,
-            device=self.scope.device,
-            storage=self.scope.storage,
-        )
-        bundle, costs = uncompressed(task, self.model, plan)
-        weight = weight_of(task, evaluate(bundle, task.validation, task.metric))
-        search = replace(
-            self.settings,
-            target_cycles=self.settings.target_cycles or costs.cycles / TIMES,
-            target_bits=self.settings.target_bits or costs.stored_bits / TIMES,
-            cycles_weight=_first(self.settings.cycles_weight, weight),
-            bits_weight=_first(self.settings.bits_weight, weight),
-        )
-        return replace(plan, search=search)
-
-    def go_on(self, study: StudyFolder) -> None:
-        """Make sure that a study is the one that is asked for, and give it the trials that are missing.
-
-        Raises
-        ------
-        RunFolderError
-            It is another.
-        """
-        plan = study.plan
-        have = plan.search
-        search = replace(
-            self.settings,
-            trials=have.trials,
-            target_cycles=self.settings.target_cycles or have.target_cycles,
-            target_bits=self.settings.target_bits or have.target_bits,
-            cycles_weight=_first(self.settings.cycles_weight, have.cycles_weight),
-            bits_weight=_first(self.settings.bits_weight, have.bits_weight),
-            extensions=have.extensions,
-        )
-        space = self.scope.space(self.model.network, self.scope.lanes or plan.space.lanes)
-        asked = (search, space, self.scope.device, self.scope.storage, self.gradient, self.data)
-        if asked != (have, plan.space, plan.device, plan.storage, plan.gradient, plan.data):
-            raise RunFolderError(
-                f"{study.root} holds a study with other settings; choose another folder, or delete that one"
-            )
-        if not same_model(self.model, FloatModel.load(study.float_model)):
-            raise RunFolderError(f"{study.root} holds a study of another model; choose another folder")
-        if self.memory is not None and not _same_task(self.memory, study.root / TASK):
-            raise RunFolderError(f"{study.root} holds a study of other data; choose another folder")
-        if self.tuning(self.task()) != plan.tune:
-            raise RunFolderError(
-                f"{study.root} holds a study whose candidates are trained otherwise; choose another folder"
-            )
-        if self.settings.trials not in (have.trials, have.all_trials):
-            with study.locked():
-                finished = len(Records(study, plan).finished())
-                study.write(replace(plan, search=have.extended(self.settings.trials, finished)))
-
-    def _sized(self, task: Task) -> tuple[SearchSpace, AcceleratorConfig | None]:
-        """Give the space, and the accelerator that all candidates share; None where each has its own."""
-        network = self.model.network
-        rows = min(layer.recurrent.rows for layer in network.layers)
-        lanes = self.scope.lanes or min(CompressionSpec.lanes, 1 << (rows.bit_length() - 1))
-        while True:
-            space = self.scope.space(network, lanes)
-            if not space.one_configuration:
-                return space, None
-            try:
-                return space, space_config(task, self.model, space)
-            except (ConfigError, CapacityError):
-                if self.scope.lanes or lanes == _MOST_LANES:
-                    raise
-            lanes *= 2
-
-
-def uncompressed(task: Task, model: FloatModel, plan: Plan) -> tuple[Bundle, Costs]:
-    """Give the whole model in 8 bits, and what it costs on the hardware of a plan, or the largest that it may have."""
-    spec = plan.space.uncompressed
-    sample = shortened(model.standardise(sample_of(task).sequences))
-    bundle = calibrate(model.network, sample, spec).bundle(model.mean, model.deviation, model.labels)
-    config = plan.config or candidate_config(bundle, plan.space, plan.space.largest)
-    recordings = spread(task.validation, plan.search.recordings, plan.search.steps)
-    return bundle, Costs.of(bundle, config, recordings, task.validation.every_step)
-
-
-def same_model(one: FloatModel, other: FloatModel) -> bool:
-    """Tell whether two models compute the same from the same raw inputs."""
-    parts, others = one.network.state_dict(), other.network.state_dict()
-    return (
-        parts.keys() == others.keys()
-        and all(torch.equal(part, others[name]) for name, part in parts.items())
-        and (one.mean == other.mean).all()
-        and (one.deviation == other.deviation).all()
-        and one.labels == other.labels
-    )
-
-
-def _first(asked: float | None, other: float | None) -> float | None:
-    return other if asked is None else asked
-
-
-def _same_task(task: Task, path: Path) -> bool:
-    """Tell whether a file holds a task."""
-    with tempfile.TemporaryDirectory(prefix="gatewright-") as temporary:
-        save_task(task, Path(temporary) / TASK)
-        return filecmp.cmp(Path(temporary) / TASK, path, shallow=False)

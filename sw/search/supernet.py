@@ -1,39 +1,32 @@
 """One network with shared weights that every candidate of a search is cut out of.
 
 Source: CN112771545A (2021) initialises a super network, samples and evaluates sub-networks of it, and searches their
-rank and precision. Ours: the factors at full rank, whose leading rows and columns are the sub-networks' factors;
-and the sandwich rule that trains them together (J. Yu, T. Huang, Universally slimmable networks, 2019).
+rank and precision. Ours: the factors at full rank, whose leading rows and columns are the sub-networks' factors; hidden
+units in the order of what they contribute; and how they are trained together (`sandwich`).
 """
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from random import Random
 
 import torch
-from torch import Tensor, nn
-from torch.func import functional_call
+from torch import Tensor
 
 from gatewright.errors import BundleError, ConfigError
 from gatewright.progress import Progress, silent
-from gatewright.sw.batching import Batch, Carry
+from gatewright.sw.batching import Carry
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.compress import compress
-from gatewright.sw.compress.distillation import Distillation
 from gatewright.sw.compress.factorise import with_products
 from gatewright.sw.compress.pattern import balanced_mask, layout
-from gatewright.sw.compress.quantise import QuantisedNetwork, calibrate, train_quantised
+from gatewright.sw.compress.quantise import QuantisedNetwork, train_quantised
 from gatewright.sw.compress.units import cut, keep_units, kept_units, unit_order, unit_places
 from gatewright.sw.determinism import seeded
-from gatewright.sw.integer import evaluate
 from gatewright.sw.models import FloatModel
 from gatewright.sw.network import LstmNetwork, ProductParameters
-from gatewright.sw.search.settings import SuperSettings
-from gatewright.sw.search.space import Candidate, SearchSpace
 from gatewright.sw.settings import CompressSettings
 from gatewright.sw.spec import GATE_PRODUCTS, CompressionSpec
 from gatewright.sw.tasks import Task
-from gatewright.sw.training import fit
 
 _STRETCH = 512
 """Most steps of a sequence that formats are calibrated on: candidates are calibrated by the hundred."""
@@ -202,96 +195,6 @@ class SuperNetwork:
             )
 
 
-def train_super(
-    task: Task,
-    dense: FloatModel,
-    supernet: SuperNetwork,
-    space: SearchSpace,
-    settings: SuperSettings,
-    progress: Progress = silent,
-    targets: Sequence[Candidate] = (),
-) -> tuple[float, ...]:
-    """Train the shared weights by the sandwich rule, in the integers of the sub-networks.
-
-    In every update the largest, the smallest and some random candidates learn from the dense model on the same batch,
-    each pruned and quantised as it would be; the shared weights take the sum of their gradients.
-
-    Parameters
-    ----------
-    task : Task
-        Its train split trains; its validation split is measured only.
-    dense : FloatModel
-        Teaches, and gives the scaling of the inputs and the settings of batches.
-    supernet : SuperNetwork
-        Trained in place.
-    space : SearchSpace
-    settings : SuperSettings
-    progress : Progress
-    targets : sequence of Candidate
-        Promising candidates: each random one is one of these with probability 1/2, if there are any.
-
-    Returns
-    -------
-    tuple of float
-        Validation score of the smallest sub-network after each epoch.
-
-    Raises
-    ------
-    ConfigError
-        The space does not suit the super network.
-    AccumulatorOverflowError
-        Some input could overflow an accumulator.
-    DivergenceError
-        Training diverged.
-    """
-    random = Random(settings.seed)
-    teaching = CompressSettings(distillation=settings.distillation, temperature=settings.temperature)
-    distillation = Distillation(dense, teaching, task)
-    every = max(1, len(task.train) // settings.calibrated)
-    sample = shortened(dense.standardise(task.train.sequences[::every]))
-    largest, smallest = space.spec(space.largest), space.spec(space.smallest)
-
-    def sandwich() -> Iterator[CompressionSpec]:
-        yield largest
-        yield smallest
-        for _ in range(settings.sampled):
-            aimed = targets and random.random() < 0.5
-            yield space.spec(random.choice(targets) if aimed else space.sample(random))
-
-    def loss(batch: Batch) -> Tensor:
-        parts = []
-        for spec in sandwich():
-            student = calibrate(supernet.subnetwork(spec), sample, spec)
-            taught = batch
-            if batch.carry is not None:
-                taught = batch._replace(carry=supernet.beside(dense, batch.carry, student, spec))
-            parts.append(_loss(supernet, spec, student, distillation, taught))
-        if batch.carry is not None:
-            with torch.no_grad():
-                batch.carry.run(dense.network, batch.x)
-        return torch.stack(parts).sum()
-
-    def validate() -> float:
-        student = calibrate(supernet.subnetwork(smallest), sample, smallest)
-        bundle = student.bundle(dense.mean, dense.deviation, dense.labels)
-        return evaluate(bundle, task.validation, task.metric)
-
-    with seeded(settings.seed):
-        history = fit(
-            dense,
-            task,
-            supernet.network,
-            loss,
-            epochs=settings.epochs,
-            learning_rate=settings.learning_rate,
-            validate=validate,
-            what="super network",
-            progress=progress,
-        )
-    supernet.network.eval()
-    return history
-
-
 def candidate_bundle(
     task: Task,
     dense: FloatModel,
@@ -364,29 +267,6 @@ def shortened(sequences: Sequence[Tensor]) -> list[Tensor]:
     """Cut long sequences to a stretch that formats can be calibrated on, from their middle."""
     starts = [max(0, (len(each) - _STRETCH) // 2) for each in sequences]
     return [each[start : start + _STRETCH] for start, each in zip(starts, sequences, strict=True)]
-
-
-class _Lesson(nn.Module):
-    """The loss of a student on a batch, as a module whose parameters can be put in place."""
-
-    def __init__(self, student: QuantisedNetwork, distillation: Distillation):
-        super().__init__()
-        self.student, self._distillation = student, distillation
-
-    def forward(self, batch: Batch) -> Tensor:
-        return self._distillation(batch.logits(self.student), batch)
-
-
-def _loss(
-    supernet: SuperNetwork,
-    spec: CompressionSpec,
-    student: QuantisedNetwork,
-    distillation: Distillation,
-    batch: Batch,
-) -> Tensor:
-    """Give the loss of a sub-network in integers as a function of the shared weights."""
-    shared = {f"student.masters.{name}": value for name, value in supernet.parameters(spec).items()}
-    return functional_call(_Lesson(student, distillation), shared, (batch,))
 
 
 def _part(name: str, factors: list[Tensor], rank: int | None) -> tuple[Tensor, ...]:

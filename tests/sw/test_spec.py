@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -22,7 +23,16 @@ def test_illegal_specifications_are_refused(name, value):
 
 def test_a_specification_survives_json(network_of):
     spec = uniform_spec(network_of(layers=2), 0.5, bits=4, lanes=16, rank=2, columns="contribution")
+    spec = replace(spec, hidden={"layer0": 4})
     assert CompressionSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
+
+
+@pytest.mark.parametrize("units", [0, True, 1.5])
+def test_layers_keep_whole_units(units):
+    with pytest.raises(
+        ConfigError, match=rf"CompressionSpec.hidden must be positive integers, not {units} for layer0"
+    ):
+        CompressionSpec({}, hidden={"layer0": units})
 
 
 @pytest.mark.parametrize("values", [{}, {"products": {"head": {"width": 8}}}, {"products": []}, None])

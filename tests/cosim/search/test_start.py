@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import studies
 
+from gatewright.cosim.search import asked
 from gatewright.cosim.search import start as module
 from gatewright.cosim.search.folder import TASK, StudyFolder
 from gatewright.cosim.search.records import Records
@@ -92,8 +93,8 @@ def test_targets_that_are_left_out_follow_from_the_uncompressed_model(quick, dat
         tmp_path / "study", studies.model(), data, SearchSettings(trials=2, target_bits=777.0), SCOPE, QUICK
     )
     plan = StudyFolder.open(tmp_path / "study").plan
-    _, costs = module.uncompressed(load_task(data), studies.model(), plan)
-    assert plan.search.target_cycles == costs.cycles / module.TIMES
+    _, costs = asked.uncompressed(load_task(data), studies.model(), plan)
+    assert plan.search.target_cycles == costs.cycles / asked.TIMES
     assert plan.search.target_bits == 777.0
     assert costs.stored_bits > 777
 
@@ -170,6 +171,17 @@ def test_a_small_model_gets_no_more_lanes_than_rows(quick, data, tmp_path):
     model = replace(studies.model(), network=network.eval())
     search(tmp_path / "study", model, data, SearchSettings(trials=1, rounds=1), Scope(), QUICK)
     assert StudyFolder.open(tmp_path / "study").plan.space.lanes == 16
+
+
+@pytest.mark.parametrize(
+    ("sequences", "steps", "epochs"), [(2100, 60, 12), (64, 60, 360), (64, 512 * 100, 12), (1, 512 * 7200, 1)]
+)
+def test_the_super_network_gets_enough_updates_and_not_too_many(sequences, steps, epochs, data):
+    task = load_task(data)
+    x = [np.zeros((1, 2), dtype=np.float32)] * (sequences - 1) + [np.zeros((steps, 2), dtype=np.float32)]
+    long = replace(task, train=replace(task.train, sequences=x, targets=np.zeros(sequences, dtype=np.int64)))
+    model = replace(studies.model(), settings=TrainSettings())
+    assert asked.epochs_of(long, model) == epochs
 
 
 def regression(seed=0, sequences=40):

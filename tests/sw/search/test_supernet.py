@@ -19,10 +19,11 @@ from gatewright.sw.integer import evaluate
 from gatewright.sw.metrics import METRICS
 from gatewright.sw.models import FloatModel
 from gatewright.sw.network import LstmNetwork
-from gatewright.sw.search import supernet as room
+from gatewright.sw.search import sandwich as room
+from gatewright.sw.search.sandwich import train_super
 from gatewright.sw.search.settings import SuperSettings
 from gatewright.sw.search.space import SearchSpace
-from gatewright.sw.search.supernet import SuperNetwork, candidate_bundle, finalise, shortened, train_super
+from gatewright.sw.search.supernet import SuperNetwork, candidate_bundle, finalise, shortened
 from gatewright.sw.settings import TrainSettings
 from gatewright.sw.spec import CompressionSpec, uniform_spec
 from gatewright.sw.tasks import task_from
