@@ -40,7 +40,6 @@ def test_notes_are_kept(tmp_path):
 
 def test_models_have_names(tmp_path):
     run = RunFolder.create(tmp_path / "a")
-    run.model("kept-12.5").parent.mkdir()
     for name in ("kept-12.5", "dense"):
         run.model(name).write_text("made")
     run.float_model().write_text("made")

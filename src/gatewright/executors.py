@@ -99,9 +99,9 @@ def run_all(
     with workers(count) as found:
         progress(what, 0, len(given), "")
         calls = [found.executor.submit(work, *each, silent) for each in given]
-        for done, call in enumerate(as_completed(calls), 1):
-            call.result()
+        for done, _ in enumerate(as_completed(calls), 1):
             progress(what, done, len(given), "")
+        # In order, so that of several errors the same one is raised whichever process is faster.
         return [call.result() for call in calls]
 
 

@@ -23,6 +23,7 @@ from gatewright.results import Row, write_rows
 from gatewright.run import RunFolder
 from gatewright.storage import write_json
 from gatewright.sw.bundle import Bundle
+from gatewright.sw.compress.figures import score_rows, shape_rows
 from gatewright.sw.mode import POLICY, ModePolicy
 
 DEFAULT_NAME = "model"
@@ -189,6 +190,8 @@ class Design:
             wrote(run.root / name, _role(name))
         write_json(wrote(run.build, "flow"), self._manifest())
         write_rows(run.rows("build"), list(self.rows()))
+        if not run.rows("quantise").exists():
+            write_rows(run.rows("quantise"), list(self._told()))
         delivery = Delivery.of(run.root, roles)
         delivery.save(run.root)
         return delivery
@@ -203,6 +206,13 @@ class Design:
             yield Row("estimated_cycles_per_step", "cycles", found.cycles_per_step, at)
         for name in RESOURCES:
             yield Row(name, "count", getattr(found.resources, name), {"source": "estimate"})
+
+    def _told(self) -> Iterator[Row]:
+        """Yield what the models' own notes say of them, for a report."""
+        for name, bundle in {each.name: each.bundle for each in self.models}.items():
+            if "scores" in bundle.notes:
+                yield from score_rows(bundle, name)
+                yield from shape_rows(bundle, name)
 
     def _manifest(self) -> dict[str, Any]:
         settings = self.settings
