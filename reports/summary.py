@@ -47,13 +47,13 @@ def summarise(folder: Path, about: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _searched(run: Run) -> dict[str, float]:
-    """Say how much smaller and faster the best point is that a search in the run found, if it has ended."""
+    """Say how much smaller and faster a search in the run got without a loss in validation, if it has ended."""
     if not StudyFiles(run.files.search).front.exists():
         return {}
     study = read_study(run.files.search)
-    best, reference = study.best, study.reference
+    leanest, reference = study.leanest, study.reference
     found: dict[str, float] = {"points": len(study.of_kind(FOUND))}
-    if best and reference:
-        found["times_smaller"] = reference.stored_bits / best.stored_bits
-        found["times_faster"] = reference.measured / best.measured
+    if leanest and reference:
+        found["times_smaller"] = reference.stored_bits / leanest.stored_bits
+        found["times_faster"] = reference.measured / leanest.measured
     return found

@@ -49,7 +49,7 @@ def headline_table() -> str:
                 "`make demo`",
             ),
             (
-                "recommended point of the demo's search, against the uncompressed 8-bit model",
+                "leanest point of the demo's search that is no worse than the uncompressed 8-bit model",
                 f"{summary['search']['times_smaller']:.0f} times smaller, "
                 f"{summary['search']['times_faster']:.0f} times faster",
                 "`make demo`",

@@ -101,6 +101,7 @@ _MODELS = {
     "compression_seconds": Quantity("seconds", "time that compressing took"),
     "requirement_met": Quantity("yes or no", "1 if score and volume that were asked for are met, else 0"),
     "worse_than_unstructured": Quantity("points", "mean score lost to unstructured pruning", "signed"),
+    "road_seconds": Quantity("seconds", "time of a command on the way from a model's file to its proof"),
     "factor_error": Quantity("share", "norm of what factors leave of a matrix, over the matrix's norm"),
     "training_seconds": Quantity("seconds", "time that training the float model took"),
     "float_epoch": Quantity("seconds", "time of an epoch of float training"),

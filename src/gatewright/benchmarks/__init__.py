@@ -15,6 +15,7 @@ NAMES = (
     "patterns",
     "text",
     "import",
+    "roads",
     "methods",
     "spaces",
     "proxies",

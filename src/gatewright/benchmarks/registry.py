@@ -11,6 +11,7 @@ from gatewright.benchmarks.factors import bench_factors
 from gatewright.benchmarks.patterns import bench_patterns
 from gatewright.benchmarks.place import bench_place
 from gatewright.benchmarks.qat import bench_qat
+from gatewright.benchmarks.roads import bench_roads
 from gatewright.benchmarks.search import bench_both_spaces, bench_discretisation, bench_methods, bench_proxies
 from gatewright.benchmarks.text import bench_text
 from gatewright.benchmarks.thresholds import calibrate_thresholds
@@ -30,12 +31,15 @@ class Options(NamedTuple):
         How many random cases of the cycle model, and their seed.
     text : Path, optional
         A text for those that need one.
+    silero : Path, optional
+        A folder with Silero VAD and speech, for those that need them.
     """
 
     progress: Progress
     cases: int
     seed: int
     text: Path | None
+    silero: Path | None
 
 
 def _import(options: Options) -> list[Row]:
@@ -66,6 +70,7 @@ BENCHES: dict[str, Callable[[Options], list[Row]]] = {
     "patterns": lambda options: bench_patterns(options.progress),
     "text": lambda options: bench_text(str(_text_of(options)), options.progress),
     "import": _import,
+    "roads": lambda options: bench_roads(options.silero, options.progress),
     "methods": lambda options: bench_methods(options.progress),
     "spaces": lambda options: bench_both_spaces(_text_of(options), options.progress),
     "proxies": lambda options: bench_proxies(options.progress),

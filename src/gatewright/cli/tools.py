@@ -114,13 +114,21 @@ def bench(
         Path | None,
         typer.Option("--text", help="A text (.txt), for those that need one.", show_default=False),
     ] = None,
+    silero: Annotated[
+        Path | None,
+        typer.Option(
+            "--silero",
+            help="Folder with Silero VAD and speech, for those that need them.",
+            show_default=False,
+        ),
+    ] = None,
     *,
     progress: Progress,
 ) -> Answer:
     """Measure a part: rows with name, value, unit, parameters, seed."""
     from gatewright.benchmarks import registry
 
-    return Answer(registry.bench(name, rows, registry.Options(progress, n, seed, text)))
+    return Answer(registry.bench(name, rows, registry.Options(progress, n, seed, text, silero)))
 
 
 @command("gatewright table docs/results/hw.json")
