@@ -18,6 +18,7 @@ from gatewright.errors import ConfigError, ToolError
 from gatewright.progress import Progress, silent
 from gatewright.results import Row
 from gatewright.sw.determinism import seeded
+from gatewright.sw.network import quiet_projections
 
 _SEQUENCES, _STEPS, _INPUTS = 60, 24, 6
 
@@ -133,7 +134,7 @@ def make(name: str) -> None:
     """Write the files of a road into the current folder."""
     (road,) = (each for each in _roads(Path()) if each.name == name)
     if road.make is not None:
-        with seeded(0):
+        with seeded(0), quiet_projections():
             road.make()
 
 
