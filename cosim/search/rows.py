@@ -69,7 +69,7 @@ def _found_rows(
         ("stored_bits", "bits", found.stored_bits),
         ("macs", MACS, found.macs),
         ("reward", "points", found.reward),
-        ("seconds", "s", found.seconds),
+        ("seconds", "seconds", found.seconds),
         ("integers_compared", "integers", found.integers_compared),
     ):
         if value is not None:

@@ -277,7 +277,7 @@ def test_rows_tell_every_trial(tmp_path):
             "trial_stored_bits": ("bits", each.stored_bits),
             "trial_macs": ("multiply-accumulates per step", each.macs),
             "trial_reward": ("points", each.reward),
-            "trial_seconds": ("s", each.seconds),
+            "trial_seconds": ("seconds", each.seconds),
             "trial_integers_compared": ("integers", each.integers_compared),
         }
 
