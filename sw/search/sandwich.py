@@ -40,8 +40,9 @@ def train_super(
 ) -> tuple[float, ...]:
     """Train the shared weights by the sandwich rule, in the integers of the sub-networks.
 
-    Losses of classes add up, of values their logarithms. In every update the largest, the smallest and some random candidates learn from the dense model on the same batch,
-    each pruned and quantised as it would be; the shared weights take the sum of their gradients.
+    In every update the largest, the smallest and some random candidates learn from the dense model on the same batch,
+    each pruned and quantised as it would be; the shared weights take the sum of their gradients, and where outputs are
+    values, that of their losses' logarithms.
 
     Parameters
     ----------
