@@ -156,9 +156,11 @@ class Asked:
             storage=self.scope.storage,
         )
         bundle, costs = uncompressed(task, self.model, plan)
+        wanted = self.settings.target_score
         weight = weight_of(task, evaluate(bundle, task.validation, task.metric))
         search = replace(
             self.settings,
+            target_quality=None if wanted is None else task.metric.quality(wanted),
             target_cycles=self.settings.target_cycles or costs.cycles / TIMES,
             target_bits=self.settings.target_bits or costs.stored_bits / TIMES,
             cycles_weight=_first(self.settings.cycles_weight, weight),
@@ -179,6 +181,7 @@ class Asked:
         search = replace(
             self.settings,
             trials=have.trials,
+            target_quality=have.target_quality,
             target_cycles=self.settings.target_cycles or have.target_cycles,
             target_bits=self.settings.target_bits or have.target_bits,
             cycles_weight=_first(self.settings.cycles_weight, have.cycles_weight),

@@ -64,8 +64,9 @@ class Point:
 def front(records: Sequence[Record], count: int) -> list[Candidate]:
     """Choose at most `count` candidates of the Pareto front of finished trials, spread over it.
 
-    The best quality is the first; then always the one that adds the most hypervolume, with cycles and bits on a
-    logarithmic scale, so that candidates of little use come last. Of a candidate's results the last counts.
+    The best quality is the first, the largest reward the second; then always the one that adds the most hypervolume,
+    with cycles and bits on a logarithmic scale, so that candidates of little use come last. Of a candidate's results
+    the last counts.
     """
     found = {
         tuple(each.candidate.items()): each.found for each in records if isinstance(each.found, Evaluation)
@@ -78,7 +79,10 @@ def front(records: Sequence[Record], count: int) -> list[Candidate]:
     if not best:
         return []
     ends = [max(points[k][axis] for k in best) + margin for axis, margin in enumerate((1e-9, 1.0, 1.0))]
-    return [candidates[best[k]] for k in choose([points[k] for k in best], ends, count)]
+    rewards = [each.reward for each in found.values()]
+    rewarded = max(range(len(best)), key=lambda k: rewards[best[k]])
+    chosen = choose([points[k] for k in best], ends, count, dict.fromkeys((0, rewarded)))
+    return [candidates[best[k]] for k in chosen]
 
 
 def uniform_points(dense: FloatModel, plan: Plan) -> list[Point]:

@@ -1,6 +1,6 @@
 """Points that no other point beats, and how much of the space they dominate. All objectives are minimised."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -43,8 +43,10 @@ def hypervolume(points: Sequence[Sequence[float]], reference: Sequence[float]) -
     return _volume(values[(values < limit).all(axis=1)], limit)
 
 
-def choose(points: Sequence[Sequence[float]], reference: Sequence[float], count: int) -> list[int]:
-    """Choose at most `count` points: the first, then always the one that adds the most hypervolume.
+def choose(
+    points: Sequence[Sequence[float]], reference: Sequence[float], count: int, first: Iterable[int] = (0,)
+) -> list[int]:
+    """Choose at most `count` points: some that are given, then always the one that adds the most hypervolume.
 
     Greedy choice is within 1 - 1/e of the best subset, as hypervolume is submodular.
 
@@ -54,8 +56,10 @@ def choose(points: Sequence[Sequence[float]], reference: Sequence[float], count:
         As `hypervolume` has them; there is at least one point.
     count : int
         At least 1.
+    first : iterable of int
+        Places of the points that come first, at least one.
     """
-    chosen = [0]
+    chosen = list(first)[:count]
     while len(chosen) < min(count, len(points)):
         rest = [k for k in range(len(points)) if k not in chosen]
         chosen.append(max(rest, key=lambda k: hypervolume([points[j] for j in (*chosen, k)], reference)))

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gatewright.cosim.search.folder import StudyFolder
@@ -177,11 +177,10 @@ def _sign(rows: Sequence[Row]) -> int:
 
 
 def _penalty(figures: Mapping[str, float], sign: int, search: SearchSettings) -> float:
-    """Give the points of quality that a point is beyond the targets: 0 where it meets all."""
-    short = search.reward(0.0, figures["point_cycles_measured"], figures["point_stored_bits"])
-    if search.target_score is not None:
-        short += min(0.0, sign * (figures["validation"] - search.target_score))
-    return -short
+    """Give what the reward takes off for targets that a point misses: 0 where it meets all."""
+    quality, wanted = sign * figures["validation"], search.target_score
+    aimed = replace(search, target_quality=None if wanted is None else sign * wanted)
+    return quality - aimed.reward(quality, figures["point_cycles_measured"], figures["point_stored_bits"])
 
 
 def _missed(figures: Mapping[str, float], sign: int, search: SearchSettings) -> list[str]:

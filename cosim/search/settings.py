@@ -107,6 +107,8 @@ class SearchSettings:
         configuration would have to be built first. The final front always is.
     target_score : float, optional
         Score asked for.
+    target_quality : float, optional
+        The same so that more is better; `start.search` sets it, as the metric says which way that is.
     target_cycles : float, optional
         Cycles per step asked for: L0, above 0.
     target_bits : float, optional
@@ -114,6 +116,8 @@ class SearchSettings:
     cycles_weight, bits_weight : float, optional
         λ_L and λ_V: what the reward loses, in the metric's unit, where cycles, or bits, are twice the target's: to 1e6.
         None for `WEIGHT`, which suits metrics in percent.
+    score_weight : float
+        λ_S: what the reward loses in addition for each point that the quality falls short of the target, 0 to 1e6.
     spread : float
         Octaves, 0 to 20: every trial of ``worth`` aims at targets that are up to so much looser or tighter, so that
         the search covers the front; 0 looks for the largest reward alone.
@@ -144,10 +148,12 @@ class SearchSettings:
     steps: int = 1000
     measure: bool | None = None
     target_score: float | None = None
+    target_quality: float | None = None
     target_cycles: float | None = None
     target_bits: float | None = None
     cycles_weight: float | None = None
     bits_weight: float | None = None
+    score_weight: float = 3.0
     spread: float = 2.0
     patience: int = 0
     limits: Limits = Limits()
@@ -166,6 +172,7 @@ class SearchSettings:
                 "calibrated": (1, 4096),
                 "recordings": (1, 1000),
                 "steps": (1, 1_000_000),
+                "score_weight": (0.0, 1e6),
                 "spread": (0.0, 20.0),
                 "patience": (0, 100_000),
             },
@@ -186,6 +193,7 @@ class SearchSettings:
             )
         for name in ("target_score", "target_cycles", "target_bits", "cycles_weight", "bits_weight"):
             _check_optional(self, name, positive=name in ("target_cycles", "target_bits"))
+        _check_optional(self, "target_quality", positive=False)
         for name in ("cycles_weight", "bits_weight"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1e6:
@@ -239,8 +247,8 @@ class SearchSettings:
     def reward(self, quality: float, cycles: float, bits: float, scale: float = 1.0) -> float:
         """Give the score R of a candidate, in points of quality.
 
-        ``R = quality - λ_L·max(0, L/L0 - 1) - λ_V·max(0, V/V0 - 1)``; a target that is not set costs nothing. The form
-        is ours: the source leaves the evaluation open.
+        ``R = quality - λ_S·max(0, S0 - quality) - λ_L·max(0, L/L0 - 1) - λ_V·max(0, V/V0 - 1)``; a target that is not
+        set costs nothing. The form is ours: the source leaves the evaluation open.
 
         Parameters
         ----------
@@ -253,6 +261,8 @@ class SearchSettings:
         scale : float
             Of the targets.
         """
+        if self.target_quality is not None:
+            quality -= self.score_weight * max(0.0, self.target_quality - quality)
         for value, target, weight in (
             (cycles, self.target_cycles, self.cycles_weight),
             (bits, self.target_bits, self.bits_weight),

@@ -25,6 +25,9 @@ from gatewright.sw.spec import CompressionSpec
 from gatewright.sw.tasks import Task
 from gatewright.sw.training import fit
 
+_LEAST_ERROR = 1e-9
+"""Squared error, in deviations, that is as good as none."""
+
 
 def train_super(
     task: Task,
@@ -38,7 +41,8 @@ def train_super(
     """Train the shared weights by the sandwich rule, in the integers of the sub-networks.
 
     In every update the largest, the smallest and some random candidates learn from the dense model on the same batch,
-    each pruned and quantised as it would be; the shared weights take the sum of their gradients.
+    each pruned and quantised as it would be; the shared weights take the sum of their gradients, and where outputs are
+    values, that of their losses' logarithms.
 
     Parameters
     ----------
@@ -93,7 +97,9 @@ def train_super(
         if batch.carry is not None:
             with torch.no_grad():
                 batch.carry.run(dense.network, batch.x)
-        return torch.stack(parts).sum()
+        losses = torch.stack(parts)
+        # Errors of values differ by orders of magnitude: unless they count in dB, the smallest network drowns all.
+        return losses.sum() if task.classifies else (losses + _LEAST_ERROR).log().sum()
 
     def validate() -> float:
         student = calibrate(supernet.subnetwork(smallest), sample, smallest)

@@ -20,8 +20,10 @@ from gatewright.sw.compress import compress
 from gatewright.sw.compress.factorise import with_products
 from gatewright.sw.compress.pattern import balanced_mask, layout
 from gatewright.sw.compress.quantise import QuantisedNetwork, train_quantised
+from gatewright.sw.compress.sample import sample_of
 from gatewright.sw.compress.units import cut, keep_units, kept_units, unit_order, unit_places
 from gatewright.sw.determinism import seeded
+from gatewright.sw.integer import evaluate
 from gatewright.sw.models import FloatModel
 from gatewright.sw.network import LstmNetwork, ProductParameters
 from gatewright.sw.settings import CompressSettings
@@ -255,12 +257,21 @@ def finalise(
     settings: CompressSettings,
     progress: Progress = silent,
 ) -> Bundle:
-    """Compress to a candidate in full, from the shared weights: prune gradually from the slice, then train in integers.
+    """Compress to a candidate in full: prune gradually from the slice, then train in integers.
 
-    Takes and raises what `compress` does, and gives its notes.
+    It begins with the shared weights, or with those of the dense model where the candidate, cut out of these and only
+    calibrated, scores better: sharing costs the largest candidates most. Takes and raises what `compress` does, and
+    gives its notes.
     """
-    start = supernet.subnetwork(spec, prune=False)
-    return compress(task, dense, spec, settings, progress, start=start)
+    sample = shortened(dense.standardise(sample_of(task).sequences))
+
+    def quality(source: SuperNetwork) -> float:
+        bundle = candidate_bundle(task, dense, source, spec, sample, settings)
+        return task.metric.quality(evaluate(bundle, task.validation, task.metric))
+
+    # Of equal ones max takes the first.
+    best = max((supernet, SuperNetwork.of(dense)), key=quality)
+    return compress(task, dense, spec, settings, progress, start=best.subnetwork(spec, prune=False))
 
 
 def shortened(sequences: Sequence[Tensor]) -> list[Tensor]:

@@ -61,6 +61,14 @@ def test_front_begins_with_the_best_and_leaves_out_what_is_beaten():
     assert front(records[4:5], 3) == []
 
 
+def test_the_largest_reward_is_a_point():
+    records = [record(k, 90.0 - k, 100.0 - 10 * k, 1000 - k) for k in range(6)]
+    rewarded = replace(records[4], found=replace(records[4].found, reward=200.0))
+    assert front([*records[:4], rewarded, records[5]], 2) == [{"rank": 0}, {"rank": 4}]
+    assert front([*records[:4], rewarded, records[5]], 1) == [{"rank": 0}]
+    assert {"rank": 4} not in front(records, 2)
+
+
 def test_the_last_result_of_a_candidate_counts():
     records = [record(0, 90.0, 10.0, 100), record(1, 50.0, 10.0, 100), record(0, 40.0, 10.0, 100, round=1)]
     assert front(records, 2) == [{"rank": 1}]

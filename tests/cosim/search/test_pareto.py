@@ -46,5 +46,7 @@ def test_choice_begins_with_the_first_and_adds_the_most():
     points = [(0, 10), (1, 9.9), (4, 4), (9, 1), (10, 0)]
     assert choose(points, (11, 11), 1) == [0]
     assert choose(points, (11, 11), 2) == [0, 2]
+    assert choose(points, (11, 11), 3, (1, 4)) == [1, 4, 2]
+    assert choose(points, (11, 11), 1, (1, 4)) == [1]
     assert choose(points, (11, 11), 3) == [0, 2, 3]
     assert sorted(choose(points, (11, 11), 9)) == [0, 1, 2, 3, 4]

@@ -66,6 +66,13 @@ def test_limits_refuse(given, text):
         Limits(**given)
 
 
+def test_a_score_that_is_asked_for_steers_the_reward():
+    settings = SearchSettings(target_score=2.0, target_quality=-2.0, score_weight=3.0)
+    assert settings.reward(-1.5, 1, 1) == -1.5
+    assert settings.reward(-2.0, 1, 1) == -2.0
+    assert settings.reward(-3.0, 1, 1) == -6.0
+
+
 def test_weights_suit_percentages_unless_told_otherwise():
     settings = SearchSettings(target_cycles=100, target_bits=1000)
     assert settings.reward(90, 200, 1000) == 80

@@ -20,6 +20,7 @@ from gatewright.sw.metrics import METRICS
 from gatewright.sw.models import FloatModel
 from gatewright.sw.network import LstmNetwork
 from gatewright.sw.search import sandwich as room
+from gatewright.sw.search import supernet as supernet_room
 from gatewright.sw.search.sandwich import train_super
 from gatewright.sw.search.settings import SuperSettings
 from gatewright.sw.search.space import SearchSpace
@@ -381,3 +382,22 @@ def test_long_sequences_are_learnt_in_chunks(monkeypatch):
     assert begun[:3] == [None] * 3
     assert all(begun[k] is begun[3] for k in (4, 5))
     assert not torch.equal(begun[3], begun[6])
+
+
+def test_points_begin_with_the_better_weights(task, float_model, monkeypatch):
+    spec = uniform_spec(float_model.network, lanes=8)
+    ruined = SuperNetwork.of(float_model)
+    with torch.no_grad():
+        for parameter in ruined.network.parameters():
+            parameter.mul_(0.01)
+    begun = []
+    monkeypatch.setattr(supernet_room, "compress", lambda *_, start, **__: begun.append(start))
+    for shared in (ruined, SuperNetwork.of(float_model)):
+        finalise(task, float_model, shared, spec, CompressSettings())
+    assert torch.equal(begun[0].layers[0].bias, float_model.network.layers[0].bias)
+    assert torch.equal(begun[1].layers[0].bias, float_model.network.layers[0].bias)
+    better = SuperNetwork.of(float_model)
+    with torch.no_grad():
+        better.network.head_bias.add_(1e-3)
+    finalise(task, float_model, better, spec, CompressSettings())
+    assert torch.equal(begun[2].head_bias, better.network.head_bias)
