@@ -28,6 +28,7 @@ ALLOWED = {
     "hw": ("hw", *BUNDLE),
     "cosim": ("cosim", "hw", "sw"),
     "reports": ("reports",),
+    "flow": ("flow", "cosim", "hw", "reports", "sw"),
 }
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from gatewright.console import TerminalProgress, console, show_rows
 from speech import read_speech, take_frames
 from vad import THRESHOLD, Vad
 
+from gatewright.cli.answer import Answer
+from gatewright.cli.terminal import Terminal
 from gatewright.cosim.verify import Measurement, measure
 from gatewright.errors import GatewrightError
 from gatewright.hw.compiler import Mode, compile_bundle, smallest_config
@@ -113,14 +114,10 @@ def run(model_path: Path, speech: Path, seconds: float, progress: Progress) -> t
 
 def _task(vad: Vad, samples: list[np.ndarray]) -> Task:
     """Make a task of speech without targets, which is judged by the decisions that the decoder comes to."""
-
-    def equal(ours: np.ndarray, theirs: np.ndarray) -> float:
-        return 100 * float((vad.decisions(ours) == vad.decisions(theirs)).mean())
-
     order = np.random.default_rng(SEED).permutation(len(samples)).tolist()
     held = max(1, round(HELD_OUT * len(samples)))
     measured, train = (Split([samples[k] for k in part]) for part in (order[:held], order[held:]))
-    metric = Metric("decision_agreement", "percent", True, equal, "values", "teacher")
+    metric = Metric("decision_agreement", "percent", True, vad.agreement, "values", "teacher")
     return Task("speech", (), train, measured, measured, metric=metric, taught=True)
 
 
@@ -183,13 +180,14 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="speech to test on (60)")
     parser.add_argument("--out", type=Path, help="folder for rows.json and the integer models")
     given = parser.parse_args()
+    terminal = Terminal()
     try:
-        with TerminalProgress() as progress:
+        with terminal.progress() as progress:
             rows, bundles = run(given.model, given.speech, given.seconds, progress)
     except GatewrightError as error:
-        console.print(f"{type(error).__name__}: {error}", markup=False, highlight=False)
+        terminal.error("error", str(error))
         return 2
-    show_rows(rows)
+    terminal.show(Answer(rows), "silero_vad", as_json=False)
     if given.out:
         given.out.mkdir(parents=True, exist_ok=True)
         write_rows(given.out / "rows.json", rows)

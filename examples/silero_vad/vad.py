@@ -64,6 +64,10 @@ class Vad:
         """Tell which frames are speech, from the LSTM's outputs [frames, 128]."""
         return self.probabilities(outputs) >= THRESHOLD
 
+    def agreement(self, ours: np.ndarray, theirs: np.ndarray) -> float:
+        """Give the percentage of frames in which two models' outputs [frames, 128] lead to the same decision."""
+        return 100 * float((self.decisions(ours) == self.decisions(theirs)).mean())
+
     def whole(self, frames: np.ndarray) -> np.ndarray:
         """Give the probability of speech [frames] as the whole graph computes it, from a zero state."""
         return _run(self._whole, frames, **self._fresh)

@@ -12,6 +12,7 @@ from gatewright.flow.settings import CompressChoice, WorkerSettings, override
 from gatewright.flow.study import is_study
 from gatewright.progress import Progress, silent
 from gatewright.reports.study_report import write_study_report
+from gatewright.sw.compress.scaling import scaled_where_it_pays
 from gatewright.sw.metrics import Metric
 from gatewright.sw.tasks import DataSettings, Task
 
@@ -87,8 +88,9 @@ def search(
         As `gatewright.cosim.search.start.search` has them.
     """
     settings, workers = settings or SearchSettings(), workers or WorkerSettings()
-    dense = as_model(model)
     task = as_task(data, metric=metric, seed=settings.seed)
+    # Raw features go in at one scale, as they do where a model is quantised.
+    dense = scaled_where_it_pays(as_model(model), task.train.sequences)
     root = Path(folder)
     if overwrite and is_study(root):
         StudyFolder.open(root).remove()
