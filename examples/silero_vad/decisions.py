@@ -1,4 +1,4 @@
-"""Equal decisions of Silero VAD's decoder as a metric: ``--metric decisions:agreement``, typed in the model's folder."""
+"""Equal decisions of Silero VAD's decoder as a metric: ``--metric decisions:agreement``, where the model lies."""
 
 from functools import cache
 from pathlib import Path

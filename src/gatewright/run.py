@@ -164,7 +164,7 @@ class RunFolder(ReportFolder):
         found = run.notes.get("format")
         if found != FORMAT:
             raise RunFolderError(
-                f"{root} is a run folder of format {found}; this release reads format {FORMAT}: make it again with --overwrite"
+                f"{root} is a run folder of format {found}, and this release reads {FORMAT}: --overwrite makes it again"
             )
         return run
 

@@ -16,6 +16,7 @@ NAMES = (
     "text",
     "import",
     "roads",
+    "studies",
     "methods",
     "spaces",
     "proxies",

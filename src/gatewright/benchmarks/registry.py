@@ -13,6 +13,7 @@ from gatewright.benchmarks.place import bench_place
 from gatewright.benchmarks.qat import bench_qat
 from gatewright.benchmarks.roads import bench_roads
 from gatewright.benchmarks.search import bench_both_spaces, bench_discretisation, bench_methods, bench_proxies
+from gatewright.benchmarks.studies import bench_studies
 from gatewright.benchmarks.text import bench_text
 from gatewright.benchmarks.thresholds import calibrate_thresholds
 from gatewright.benchmarks.training import bench_train
@@ -71,6 +72,7 @@ BENCHES: dict[str, Callable[[Options], list[Row]]] = {
     "text": lambda options: bench_text(str(_text_of(options)), options.progress),
     "import": _import,
     "roads": lambda options: bench_roads(options.silero, options.progress),
+    "studies": lambda options: bench_studies(options.silero, options.progress),
     "methods": lambda options: bench_methods(options.progress),
     "spaces": lambda options: bench_both_spaces(_text_of(options), options.progress),
     "proxies": lambda options: bench_proxies(options.progress),

@@ -85,12 +85,7 @@ def bench_roads(silero: Path | None, progress: Progress = silent) -> list[Row]:
     ToolError
         A command failed.
     """
-    missing = [name for name in SILERO_FILES if silero is None or not (silero / name).is_file()]
-    if silero is None or missing:
-        raise ConfigError(
-            f"this benchmark needs {', '.join(missing)}: give --silero FOLDER (examples/silero_vad/README.md makes it)"
-        )
-    roads = _roads(silero.resolve())
+    roads = _roads(silero_files(silero)[0].parent)
     rows: list[Row] = []
     for done, road in enumerate(roads):
         progress("roads", done, len(roads), road.name)
@@ -98,6 +93,23 @@ def bench_roads(silero: Path | None, progress: Progress = silent) -> list[Row]:
             rows += _walk(road, Path(temporary))
     progress("roads", len(roads), len(roads), "")
     return rows
+
+
+def silero_files(folder: Path | None) -> tuple[Path, Path]:
+    """Return the two `SILERO_FILES` of a folder.
+
+    Raises
+    ------
+    ConfigError
+        One is missing; the text says how to make it.
+    """
+    missing = [name for name in SILERO_FILES if folder is None or not (folder / name).is_file()]
+    if folder is None or missing:
+        raise ConfigError(
+            f"this benchmark needs {', '.join(missing)}: give --silero FOLDER (examples/silero_vad/README.md makes it)"
+        )
+    model, speech = (folder.resolve() / name for name in SILERO_FILES)
+    return model, speech
 
 
 def _walk(road: Road, folder: Path) -> Iterator[Row]:
