@@ -115,7 +115,29 @@ def train(
     seed: int = 0,
     progress: Progress = silent,
 ) -> Trained:
-    """Train a float LSTM with a linear head; what is left out is as suits the data. Returns `model` and `rows`."""
+    """Train a float LSTM with a linear head.
+
+    Parameters
+    ----------
+    data : as `load_data` takes it
+        With targets.
+    hidden, layers, projection : int, optional
+        LSTM units of each layer, number of layers, and size of the recurrent projection; as suits the data unless given.
+    epochs, learning_rate : optional
+        Of the training; as suits the data unless given.
+    seed : int
+    progress : Progress
+
+    Returns
+    -------
+    Trained
+        `model` and `rows` (scores of the model and of a baseline).
+
+    Raises
+    ------
+    GatewrightError
+        A setting is illegal, or the data have no targets.
+    """
     return _train(
         data, TrainChoice(hidden, layers, projection, epochs, learning_rate, seed), progress=progress
     )
@@ -179,7 +201,30 @@ def simplify(
     seed: int = 0,
     progress: Progress = silent,
 ) -> Simplified:
-    """Compress a float model to at most `volume` bits, as long as it has the `score`; returns `bundle`, `outcome`."""
+    """Compress a float model to a size, as long as it has a score: drop what contributes least, then narrow weights.
+
+    Parameters
+    ----------
+    model : Imported, FloatModel, nn.Module or path
+    data : as `load_data` takes it
+    score : float
+        Validation score that is needed, in the metric of the data.
+    volume : int
+        Most bits of the emitted image.
+    how : SimplifySettings, optional
+    seed : int
+    progress : Progress
+
+    Returns
+    -------
+    Simplified
+        `bundle` (the best model), `outcome` (every round, and whether both are met) and `rows`.
+
+    Raises
+    ------
+    GatewrightError
+        A setting is illegal, or the data do not suit the model.
+    """
     requirement = Requirement(score, volume)
     return _simplify(model, data, requirement, how, CompressChoice(seed=seed), progress=progress)
 

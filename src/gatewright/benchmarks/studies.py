@@ -87,7 +87,9 @@ def _rows(study: str, kind: str, name: str, bundle: Bundle, task: Task) -> Itera
     for split, value in bundle.notes["scores"].items():
         yield score_row("score", task.metric, value, at | {"split": split}, 0)
     config = choose_config([(bundle, POLICY)], HardwareChoice(lanes=LANES))
-    costs = Costs.of(bundle, config, spread(task.validation, RECORDINGS, SearchSettings.steps), task.every_step)
+    costs = Costs.of(
+        bundle, config, spread(task.validation, RECORDINGS, SearchSettings.steps), task.every_step
+    )
     yield Row("cycles_predicted_per_step", "cycles", costs.cycles, at)
     yield Row("stored_bits", "bits", costs.stored_bits, at)
 
