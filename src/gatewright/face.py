@@ -122,7 +122,7 @@ def train(
     data : as `load_data` takes it
         With targets.
     hidden, layers, projection : int, optional
-        LSTM units of each layer, number of layers, and size of the recurrent projection; as suits the data unless given.
+        LSTM units of each layer, number of layers, size of the recurrent projection; as suits the data unless given.
     epochs, learning_rate : optional
         Of the training; as suits the data unless given.
     seed : int
