@@ -12,7 +12,13 @@ def score_rows(bundle: Bundle, model: str) -> Iterator[Row]:
     notes = bundle.notes
     better = "more" if notes["more_is_better"] else "less"
     for split, value in notes["scores"].items():
-        at = {"model": model, "split": split, "metric": notes["metric"], "better": better}
+        at = {
+            "model": model,
+            "density": notes["density"],
+            "split": split,
+            "metric": notes["metric"],
+            "better": better,
+        }
         yield Row("score", notes["unit"], value, at, notes["seed"])
 
 

@@ -97,8 +97,8 @@ def demo(
         trained = train(task, settings.training, progress=progress)
         trained.model.save(run.float_model())
         write_rows(run.rows("train"), trained.rows)
+    shapes = {name_of(each): replace(settings.shape, density=each) for each in settings.densities}
     if not run.rows("quantise").is_file():
-        shapes = {name_of(each): replace(settings.shape, density=each) for each in settings.densities}
         made = quantise_all(
             FloatModel.load(run.float_model()),
             task,
@@ -111,7 +111,7 @@ def demo(
             each.bundle.save(run.model(name))
         write_rows(run.rows("quantise"), [row for each in made.values() for row in each.rows])
     if not run.rows("build").is_file():
-        models = {name: Bundle.load(path) for name, path in run.models.items()}
+        models = {name: Bundle.load(run.model(name)) for name in shapes}
         design = compile_models(models, settings.hardware, BuildSettings(("dense", "sparse")))
         build_into(run, design, progress)
     if not run.rows("synth").is_file():

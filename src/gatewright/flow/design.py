@@ -24,12 +24,15 @@ from gatewright.run import RunFolder
 from gatewright.storage import write_json
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.compress.figures import score_rows, shape_rows
-from gatewright.sw.mode import POLICY, ModePolicy
+from gatewright.sw.mode import POLICY, ModePolicy, sparsity
 
 DEFAULT_NAME = "model"
 """Of a model that was given without a file."""
 
 RESOURCES = ("multipliers", "block_ram", "luts", "flip_flops")
+
+PRUNED = 0.25
+"""Share of zeros from which a matrix counts as pruned: rounding to 4 bits makes fewer."""
 
 STEPS = 50
 """Steps of the sequence that an estimate is for, unless told otherwise."""
@@ -312,8 +315,8 @@ def mode_of(storage: Storage) -> Mode | ModePolicy:
 
 
 def _storages(bundle: Bundle, settings: BuildSettings) -> Iterator[Storage]:
-    """Yield the ways that a model is stored: sparse only where there are zeros to leave out."""
-    pruned = any(not matrix.values.all() for matrix, _ in bundle.matrices.values())
+    """Yield the ways that a model is stored: of several, sparse only where there are zeros to leave out."""
+    pruned = any(sparsity(matrix.values) >= PRUNED for matrix, _ in bundle.matrices.values())
     for storage in settings.storage:
         if storage != "sparse" or pruned or settings.storage == ("sparse",):
             yield storage

@@ -12,7 +12,7 @@ import torch
 from gatewright.cosim import simulator, toolchain
 from gatewright.cosim.delivered import verify_axi, verify_plain
 from gatewright.cosim.golden import MAX_STEPS, Golden
-from gatewright.cosim.verify import Verification
+from gatewright.cosim.measurement import Verification
 from gatewright.custody import Claim, Delivery, Proof, sha256
 from gatewright.errors import DataError, MismatchError
 from gatewright.executors import run_all
@@ -20,7 +20,7 @@ from gatewright.flow.design import Design, DesignModel
 from gatewright.flow.inputs import Data, as_task
 from gatewright.flow.settings import VerifySettings, WorkerSettings
 from gatewright.hw.compiler.image import Compiled
-from gatewright.hw.cycles.model import predict
+from gatewright.hw.cycles.model import Prediction
 from gatewright.hw.fpga.verilog import AXI_TOP, TOP
 from gatewright.hw.interface import CYCLE_COUNTERS, EVENT_COUNTERS
 from gatewright.progress import Progress, silent, within
@@ -266,9 +266,10 @@ def _prove_model(root: Path, name: str, split: Split, settings: VerifySettings, 
         part.claims.append(Claim(RTL, name, model.storage, *counts))
         part.complaints.extend(each.report for each in both if each.mismatches)
         if not settings.stalls:
-            part.claims.append(
-                Claim(CYCLES, name, model.storage, *_count_cycles(model, jobs, skips, both[1]))
-            )
+            predicted = Measurement(model.compiled, jobs.inputs, skips, jobs.fresh).predict()
+            part.claims.append(Claim(CYCLES, name, model.storage, *_count_cycles(predicted, both[1])))
+            per_step = sum(each.cycles for each in predicted) / sum(both[1].steps)
+            part.rows.append(Row("cycles_predicted_per_step", "cycles", per_step, at))
         part.rows.extend(_measured(at, model.compiled, jobs, both[1], sum(skips)))
         cycles += sum(each.simulated_cycles for each in both)
         seconds += sum(each.wall_seconds for each in both)
@@ -298,24 +299,14 @@ def _compare(
     return compared, differing
 
 
-def _count_cycles(
-    model: DesignModel, jobs: Jobs, skips: Sequence[bool], measured: Verification
-) -> tuple[int, int]:
+def _count_cycles(predicted: Sequence[Prediction], measured: Verification) -> tuple[int, int]:
     """Compare every counter of every job with the cycle model's: how many there are, and how many differ."""
-    compared = differing = 0
-    for number, prediction in enumerate(predictions(model.compiled, jobs, skips)):
-        for name, value in prediction.counters.items():
-            compared += 1
-            differing += measured.counters[name][number] != value
-    return compared, differing
-
-
-def predictions(compiled: Compiled, jobs: Jobs, skips: Sequence[bool]) -> Iterator:
-    """Yield what the cycle model predicts of each job; where zeros are skipped, from the golden model's trace."""
-    golden = Golden(compiled) if any(skips) else None
-    for x, fresh, skip in zip(jobs.inputs, jobs.fresh, skips, strict=True):
-        trace = None if golden is None else golden.run(x, fresh, trace=True)[1]
-        yield predict(compiled, len(x), fresh, skip, trace if skip else None)
+    pairs = [
+        (value, measured.counters[name][number])
+        for number, prediction in enumerate(predicted)
+        for name, value in prediction.counters.items()
+    ]
+    return len(pairs), sum(one != other for one, other in pairs)
 
 
 def _measured(
