@@ -12,7 +12,7 @@ import torch
 from gatewright.cosim import simulator, toolchain
 from gatewright.cosim.delivered import verify_axi, verify_plain
 from gatewright.cosim.golden import MAX_STEPS, Golden
-from gatewright.cosim.measurement import Verification
+from gatewright.cosim.measurement import Measurement, Verification
 from gatewright.custody import Claim, Delivery, Proof, sha256
 from gatewright.errors import DataError, MismatchError
 from gatewright.executors import run_all
