@@ -10,7 +10,7 @@ from gatewright.sw.settings import CompressSettings, TrainSettings
 def rows(tmp_path_factory, task):
     path = tmp_path_factory.mktemp("bench") / "ramps.npz"
     sequences = task.train.sequences
-    np.savez(path, X=np.concatenate(sequences), y=task.train.labels, lengths=[len(s) for s in sequences])
+    np.savez(path, X=np.concatenate(sequences), y=task.train.targets, lengths=[len(s) for s in sequences])
     found = bench_train(
         seeds=(0, 1),
         densities=(1.0, 0.5),

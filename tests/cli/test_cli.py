@@ -16,6 +16,8 @@ from gatewright.cli import app
 from gatewright.cli.app import ExitCode
 from gatewright.cosim import toolchain
 from gatewright.custody import Delivery, Proof
+from gatewright.flow.design import compile_models
+from gatewright.hw.compiler.choose import HardwareChoice
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.models import FloatModel
 
@@ -200,13 +202,22 @@ def test_every_run_writes_the_file_that_repeats_it(folder, tmp_path):
 
 
 def test_lanes_adapt(folder, tmp_path):
-    quantised = answer("quantise", folder / "model.pt", "--data", folder / "mine.npz", "--lanes", "4", *QUICK,
-                       "-o", tmp_path / "four.npz")  # fmt: skip
-    assert quantised["wrote"].endswith("four.npz")
-    built = answer("build", tmp_path / "four.npz", "-o", tmp_path / "fpga")
-    assert (built["accelerator"]["lanes"], built["accelerator"]["cell_lanes"]) == (4, 1)
-    built = answer("build", tmp_path / "four.npz", "--device", "ecp5-85k", "-o", tmp_path / "fast")
-    assert built["accelerator"]["lanes"] > 4
+    run(
+        "quantise",
+        folder / "model.pt",
+        "--data",
+        folder / "mine.npz",
+        "--lanes",
+        "4",
+        *QUICK,
+        "-o",
+        tmp_path / "4.npz",
+    )
+    smallest = compile_models(tmp_path / "4.npz").config
+    assert (smallest.lanes, smallest.cell_lanes) == (4, 1)
+    fastest = compile_models(tmp_path / "4.npz", HardwareChoice(device="ecp5-85k")).config
+    assert fastest.lanes > 4
+    assert "cycles per step" in run("estimate", tmp_path / "4.npz", "--lanes", "8")[0]
 
 
 def test_a_study_is_searched_resumed_and_built(folder, tmp_path):
@@ -271,7 +282,7 @@ def test_a_file_of_another_kind_says_what_to_type(folder, tmp_path):
 
 
 def test_a_demo_goes_on_where_it_was_left(tmp_path):
-    asked = ["demo", "-o", tmp_path / "demo", "--hidden", "8", "--epochs", "1", "--lanes", "8", "--cell-lanes", "1",
+    asked = ["demo", "-o", tmp_path / "demo", "--hidden", "8", "--epochs", "1", "--lanes", "4", "--cell-lanes", "1",
              "--density", "1", "--density", "0.34", *QUICK, "--recordings", "2", "--trials", "0"]  # fmt: skip
     found = answer(*asked)["summary"]
     assert found["mismatches"] == 0

@@ -1,23 +1,10 @@
-import numpy as np
 import pytest
+from ramps import made_task
 
 from gatewright.sw.determinism import seeded
 from gatewright.sw.network import LstmNetwork
 from gatewright.sw.settings import TrainSettings
-from gatewright.sw.tasks import Task, stratify
 from gatewright.sw.training import train_float
-
-
-def made_task(seed, sequences=240):
-    """Rising, falling and flat ramps under noise: the mean tells nothing, the order all."""
-    rng = np.random.default_rng(seed)
-    classes = np.arange(sequences) % 3
-    made = []
-    for label in classes:
-        steps = rng.integers(4, 11)
-        ramp = (label - 1) * np.linspace(-2, 2, steps)[:, None]
-        made.append((3 + ramp + 0.5 * rng.normal(size=(steps, 2))).astype(np.float32))
-    return Task("ramps", ("falling", "flat", "rising"), *stratify(made, classes, seed))
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,7 @@
+import pytest
+from ramps import made_task
+
+
+@pytest.fixture(scope="session")
+def task():
+    return made_task(0)
