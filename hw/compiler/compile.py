@@ -109,15 +109,38 @@ def smallest_config(models: Sequence[tuple[Bundle, Mode | ModePolicy]], **fixed:
     given = _given(models, fixed)
     roomy = max(AcceleratorConfig.activation_depth, given.get("lanes", AcceleratorConfig.lanes))
     config = AcceleratorConfig(**({"activation_depth": roomy} | given))
-    needs = [
+    needs = _demands(models, config)
+    # With more accumulators more products may be private, so that they are placed anew.
+    while (
+        "accumulator_rows" not in given
+        and (rows := _most(needs, "accumulator_rows")) > config.accumulator_rows
+    ):
+        config = replace(config, accumulator_rows=_power(rows))
+        needs = _demands(models, config)
+    smallest = {}
+    for name, least in _least(config.lanes).items():
+        need = _most(needs, name)
+        smallest[name] = _power(max(least or _LEAST_DEPTH, need)) if least or need else 0
+    return replace(config, **(smallest | fixed))
+
+
+def _demands(
+    models: Sequence[tuple[Bundle, Mode | ModePolicy]], config: AcceleratorConfig
+) -> list[dict[str, int]]:
+    """Return what each of some models needs of each memory, with all results that it can send."""
+    return [
         _build(bundle, config, mode, "all", "all" if bundle.head else "none").demands
         for bundle, mode in models
     ]
-    smallest = {}
-    for name, least in _least(config.lanes).items():
-        need = max(demands[name] for demands in needs)
-        smallest[name] = 1 << (max(least or _LEAST_DEPTH, need) - 1).bit_length() if least or need else 0
-    return replace(config, **(smallest | fixed))
+
+
+def _most(needs: Sequence[dict[str, int]], name: str) -> int:
+    return max(demands[name] for demands in needs)
+
+
+def _power(least: int) -> int:
+    """Return the smallest power of two that is not below a number."""
+    return 1 << (least - 1).bit_length()
 
 
 def least_config(models: Sequence[tuple[Bundle, Mode | ModePolicy]], **fixed: int) -> AcceleratorConfig:
@@ -182,7 +205,7 @@ def _build(
         "weight_depth": image.weights.shape[1],
         "index_depth": image.indices.shape[1],
         "column_depth": len(image.columns),
-        "accumulator_rows": rows,
+        "accumulator_rows": max(rows, contents.private_rows),
         "activation_depth": contents.vectors * config.lanes,
         "bias_depth": len(image.biases),
         "state_depth": contents.states,

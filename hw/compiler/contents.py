@@ -15,12 +15,20 @@ class Contents:
     ----------
     config : AcceleratorConfig
         Gives the shapes; memory depths are not looked at here.
+
+    Attributes
+    ----------
+    vectors, states : int
+        Words of the activation memory and groups of cell states so far.
+    private_rows : int
+        Accumulators that private products count on, with the gates that wait beside them.
     """
 
     def __init__(self, config: AcceleratorConfig):
         self.config = config
         self.vectors = 0
         self.states = 0
+        self.private_rows = 0
         self._weights: list[np.ndarray] = []
         self._indices: list[np.ndarray] = []
         self._columns: list[np.ndarray] = []

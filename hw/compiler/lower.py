@@ -145,10 +145,14 @@ class _Lowering:
             mode = "sparse" if mode.weights_sparse(sparsity(matrix.values)) else "dense"
         broadcast = pack(matrix, self._config, gates=gates, private=False, mode=mode)
         # Both a private product and the gates that wait beside it need accumulators.
-        if gates or 2 * matrix.rows > self._config.accumulator_rows:
+        accumulators = 2 * matrix.rows
+        if gates or accumulators > self._config.accumulator_rows:
             return broadcast
         private = pack(matrix, self._config, gates=False, private=True, mode=mode)
-        return private if private.cycles < broadcast.cycles else broadcast
+        if private.cycles >= broadcast.cycles:
+            return broadcast
+        self._contents.private_rows = max(self._contents.private_rows, accumulators)
+        return private
 
     def _reduce(
         self, count: int, region: Region, product: Task, destination: int, shift: int, when: When

@@ -130,6 +130,16 @@ def test_the_smallest_config_holds_the_bundle():
         compile_bundle(bundle, AcceleratorConfig(**half), mode="dense")
 
 
+@pytest.mark.parametrize("mode", ["dense", "sparse"])
+@pytest.mark.parametrize("lanes", [8, 16])
+@pytest.mark.parametrize("hidden", [4, 8, 32])
+@pytest.mark.parametrize("rank", [1, 8, 11, 24])
+def test_the_smallest_config_lays_factors_out_as_it_was_sized(mode, lanes, hidden, rank):
+    bundle = random_bundle(1, hidden=hidden, kept=1, lanes=lanes, layers=2, rank=rank)
+    config = smallest_config([(bundle, mode)], lanes=lanes, cell_lanes=1)
+    check(bundle, config, mode, hidden="none")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
