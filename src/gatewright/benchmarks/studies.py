@@ -9,6 +9,7 @@ import numpy as np
 
 from gatewright.benchmarks.roads import silero_files
 from gatewright.cosim.search.costs import Costs, spread
+from gatewright.cosim.search.folder import StudyFolder
 from gatewright.cosim.search.settings import SearchSettings
 from gatewright.cosim.search.start import Scope
 from gatewright.flow.inputs import as_task
@@ -19,7 +20,7 @@ from gatewright.flow.study import point_of
 from gatewright.flow.train import train
 from gatewright.hw.compiler.choose import HardwareChoice, choose_config
 from gatewright.progress import Progress, silent, within
-from gatewright.results import Row, score_row
+from gatewright.results import Row, read_rows, score_row
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.importers import import_model
 from gatewright.sw.mode import POLICY
@@ -38,7 +39,13 @@ BY_HAND = {
 }
 """What a user would set by hand, each trained as `quantise` trains it unless told otherwise."""
 
-TRIALS, POINTS, RECORDINGS = 48, 6, 4
+TRIALS, TUNE_EPOCHS, POINTS, RECORDINGS = 48, 2, 6, 4
+
+LEAST = 4
+"""Times fewer cycles and bits than 8 bits by hand, which a study aims at."""
+
+SCOPE = Scope("matrix", {"rank": (None,)}, lanes=LANES)
+"""Bits and density of each matrix; ranks are left out, as factors want more epochs than candidates get."""
 
 
 def bench_studies(silero: Path | None, progress: Progress = silent) -> list[Row]:
@@ -62,34 +69,41 @@ def bench_studies(silero: Path | None, progress: Progress = silent) -> list[Row]
 def _compared(study: str, model: FloatModel, task: Task, progress: Progress) -> Iterator[Row]:
     told = within(progress, study)
     made = quantise_all(model, task, BY_HAND, workers=WorkerSettings(), progress=told)
-    for name, each in made.items():
-        yield from _rows(study, "by hand", name, each.bundle, task)
+    by_hand = {name: _costs(each.bundle, task) for name, each in made.items()}
+    for name, costs in by_hand.items():
+        yield from _rows({"study": study, "kind": "by hand", "model": name}, costs, task)
+    whole = by_hand["8 bits"]
+    settings = SearchSettings(
+        trials=TRIALS,
+        tune_epochs=TUNE_EPOCHS,
+        target_cycles=whole.cycles / LEAST,
+        target_bits=whole.stored_bits / LEAST,
+    )
     with tempfile.TemporaryDirectory(prefix="gatewright-") as temporary:
         folder = Path(temporary) / "study"
-        settings = SearchSettings(trials=TRIALS)
-        found = search(
-            model,
-            task,
-            folder,
-            settings,
-            Scope("matrix", lanes=LANES),
-            CompressChoice(),
-            points=POINTS,
-            progress=told,
+        searched = search(
+            model, task, folder, settings, SCOPE, CompressChoice(), points=POINTS, progress=told
         ).found
-        for name in found.points:
+        front = read_rows(StudyFolder.open(folder).front)
+        for name in searched.points:
             if name not in ("best", "uncompressed"):
-                yield from _rows(study, "found", name, point_of(folder, name), task)
+                at = {"study": study, "kind": "found", "model": name}
+                yield from _rows(at, _costs(point_of(folder, name), task), task)
+                compared = front.figure("point_integers_compared", model=name)
+                differing = front.figure("point_mismatches", model=name)
+                yield Row("integers_compared", "integers", compared, at)
+                yield Row("mismatches", "integers", differing, at)
 
 
-def _rows(study: str, kind: str, name: str, bundle: Bundle, task: Task) -> Iterator[Row]:
-    at = {"study": study, "kind": kind, "model": name}
-    for split, value in bundle.notes["scores"].items():
-        yield score_row("score", task.metric, value, at | {"split": split}, 0)
+def _costs(bundle: Bundle, task: Task) -> Costs:
     config = choose_config([(bundle, POLICY)], HardwareChoice(lanes=LANES))
-    costs = Costs.of(
-        bundle, config, spread(task.validation, RECORDINGS, SearchSettings.steps), task.every_step
-    )
+    recordings = spread(task.validation, RECORDINGS, SearchSettings.steps)
+    return Costs.of(bundle, config, recordings, task.every_step)
+
+
+def _rows(at: dict[str, str], costs: Costs, task: Task) -> Iterator[Row]:
+    for split, value in costs.bundle.notes["scores"].items():
+        yield score_row("score", task.metric, value, at | {"split": split}, 0)
     yield Row("cycles_predicted_per_step", "cycles", costs.cycles, at)
     yield Row("stored_bits", "bits", costs.stored_bits, at)
 
