@@ -32,6 +32,7 @@ results: demo ## Measure what docs/results.md and the README state; TEXT=kjv.txt
 	$(VENV)/bin/gatewright bench cycles --n 500 --rows docs/results/cycles.json
 	$(if $(TEXT),for name in text spaces; do $(VENV)/bin/gatewright bench $$name --text $(TEXT) --rows docs/results/$$name.json || exit 1; done)
 	$(if $(SILERO),$(VENV)/bin/gatewright bench roads --silero $(SILERO) --rows docs/results/roads.json)
+	$(if $(SILERO),cd $(SILERO) && PYTHONPATH=$(CURDIR)/examples/silero_vad $(CURDIR)/$(VENV)/bin/gatewright bench studies --silero . --rows $(CURDIR)/docs/results/studies.json)
 	$(VENV)/bin/gatewright search runs/demo/models/float.pt --data digits -o runs/study --granularity matrix --trials 200 --tune-epochs 1 --points 32 --uniform --overwrite
 	$(VENV)/bin/gatewright search runs/demo/models/float.pt --data digits -o runs/small --choose lanes=4,8,16,32 --choose cell_lanes=1,2 --device ecp5-25k --trials 80 --tune-epochs 1 --points 4 --overwrite
 	cp runs/study/front.json docs/results/search-front.json
