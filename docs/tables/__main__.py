@@ -50,6 +50,11 @@ def results() -> str:
         "## Import",
         "Every model beside its source, on random input (`gatewright bench import`):",
         software.import_table(),
+        "## From a file to a proof",
+        "Small models of seven kinds, from a file of another framework to a proof on the RTL by `gatewright import`, "
+        "`quantise`, `build` and `verify` (`gatewright bench roads`; two shared cores; `verify` compiles a "
+        "simulation where no model of the same shape came before):",
+        software.roads_table(),
         "## Silero VAD",
         "From its ONNX file to the RTL on 32 lanes, without its training data (`examples/silero_vad/run.py`, whose "
         f"[README](../examples/silero_vad/README.md) has the command). {software.silero_speech()}:",
@@ -68,6 +73,13 @@ def results() -> str:
         "--choose lanes=4,8,16,32 --choose cell_lanes=1,2 --device ecp5-25k --trials 80 --tune-epochs 1 "
         "--points 4`; cycles predicted for each candidate's own accelerator, and measured for the front):",
         search.hardware_table(),
+        "**On models that were not trained here** (`gatewright bench studies`): the search of bits and densities of "
+        "each matrix beside quantising by hand. Two layers of 32 units, one value per step, mean squared error:",
+        search.studies_table("regression"),
+        search.studies_text("regression"),
+        "Silero VAD without targets, by equal decisions of its decoder, in percent of frames:",
+        search.studies_table("silero"),
+        search.studies_text("silero"),
         "**Methods**, 50 candidates each from one super network, scored by a reward of accuracy, cycles and bits "
         "(`gatewright bench methods`; *entropy* trains instead of trying):",
         search.methods_table(),

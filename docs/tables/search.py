@@ -78,6 +78,44 @@ def hardware_table() -> str:
     return markdown(header, body)
 
 
+def studies_table(study: str) -> str:
+    """Return the models that a search found beside those that were quantised by hand."""
+    source = rows("studies").where(study=study)
+    body = []
+    for kind in ("by hand", "found"):
+        for model in source.where(kind=kind).distinct("model"):
+            of = source.where(kind=kind, model=model)
+            scores = [of.figure("score", split=split) for split in ("validation", "test")]
+            cycles, bits = of.figure("cycles_predicted_per_step"), of.figure("stored_bits")
+            body.append((kind, model, *(f"{each:.4g}" for each in scores), f"{cycles:,.1f}", f"{bits:,}"))
+    metric = source.where("score")[0].parameters["metric"]
+    return markdown(
+        ("", "model", f"validation {metric}", f"test {metric}", "cycles per step", "stored bits"), body
+    )
+
+
+def studies_text(study: str) -> str:
+    """Say how the points that a search found stand beside the models set by hand, and what was proven of them."""
+    source = rows("studies").where(study=study)
+    found = source.where(kind="found")
+    sign = 1 if source.where("score")[0].parameters["better"] == "more" else -1
+    parts = []
+    for model in source.where(kind="by hand").distinct("model"):
+        of = source.where(kind="by hand", model=model)
+        wanted, cycles = of.figure("score", split="test"), of.figure("cycles_predicted_per_step")
+        equal = [
+            found.figure("cycles_predicted_per_step", model=name)
+            for name in found.distinct("model")
+            if sign * (found.figure("score", model=name, split="test") - wanted) >= 0
+        ]
+        parts.append(f"{model}, {cycles / min(equal):.2g} times" if equal else f"{model}, no point as good")
+    compared, differing = sum(found.all("integers_compared")), sum(found.all("mismatches"))
+    return (
+        "Fewer cycles than each model by hand takes, at no worse a test score: "
+        f"{'; '.join(parts)}. The RTL of the points: {compared:,.0f} integers compared, {differing:.0f} mismatches."
+    )
+
+
 def uniform_text() -> str:
     """Say how many of the models set by hand the front dominates on the validation split."""
     source = rows("search-front")

@@ -148,6 +148,20 @@ def import_table() -> str:
     return markdown(("models", "right", "refused by name", "wrong", "largest difference"), body)
 
 
+def roads_table() -> str:
+    """Return how models of other frameworks went from their file to a proof, by the command line alone."""
+    source = rows("roads")
+    body = []
+    for road in source.distinct("road"):
+        seconds = source.values("road_seconds", "command", road=road)
+        compared, differing = (source.figure(name, road=road) for name in ("integers_compared", "mismatches"))
+        body.append((road, *(f"{value:.0f}" for value in seconds.values()), f"{compared:,}", f"{differing}"))
+    return markdown(
+        ("model", "import, s", "quantise, s", "build, s", "verify, s", "integers compared", "mismatches"),
+        body,
+    )
+
+
 def silero_speech() -> str:
     """Say what speech the example was measured on, and how many integers differed."""
     source = rows("silero-vad")

@@ -12,6 +12,7 @@ NOTES = {
     "metric": "mse",
     "unit": "squared units",
     "more_is_better": False,
+    "density": 0.5,
     "seed": 3,
 }
 
@@ -28,7 +29,8 @@ def test_scores_say_their_metric_and_its_direction(network_of):
         ("score", "squared units", 0.25, 3),
         ("score", "squared units", 0.5, 3),
     ]
-    assert rows[1].parameters == {"model": "small", "split": "test", "metric": "mse", "better": "less"}
+    about = {"model": "small", "density": 0.5, "metric": "mse", "better": "less"}
+    assert rows[1].parameters == about | {"split": "test"}
 
 
 def test_every_product_has_rank_and_bits_and_every_matrix_its_density(network_of):
