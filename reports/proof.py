@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from gatewright.custody import Claim, Proof
+from gatewright.custody import Claim, Claims, Proof
 
 Verdict = Literal["PASS", "FAIL", "UNPROVEN", "NOT VERIFIED"]
 """As `custody.Verdict`; or nothing has been compared yet."""
 
 
 @dataclass(frozen=True)
-class Proven:
+class Proven(Claims):
     """The proof of a run, held against its files as they are now.
 
     Parameters
@@ -29,16 +29,6 @@ class Proven:
     claims: tuple[Claim, ...] = ()
     files: dict[str, str] | None = None
     unproven: tuple[str, ...] = ()
-
-    @property
-    def compared(self) -> int:
-        """Integers compared in all."""
-        return sum(claim.compared for claim in self.claims)
-
-    @property
-    def mismatches(self) -> int:
-        """Integers that differ in all."""
-        return sum(claim.mismatches for claim in self.claims)
 
     @property
     def pairs(self) -> list[str]:

@@ -113,8 +113,24 @@ class Claim:
         return self.compared > 0 and self.mismatches == 0
 
 
+class Claims:
+    """What several claims add up to."""
+
+    claims: tuple[Claim, ...]
+
+    @property
+    def compared(self) -> int:
+        """Integers compared in all."""
+        return sum(claim.compared for claim in self.claims)
+
+    @property
+    def mismatches(self) -> int:
+        """Integers that differ in all."""
+        return sum(claim.mismatches for claim in self.claims)
+
+
 @dataclass(frozen=True)
-class Proof:
+class Proof(Claims):
     """What was proven, and for which contents.
 
     Parameters
@@ -132,16 +148,6 @@ class Proof:
     claims: tuple[Claim, ...]
     data: Mapping[str, Any] = field(default_factory=dict)
     command: str = ""
-
-    @property
-    def compared(self) -> int:
-        """Integers compared in all."""
-        return sum(claim.compared for claim in self.claims)
-
-    @property
-    def mismatches(self) -> int:
-        """Integers that differ in all."""
-        return sum(claim.mismatches for claim in self.claims)
 
     def unproven(self, root: Path) -> tuple[str, ...]:
         """Return the delivered files that the claims do not hold for: never proven, changed since, or missing.
