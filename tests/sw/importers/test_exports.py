@@ -10,6 +10,7 @@ import kinds
 import onnx
 import pytest
 import torch
+import written
 from torch import nn
 
 from gatewright.sw.importers import ModelImportError, import_model
@@ -159,7 +160,7 @@ def test_names_of_modules_and_of_nodes_are_understood(tmp_path):
     heads = [node.name for node in onnx.load(path).graph.node if node.op_type in ("MatMul", "Add")]
     for name in ("policy", *heads[:2]):
         assert import_model(path, head=name).model.network.head.rows == kinds.CLASSES
-    assert import_model(path, lstm="lstm").model.network.input_size == kinds.FEATURES
+    assert import_model(path, lstm="lstm").model.network.input_size == written.FEATURES
     with pytest.raises(ModelImportError, match=r"named 'gone'.* there are 'policy', 'value'"):
         import_model(path, head="gone")
     with pytest.raises(ModelImportError, match=r"no LSTM node named 'gone'; there are .*, 'lstm'"):
