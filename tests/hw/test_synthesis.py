@@ -1,10 +1,14 @@
 import pytest
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
 
 from gatewright.errors import ToolError
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.demand import demand
 from gatewright.hw.fpga.synthesis import Resources, synthesise
-from gatewright.hw.fpga.verilog import emit
+from gatewright.hw.fpga.verilog import emit, emit_component
 
 MULTIPLIER = """
 module multiplier(input clk, input signed [7:0] a, b, output reg signed [15:0] y);
@@ -39,6 +43,32 @@ def test_one_multiplier():
     assert resources.flip_flops <= 16
     assert not [name for name in resources.cells if name.startswith("$")]
     assert [step[1] for step in told] == list(range(1, told[-1][2] + 1))
+
+
+class Store(wiring.Component):
+    """A block RAM that is read and written in the same cycle."""
+
+    def __init__(self, attributes):
+        self.attributes = attributes
+        super().__init__({"row": In(9), "old": In(9), "word": In(36), "write": In(1), "read": Out(36)})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.memory = memory = Memory(shape=36, depth=512, init=[], attrs=self.attributes)
+        read, write = memory.read_port(), memory.write_port()
+        m.d.comb += [read.addr.eq(self.row), self.read.eq(read.data)]
+        m.d.comb += [write.addr.eq(self.old), write.data.eq(self.word), write.en.eq(self.write)]
+        return m
+
+
+def test_no_logic_for_collisions_that_a_memory_rules_out():
+    careful = synthesise(emit_component(Store({}), "store"), top="store")
+    assert careful.block_ram == 1
+    assert careful.luts >= 36
+    assert careful.flip_flops >= 36
+    assert synthesise(emit_component(Store({"collision": "none"}), "store"), top="store").cells == {
+        "DP16KD": 1
+    }
 
 
 def test_broken_verilog():
