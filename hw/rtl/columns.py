@@ -11,6 +11,7 @@ from gatewright.hw.ops import Opcode, argument_layout
 from gatewright.hw.rtl.activations import producer_port, progress, scan_port, vector_bits, writing
 from gatewright.hw.rtl.loader import load_port
 from gatewright.hw.rtl.pipeline import delay
+from gatewright.hw.rtl.stages import ARRIVAL
 
 SLOTS = 4
 """Matrix ops that are under way at once."""
@@ -68,8 +69,8 @@ class ColumnFrontEnd(wiring.Component):
     - If it selects the last step of the word, it has the next word in the next cycle, or is done with the op.
     - If it passes over all that is to do in the word, the same; this takes the cycle.
 
-    A column selected in cycle s is at `o` in cycle s + 3 at the earliest, behind the columns before it. One of
-    no words is dropped in cycle s + 3.
+    A column selected in cycle s is at `o` in cycle s + `ARRIVAL` at the earliest, behind the columns before it. One of
+    no words is dropped in cycle s + `ARRIVAL`.
 
     Parameters
     ----------
@@ -228,7 +229,7 @@ class ColumnFrontEnd(wiring.Component):
         self._count_skipped(m, moved, delay(m, found, 1), turned, delay(m, final, 1), first, step)
 
         column = self._locate(m, first, step)
-        valid = delay(m, self.selected, 3, reset_less=False)
+        valid = delay(m, self.selected, ARRIVAL, reset_less=False)
         m.d.comb += [
             self.dropped.eq(valid & (column.words == 0)),
             self.dropped_slot.eq(column.slot),
@@ -325,10 +326,11 @@ class ColumnFrontEnd(wiring.Component):
             for bit, (name, bits) in enumerate(
                 {"offset": ceil_log2(config.weight_depth), "count": config.row_bits + 1}.items()
             ):
-                m.submodules[name] = memory = Memory(shape=bits, depth=config.column_depth, init=[])
+                m.submodules[name] = memory = Memory(
+                    shape=bits, depth=config.column_depth, init=[], attrs={"collision": "none"}
+                )
                 read, write = memory.read_port(), memory.write_port()
                 m.d.comb += [
-                    read.en.eq(~write.en),
                     read.addr.eq(op.table_base + k),
                     write.addr.eq(self.table.offset),
                     write.data.eq(self.table.data),

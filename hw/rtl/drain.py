@@ -9,12 +9,13 @@ from amaranth.utils import exact_log2
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.interface import RESULT
 from gatewright.hw.ops import ARGUMENTS, Opcode, argument_layout
-from gatewright.hw.rtl.activations import LEAD, WRITE_LEAD, producer_port, word_port
+from gatewright.hw.rtl.activations import producer_port, word_port
 from gatewright.hw.rtl.cell import CellLane, CellUnit
 from gatewright.hw.rtl.loader import load_port
-from gatewright.hw.rtl.matrix import ADD_LATENCY, drain_port
+from gatewright.hw.rtl.matrix import drain_port
 from gatewright.hw.rtl.pipeline import delay, saturate
 from gatewright.hw.rtl.reduction import Reduction
+from gatewright.hw.rtl.stages import FIRST_READ, LEAD, WRITE_LEAD
 from gatewright.sw.numbers import ACCUMULATOR, round_shift
 
 DRAIN_OP = data.StructLayout(
@@ -68,7 +69,7 @@ class DrainUnit(wiring.Component):
         Zero all accumulators; only while idle, and while no op is offered.
     idle : Out(1)
     reading : Out(READING)
-        Active from cycle 1, until no more than `ADD_LATENCY` readings are left and, with `send`, no more than there is
+        Active from cycle 1, until no more than `FIRST_READ` readings are left and, with `send`, no more than there is
         room for.
     producer : Out(producer_port(config))
     accumulators : Out(drain_port(config))
@@ -118,11 +119,9 @@ class DrainUnit(wiring.Component):
         m.d.comb += [
             reduction.start.eq(self.idle),
             reduction.single.eq(offered.single),
-            reduction.private.eq(offered.private),
             reduction.biased.eq(offered.biased),
             reduction.bias_base.eq(offered.bias_base),
             reduction.read.eq(self.accumulators.enable),
-            reduction.lane.eq(self.accumulators.lane),
             reduction.values.eq(self.accumulators.values),
             cells.start.eq(self.idle),
             cells.op.eq(self.ops.payload.arguments.cell),
@@ -175,7 +174,7 @@ class DrainUnit(wiring.Component):
             port.lane.eq(lane),
             port.mask.eq(Mux(task.private, 0, Mux(task.single, -1, -config.drain_lanes))),
             self.reading.active.eq(
-                reading & ((task.count > ADD_LATENCY) | (task.send & (task.count > room)))
+                reading & ((task.count > FIRST_READ) | (task.send & (task.count > room)))
             ),
             self.reading.buffer.eq(task.buffer),
         ]

@@ -2,7 +2,7 @@ import pytest
 from drain_rig import ROWS, Bench
 
 from gatewright.hw.rtl.cell import CellLane
-from gatewright.hw.rtl.matrix import ADD_LATENCY
+from gatewright.hw.rtl.stages import FIRST_READ
 from gatewright.sw.numbers import ACCUMULATOR, STATE
 from gatewright.sw.numbers.reference import cell, requantise
 
@@ -34,7 +34,7 @@ def test_cell_drains_groups_in_order(shape, groups):
         begin = len(bench.log)
         cycles = await bench.issue(ctx, "cell", 1, destination=1, buffer=buffer, **arguments)
         assert cycles == groups + 3 + log2(config.lanes // width) + CellLane.LATENCY
-        assert bench.reading_cycles(bench.log[begin + 1 :], buffer) == max(0, groups - ADD_LATENCY)
+        assert bench.reading_cycles(bench.log[begin + 1 :], buffer) == max(0, groups - FIRST_READ)
         # The accumulators are zero now, so the second step shows biases and states alone.
         await bench.issue(ctx, "cell", 0, destination=8, buffer=buffer, **arguments)
 
@@ -97,7 +97,7 @@ def test_reduce_rounds_values_into_a_vector(shape):
                 row=row,
             )
             assert cycles == count + 5 + log2(config.lanes)
-            assert bench.reading_cycles(bench.log[begin + 1 :], 0) == max(0, count - ADD_LATENCY)
+            assert bench.reading_cycles(bench.log[begin + 1 :], 0) == max(0, count - FIRST_READ)
             bench.check_drained(0, drained)
             assert bench.activations == {
                 2 * config.lanes + n: requantise(value, shift, config.hidden_format)
