@@ -1,9 +1,13 @@
-"""The ECP5's primitives in Python: runs a netlist of them cycle by cycle, from any state."""
+"""The ECP5's primitives in Python: runs a netlist of them cycle by cycle, from any state, and compares two."""
 
+import json
 import random
 import re
+from collections import Counter
 
 from gatewright.hw.fpga.absorb import top_module
+from gatewright.hw.fpga.synthesis import mapped
+from gatewright.hw.fpga.verilog import emit_component
 
 OPERAND = [f"{operand}{bit}" for operand in "AB" for bit in range(18)]
 PRODUCT = [f"P{bit}" for bit in range(36)]
@@ -245,3 +249,34 @@ class Netlist:
             self._outputs(cell, outputs, shown)
 
         return load
+
+
+def designed(component):
+    return mapped(emit_component(component, "design"), top="design")
+
+
+def counts(netlist):
+    return Counter(cell["type"] for cell in top_module(json.loads(netlist))["cells"].values())
+
+
+def cells(netlist, kind):
+    return [cell for cell in top_module(json.loads(netlist))["cells"].values() if cell["type"] == kind]
+
+
+def differences(before, after, cycles, seed=0):
+    """Run two netlists from one state with the same inputs; count outputs and flip-flops that differ."""
+    draw = random.Random(seed)
+    before, after = json.loads(before), json.loads(after)
+    pair = Netlist(before, seed=seed), Netlist(after, before, seed=seed)
+    inputs = {name: len(port["bits"]) for name, port in pair[0].ports.items() if port["direction"] == "input"}
+    outputs = [name for name, port in pair[0].ports.items() if port["direction"] == "output"]
+    kept = [cell["connections"]["Q"][0] for cell in pair[1].cells.values() if cell["type"] == "TRELLIS_FF"]
+    count = 0
+    for _ in range(cycles):
+        given = {name: draw.getrandbits(width) for name, width in inputs.items()}
+        values = [each.settle(given) for each in pair]
+        count += sum(values[0][net] != values[1][net] for net in kept)
+        count += sum(pair[0].output(name) != pair[1].output(name) for name in outputs)
+        for each in pair:
+            each.tick()
+    return count

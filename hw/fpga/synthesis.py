@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from gatewright.hw.fpga.absorb import absorb, top_module
+from gatewright.hw.fpga.carry import fold
 from gatewright.hw.fpga.devices import ECP5_LUTS
 from gatewright.hw.fpga.verilog import TOP
 from gatewright.hw.fpga.yosys import run_yosys
@@ -96,7 +97,7 @@ def synthesise(
 
 def netlist(verilog: str, progress: Progress = silent, *, top: str = TOP, seconds: float = 3600) -> str:
     """Do what `synthesise` does, and give the netlist as JSON, for nextpnr, instead."""
-    return absorb(mapped(verilog, progress, top=top, seconds=seconds))
+    return fold(absorb(mapped(verilog, progress, top=top, seconds=seconds)))
 
 
 def mapped(verilog: str, progress: Progress = silent, *, top: str = TOP, seconds: float = 3600) -> str:

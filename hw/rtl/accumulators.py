@@ -109,9 +109,7 @@ class Accumulators(wiring.Component):
                 reader.addr.eq(Mux(self.drain[buffer], self.drain_address, self.address)),
                 writer.addr.eq(Mux(drained[buffer], drained_address, addresses[_FORWARDED])),
                 writer.data.eq(new),
-                writer.en.eq(
-                    self.clear[buffer] | (adds[_FORWARDED] & (buffers[_FORWARDED] == buffer))
-                ),
+                writer.en.eq(self.clear[buffer] | (adds[_FORWARDED] & (buffers[_FORWARDED] == buffer))),
                 self.sums[buffer].eq(delay(m, reader.data, 1)),
             ]
         return m

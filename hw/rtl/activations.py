@@ -194,7 +194,10 @@ class ActivationMemory(wiring.Component):
                     write.addr.eq(address[exact_log2(units) :]),
                     write.data.eq(Cat(new[k] for k in range(cells)[inside]).replicate(units)),
                     write.en.eq(
-                        Cat(enable[inside] & (part == unit).replicate(min(cells, elements)) for unit in range(units))
+                        Cat(
+                            enable[inside] & (part == unit).replicate(min(cells, elements))
+                            for unit in range(units)
+                        )
                     ),
                     read.addr.eq(row_of),
                 ]
@@ -216,7 +219,9 @@ class ActivationMemory(wiring.Component):
             m.d.sync += select.eq(self.output.address)
         m.d.comb += [
             *(read.en.eq(self.output.enable) for read in output),
-            self.output.data.eq(Cat(read.data for read in output).word_select(select, config.activation_bits)),
+            self.output.data.eq(
+                Cat(read.data for read in output).word_select(select, config.activation_bits)
+            ),
         ]
 
         if config.zero_skipping:
@@ -242,7 +247,10 @@ class ActivationMemory(wiring.Component):
                     m.d.sync += register.eq(flags)
         for name, port in (("scan", self.scan), ("scan_next", self.scan_next)):
             m.submodules[f"{name}_flags"] = memory = Memory(
-                shape=unsigned(config.lanes), depth=config.vectors, init=[], attrs={"ram_style": "distributed"}
+                shape=unsigned(config.lanes),
+                depth=config.vectors,
+                init=[],
+                attrs={"ram_style": "distributed"},
             )
             write, read = memory.write_port(), memory.read_port(domain="comb")
             m.d.comb += [

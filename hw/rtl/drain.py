@@ -173,9 +173,7 @@ class DrainUnit(wiring.Component):
             port.row.eq(Mux(port.clear_all, 0, task.row) | row),
             port.lane.eq(lane),
             port.mask.eq(Mux(task.private, 0, Mux(task.single, -1, -config.drain_lanes))),
-            self.reading.active.eq(
-                reading & ((task.count > FIRST_READ) | (task.send & (task.count > room)))
-            ),
+            self.reading.active.eq(reading & ((task.count > FIRST_READ) | (task.send & (task.count > room)))),
             self.reading.buffer.eq(task.buffer),
         ]
         with m.If(self.idle):

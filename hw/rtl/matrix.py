@@ -13,6 +13,7 @@ from gatewright.hw.rtl.loader import load_port
 from gatewright.hw.rtl.pipeline import delay
 from gatewright.hw.rtl.stages import ADD, OPERANDS, READ, RETIRE, ROW, WRITE
 
+
 def matrix_slots(config: AcceleratorConfig) -> data.ArrayLayout:
     """What the matrix ops under way use: the vector that they read and the buffer that they add to."""
     return data.ArrayLayout(

@@ -1,5 +1,4 @@
 import json
-import random
 from collections import Counter
 
 import pytest
@@ -7,7 +6,7 @@ from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
-from ecp5 import Netlist
+from ecp5 import cells, counts, designed, differences
 
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga import absorb as module
@@ -16,7 +15,7 @@ from gatewright.hw.fpga.devices import device
 from gatewright.hw.fpga.place import place
 from gatewright.hw.fpga.serial import SerialPorts
 from gatewright.hw.fpga.synthesis import mapped
-from gatewright.hw.fpga.verilog import emit, emit_component
+from gatewright.hw.fpga.verilog import emit
 
 
 class Lookup(wiring.Component):
@@ -79,37 +78,6 @@ class Product(wiring.Component):
         if "reader" in self.change:
             m.d.sync += self.z.eq(a ^ taken)
         return m
-
-
-def designed(component):
-    return mapped(emit_component(component, "design"), top="design")
-
-
-def counts(netlist):
-    return Counter(cell["type"] for cell in top_module(json.loads(netlist))["cells"].values())
-
-
-def cells(netlist, kind):
-    return [cell for cell in top_module(json.loads(netlist))["cells"].values() if cell["type"] == kind]
-
-
-def differences(before, after, cycles, seed=0):
-    """Run two netlists from one state with the same inputs; count outputs and flip-flops that differ."""
-    draw = random.Random(seed)
-    before, after = json.loads(before), json.loads(after)
-    pair = Netlist(before, seed=seed), Netlist(after, before, seed=seed)
-    inputs = {name: len(port["bits"]) for name, port in pair[0].ports.items() if port["direction"] == "input"}
-    outputs = [name for name, port in pair[0].ports.items() if port["direction"] == "output"]
-    kept = [cell["connections"]["Q"][0] for cell in pair[1].cells.values() if cell["type"] == "TRELLIS_FF"]
-    count = 0
-    for _ in range(cycles):
-        given = {name: draw.getrandbits(width) for name, width in inputs.items()}
-        values = [each.settle(given) for each in pair]
-        count += sum(values[0][net] != values[1][net] for net in kept)
-        count += sum(pair[0].output(name) != pair[1].output(name) for name in outputs)
-        for each in pair:
-            each.tick()
-    return count
 
 
 @pytest.mark.parametrize("width", [4, 9, 18, 36])

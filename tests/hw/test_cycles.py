@@ -17,8 +17,8 @@ from gatewright.hw.cycles.model import predict
 from gatewright.hw.interface import LOAD_ADDRESS
 from gatewright.hw.ops import ARGUMENTS, Op, Opcode, When
 from gatewright.hw.rtl.accelerator import Accelerator
-from gatewright.hw.rtl.stages import FIRST_READ, FIRST_WORD, RETIRE
 from gatewright.hw.rtl.reduction import Reduction
+from gatewright.hw.rtl.stages import FIRST_READ, FIRST_WORD, RETIRE
 
 CONFIG = AcceleratorConfig(lanes=4, cell_lanes=1)
 

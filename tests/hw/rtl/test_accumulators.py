@@ -44,7 +44,12 @@ def test_adds_to_few_sums_in_every_order(rows, gaps, changes):
             addend = rng.randrange(-(1 << 17), 1 << 17)
             sums[buffer, row] += addend * there
             addends.append(addend)
-            for name, value in (("add", there), ("buffer", buffer), ("address", row), ("addend", addends[-1 - READ])):
+            for name, value in (
+                ("add", there),
+                ("buffer", buffer),
+                ("address", row),
+                ("addend", addends[-1 - READ]),
+            ):
                 ctx.set(getattr(dut, name), value)
             await ctx.tick()
         ctx.set(dut.add, 0)

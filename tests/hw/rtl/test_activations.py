@@ -9,7 +9,6 @@ from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.rtl.activations import ActivationMemory, producer_port, progress, writing
 from gatewright.hw.rtl.stages import READ
 
-
 SHAPES = [
     {"lanes": 8, "cell_lanes": 1},
     {"lanes": 8, "cell_lanes": 2, "private": 0},
@@ -47,7 +46,9 @@ def test_all_ports_see_what_was_written(shape):
             ):
                 for name, setting in settings.items():
                     ctx.set(getattr(port, name), setting)
-            flags = sum((x != 0) << k for k, x in enumerate(inside)) if config.zero_skipping else (1 << lanes) - 1
+            flags = (
+                sum((x != 0) << k for k, x in enumerate(inside)) if config.zero_skipping else (1 << lanes) - 1
+            )
             assert ctx.get(dut.scan.nonzero) == ctx.get(dut.scan_next.nonzero) == flags
             await ctx.tick()
             ctx.set(dut.output.enable, 0)
@@ -64,7 +65,11 @@ def test_all_ports_see_what_was_written(shape):
             first, second = rng.sample(range(8), 2)
             elements = [(lanes * first + k, value()) for k in range(rng.choice([lanes, lanes, 3]))]
             single = rng.random() < 0.5
-            places = [[k] for k in range(lanes)] if single else [range(k, k + cells) for k in range(0, lanes, cells)]
+            places = (
+                [[k] for k in range(lanes)]
+                if single
+                else [range(k, k + cells) for k in range(0, lanes, cells)]
+            )
             while elements or places:
                 offered, given = rng.random() < 0.7, rng.random() < 0.7
                 unit = [lanes * second + k for k in places[0]] if given and places else []
@@ -72,7 +77,10 @@ def test_all_ports_see_what_was_written(shape):
                 mask = sum(1 << address % cells for address in unit)
                 ctx.set(dut.word.enable, mask)
                 ctx.set(dut.word.address, unit[0] // cells if unit else 0)
-                ctx.set(dut.word.data, [new.get(unit[0] // cells * cells + k, 0) if unit else 0 for k in range(cells)])
+                ctx.set(
+                    dut.word.data,
+                    [new.get(unit[0] // cells * cells + k, 0) if unit else 0 for k in range(cells)],
+                )
                 ctx.set(dut.element.valid, bool(offered and elements))
                 if elements:
                     ctx.set(dut.element.payload, {"address": elements[0][0], "data": elements[0][1]})

@@ -94,7 +94,14 @@ def test_stages_buffers_and_drain():
     }
 
     async def accumulate(ctx, weight, index, *, split, sparse, rows, operand, base, buffer):
-        row = {"split": split, "sparse": sparse, "rows": rows, "base": base, "accumulate": 1, "buffer": buffer}
+        row = {
+            "split": split,
+            "sparse": sparse,
+            "rows": rows,
+            "base": base,
+            "accumulate": 1,
+            "buffer": buffer,
+        }
         stages = [
             {"weight_address": weight, "index_address": index},
             {},
