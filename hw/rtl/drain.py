@@ -13,7 +13,7 @@ from gatewright.hw.rtl.activations import LEAD, WRITE_LEAD, producer_port, word_
 from gatewright.hw.rtl.cell import CellLane, CellUnit
 from gatewright.hw.rtl.loader import load_port
 from gatewright.hw.rtl.matrix import ADD_LATENCY, drain_port
-from gatewright.hw.rtl.pipeline import delay, saturate
+from gatewright.hw.rtl.pipeline import SHIFT_LATENCY, delay, saturate, shift_right
 from gatewright.hw.rtl.reduction import Reduction
 from gatewright.sw.numbers import ACCUMULATOR, round_shift
 
@@ -36,8 +36,8 @@ before a matrix op that is accepted in the next cycle adds to it."""
 _TASK = data.StructLayout({"single": 1, **ARGUMENTS[Opcode.REDUCE]})
 """An op of either kind in the terms of REDUCE: `count` readings, each of a `single` value or of a group of units."""
 
-ROUNDING_LATENCY = 2
-"""Cycles from a total to the rounded value that is written."""
+ROUNDING_LATENCY = SHIFT_LATENCY + 1
+"""Cycles from a total to the rounded value that is written: shift, rounding."""
 
 
 class DrainUnit(wiring.Component):
@@ -47,7 +47,7 @@ class DrainUnit(wiring.Component):
     values is at work in cycles 1 to
 
     - CELL: ``n + 3 + log2(lanes / drain_lanes) + CellLane.LATENCY``, the last n of which write a group each;
-    - REDUCE to a vector: ``n + 5 + log2(lanes)``, the last n of which write a value each;
+    - REDUCE to a vector: ``n + 3 + log2(lanes) + ROUNDING_LATENCY``, the last n of which write a value each;
     - REDUCE with `send`: ``n + 4 + log2(lanes)``, the last n of which offer a value each. When the stream stalls,
       reading waits.
 
@@ -192,12 +192,10 @@ class DrainUnit(wiring.Component):
         """Write what leaves the pipelines to the op's vector, and tell of it; give whether this is such a cycle."""
         config = self.config
         # One bit more than is kept, which the rounding drops.
-        shifted = Signal(signed(ACCUMULATOR.bits + 1), reset_less=True)
+        doubled = reduction.total.shift_left(1)
+        shifted = shift_right(m, doubled, task.shift, config.activation_bits + 1, "total")
         value = Signal(signed(config.activation_bits), reset_less=True)
-        m.d.sync += [
-            shifted.eq(reduction.total.shift_left(1) >> task.shift),
-            value.eq(saturate(round_shift(shifted, 1), config.hidden_format)),
-        ]
+        m.d.sync += value.eq(saturate(round_shift(shifted, 1), config.hidden_format))
 
         # The pipelines do not stall, so a valid bit is an announcement.
         read = self.accumulators.enable & ~task.send

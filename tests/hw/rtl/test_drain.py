@@ -2,6 +2,7 @@ import pytest
 from drain_rig import ROWS, Bench
 
 from gatewright.hw.rtl.cell import CellLane
+from gatewright.hw.rtl.drain import ROUNDING_LATENCY
 from gatewright.hw.rtl.matrix import ADD_LATENCY
 from gatewright.sw.numbers import ACCUMULATOR, STATE
 from gatewright.sw.numbers.reference import cell, requantise
@@ -96,7 +97,7 @@ def test_reduce_rounds_values_into_a_vector(shape):
                 biased=biased,
                 row=row,
             )
-            assert cycles == count + 5 + log2(config.lanes)
+            assert cycles == count + 3 + log2(config.lanes) + ROUNDING_LATENCY
             assert bench.reading_cycles(bench.log[begin + 1 :], 0) == max(0, count - ADD_LATENCY)
             bench.check_drained(0, drained)
             assert bench.activations == {
