@@ -62,6 +62,9 @@ class AcceleratorConfig:
         Groups of ``cell_lanes`` 16-bit cell states.
     program_depth : int
         Ops in the program memory.
+    serial_cell : int
+        1 for a cell unit with one σ/tanh unit and two multipliers, which takes five cycles for an LSTM unit; 0 for
+        cell lanes with five and eight, that take one. Needs ``cell_lanes = 1``.
 
     Raises
     ------
@@ -82,6 +85,7 @@ class AcceleratorConfig:
     bias_depth: int = 128
     state_depth: int = 128
     program_depth: int = 32
+    serial_cell: int = 0
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
@@ -101,6 +105,12 @@ class AcceleratorConfig:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ConfigError(f"{name} must be from {low} to {high}, not {value}")
+        if self.serial_cell not in (0, 1):
+            raise ConfigError(f"serial_cell must be 0 (cell lanes) or 1 (serial), not {self.serial_cell}")
+        if self.serial_cell and self.cell_lanes != 1:
+            raise ConfigError(
+                f"serial_cell = 1 needs cell_lanes = 1, not {self.cell_lanes}: the serial cell unit has one σ/tanh unit"
+            )
         _check_power_of_two("accumulator_rows", self.accumulator_rows, *_RANGES["accumulator_rows"])
         if self.column_depth and not self.index_depth:
             raise ConfigError(

@@ -12,6 +12,7 @@ from gatewright.hw.rtl.drain import ROUNDING_LATENCY
 from gatewright.hw.rtl.io import BUFFER
 from gatewright.hw.rtl.matrix import ADD_LATENCY, RETIRE
 from gatewright.hw.rtl.reduction import READ_LATENCY, SUM_LATENCY
+from gatewright.hw.rtl.serial_cell import SerialCell
 
 _START = 3
 """Cycles from the acceptance of a job to the sequencer's first look at an op."""
@@ -62,6 +63,8 @@ def depth(op: Op, config: AcceleratorConfig) -> int:
 
 def cell_latency(config: AcceleratorConfig) -> int:
     """Cycles from a reading of accumulators to the write of the hidden values that `CELL` makes of it."""
+    if config.serial_cell:
+        return total_latency(config) + ROUNDING_LATENCY + SerialCell.LATENCY
     return sum_latency(config) + CellLane.LATENCY
 
 
