@@ -27,7 +27,7 @@ _RANGES = {
     "accumulator_bits": (16, ACCUMULATOR.bits),
 }
 
-_SWITCHES = ("private", "zero_skipping", "block_accumulators")
+_SWITCHES = ("private", "zero_skipping", "block_accumulators", "serial_cell")
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,9 @@ class AcceleratorConfig:
         1 for hardware that can pass over zero activations; 0 without.
     block_accumulators : int
         1 for accumulators in block RAM, two in each lane and bank; 0 for look-up tables used as RAM.
+    serial_cell : int
+        1 for a cell unit with one σ/tanh unit and two multipliers, which takes five cycles for an LSTM unit; 0 for
+        cell lanes with five and eight, that take one. Needs ``cell_lanes = 1``.
 
     Raises
     ------
@@ -102,6 +105,7 @@ class AcceleratorConfig:
     private: int = 1
     zero_skipping: int = 1
     block_accumulators: int = 1
+    serial_cell: int = 0
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
@@ -124,6 +128,10 @@ class AcceleratorConfig:
         for name in _SWITCHES:
             if getattr(self, name) not in (0, 1):
                 raise ConfigError(f"{name} must be 0 (without) or 1 (with), not {getattr(self, name)}")
+        if self.serial_cell and self.cell_lanes != 1:
+            raise ConfigError(
+                f"serial_cell = 1 needs cell_lanes = 1, not {self.cell_lanes}: the serial cell unit has one σ/tanh unit"
+            )
         _check_power_of_two("accumulator_rows", self.accumulator_rows, *_RANGES["accumulator_rows"])
         if self.column_depth and not self.index_depth:
             raise ConfigError(

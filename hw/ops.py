@@ -63,6 +63,7 @@ ARGUMENTS = {
     Opcode.INPUT: {"destination": 12, "count": 16},
     Opcode.MATVEC: {
         "source": 12,
+        **_ACCUMULATORS,
         "columns": 16,
         "words": 12,
         "weight_base": 16,
@@ -74,29 +75,29 @@ ARGUMENTS = {
         "table": 1,
         "private": 1,
         "tail": 8,
-        **_ACCUMULATORS,
     },
     Opcode.CELL: {
+        "destination": 12,
+        **_ACCUMULATORS,
         "groups": 16,
         "bias_base": 16,
-        "state_base": 16,
-        "destination": 12,
         "shift": 5,
-        **_ACCUMULATORS,
+        "state_base": 16,
     },
     Opcode.REDUCE: {
+        "destination": 12,
+        **_ACCUMULATORS,
         "count": 16,
         "bias_base": 16,
-        "destination": 12,
         "shift": 5,
         "private": 1,
         "biased": 1,
         "send": 1,
-        **_ACCUMULATORS,
     },
     Opcode.OUTPUT: {"source": 12, "count": 16},
 }
-"""Fields behind the header, in order, in bits.
+"""Fields behind the header, in order, in bits. The vector and the accumulators have the same place in all ops, and so
+has all that CELL and REDUCE share, `groups` and `count` included: what reads them need not know the op.
 
 Vectors: `source` and `destination` are words of the activation memory, `lanes` elements each.
 

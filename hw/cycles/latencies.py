@@ -20,6 +20,7 @@ from gatewright.hw.rtl.stages import (
     WRITE,
     WRITE_LEAD,
 )
+from gatewright.hw.rtl.serial_cell import SerialCell
 
 _START = 3
 """Cycles from the acceptance of a job to the sequencer's first look at an op."""
@@ -64,6 +65,8 @@ def depth(op: Op, config: AcceleratorConfig) -> int:
 
 def cell_latency(config: AcceleratorConfig) -> int:
     """Cycles from a reading of accumulators to the write of the hidden values that `CELL` makes of it."""
+    if config.serial_cell:
+        return total_latency(config) + ROUNDING_LATENCY + SerialCell.LATENCY
     return sum_latency(config) + CellLane.LATENCY
 
 

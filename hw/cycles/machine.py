@@ -228,7 +228,8 @@ def _progress(program, vector, taker, drain, cycle, lead):
     if drain.op != NONE:
         op = program[drain.op]
         if op.kind == DRAIN and op.vector == vector:
-            return op.elements * min(max(cycle + lead - drain.begin - op.latency, 0), op.count)
+            written = (cycle + lead - drain.begin - op.latency + op.interval - 1) // op.interval
+            return op.elements * min(max(written, 0), op.count)
     return _NEVER
 
 
@@ -259,8 +260,9 @@ def _send(program, taker, drain, giver, elements, timing, taken, cycle, timeline
 @_inlined
 def _guards(program, drain, timing):
     """Whether the drain unit has so many readings left that a matrix op could add to one of them."""
+    op = program[drain.op]
     room = timing.room - (drain.unfinished - drain.unread)
-    return drain.unread > timing.first_read or (program[drain.op].kind == SEND and drain.unread > room)
+    return drain.unread > timing.first_read // op.interval or (op.kind == SEND and drain.unread > room)
 
 
 @_inlined
@@ -269,7 +271,12 @@ def _writes(program, drain, cycle):
     if drain.op == NONE:
         return False
     op = program[drain.op]
-    return op.kind == DRAIN and cycle >= drain.begin + op.latency
+    return op.kind == DRAIN and _falls_due(cycle - drain.begin - op.latency, op.interval)
+
+
+@_inlined
+def _falls_due(cycles, interval):
+    return cycles >= 0 and cycles % interval == 0
 
 
 @_inlined
@@ -294,8 +301,8 @@ def _drain(program, drain, sums, taken, cycle, counts, timeline):
             drain.unread -= 1
         drain.unfinished -= taken
     else:
-        drain.unread -= drain.unread > 0
-        drain.unfinished -= cycle >= drain.begin + op.latency
+        drain.unread -= drain.unread > 0 and _falls_due(cycle + 1 - drain.begin, op.interval)
+        drain.unfinished -= _falls_due(cycle - drain.begin - op.latency, op.interval)
     if drain.unfinished == 0:
         drain.op = NONE
 

@@ -12,6 +12,7 @@ from gatewright.hw.cycles import machine
 from gatewright.hw.cycles.latencies import cell_latency, reduce_latency, send_latency, timing
 from gatewright.hw.cycles.records import COLUMN, COUNTS, EVENT, OP, RESULT, SLOT, UNITS, Timing
 from gatewright.hw.ops import Op, Opcode, When
+from gatewright.hw.rtl.serial_cell import SerialCell
 
 
 class ActivationTrace(Protocol):
@@ -188,6 +189,7 @@ def _fields(op: Op, config: AcceleratorConfig) -> dict[str, int]:
                 "vector": a["destination"],
                 "elements": config.cell_lanes,
                 "latency": cell_latency(config),
+                "interval": SerialCell.INTERVAL if config.serial_cell else 1,
             }
         case Opcode.REDUCE:
             return accumulators | {
@@ -196,6 +198,7 @@ def _fields(op: Op, config: AcceleratorConfig) -> dict[str, int]:
                 "vector": a["destination"],
                 "elements": 1,
                 "latency": send_latency(config) if a["send"] else reduce_latency(config),
+                "interval": 1,
             }
         case Opcode.OUTPUT:
             return {"kind": machine.OUTPUT, "count": a["count"], "vector": a["source"]}

@@ -20,11 +20,12 @@ OP = _integers(
     "word_steps",
     "first_column",
     "latency",
+    "interval",
 )
 """An op of the program. `kind`: as `machine` defines. `count`: column steps, readings of accumulators, or elements.
 `vector`: the one that it reads or writes. `elements`: of a column step, or written for a reading. `word_steps`:
 column steps in an activation word. `first_column`: place of its first column step in `words`. `latency`: from a
-reading to the write, or to the offer."""
+reading to the write, or to the offer. `interval`: cycles from one reading to the next."""
 
 EVENT = _integers("step", "op", "issue", "first", "last")
 """An op that was executed: cycles of its issue and of its first and last work, 0 if it has none."""

@@ -1,19 +1,18 @@
 """The cell unit: everything of LSTM units behind their accumulators."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.ops import Opcode, argument_layout
-from gatewright.hw.rtl.pipeline import delay, saturate
+from gatewright.hw.rtl.pipeline import SHIFT_LATENCY, delay, saturate, shift_right
 from gatewright.hw.rtl.sigma import Sigma
 from gatewright.sw.bundle import GATES
 from gatewright.sw.numbers import ACCUMULATOR, GATE, STATE, Fixed, round_shift
 from gatewright.sw.numbers.reference import PRODUCT_SHIFT
 
-_SHIFT_LATENCY = 1
 _TOTAL_LATENCY = 2
 _HIDDEN_LATENCY = 2
 _STATE_READ_LATENCY = 2
@@ -43,7 +42,7 @@ class CellLane(wiring.Component):
         New hidden value, in LSB of `hidden`, `LATENCY` cycles behind the accumulators.
     """
 
-    GATES_LATENCY = _SHIFT_LATENCY + Sigma.LATENCY
+    GATES_LATENCY = SHIFT_LATENCY + Sigma.LATENCY
     """Cycles from the accumulators to the gates: shift, σ or tanh."""
 
     STATE_LATENCY = GATES_LATENCY + _TOTAL_LATENCY
@@ -70,8 +69,7 @@ class CellLane(wiring.Component):
         gates = []
         for index, name in enumerate(GATES):
             # No saturation here: `Sigma` does it.
-            shifted = Signal(signed(ACCUMULATOR.bits), name=f"{name}_shifted", reset_less=True)
-            m.d.sync += shifted.eq(self.accumulators[index] >> self.shift)
+            shifted = shift_right(m, self.accumulators[index], self.shift, STATE.bits, name)
             m.submodules[name] = sigma = Sigma(len(shifted), tanh=name == "cell")
             m.d.comb += sigma.i.eq(shifted)
             gates.append(sigma.o)
@@ -81,12 +79,11 @@ class CellLane(wiring.Component):
         added = Signal(signed(2 * GATE.bits), reset_less=True)
         m.d.sync += [kept.eq(gate_f * self.state), added.eq(gate_i * gate_g)]
 
-        # Both roundings in one addition, at the scale of i·g: floor nests, and below f·c its constant has room.
-        inner = Const((1 << PRODUCT_SHIFT) >> 1, PRODUCT_SHIFT)
-        dropped = PRODUCT_SHIFT + GATE.frac
-        total = Signal(signed(len(kept) + PRODUCT_SHIFT + 1), reset_less=True)
-        m.d.sync += total.eq(Cat(inner, kept).as_signed() + added + ((1 << dropped) >> 1))
-        c = total[dropped:].as_signed()
+        # i·g rounded to the scale of f·c: the lowest bits make the carry.
+        added = added[PRODUCT_SHIFT - 1 :].as_signed()
+        total = (Cat(1, kept).as_signed() + added) >> GATE.frac
+        c = Signal(round_shift(total, 1).shape(), reset_less=True)
+        m.d.sync += c.eq(round_shift(total, 1))
         m.d.comb += self.c.eq(saturate(c, STATE))
 
         m.submodules.tanh = tanh = Sigma(len(c), tanh=True)

@@ -1,6 +1,6 @@
 """The drain unit: empties accumulators into the cell lanes, a vector, or the output stream."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
@@ -13,10 +13,12 @@ from gatewright.hw.rtl.activations import producer_port, word_port
 from gatewright.hw.rtl.cell import CellLane, CellUnit
 from gatewright.hw.rtl.loader import load_port
 from gatewright.hw.rtl.matrix import drain_port
-from gatewright.hw.rtl.pipeline import delay, saturate
+from gatewright.hw.rtl.pipeline import SHIFT_LATENCY, delay, saturate, shift_right
 from gatewright.hw.rtl.reduction import Reduction
+from gatewright.hw.rtl.serial_cell import SerialCell
 from gatewright.hw.rtl.stages import FIRST_READ, LEAD, WRITE_LEAD
-from gatewright.sw.numbers import ACCUMULATOR, round_shift
+from gatewright.sw.bundle import GATES
+from gatewright.sw.numbers import ACCUMULATOR, STATE, round_shift
 
 DRAIN_OP = data.StructLayout(
     {
@@ -34,11 +36,13 @@ READING = data.StructLayout({"active": 1, "buffer": 1})
 """Whether accumulators are being drained, and of which buffer. No longer `active` once the rest is sure to be cleared
 before a matrix op that is accepted in the next cycle adds to it."""
 
-_TASK = data.StructLayout({"single": 1, **ARGUMENTS[Opcode.REDUCE]})
-"""An op of either kind in the terms of REDUCE: `count` readings, each of a `single` value or of a group of units."""
+_TASK = data.StructLayout({"reduce": 1, **ARGUMENTS[Opcode.REDUCE]})
+"""An op of either kind in the terms of REDUCE: `count` values or groups of units."""
 
-ROUNDING_LATENCY = 2
-"""Cycles from a total to the rounded value that is written."""
+_MAX_COUNT = (1 << ARGUMENTS[Opcode.REDUCE]["count"]) - 1
+
+ROUNDING_LATENCY = SHIFT_LATENCY + 1
+"""Cycles from a total to the rounded value that is written: shift, rounding."""
 
 
 class DrainUnit(wiring.Component):
@@ -48,7 +52,9 @@ class DrainUnit(wiring.Component):
     values is at work in cycles 1 to
 
     - CELL: ``n + 3 + log2(lanes / drain_lanes) + CellLane.LATENCY``, the last n of which write a group each;
-    - REDUCE to a vector: ``n + 5 + log2(lanes)``, the last n of which write a value each;
+    - CELL with `serial_cell`: ``n * k + 4 - k + log2(lanes) + ROUNDING_LATENCY + SerialCell.LATENCY`` with k =
+      `SerialCell.INTERVAL`; the accumulators of a unit are read, and it is written, every k cycles;
+    - REDUCE to a vector: ``n + 3 + log2(lanes) + ROUNDING_LATENCY``, the last n of which write a value each;
     - REDUCE with `send`: ``n + 4 + log2(lanes)``, the last n of which offer a value each. When the stream stalls,
       reading waits.
 
@@ -84,6 +90,8 @@ class DrainUnit(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig):
         self.config = config
+        # No op reads more than a buffer has.
+        self._counts = range(min(config.accumulator_rows * config.group_lanes, _MAX_COUNT) + 1)
         super().__init__(
             {
                 "ops": In(stream.Signature(DRAIN_OP)),
@@ -101,7 +109,8 @@ class DrainUnit(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         offered = self._offered(m)
-        task, reading, unfinished = Signal(_TASK), Signal(), Signal.like(offered.count)
+        task, reading = Signal(_TASK), Signal()
+        count, unfinished = Signal(self._counts), Signal(self._counts)
         last = unfinished == 1
         idle, clearing = Signal(), Signal(init=1)
         m.d.comb += [
@@ -111,32 +120,28 @@ class DrainUnit(wiring.Component):
             self.producer.active.eq(~idle & ~clearing & ~task.send),
         ]
         with m.If(idle):
-            m.d.sync += [task.eq(offered), unfinished.eq(offered.count)]
+            m.d.sync += [task.eq(offered), count.eq(offered.count), unfinished.eq(offered.count)]
 
         m.submodules.reduction = reduction = Reduction(self.config)
-        m.submodules.cells = cells = CellUnit(self.config)
         wiring.connect(m, wiring.flipped(self.biases), reduction.biases)
         m.d.comb += [
             reduction.start.eq(self.idle),
-            reduction.single.eq(offered.single),
+            reduction.single.eq(self._single(offered)),
             reduction.biased.eq(offered.biased),
             reduction.bias_base.eq(offered.bias_base),
             reduction.read.eq(self.accumulators.enable),
             reduction.values.eq(self.accumulators.values),
-            cells.start.eq(self.idle),
-            cells.op.eq(self.ops.payload.arguments.cell),
-            cells.first.eq(self.ops.payload.first),
-            cells.valid.eq(reduction.summed & ~task.single),
-            cells.accumulators.eq(reduction.sums),
         ]
         room = self._send(m, task, reduction, last)
-        self._read(m, task, reading, room)
-        written = self._write(m, offered, task, reduction, cells.hidden)
+        begun = self._read(m, task, count, reading, room)
+        values = self._serial_cell if self.config.serial_cell else self._cell_lanes
+        latency = reduction.total_latency + ROUNDING_LATENCY
+        written = self._write(m, offered, task, latency, *values(m, task, begun, reduction))
 
         with m.If(idle):
             with m.If(self.clear):
                 m.d.sync += [idle.eq(0), clearing.eq(1)]
-            with m.Elif(self.ops.valid & (offered.count != 0)):
+            with m.Elif(self.ops.valid & (offered.count[: len(count)] != 0)):
                 m.d.sync += [idle.eq(0), reading.eq(1)]
         with m.Elif(clearing):
             at_end = self.accumulators.row == self.config.accumulator_rows - 1
@@ -147,72 +152,115 @@ class DrainUnit(wiring.Component):
 
     def _offered(self, m: Module):
         """Give the op that the sequencer offers as a task."""
-        arguments = self.ops.payload.arguments
+        op = self.ops.payload
         offered = Signal(_TASK)
-        m.d.comb += [offered.single.eq(self.ops.payload.reduce), offered.biased.eq(1)]
-        with m.If(self.ops.payload.reduce):
-            for name in ARGUMENTS[Opcode.REDUCE]:
-                m.d.comb += offered[name].eq(arguments.reduce[name])
-        with m.Else():
-            m.d.comb += offered.count.eq(arguments.cell.groups)
-            for name in ("bias_base", "destination", "shift", "buffer", "row"):
-                m.d.comb += offered[name].eq(arguments.cell[name])
+        m.d.comb += [
+            offered.reduce.eq(op.reduce),
+            *(offered[name].eq(op.arguments.reduce[name]) for name in ARGUMENTS[Opcode.REDUCE]),
+        ]
+        # The rest is in the same place.
+        with m.If(~op.reduce):
+            m.d.comb += [offered.private.eq(0), offered.biased.eq(1), offered.send.eq(0)]
         return offered
 
-    def _read(self, m: Module, task, reading: Signal, room: Signal) -> None:
-        """Read the task's accumulators, one reading per cycle; if it sends them, while there is room for another."""
+    def _single(self, task) -> Value:
+        """Whether a reading stands for one value, and not for `drain_lanes` of them."""
+        return Const(1) if self.config.serial_cell else task.reduce
+
+    def _read(self, m: Module, task, count: Signal, reading: Signal, room: Signal) -> Value:
+        """Read the task's accumulators, if it sends them while there is room for another; give when a group begins."""
         config, port = self.config, self.accumulators
+        single = self._single(task)
         lane, row = Signal.like(port.lane), Signal.like(port.row)
         position = Cat(lane, row)
-        stride = Mux(
-            task.private | port.clear_all, config.group_lanes, Mux(task.single, 1, config.drain_lanes)
-        )
+        stride = Mux(task.private | port.clear_all, config.group_lanes, Mux(single, 1, config.drain_lanes))
+        going = reading & (~task.send | (room != 0))
+        begins, reads, ends = Const(1), Const(1), Const(1)
+        guarded = Const(FIRST_READ)
+        if config.serial_cell:
+            # A unit: a cycle for each gate, and those in which the cell unit has no use for one.
+            phase = Signal(range(SerialCell.INTERVAL))
+            begins, reads = phase == 0, phase < len(GATES)
+            ends = task.reduce | (phase == SerialCell.INTERVAL - 1)
+            guarded = Mux(task.reduce, guarded, FIRST_READ // SerialCell.INTERVAL)
+            with m.If(reading):
+                m.d.sync += phase.eq(Mux(ends, 0, phase + 1))
         m.d.comb += [
-            port.enable.eq(reading & (~task.send | (room != 0))),
+            port.enable.eq(going & reads),
             port.buffer.eq(task.buffer),
             port.row.eq(Mux(port.clear_all, 0, task.row) | row),
             port.lane.eq(lane),
-            port.mask.eq(Mux(task.private, 0, Mux(task.single, -1, -config.drain_lanes))),
-            self.reading.active.eq(reading & ((task.count > FIRST_READ) | (task.send & (task.count > room)))),
+            port.mask.eq(Mux(task.private, 0, Mux(single, -1, -config.drain_lanes))),
+            self.reading.active.eq(reading & ((count > guarded) | (task.send & (count > room)))),
             self.reading.buffer.eq(task.buffer),
         ]
         with m.If(self.idle):
             m.d.sync += position.eq(0)
         with m.Elif(port.enable | port.clear_all):
             m.d.sync += position.eq(position + stride)
-        with m.If(port.enable):
-            m.d.sync += task.count.eq(task.count - 1)
-            with m.If(task.count == 1):
+        with m.If(going & ends):
+            m.d.sync += count.eq(count - 1)
+            with m.If(count == 1):
                 m.d.sync += reading.eq(0)
+        return port.enable & begins & ~task.reduce
 
-    def _write(self, m: Module, offered, task, reduction: Reduction, hidden) -> Signal:
+    def _cell_lanes(self, m: Module, task, begun: Value, reduction: Reduction) -> tuple[Value, list[Value]]:
+        """Run groups through the cell unit, and single values through the rounding.
+
+        Gives whether a group will be written `LEAD` cycles from now, and the values to write of either kind.
+        """
+        config = self.config
+        m.submodules.cells = cells = CellUnit(config)
+        m.d.comb += [
+            cells.start.eq(self.idle),
+            cells.op.eq(self.ops.payload.arguments.cell),
+            cells.first.eq(self.ops.payload.first),
+            cells.valid.eq(reduction.summed & ~task.reduce),
+            cells.accumulators.eq(reduction.sums),
+        ]
+        # One bit more than is kept, which the rounding drops.
+        doubled = reduction.total.shift_left(1)
+        value = self._rounded(m, shift_right(m, doubled, task.shift, config.activation_bits + 1, "total"))
+        announcing = delay(m, cells.valid, CellLane.LATENCY - LEAD, reset_less=False)
+        return announcing, [Mux(task.reduce, value, hidden) for hidden in cells.hidden]
+
+    def _serial_cell(self, m: Module, task, begun: Value, reduction: Reduction) -> tuple[Value, list[Value]]:
+        """Do what `_cell_lanes` does with one shifter and one rounding for both."""
+        m.submodules.cells = cells = SerialCell(self.config)
+        # One bit more than is kept, which the rounding drops.
+        doubled = reduction.total.shift_left(1)
+        shifted = shift_right(m, doubled, task.shift, STATE.bits + 1, "total")
+        m.d.comb += [
+            cells.start.eq(self.idle),
+            cells.op.eq(self.ops.payload.arguments.cell),
+            cells.first.eq(self.ops.payload.first),
+            cells.valid.eq(delay(m, begun, reduction.total_latency + SHIFT_LATENCY, reset_less=False)),
+            cells.value.eq(shifted >> 1),
+        ]
+        announcing = delay(m, cells.valid, SerialCell.LATENCY + 1 - LEAD, reset_less=False)
+        return announcing, [self._rounded(m, Mux(task.reduce, shifted, cells.hidden))]
+
+    def _rounded(self, m: Module, value: Value) -> Signal:
+        """Give a value without its lowest bit, rounded half up and saturated, a cycle later."""
+        rounded = Signal(signed(self.config.activation_bits), reset_less=True)
+        m.d.sync += rounded.eq(saturate(round_shift(value, 1), self.config.hidden_format))
+        return rounded
+
+    def _write(self, m: Module, offered, task, latency: int, cells: Value, values: list[Value]) -> Signal:
         """Write what leaves the pipelines to the op's vector, and tell of it; give whether this is such a cycle."""
         config = self.config
-        # One bit more than is kept, which the rounding drops.
-        shifted = Signal(signed(ACCUMULATOR.bits + 1), reset_less=True)
-        value = Signal(signed(config.activation_bits), reset_less=True)
-        m.d.sync += [
-            shifted.eq(reduction.total.shift_left(1) >> task.shift),
-            value.eq(saturate(round_shift(shifted, 1), config.hidden_format)),
-        ]
-
         # The pipelines do not stall, so a valid bit is an announcement.
-        read = self.accumulators.enable & ~task.send
+        read = self.accumulators.enable & task.reduce & ~task.send
         announcing = Signal()
-        m.d.comb += announcing.eq(
-            delay(m, reduction.summed & ~task.single, CellLane.LATENCY - LEAD, reset_less=False)
-            | delay(
-                m, read & task.single, reduction.total_latency + ROUNDING_LATENCY - LEAD, reset_less=False
-            )
-        )
+        m.d.comb += announcing.eq(cells | delay(m, read, latency - LEAD, reset_less=False))
         counted = delay(m, announcing, LEAD - WRITE_LEAD, reset_less=False)
         writing = delay(m, counted, WRITE_LEAD, reset_less=False)
 
         within = Signal(exact_log2(config.cell_lanes))
         word = Signal(len(self.hidden.address))
         position = Cat(within, word)
-        step = Mux(task.single, 1, config.cell_lanes)
-        announced, written = Signal.like(self.producer.announced), Signal.like(self.producer.written)
+        step = Mux(task.reduce, 1, config.cell_lanes)
+        announced, written = Signal(self._counts), Signal(self._counts)
         with m.If(self.idle):
             m.d.sync += [
                 position.eq(offered.destination << exact_log2(config.lanes)),
@@ -231,8 +279,8 @@ class DrainUnit(wiring.Component):
             self.producer.announced.eq(announced),
             self.producer.written.eq(written),
             self.hidden.address.eq(word),
-            self.hidden.enable.eq(Mux(task.single, writing << within, writing.replicate(config.cell_lanes))),
-            *(self.hidden.data[k].eq(Mux(task.single, value, hidden[k])) for k in range(config.cell_lanes)),
+            self.hidden.enable.eq(Mux(task.reduce, writing << within, writing.replicate(config.cell_lanes))),
+            self.hidden.data.eq(Cat(values)),
         ]
         return writing
 

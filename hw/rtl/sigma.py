@@ -1,15 +1,28 @@
 """The σ/tanh unit: the table of ``sw/numbers/sigma.py`` as a pipeline."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from gatewright.hw.rtl.pipeline import delay, saturate
+from gatewright.hw.rtl.pipeline import abridge, delay
 from gatewright.sw.numbers import GATE, STATE
 from gatewright.sw.numbers.sigma import BASE, OFFSET_BITS, ONE, RISE
 
 _HALF = ONE // 2
+
+TABLE = data.StructLayout({"base": signed(_HALF.bit_length() + 1), "rise": max(RISE).bit_length()})
+"""A chord of σ − ½: its value at the left end, and its rise."""
+
+
+def chords() -> list[dict[str, int]]:
+    """Give σ − ½ on [−16, 16) as the contents of a table, by the chord's number in two's complement."""
+    right = [base - _HALF for base in BASE]
+    left = [-base - rise for base, rise in zip(right, RISE, strict=True)]
+    return [
+        {"base": base, "rise": rise}
+        for base, rise in (*zip(right, RISE, strict=True), *zip(left[::-1], RISE[::-1], strict=True))
+    ]
 
 
 class Sigma(wiring.Component):
@@ -21,11 +34,13 @@ class Sigma(wiring.Component):
     ----------
     width : int
         Width of the input, at least that of `STATE`.
-    tanh : bool
-        Compute tanh instead of σ.
+    tanh : bool, optional
+        Compute tanh instead of σ. Without it, the member `tanh` chooses.
 
     Members
     -------
+    tanh : In(1)
+        Compute tanh of this `i`; only where the parameter leaves it open.
     i : In(signed(width))
         In LSB of `STATE`.
     o : Out(signed(16))
@@ -35,53 +50,50 @@ class Sigma(wiring.Component):
     LATENCY = 4
     """Cycles from `i` to `o`: table, its output register, product, sum."""
 
-    def __init__(self, width: int, *, tanh: bool):
-        self.tanh = bool(tanh)
-        super().__init__({"i": In(signed(width)), "o": Out(signed(GATE.bits))})
+    def __init__(self, width: int, *, tanh: bool | None = None):
+        self._fixed = tanh
+        super().__init__(
+            {
+                **({"tanh": In(1)} if tanh is None else {}),
+                "i": In(signed(width)),
+                "o": Out(signed(GATE.bits)),
+            }
+        )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
 
-        # With ρ(m) = σ(m) − ½ for m ≥ 0: σ(v) = ½ ± ρ(|v|) and tanh(v) = ±2ρ(|2v|).
-        doubled, centre = (1, 0) if self.tanh else (0, _HALF)
-        negative = self.i[-1]
-
-        # ~v stands for −v; the 1 that it lacks goes to the offset, as chords meet at their ends. The last chord is
-        # flat, so an address clamped to it saturates the input, whatever the offset.
+        # σ(v) = ½ + s(v) and tanh(v) = 2s(2v). The chords at both ends are flat, so a number clamped to the last of
+        # them saturates the input, whatever the offset.
         assert RISE[-1] == 0
-        magnitude = (self.i ^ negative.replicate(len(self.i)))[:-1]
-        offset_bits = OFFSET_BITS - doubled
-        chord, beyond = (
-            magnitude[offset_bits : STATE.bits - 1 - doubled],
-            magnitude[STATE.bits - 1 - doubled :],
-        )
-        offset = Signal(range((1 << OFFSET_BITS) + 1), reset_less=True)
-        m.d.sync += offset.eq((magnitude[:offset_bits] + negative) << doubled)
+        value = abridge(self._choose(m, 0, self.i.shift_left(1), self.i), STATE.bits)
+        inner, negative = value[OFFSET_BITS : STATE.bits - 1], value[-1]
+        clamped = Mux(value[STATE.bits - 1] ^ negative, (~negative).replicate(len(inner)), inner)
 
-        layout = data.StructLayout({"base": _HALF.bit_length(), "rise": max(RISE).bit_length()})
-        m.submodules.table = table = Memory(
-            shape=layout,
-            depth=len(BASE),
-            init=[{"base": base - _HALF, "rise": rise} for base, rise in zip(BASE, RISE, strict=True)],
-        )
+        m.submodules.table = table = Memory(shape=TABLE, depth=2 * len(BASE), init=chords())
         read = table.read_port()
-        m.d.comb += read.addr.eq(chord | beyond.any().replicate(len(chord)))
-        looked_up = delay(m, read.data, 1)
+        m.d.comb += read.addr.eq(Cat(clamped, negative))
+        chord = delay(m, read.data, 1)
+        offset = delay(m, value[:OFFSET_BITS], 2)
 
-        product = Signal(range(max(RISE) * (1 << OFFSET_BITS) + 1), reset_less=True)
-        base = Signal(signed(ONE.bit_length() + 1), reset_less=True)
-        m.d.sync += [
-            product.eq(looked_up.rise * delay(m, offset, 1)),
-            base.eq(Mux(delay(m, negative, 2), centre - looked_up.base, centre + looked_up.base)),
-        ]
+        product = Signal(range(max(RISE) << OFFSET_BITS), reset_less=True)
+        base = Signal.like(chord.base, reset_less=True)
+        m.d.sync += [product.eq(chord.rise * offset), base.eq(chord.base)]
 
-        # base ± product, rounded half up before the sign is applied, in one addition: of −p and ~p = −p − 1 the latter
-        # rounds so with the same constant. base stands above the bits that are dropped.
-        subtract = delay(m, negative, 3)
-        term = Cat(product ^ subtract.replicate(len(product)), subtract).as_signed()
-        rounding = Const((1 << OFFSET_BITS) >> 1, OFFSET_BITS)
-        total = (Cat(rounding, base).as_signed() + term) >> OFFSET_BITS
+        # Rounded half up on the right of 0 and half down on its left, as s is odd.
+        dropped, risen = product[:OFFSET_BITS], product[OFFSET_BITS:]
+        up = dropped[-1] & (~delay(m, negative, 3) | dropped[:-1].any())
+        # One adder: the lowest bits make the carry.
+        s = (Cat(1, base).as_signed() + Cat(up, risen)).shift_right(1)[: len(base)]
+        one = s[-2] & ~s[-1]
+        sigma, tanh = Cat(s[:-2], ~s[-2], 0), Cat(0, s[:-1])
         result = Signal(signed(GATE.bits), reset_less=True)
-        m.d.sync += result.eq(saturate(total << doubled, GATE))
+        m.d.sync += result.eq(Mux(one, GATE.max, self._choose(m, 3, tanh, sigma)))
         m.d.comb += self.o.eq(result)
         return m
+
+    def _choose(self, m: Module, stage: int, tanh: Value, sigma: Value) -> Value:
+        """Give what belongs to the function of the value in a stage."""
+        if self._fixed is None:
+            return Mux(delay(m, self.tanh, stage), tanh, sigma)
+        return tanh if self._fixed else sigma

@@ -26,6 +26,8 @@ from gatewright.hw.config import AcceleratorConfig
         ("bias_depth", 1),
         ("state_depth", -1),
         ("program_depth", 257),
+        ("serial_cell", 2),
+        ("serial_cell", 1),
         ("lanes", "32"),
         ("lanes", 32.0),
     ],

@@ -84,6 +84,28 @@ def test_columns_of_different_lengths_in_groups(skip):
     check(compiled, [random_inputs(3, bundle, 4, zeros=0.7)], skip)
 
 
+@pytest.mark.parametrize(
+    ("model", "mode", "fixed", "skip"),
+    [
+        ({"inputs": 1, "hidden": 20, "classes": 0}, "dense", {"lanes": 4}, False),
+        ({"inputs": 5, "hidden": 6, "classes": 3, "layers": 2}, "dense", {"lanes": 8, "groups": 2}, True),
+        ({"inputs": 9, "hidden": 8, "unbalanced": 0.7}, "sparse", {"lanes": 8}, True),
+        (
+            {"inputs": 4, "hidden": 8, "rank": 3, "projection": 5, "activation_bits": 16},
+            "dense",
+            {"lanes": 4},
+            False,
+        ),
+    ],
+)
+def test_serial_cell(model, mode, fixed, skip):
+    """The units that follow the drain unit wait for a vector that grows by an element in five cycles."""
+    bundle = random_bundle(2, **model)
+    config = smallest_config([(bundle, mode)], cell_lanes=1, serial_cell=1, **fixed)
+    compiled = compile_bundle(bundle, config, mode=mode, hidden_results="all", logit_results="all")
+    check(compiled, [random_inputs(k, bundle, steps, zeros=0.6) for k, steps in enumerate((3, 1, 4))], skip)
+
+
 def test_low_rank_projections_and_layers():
     bundle = random_bundle(2, inputs=4, hidden=8, classes=0, rank=3, layers=2, projection=5)
     config = smallest_config([(bundle, "dense")], lanes=8, cell_lanes=2)

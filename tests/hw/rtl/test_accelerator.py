@@ -93,6 +93,7 @@ def check(taken, wanted):
     ("model", "fixed", "mode", "skip", "pace"),
     [
         ({"inputs": 5, "hidden": 7}, {"cell_lanes": 1}, "dense", 0, 1),
+        ({"inputs": 5, "hidden": 7}, {"cell_lanes": 1, "serial_cell": 1}, "dense", 1, None),
         ({"inputs": 5, "hidden": 7, "layers": 2, "activation_bits": 16}, {}, "dense", 0, None),
         ({"inputs": 5, "hidden": 7, "kept": 1, "rank": 3}, {}, "sparse", 1, 2),
         ({"inputs": 9, "hidden": 6, "projection": 4, "weight_bits": (2, 4, 8)}, {}, "dense", 1, None),

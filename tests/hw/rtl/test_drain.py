@@ -2,6 +2,8 @@ import pytest
 from drain_rig import ROWS, Bench
 
 from gatewright.hw.rtl.cell import CellLane
+from gatewright.hw.rtl.drain import ROUNDING_LATENCY
+from gatewright.hw.rtl.serial_cell import SerialCell
 from gatewright.hw.rtl.stages import FIRST_READ
 from gatewright.sw.numbers import ACCUMULATOR, STATE
 from gatewright.sw.numbers.reference import cell, requantise
@@ -12,6 +14,8 @@ SHAPES = [
     {"lanes": 16, "groups": 1, "cell_lanes": 1},
     {"lanes": 16, "groups": 2, "cell_lanes": 1, "activation_bits": 16},
     {"lanes": 16, "groups": 2, "cell_lanes": 2},
+    {"lanes": 4, "groups": 1, "cell_lanes": 1, "serial_cell": 1},
+    {"lanes": 16, "groups": 2, "cell_lanes": 1, "serial_cell": 1, "activation_bits": 16},
 ]
 
 
@@ -33,8 +37,14 @@ def test_cell_drains_groups_in_order(shape, groups):
         arguments = {"groups": groups, "bias_base": 5, "state_base": 9, "shift": 3, "row": row}
         begin = len(bench.log)
         cycles = await bench.issue(ctx, "cell", 1, destination=1, buffer=buffer, **arguments)
-        assert cycles == groups + 3 + log2(config.lanes // width) + CellLane.LATENCY
-        assert bench.reading_cycles(bench.log[begin + 1 :], buffer) == max(0, groups - FIRST_READ)
+        if config.serial_cell:
+            one = 4 + log2(config.lanes) + ROUNDING_LATENCY + SerialCell.LATENCY
+            guarded = SerialCell.INTERVAL * max(0, groups - FIRST_READ // SerialCell.INTERVAL)
+            assert cycles == one + SerialCell.INTERVAL * (groups - 1)
+        else:
+            guarded = max(0, groups - FIRST_READ)
+            assert cycles == groups + 3 + log2(config.lanes // width) + CellLane.LATENCY
+        assert bench.reading_cycles(bench.log[begin + 1 :], buffer) == guarded
         # The accumulators are zero now, so the second step shows biases and states alone.
         await bench.issue(ctx, "cell", 0, destination=8, buffer=buffer, **arguments)
 
@@ -96,7 +106,7 @@ def test_reduce_rounds_values_into_a_vector(shape):
                 biased=biased,
                 row=row,
             )
-            assert cycles == count + 5 + log2(config.lanes)
+            assert cycles == count + 3 + log2(config.lanes) + ROUNDING_LATENCY
             assert bench.reading_cycles(bench.log[begin + 1 :], 0) == max(0, count - FIRST_READ)
             bench.check_drained(0, drained)
             assert bench.activations == {
@@ -161,9 +171,10 @@ def test_reads_no_more_than_a_stalled_stream_leaves_room_for():
     bench.simulation.run()
 
 
-def test_reduce_rounds_every_scale_and_both_extremes():
+@pytest.mark.parametrize("shape", [SHAPES[0], SHAPES[5]])
+def test_reduce_rounds_every_scale_and_both_extremes(shape):
     """One lane holds the value: every shift, at ties and where rounding needs a bit more than the accumulator has."""
-    bench = Bench(5, **SHAPES[0])
+    bench = Bench(5, **shape)
     config = bench.config
     cases = [
         (shift, value)
@@ -190,9 +201,10 @@ def test_reduce_rounds_every_scale_and_both_extremes():
     bench.simulation.run()
 
 
-def test_ops_follow_each_other():
+@pytest.mark.parametrize("shape", [SHAPES[3], SHAPES[6]])
+def test_ops_follow_each_other(shape):
     """CELL, then both kinds of REDUCE, and CELL again, each as soon as the unit takes it."""
-    bench = Bench(6, **SHAPES[3])
+    bench = Bench(6, **shape)
     config = bench.config
     taken = bench.simulation.sink(bench.dut.results, 2, stalls=1)
 

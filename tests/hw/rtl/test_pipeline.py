@@ -1,9 +1,10 @@
+import pytest
 from amaranth.hdl import Module, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from simulation import Simulation
 
-from gatewright.hw.rtl.pipeline import delay, saturate
+from gatewright.hw.rtl.pipeline import SHIFT_LATENCY, delay, saturate, shift_right
 from gatewright.sw.numbers import Fixed
 
 TARGET = Fixed(5, 0)
@@ -31,6 +32,46 @@ def test_delay_and_saturate_over_all_values():
             ctx.set(dut.i, value)
             assert ctx.get(dut.saturated) == TARGET.saturate(value)
             assert ctx.get(dut.delayed) == (values[cycle - 3] if cycle >= 3 else 0)
+            await ctx.tick()
+
+    simulation.add(testbench)
+    simulation.run()
+
+
+class Shift(wiring.Component):
+    def __init__(self, width):
+        super().__init__({"i": In(signed(width)), "shift": In(5), "o": Out(signed(TARGET.bits + 1))})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.comb += self.o.eq(shift_right(m, self.i, self.shift, TARGET.bits, "o"))
+        return m
+
+
+@pytest.mark.parametrize("width", [32, 33])
+def test_shift_right_saturates_like_the_whole_and_keeps_what_fits(width):
+    """At full rate: every shift, around each end of the range and at the ends of the input."""
+    ends = (-(1 << width - 1), (1 << width - 1) - 1)
+    around = [TARGET.min, TARGET.max + 1, 2 * TARGET.min, 2 * TARGET.max + 2, 0]
+    cases = [
+        (value, shift)
+        for shift in range(32)
+        for value in (*ends, *((edge << shift) + delta for edge in around for delta in (-1, 0, 1)))
+        if ends[0] <= value <= ends[1]
+    ]
+    dut = Shift(width)
+    simulation = Simulation(dut)
+
+    async def testbench(ctx):
+        for cycle in range(len(cases) + SHIFT_LATENCY):
+            value, shift = cases[min(cycle, len(cases) - 1)]
+            ctx.set(dut.i, value)
+            ctx.set(dut.shift, shift)
+            if cycle >= SHIFT_LATENCY:
+                value, shift = cases[cycle - SHIFT_LATENCY]
+                exact, found = value >> shift, ctx.get(dut.o)
+                assert TARGET.saturate(found) == TARGET.saturate(exact), (value, shift)
+                assert found == exact or not TARGET.min <= exact <= TARGET.max, (value, shift)
             await ctx.tick()
 
     simulation.add(testbench)
