@@ -10,6 +10,7 @@ from gatewright.hw.rtl.columns import CREDITS, SLOTS
 from gatewright.hw.rtl.drain import ROUNDING_LATENCY
 from gatewright.hw.rtl.io import BUFFER
 from gatewright.hw.rtl.reduction import SUM_LATENCY
+from gatewright.hw.rtl.serial_cell import SerialCell
 from gatewright.hw.rtl.stages import (
     ARRIVAL,
     FIRST_READ,
@@ -20,7 +21,6 @@ from gatewright.hw.rtl.stages import (
     WRITE,
     WRITE_LEAD,
 )
-from gatewright.hw.rtl.serial_cell import SerialCell
 
 _START = 3
 """Cycles from the acceptance of a job to the sequencer's first look at an op."""

@@ -1,7 +1,7 @@
 """Accumulators: two buffers of sums, one of which is added to while the other is drained."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
-from amaranth.lib import data, wiring
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
+from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
@@ -26,8 +26,8 @@ class Accumulators(wiring.Component):
     would read it too early, and gets it from a register instead: the sum of the word before directly, those of the
     other two by way of `older`.
 
-    Below, "(n)" is a cycle of a word, whose address comes in cycle 0, or of a reading. While a buffer is drained no word
-    may add to it, from the cycle of the first reading to the one behind the last.
+    Below, "(n)" is a cycle of a word, whose address comes in cycle 0, or of a reading. While a buffer is drained no
+    word may add to it, from the cycle of the first reading to the one behind the last.
 
     Parameters
     ----------
@@ -41,12 +41,11 @@ class Accumulators(wiring.Component):
         There is a word; the buffer that it adds to.
     addend : In(signed(accumulator_bits)) (2)
     drain : In(2) (0)
-        A bit for each buffer: it is drained and, if `clear` says so, cleared.
+        A bit for each buffer: the sum at `drain_address` is read and, if `selected`, becomes zero in the next cycle.
     drain_address : In (0)
-    clear : In(2) (1)
-        A bit for each buffer: the sum that was addressed in the cycle before becomes zero.
-    sums : Out(2 x signed(accumulator_bits)) (2)
-        What the buffers held at the addresses.
+    selected : In(1) (0)
+    value : Out(signed(accumulator_bits)) (2)
+        The sum that was read, of buffer 1 if both were; zero if it was not selected.
     """
 
     def __init__(self, config: AcceleratorConfig):
@@ -61,8 +60,8 @@ class Accumulators(wiring.Component):
                 "addend": In(shape),
                 "drain": In(2),
                 "drain_address": In(address_bits),
-                "clear": In(2),
-                "sums": Out(data.ArrayLayout(shape, 2)),
+                "selected": In(1),
+                "value": Out(shape),
             }
         )
 
@@ -76,40 +75,55 @@ class Accumulators(wiring.Component):
             buffers.append(delay(m, buffers[-1], 1))
 
         # Which of the words before has the same sum, from the nearest on; known in cycle 1.
-        same = [
-            delay(m, adds[k] & (Cat(addresses[k], buffers[k]) == Cat(addresses[0], buffers[0])), 1)
-            for k in range(1, _FORWARDED + 1)
-        ]
+        same = []
+        for k in range(1, _FORWARDED + 1):
+            there = adds[k] & (buffers[k] == buffers[0])
+            same.append(delay(m, there & (addresses[k] == addresses[0]), 1))
         latest, older, oldest = (Signal(shape, reset_less=True) for _ in range(3))
         nearest, near = delay(m, same[0], 1), delay(m, same[1] | same[2], 1)
-        read, total = Signal(shape), Signal(shape)
-        m.d.comb += [
-            read.eq(Mux(near, older, Mux(buffers[READ], self.sums[1], self.sums[0]))),
-            total.eq(Mux(nearest, latest, read) + self.addend),
-        ]
+        total = Signal(shape)
+        sums = [self._buffer(m, number, total, addresses, adds, buffers) for number in range(2)]
+        read = Mux(near, older, Mux(buffers[READ], sums[1], sums[0]))
+        m.d.comb += total.eq(Mux(nearest, latest, read) + self.addend)
         m.d.sync += [latest.eq(total), oldest.eq(latest), older.eq(Mux(same[1], latest, oldest))]
 
-        style = "block" if self.config.block_accumulators else "distributed"
-        drained_address = delay(m, self.drain_address, 1)
-        drained = delay(m, self.drain, 1, reset_less=False)
-        for buffer in range(2):
-            m.submodules[f"buffer{buffer}"] = memory = Memory(
-                shape=shape,
-                depth=self.config.accumulator_rows // self.config.banks,
-                init=[],
-                attrs={"ram_style": style, "collision": "none"},
-            )
-            reader, writer = memory.read_port(), memory.write_port()
-            # Of its own, so that it is zero where the buffer is drained, without logic behind the sum.
-            new = Signal(shape, name=f"new{buffer}", reset_less=True)
-            m.d.sync += new.eq(total)
-            with m.If(self.drain[buffer]):
-                m.d.sync += new.eq(0)
-            m.d.comb += [
-                reader.addr.eq(Mux(self.drain[buffer], self.drain_address, self.address)),
-                writer.addr.eq(Mux(drained[buffer], drained_address, addresses[_FORWARDED])),
-                writer.data.eq(new),
-                writer.en.eq(self.clear[buffer] | (adds[_FORWARDED] & (buffers[_FORWARDED] == buffer))),
-                self.sums[buffer].eq(delay(m, reader.data, 1)),
-            ]
+        value = Mux(delay(m, self.drain[1], READ), sums[1], sums[0])
+        if not self.config.block_accumulators:
+            value = Mux(delay(m, self.selected, READ), value, 0)
+        m.d.comb += self.value.eq(value)
         return m
+
+    def _buffer(self, m: Module, number: int, total: Signal, addresses, adds, buffers) -> Value:
+        """Add a buffer, to which the total of cycle `READ` is written; give what it has at its address."""
+        config = self.config
+        depth = config.accumulator_rows // config.banks
+        drain = self.drain[number]
+        read_address = Mux(drain, self.drain_address, self.address)
+        if config.block_accumulators:
+            # Block RAM is deep: what is not selected is read behind the sums, where nothing is ever written.
+            depth *= 2
+            read_address = Cat(read_address, drain & ~self.selected)
+        m.submodules[f"buffer{number}"] = memory = Memory(
+            shape=total.shape(),
+            depth=depth,
+            init=[],
+            attrs={
+                "ram_style": "block" if config.block_accumulators else "distributed",
+                "collision": "none",
+            },
+        )
+        reader, writer = memory.read_port(), memory.write_port()
+        drained = delay(m, drain, 1, reset_less=False)
+        # Of its own, so that it is zero where the buffer is drained, without logic behind the sum.
+        new = Signal(total.shape(), name=f"new{number}", reset_less=True)
+        m.d.sync += new.eq(total)
+        with m.If(drain):
+            m.d.sync += new.eq(0)
+        cleared = delay(m, drain & self.selected, 1, reset_less=False)
+        m.d.comb += [
+            reader.addr.eq(read_address),
+            writer.addr.eq(Mux(drained, delay(m, self.drain_address, 1), addresses[_FORWARDED])),
+            writer.data.eq(new),
+            writer.en.eq(cleared | (adds[_FORWARDED] & (buffers[_FORWARDED] == number))),
+        ]
+        return delay(m, reader.data, 1)

@@ -27,8 +27,8 @@ class Lane(wiring.Component):
     a word never conflict.
 
     Two buffers of accumulators: while the words use one, the other may be drained. With `drain` set for a buffer in
-    cycle 0, the lane reads `drain_row` in it, clears that row if `selected` is set in cycle 1, and gives its old value
-    in cycle 2; if it was not selected, zero.
+    cycle 0, the lane reads `drain_row` in it, clears that row if `selected` is set too, and gives its old value in
+    cycle 2; if it was not selected, zero.
 
     Parameters
     ----------
@@ -52,11 +52,8 @@ class Lane(wiring.Component):
     drain : In(2)
         A bit for each buffer; in cycle 0.
     drain_row : In(unsigned(row_bits))
-        In cycle 0.
     selected : In(1)
-        In cycle 1.
-    drain_buffer : In(1)
-        The buffer that `value` comes from; in cycle 2.
+        In cycle 0.
     value : Out(signed(accumulator_bits))
     weights, indices : In(load_port(1))
         Write access to the memories.
@@ -79,7 +76,6 @@ class Lane(wiring.Component):
                 "drain": In(2),
                 "drain_row": In(config.row_bits),
                 "selected": In(1),
-                "drain_buffer": In(1),
                 "value": Out(signed(config.accumulator_bits)),
                 "weights": In(load_port(1)),
                 "indices": In(load_port(1)),
@@ -154,12 +150,9 @@ class Lane(wiring.Component):
 
     def _accumulate(self, m: Module, places, addends: list[Value]) -> None:
         bank_bits = exact_log2(self.config.banks)
-        drained_bank = delay(m, self.drain_row[:bank_bits], 1)
-        drained = delay(m, self.drain, 1, reset_less=False)
-        shown = []
+        values = []
         for bank, ((place, hit), addend) in enumerate(zip(places, addends, strict=True)):
             m.submodules[f"accumulators{bank}"] = accumulators = Accumulators(self.config)
-            selected = self.selected & (drained_bank == bank)
             m.d.comb += [
                 accumulators.address.eq(place | self.base),
                 accumulators.add.eq(hit & self.accumulate),
@@ -167,12 +160,11 @@ class Lane(wiring.Component):
                 accumulators.addend.eq(addend),
                 accumulators.drain.eq(self.drain),
                 accumulators.drain_address.eq(self.drain_row[bank_bits:]),
-                accumulators.clear.eq(drained & selected.replicate(2)),
+                accumulators.selected.eq(self.selected & (self.drain_row[:bank_bits] == bank)),
             ]
-            drained_sum = Mux(self.drain_buffer, accumulators.sums[1], accumulators.sums[0])
-            shown.append(Mux(delay(m, selected, 1), drained_sum, 0))
+            values.append(accumulators.value)
         # One bank at most is selected, and the others are zero.
-        m.d.comb += self.value.eq(functools.reduce(operator.or_, shown))
+        m.d.comb += self.value.eq(functools.reduce(operator.or_, values))
 
 
 def _memory(m: Module, name: str, bits: int, depth: int, address: Signal, load) -> Value:

@@ -158,8 +158,7 @@ class MatrixEngine(wiring.Component):
         quartered = delay(m, split == 2, ADD - ROW)
         drained = Cat(self.drain.enable & ~self.drain.buffer, self.drain.enable & self.drain.buffer)
         drained |= self.drain.clear_all.replicate(2)
-        selected = self._selected(m)
-        drain_buffer = delay(m, self.drain.buffer, READ)
+        selected = self._selected()
         for index, operand in enumerate(operands):
             m.submodules[f"lane{index}"] = lane = Lane(config)
             m.d.comb += [
@@ -176,7 +175,6 @@ class MatrixEngine(wiring.Component):
                 lane.drain.eq(drained),
                 lane.drain_row.eq(self.drain.row),
                 lane.selected.eq(selected[index % config.group_lanes]),
-                lane.drain_buffer.eq(drain_buffer),
                 self.drain.values[index].eq(lane.value),
             ]
             for port, inner in ((self.weights, lane.weights), (self.indices, lane.indices)):
@@ -249,11 +247,8 @@ class MatrixEngine(wiring.Component):
                     m.d.comb += rows.eq(number[: config.slot_index_bits(slots)].replicate(slots))
         return rows
 
-    def _selected(self, m: Module) -> list[Value]:
-        """Give, a cycle later, which lanes of a group are drained or cleared."""
+    def _selected(self) -> list[Value]:
+        """Give which lanes of a group are drained or cleared."""
         port = self.drain
-        selected = []
-        for lane in range(self.config.group_lanes):
-            chosen = port.enable & (((port.lane ^ lane) & port.mask) == 0)
-            selected.append(delay(m, chosen | port.clear_all, 1, reset_less=False))
-        return selected
+        chosen = [((port.lane ^ lane) & port.mask) == 0 for lane in range(self.config.group_lanes)]
+        return [(port.enable & one) | port.clear_all for one in chosen]

@@ -59,14 +59,15 @@ def test_adds_to_few_sums_in_every_order(rows, gaps, changes):
         await ctx.tick().repeat(2)
         for again in range(2):
             for (buffer, row), total in sums.items():
-                ctx.set(dut.drain, 1 << buffer)
-                ctx.set(dut.drain_address, row)
-                await ctx.tick()
-                ctx.set(dut.drain, 0)
-                ctx.set(dut.clear, 1 << buffer)
-                await ctx.tick()
-                ctx.set(dut.clear, 0)
-                assert ctx.get(dut.sums[buffer]) == (0 if again else wrapped(total, bits))
+                for selected in (0, 1):
+                    ctx.set(dut.drain, 1 << buffer)
+                    ctx.set(dut.drain_address, row)
+                    ctx.set(dut.selected, selected)
+                    await ctx.tick()
+                    ctx.set(dut.drain, 0)
+                    ctx.set(dut.selected, 1 - selected)
+                    await ctx.tick()
+                    assert ctx.get(dut.value) == (wrapped(total, bits) if selected and not again else 0)
 
     simulation.add(testbench)
     simulation.run()
@@ -94,16 +95,15 @@ def test_one_buffer_is_drained_while_the_other_is_added_to():
                     ("addend", pending[-1 - READ]),
                     ("drain", drains << 1 - adding),
                     ("drain_address", cycle % ROWS),
-                    ("clear", (round_ > 0 and 0 < cycle <= ROWS) << 1 - adding),
+                    ("selected", drains),
                 ):
                     ctx.set(getattr(dut, name), value)
                 if 2 <= cycle < ROWS + 2 and round_ > 0:
-                    seen.append(ctx.get(dut.sums[1 - adding]) == sums[1 - adding][cycle - 2])
+                    seen.append(ctx.get(dut.value) == sums[1 - adding][cycle - 2])
                     sums[1 - adding][cycle - 2] = 0
                 sums[adding][row] += addend * adds
                 await ctx.tick()
             ctx.set(dut.add, 0)
-            ctx.set(dut.clear, 0)
             for _ in range(4):
                 pending.append(0)
                 ctx.set(dut.addend, pending[-1 - READ])
