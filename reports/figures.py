@@ -146,7 +146,7 @@ def cycles_figure(simulation: Simulation) -> Figure:
     _name_bars(axes, bar_names(executions))
     axes.set_ylabel("model, mode")
     axes.set_xlim(0, longest * 1.3 or 1)
-    axes.set_xlabel("clock cycles per time step; the mark is the ideal, non-zeros / lanes")
+    axes.set_xlabel("clock cycles per time step; the mark is the ideal: all lanes busy with non-zeros")
     return figure
 
 
