@@ -179,7 +179,7 @@ def activity_bars(
     names, cycles, colours : sequences
         Of each bar.
     parts : dict of sequences
-        Cycles of each bar, by words for what happens in them.
+        Cycles of each bar, by labels of what happens in them.
     """
     thin = 0.5 / (1.5 * max(2, len(parts)) - 0.5)
     figure = new_figure(1.5 + 0.46 * max(1, len(parts) / 3) * len(names))
