@@ -20,7 +20,7 @@ from gatewright.hw.rtl.accelerator import Accelerator
 from gatewright.hw.rtl.reduction import Reduction
 from gatewright.hw.rtl.stages import FIRST_READ, FIRST_WORD, RETIRE
 
-CONFIG = AcceleratorConfig(lanes=4, cell_lanes=1)
+CONFIG = AcceleratorConfig(lanes=4, cell_lanes=1, narrowest_weight=2)
 
 
 def measure(compiled, sequences, skip=False):

@@ -89,12 +89,8 @@ def test_accelerator():
         program_depth=16,
     )
     resources = synthesise(emit(config))
-    # Two in each lane; in each cell lane f·c, i·g, o·tanh(c) and the five interpolations; one for column addresses.
-    assert resources.multipliers == 2 * config.lanes + 8 * config.cell_lanes + 1
+    # One in each lane; in each cell lane f·c, i·g, o·tanh(c) and the five interpolations; one for column addresses.
+    assert resources.multipliers == config.lanes + 8 * config.cell_lanes + 1
     assert demand(config).multipliers == resources.multipliers
     assert demand(config).luts < resources.luts
-    # In each lane two for 4096 words of 8 bits and one for indices; in each cell lane the five tables; column offsets
-    # and counts.
-    assert resources.block_ram == 3 * config.lanes + 5 * config.cell_lanes + 2
-    # Each lane's accumulators are LUT RAM: 32 bits in cells of 4.
-    assert resources.cells["TRELLIS_DPR16X4"] >= 8 * config.lanes
+    assert resources.block_ram == estimate_resources(config).block_ram
