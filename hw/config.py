@@ -65,6 +65,8 @@ class AcceleratorConfig:
     serial_cell : int
         1 for a cell unit with one σ/tanh unit and two multipliers, which takes five cycles for an LSTM unit; 0 for
         cell lanes with five and eight, that take one. Needs ``cell_lanes = 1``.
+    counters : int
+        1 for hardware with performance counters; 0 without: they read as zero, and cycles cannot be measured.
 
     Raises
     ------
@@ -86,6 +88,7 @@ class AcceleratorConfig:
     state_depth: int = 128
     program_depth: int = 32
     serial_cell: int = 0
+    counters: int = 1
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
@@ -105,8 +108,9 @@ class AcceleratorConfig:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ConfigError(f"{name} must be from {low} to {high}, not {value}")
-        if self.serial_cell not in (0, 1):
-            raise ConfigError(f"serial_cell must be 0 (cell lanes) or 1 (serial), not {self.serial_cell}")
+        for name in ("serial_cell", "counters"):
+            if getattr(self, name) not in (0, 1):
+                raise ConfigError(f"{name} must be 0 (without) or 1 (with), not {getattr(self, name)}")
         if self.serial_cell and self.cell_lanes != 1:
             raise ConfigError(
                 f"serial_cell = 1 needs cell_lanes = 1, not {self.cell_lanes}: the serial cell unit has one σ/tanh unit"

@@ -51,6 +51,8 @@ def space_config(task: Task, dense: FloatModel, space: SearchSpace, **fixed: int
     ]
     given = {"cell_lanes": usual_cell_lanes(space.lanes), "narrowest_weight": min(WEIGHT_BITS)} | fixed
     config = smallest_config(models, lanes=space.lanes, **given)
+    if not config.counters:
+        raise ConfigError("a search measures cycles, so its hardware needs counters = 1, not 0")
     # Where zeros are depends on the weights: narrow ones may all be stored sparse, and every column may differ.
     columns = max(sum(stage.matrix.columns for stage in bundle.matrices.values()) for bundle, _ in models)
     return replace(

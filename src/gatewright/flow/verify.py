@@ -118,7 +118,7 @@ def verify(
 
     PyTorch and golden model are compared on the whole split, golden model and RTL on some of its sequences. What is
     simulated is the Verilog in the folder. Programs that send every output of the last layer carry the proof; those
-    that were delivered are compared and measured too.
+    that were delivered are compared too, and measured if the accelerator has counters.
 
     Parameters
     ----------
@@ -265,12 +265,13 @@ def _prove_model(root: Path, name: str, split: Split, settings: VerifySettings, 
         counts = sum(each.integers_compared for each in both), sum(each.mismatches for each in both)
         part.claims.append(Claim(RTL, name, model.storage, *counts))
         part.complaints.extend(each.report for each in both if each.mismatches)
-        if not settings.stalls:
+        if design.config.counters and not settings.stalls:
             predicted = Measurement(model.compiled, jobs.inputs, skips, jobs.fresh).predict()
             part.claims.append(Claim(CYCLES, name, model.storage, *_count_cycles(predicted, both[1])))
             per_step = sum(each.cycles for each in predicted) / sum(both[1].steps)
             part.rows.append(Row("cycles_predicted_per_step", "cycles", per_step, at))
-        part.rows.extend(_measured(at, model.compiled, jobs, both[1], sum(skips)))
+        if design.config.counters:
+            part.rows.extend(_measured(at, model.compiled, jobs, both[1], sum(skips)))
         cycles += sum(each.simulated_cycles for each in both)
         seconds += sum(each.wall_seconds for each in both)
         results[model.storage] = np.concatenate(both[0].results)
