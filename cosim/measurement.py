@@ -11,7 +11,7 @@ from gatewright.cosim import simulator
 from gatewright.cosim.golden import Golden
 from gatewright.cosim.testbenches import recordings
 from gatewright.cosim.testbenches.recordings import Recordings, Report
-from gatewright.errors import DataError, ToolError
+from gatewright.errors import ConfigError, DataError, ToolError
 from gatewright.hw.compiler.image import Compiled
 from gatewright.hw.cycles.model import Prediction, predict
 from gatewright.progress import Progress, silent
@@ -34,8 +34,8 @@ class Verification:
         Elements that differ, are missing or too many, and all other faults (error codes, marks, time limits).
     report : str
         What the checker says; the first mismatches with their place.
-    counters : dict of list of int
-        The accelerator's counters (names of `interface.COUNTERS`) for each sequence.
+    counted : dict of list of int
+        The accelerator's counters (names of `interface.COUNTERS`) for each sequence; empty if it has none.
     steps : list of int
         Time steps of each sequence.
     fresh : list of bool
@@ -51,12 +51,28 @@ class Verification:
     integers_compared: int
     mismatches: int
     report: str
-    counters: dict[str, list[int]]
+    counted: dict[str, list[int]]
     steps: list[int]
     fresh: list[bool]
     results: list[np.ndarray]
     simulated_cycles: int
     wall_seconds: float
+
+    @property
+    def counters(self) -> dict[str, list[int]]:
+        """The accelerator's counters (names of `interface.COUNTERS`) for each sequence.
+
+        Raises
+        ------
+        ConfigError
+            It has none.
+        """
+        if not self.counted:
+            raise ConfigError(
+                "this accelerator has no counters, so that its results are proven but its cycles cannot be measured: "
+                "generate it with counters = 1"
+            )
+        return self.counted
 
     @property
     def cycles_per_step(self) -> float:
@@ -230,7 +246,7 @@ def play(
             integers_compared=report.compared,
             mismatches=report.mismatches + report.faults,
             report=f"{report.text}\n  {stopped}" if stopped else report.text,
-            counters=report.counters,
+            counted=report.counters if given.loaded.config.counters else {},
             steps=[len(x) for x in given.sequences],
             fresh=list(given.fresh),
             results=report.results,

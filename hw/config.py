@@ -27,7 +27,7 @@ _RANGES = {
     "accumulator_bits": (16, ACCUMULATOR.bits),
 }
 
-_SWITCHES = ("private", "zero_skipping", "block_accumulators", "serial_cell")
+_SWITCHES = ("private", "zero_skipping", "block_accumulators", "serial_cell", "counters")
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,8 @@ class AcceleratorConfig:
     serial_cell : int
         1 for a cell unit with one σ/tanh unit and two multipliers, which takes five cycles for an LSTM unit; 0 for
         cell lanes with five and eight, that take one. Needs ``cell_lanes = 1``.
+    counters : int
+        1 for hardware with performance counters; 0 without: they read as zero, and cycles cannot be measured.
 
     Raises
     ------
@@ -106,6 +108,7 @@ class AcceleratorConfig:
     zero_skipping: int = 1
     block_accumulators: int = 1
     serial_cell: int = 0
+    counters: int = 1
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
@@ -166,6 +169,14 @@ class AcceleratorConfig:
     def banks(self) -> int:
         """Accumulators that a lane adds to in one cycle: row r is in bank r mod `banks`."""
         return WEIGHT_BITS // self.narrowest_weight
+
+    @property
+    def accumulator_depth(self) -> int:
+        """Rows that an accumulator memory has, all its banks together.
+
+        In block RAM, which is deep, there are as many again that stay zero: what is not selected is read there.
+        """
+        return self.accumulator_rows << self.block_accumulators
 
     @property
     def row_bits(self) -> int:

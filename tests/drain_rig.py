@@ -62,7 +62,7 @@ class Bench:
             if clear_all:
                 self.cleared.append(row)
                 for half in self.accumulators:
-                    half[row] = [0] * config.lanes
+                    half[row : row + 1] = [[0] * config.lanes] if row < ROWS else []
             registered = request
 
     async def _watch(self, ctx):

@@ -58,6 +58,8 @@ def space_config(task: Task, dense: FloatModel, space: SearchSpace, **fixed: int
         "private": 1,
     }
     config = smallest_config(models, lanes=space.lanes, **(given | fixed))
+    if not config.counters:
+        raise ConfigError("a search measures cycles, so its hardware needs counters = 1, not 0")
     # Where zeros are depends on the weights: narrow ones may all be stored sparse, and every column may differ.
     columns = max(sum(stage.matrix.columns for stage in bundle.matrices.values()) for bundle, _ in models)
     return replace(

@@ -117,6 +117,9 @@ async def zero_inputs(dut: Any) -> None:
     x = np.zeros_like(bench.longest)
     await bench.check_job(0, x)
     counted = bench.ports.counters()
+    if not bench.given.loaded.config.counters:
+        assert not any(counted.values())
+        return
     assert counted["inputs"] == counted["zero_inputs"] == x.size
     if bench.given.skip[0]:
         assert counted["skipped"] >= len(x) * -(-x.shape[1] // bench.given.loaded.config.groups)

@@ -7,11 +7,11 @@ from amaranth.lib.wiring import In, Out, flipped
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.interface import COUNTERS, JOB, LOAD, RESULT, ErrorCode, element
 from gatewright.hw.rtl.activations import ActivationMemory
+from gatewright.hw.rtl.counters import Counters
 from gatewright.hw.rtl.drain import DrainUnit
 from gatewright.hw.rtl.io import InputUnit, OutputUnit
 from gatewright.hw.rtl.loader import Loader
 from gatewright.hw.rtl.matrix import MatrixEngine
-from gatewright.hw.rtl.pipeline import delay
 from gatewright.hw.rtl.sequencer import Sequencer
 from gatewright.hw.rtl.stream import Merge, connect
 
@@ -28,7 +28,7 @@ class Accelerator(wiring.Component):
     load : In(stream of LOAD)
         Memory words, one per cycle, between jobs.
     job : In(stream of JOB)
-        Runs one sequence. The first is taken once all accumulators are zero, `accumulator_rows` cycles after reset.
+        Runs one sequence. The first is taken once all accumulators are zero, `accumulator_depth` cycles after reset.
     i : In(stream of element(activation_bits))
         Sequences: one for each job.
     o : Out(stream of RESULT)
@@ -37,7 +37,7 @@ class Accelerator(wiring.Component):
     error : Out(ErrorCode)
         The first error since reset or since the latest accepted job.
     counters : Out(COUNTERS)
-        Cycles of the latest job; `cycles` counts those in which `busy` is high.
+        Cycles of the latest job; `cycles` counts those in which `busy` is high. All zero in hardware without them.
     """
 
     load: stream.Interface
@@ -121,24 +121,21 @@ class Accelerator(wiring.Component):
             self.busy.eq(sequencer.busy),
             self.error.eq(sequencer.error),
         ]
-        # Events count a cycle later, as the counters lie far from what they count. The last of them is over before
-        # `busy` falls, and in the cycle of `start` there is none.
-        events = {
-            "matrix": matrix.multiplying,
-            "drain": ~drain.idle,
-            "chain_wait": matrix.starved,
-            "interlock": sequencer.interlock,
-            "input_wait": input_unit.waiting,
-            "output_wait": self.o.valid & ~self.o.ready,
-            "skipped": matrix.skipped,
-            "inputs": input_unit.taken,
-            "zero_inputs": input_unit.zero,
-        }
-        steps = {"cycles": 1} | {name: delay(m, event, 1) for name, event in events.items()}
-        for name, step in steps.items():
-            counter = self.counters[name]
-            with m.If(sequencer.start):
-                m.d.sync += counter.eq(0)
-            with m.Elif(sequencer.busy):
-                m.d.sync += counter.eq(counter + step)
+        if config.counters:
+            m.submodules.counters = counters = Counters(config)
+            events = counters.events
+            m.d.comb += [
+                counters.start.eq(sequencer.start),
+                counters.busy.eq(sequencer.busy),
+                events.matrix.eq(matrix.multiplying),
+                events.drain.eq(~drain.idle),
+                events.chain_wait.eq(matrix.starved),
+                events.interlock.eq(sequencer.interlock),
+                events.input_wait.eq(input_unit.waiting),
+                events.output_wait.eq(self.o.valid & ~self.o.ready),
+                events.skipped.eq(matrix.skipped),
+                events.inputs.eq(input_unit.taken),
+                events.zero_inputs.eq(input_unit.zero),
+                self.counters.eq(counters.counters),
+            ]
         return m

@@ -59,7 +59,7 @@ class Accumulators(wiring.Component):
                 "buffer": In(1),
                 "addend": In(shape),
                 "drain": In(2),
-                "drain_address": In(address_bits),
+                "drain_address": In(range(config.accumulator_depth // config.banks)),
                 "selected": In(1),
                 "value": Out(shape),
             }
@@ -96,16 +96,13 @@ class Accumulators(wiring.Component):
     def _buffer(self, m: Module, number: int, total: Signal, addresses, adds, buffers) -> Value:
         """Add a buffer, to which the total of cycle `READ` is written; give what it has at its address."""
         config = self.config
-        depth = config.accumulator_rows // config.banks
         drain = self.drain[number]
-        read_address = Mux(drain, self.drain_address, self.address)
+        read_address = Mux(drain, self.drain_address[: len(self.address)], self.address)
         if config.block_accumulators:
-            # Block RAM is deep: what is not selected is read behind the sums, where nothing is ever written.
-            depth *= 2
             read_address = Cat(read_address, drain & ~self.selected)
         m.submodules[f"buffer{number}"] = memory = Memory(
             shape=total.shape(),
-            depth=depth,
+            depth=config.accumulator_depth // config.banks,
             init=[],
             attrs={
                 "ram_style": "block" if config.block_accumulators else "distributed",

@@ -61,7 +61,7 @@ class DrainUnit(wiring.Component):
     An op with n = 0 does nothing.
 
     After reset, and on `clear`, the unit zeroes all accumulators, one row of every lane per cycle, and is not idle
-    in these `accumulator_rows` cycles.
+    in these `accumulator_depth` cycles.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ class DrainUnit(wiring.Component):
             with m.Elif(self.ops.valid & (offered.count[: len(count)] != 0)):
                 m.d.sync += [idle.eq(0), reading.eq(1)]
         with m.Elif(clearing):
-            at_end = self.accumulators.row == self.config.accumulator_rows - 1
+            at_end = self.accumulators.row == self.config.accumulator_depth - 1
             m.d.sync += [idle.eq(at_end), clearing.eq(~at_end)]
         with m.Elif(written | (self.results.valid & self.results.ready)):
             m.d.sync += [idle.eq(last), unfinished.eq(unfinished - 1)]

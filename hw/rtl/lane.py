@@ -51,7 +51,7 @@ class Lane(wiring.Component):
         The word has four weights.
     drain : In(2)
         A bit for each buffer; in cycle 0.
-    drain_row : In(unsigned(row_bits))
+    drain_row : In(range(accumulator_depth))
     selected : In(1)
         In cycle 0.
     value : Out(signed(accumulator_bits))
@@ -74,7 +74,7 @@ class Lane(wiring.Component):
                 "operand": In(signed(config.operand_bits)),
                 "quartered": In(1),
                 "drain": In(2),
-                "drain_row": In(config.row_bits),
+                "drain_row": In(range(config.accumulator_depth)),
                 "selected": In(1),
                 "value": Out(signed(config.accumulator_bits)),
                 "weights": In(load_port(1)),

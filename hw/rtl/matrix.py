@@ -26,7 +26,7 @@ def drain_port(config: AcceleratorConfig) -> wiring.Signature:
 
     With `enable`, row `row` of buffer `buffer` is read and cleared in the lanes l with
     ``(((l % group_lanes) ^ lane) & mask) == 0``; `READ` cycles later it is in `values`, where all others are zero. With
-    `clear_all`, row `row` of both buffers of every lane is cleared. Who addresses a cleared row two cycles later
+    `clear_all`, row `row` of both buffers of every lane is cleared, of `accumulator_depth` rows. Who addresses a cleared row two cycles later
     finds zero.
     """
     lane_bits = exact_log2(config.group_lanes)
@@ -35,7 +35,7 @@ def drain_port(config: AcceleratorConfig) -> wiring.Signature:
             "enable": Out(1),
             "clear_all": Out(1),
             "buffer": Out(1),
-            "row": Out(config.row_bits),
+            "row": Out(range(config.accumulator_depth)),
             "lane": Out(lane_bits),
             "mask": Out(lane_bits),
             "values": In(data.ArrayLayout(signed(config.accumulator_bits), config.lanes)),

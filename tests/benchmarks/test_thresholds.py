@@ -137,7 +137,7 @@ def test_thresholds_are_solved_from_the_sweep(sweep):
 def test_cycles_that_were_not_predicted_fail(monkeypatch, model, what):
     def wrong(*given, **named):
         found = predicted(*given, **named)
-        found[model] = dataclasses.replace(found[model], counters={"cycles": [1] * len(found[model].steps)})
+        found[model] = dataclasses.replace(found[model], counted={"cycles": [1] * len(found[model].steps)})
         return found
 
     monkeypatch.setattr(thresholds, "measure", wrong)

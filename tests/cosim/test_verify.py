@@ -10,6 +10,7 @@ from gatewright.cosim.testbenches.recordings import Recordings
 from gatewright.cosim.verify import measure, verify
 from gatewright.cosim.workloads import random_inputs
 from gatewright.errors import ConfigError, DataError, ToolError
+from gatewright.hw.compiler import compile_bundle
 from gatewright.hw.interface import COUNTERS
 from gatewright.hw.ops import Opcode, When
 
@@ -61,6 +62,15 @@ def test_counters(verified, sequences):
     assert found.simulated_cycles > sum(found.counters["cycles"])
     assert found.simulated_cycles_per_second == found.simulated_cycles / found.wall_seconds
     assert sum(verified["sparse"].counters["output_wait"]) > sum(found.counters["output_wait"])
+
+
+def test_lean_hardware_is_proven_but_not_measured_without_counters(bundle, config, sequences):
+    lean = replace(config, cell_lanes=1, serial_cell=1, counters=0)
+    found = verify(compile_bundle(bundle, lean, mode="dense", hidden_results="all"), sequences)
+    assert found.integers_compared
+    assert found.mismatches == 0, found.report
+    with pytest.raises(ConfigError, match="counters = 1"):
+        _ = found.cycles_per_step
 
 
 def test_full_rate_multiplies_in_every_cycle_of_the_matrix_engine(verified, compiled, config):

@@ -27,6 +27,7 @@ from gatewright.hw.config import AcceleratorConfig
         ("state_depth", -1),
         ("program_depth", 257),
         ("serial_cell", 2),
+        ("counters", -1),
         ("serial_cell", 1),
         ("lanes", "32"),
         ("lanes", 32.0),

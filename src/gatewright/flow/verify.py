@@ -119,7 +119,7 @@ def verify(
 
     PyTorch and golden model are compared on the whole split, golden model and RTL on some of its sequences. What is
     simulated is the Verilog in the folder. Programs that send every output of the last layer carry the proof; those
-    that were delivered are compared and measured too.
+    that were delivered are compared too, and measured if the accelerator has counters.
 
     Parameters
     ----------
@@ -267,12 +267,13 @@ def _prove_model(root: Path, name: str, split: Split, settings: VerifySettings, 
         part.claims.append(Claim(RTL, name, model.storage, *counts))
         part.complaints.extend(each.report for each in both if each.mismatches)
         measurement = Measurement(model.compiled, jobs.inputs, skips, jobs.fresh)
-        if not settings.stalls:
+        if design.config.counters and not settings.stalls:
             predicted = measurement.predict()
             part.claims.append(Claim(CYCLES, name, model.storage, *_count_cycles(predicted, both[1])))
             per_step = sum(each.cycles for each in predicted) / sum(both[1].steps)
             part.rows.append(Row("cycles_predicted_per_step", "cycles", per_step, at))
-        part.rows.extend(_measured(at, measurement, both[1]))
+        if design.config.counters:
+            part.rows.extend(_measured(at, measurement, both[1]))
         cycles += sum(each.simulated_cycles for each in both)
         seconds += sum(each.wall_seconds for each in both)
         results[model.storage] = np.concatenate(both[0].results)

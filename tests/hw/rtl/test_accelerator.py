@@ -201,6 +201,26 @@ def test_counters():
     bench.simulation.run()
 
 
+def test_without_counters_they_read_as_zero():
+    bundle = random_bundle(6, inputs=3, hidden=6)
+    compiled = compile_bundle(bundle, replace(CONFIG, counters=0), mode="dense")
+    x = random_inputs(1, bundle, 2)
+    bench = Bench(compiled.config)
+
+    async def host(ctx):
+        await bench.load(ctx, compiled.image.load_words().tolist())
+        await bench.job(ctx, len(x))
+        await bench.wait(ctx)
+        assert ctx.get(bench.dut.counters.as_value()) == 0
+
+    bench.simulation.add(host)
+    bench.inputs(x)
+    wanted = expected(compiled, bundle, x)
+    taken = bench.results(len(wanted))
+    bench.simulation.run()
+    check(taken, wanted)
+
+
 MATVEC_ALONE = Op(
     Opcode.MATVEC, dict.fromkeys(ARGUMENTS[Opcode.MATVEC], 0) | {"columns": 3, "words": 4, "shift": 3}
 )

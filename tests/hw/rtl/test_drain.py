@@ -1,5 +1,5 @@
 import pytest
-from drain_rig import ROWS, Bench
+from drain_rig import Bench
 
 from gatewright.hw.rtl.cell import CellLane
 from gatewright.hw.rtl.drain import ROUNDING_LATENCY
@@ -231,16 +231,16 @@ def test_clears_all_rows_after_reset_and_when_told():
     bench = Bench(7, **SHAPES[2])
 
     async def testbench(ctx):
-        assert await bench.wait_idle(ctx) == ROWS
+        assert await bench.wait_idle(ctx) == bench.config.accumulator_depth
         await bench.issue(ctx, "cell", groups=2, row=3, destination=1)
         bench.refill()
         bench.cleared.clear()
         ctx.set(bench.dut.clear, 1)
         await ctx.tick()
         ctx.set(bench.dut.clear, 0)
-        assert await bench.wait_idle(ctx) == ROWS
+        assert await bench.wait_idle(ctx) == bench.config.accumulator_depth
         await ctx.tick().repeat(2)
-        assert bench.cleared == list(range(ROWS))
+        assert bench.cleared == list(range(bench.config.accumulator_depth))
 
     bench.simulation.add(testbench)
     bench.simulation.run()
