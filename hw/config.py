@@ -206,6 +206,11 @@ class AcceleratorConfig:
         return Fixed(self.accumulator_bits, 0)
 
     @property
+    def count_bits(self) -> int:
+        """Width of a count of activations: no vector has more than the words of the memory."""
+        return (self.vectors - 1).bit_length() + self.lanes.bit_length()
+
+    @property
     def operand_bits(self) -> int:
         """Width of an activation that is shifted into alignment, the second operand of every multiplier."""
         return self.activation_bits + self.alignment_bits

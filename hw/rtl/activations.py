@@ -7,11 +7,8 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2, exact_log2
 
 from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.ops import ARGUMENTS, Opcode
 from gatewright.hw.rtl.pipeline import delay
 from gatewright.hw.rtl.stages import READ
-
-_COUNT_BITS = ARGUMENTS[Opcode.INPUT]["count"]
 
 
 def element_address_bits(config: AcceleratorConfig) -> int:
@@ -82,11 +79,12 @@ def producer_port(config: AcceleratorConfig) -> data.StructLayout:
     """What a unit that writes a vector tells those that read it.
 
     It is `active` from the cycle after its op was accepted through the cycle of the op's last write to `vector`.
-    `written` counts the elements that can be read `WRITE_LEAD` cycles from now at the latest, `announced` those that can
-    be read `LEAD` cycles from now. Neither count falls while `active`.
+    `written` counts the elements that can be read `WRITE_LEAD` cycles from now at the latest, `announced` those that
+    can be read `LEAD` cycles from now. Neither count falls while `active`.
     """
+    count = config.count_bits
     return data.StructLayout(
-        {"active": 1, "vector": vector_bits(config), "announced": _COUNT_BITS, "written": _COUNT_BITS}
+        {"active": 1, "vector": vector_bits(config), "announced": count, "written": count}
     )
 
 
@@ -110,7 +108,8 @@ def progress(producers, chosen: Value) -> tuple[Value, Value]:
         The counts of the chosen producer that is still active; if there is none, all ones, which is more than any
         count.
     """
-    announced = written = Const((1 << _COUNT_BITS + 1) - 1, unsigned(_COUNT_BITS + 1))
+    bits = len(producers[0].written) + 1
+    announced = written = Const((1 << bits) - 1, unsigned(bits))
     for producer, one in zip(producers, chosen, strict=True):
         active = producer.active & one
         announced = Mux(active, producer.announced, announced)

@@ -23,13 +23,22 @@ MATRIX_OP = data.StructLayout({"arguments": argument_layout(Opcode.MATVEC), "ski
 """A matrix op with its `buffer` resolved, so that `alternate` means nothing any more; `skip` passes over
 columns whose activations are zero, unless the op is private."""
 
-_MATVEC = MATRIX_OP["arguments"].shape
-_PASSED_ON = ("shift", "split", "sparse", "private", "buffer", "row")
-
 
 def _skips(op) -> Value:
     """Whether an op passes over zeros."""
     return op.skip & ~op.arguments.private
+
+
+def _passed_on(config: AcceleratorConfig) -> dict[str, int]:
+    """Arguments of an op that the lanes need, in the bits that the accelerator uses of them."""
+    return {
+        "shift": config.alignment_bits.bit_length(),
+        "split": (config.banks.bit_length() - 1).bit_length(),
+        "sparse": int(config.index_depth > 0),
+        "private": config.private,
+        "buffer": 1,
+        "row": config.row_bits,
+    }
 
 
 def column_layout(config: AcceleratorConfig) -> data.StructLayout:
@@ -42,11 +51,11 @@ def column_layout(config: AcceleratorConfig) -> data.StructLayout:
         {
             "weight": ceil_log2(config.weight_depth),
             "index": ceil_log2(config.index_depth),
-            "words": _MATVEC["words"].width,
+            "words": config.row_bits + 1,
             "word": vector_bits(config),
             "step": exact_log2(config.group_lanes),
             "slot": range(SLOTS),
-            **{name: _MATVEC[name].shape for name in _PASSED_ON},
+            **_passed_on(config),
         }
     )
 
@@ -153,9 +162,7 @@ class ColumnFrontEnd(wiring.Component):
         mask, tail, rest = (Signal(steps, reset_less=True) for _ in range(3))
         turned = Signal()
         word, next_word = (Signal(vector_bits(config), reset_less=True) for _ in range(2))
-        number, next_number, words_left = (
-            Signal(_MATVEC["columns"].width, reset_less=True) for _ in range(3)
-        )
+        number, next_number, words_left = (Signal(config.count_bits, reset_less=True) for _ in range(3))
         final, next_final = words_left == 0, words_left == 1
         next_mask = tail | ~(next_final | current.op.arguments.private).replicate(steps)
         reach = self._reach(m, waiting.op, current.op, loaded)
@@ -260,10 +267,9 @@ class ColumnFrontEnd(wiring.Component):
         announced, written = progress(producers, Mux(loaded, its, next_its))
         skips = Mux(loaded, _skips(current), _skips(waiting))
         told = Mux(skips, written, announced)
-        # No vector has more elements than the memory; all ones stays more than any count.
-        bits = vector_bits(config) + exact_log2(config.lanes) + 1
-        limit = Signal(bits + 1, reset_less=True)
-        m.d.sync += limit.eq(Cat(told[:bits], told[-1]))
+        # Without a producer all ones, which is more than any count.
+        limit = Signal(config.count_bits + 1, reset_less=True)
+        m.d.sync += limit.eq(told)
         lane_bits, group_bits = exact_log2(config.lanes), exact_log2(config.groups)
         words, rest = limit[lane_bits:], limit[group_bits:lane_bits]
         end = current.arguments.columns[: len(rest)]
@@ -317,7 +323,7 @@ class ColumnFrontEnd(wiring.Component):
         """Give the column of stage 1 as it is two cycles later: its step times `words`, or as the table says."""
         config = self.config
         op = first.task.op.arguments
-        k = Signal(_MATVEC["columns"].width)
+        k = Signal(config.count_bits)
         m.d.comb += k.eq(Mux(op.private, first.number, Cat(step, first.number)))
         factor, words = delay(m, k, 1), delay(m, op.words, 1)
         offset = delay(m, factor * words, 1)
@@ -344,7 +350,7 @@ class ColumnFrontEnd(wiring.Component):
         third = delay(m, first, 2)
         arguments = third.task.op.arguments
         column = Signal(column_layout(config))
-        m.d.comb += [column[name].eq(arguments[name]) for name in _PASSED_ON]
+        m.d.comb += [column[name].eq(arguments[name]) for name in _passed_on(config)]
         m.d.comb += [
             column.weight.eq(arguments.weight_base + offset),
             column.index.eq(arguments.index_base + offset),

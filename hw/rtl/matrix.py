@@ -26,8 +26,8 @@ def drain_port(config: AcceleratorConfig) -> wiring.Signature:
 
     With `enable`, row `row` of buffer `buffer` is read and cleared in the lanes l with
     ``(((l % group_lanes) ^ lane) & mask) == 0``; `READ` cycles later it is in `values`, where all others are zero. With
-    `clear_all`, row `row` of both buffers of every lane is cleared, of `accumulator_depth` rows. Who addresses a cleared row two cycles later
-    finds zero.
+    `clear_all`, row `row` of both buffers of every lane is cleared, of `accumulator_depth` rows. Who addresses a
+    cleared row two cycles later finds zero.
     """
     lane_bits = exact_log2(config.group_lanes)
     return wiring.Signature(
@@ -230,7 +230,7 @@ class MatrixEngine(wiring.Component):
         shift, private = delay(m, column.shift, READ), delay(m, column.private, READ)
         operands = []
         for lane in range(config.lanes):
-            aligned = values.shared[lane // config.group_lanes] << shift[: config.alignment_bits.bit_length()]
+            aligned = values.shared[lane // config.group_lanes] << shift
             operand = Signal(signed(config.operand_bits), name=f"operand{lane}", reset_less=True)
             m.d.sync += operand.eq(Mux(private, values.own[lane], aligned) if config.private else aligned)
             operands.append(operand)

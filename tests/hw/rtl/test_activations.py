@@ -144,7 +144,7 @@ def test_progress_is_that_of_the_active_producer():
         ctx.set(dut.second, second)
         assert seen(3) == (5, 4)
         assert seen(7) == (9, 0)
-        everything = (1 << 17) - 1
+        everything = (1 << AcceleratorConfig().count_bits + 1) - 1
         assert seen(5) == (everything, everything)
         ctx.set(dut.first, first | {"active": 0})
         assert seen(3) == (everything, everything)
