@@ -21,7 +21,8 @@ def absorb(netlist: str) -> str:
     only flip-flops move that load at every rising edge of one clock, have no reset, and begin with zero as the
     registers of the blocks do. They move
 
-    - to a port of a block RAM, if all bits that are read of it go to such flip-flops and nowhere else;
+    - to a port of a block RAM that reads in every cycle, if all bits that are read of it go to such flip-flops and
+      nowhere else;
     - to the product of a multiplier, on the same condition;
     - to the operands of a multiplier, if every bit of both comes from such flip-flops or is zero, because nextpnr
       times a multiplier with one registered operand as if it had none. A flip-flop that others read too stays for
@@ -82,8 +83,10 @@ class _Netlist:
         for sides in ["AB"] if pseudo_dual else ["A", "B"]:
             port = sides[-1]
             found = self._behind(memory, [f"DO{side}{bit}" for side in sides for bit in range(_OPERAND_BITS)])
-            free = parameters[f"CLK{port}MUX"] == f"CLK{port}" and _net(memory, f"RST{port}") == "0"
-            if free and self._clocks(found.values()) == {_net(memory, f"CLK{port}")}:
+            plain = parameters[f"CLK{port}MUX"] == f"CLK{port}" and _net(memory, f"RST{port}") == "0"
+            # The flip-flops load where the port does not read, too; what the register does then is not documented.
+            reads = _net(memory, f"CE{port}") == "1"
+            if plain and reads and self._clocks(found.values()) == {_net(memory, f"CLK{port}")}:
                 self._move(memory, found)
                 for side in sides:
                     parameters[f"REGMODE_{side}"] = "OUTREG"

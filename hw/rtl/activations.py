@@ -41,7 +41,7 @@ def values_port(config: AcceleratorConfig) -> wiring.Signature:
     """Signature of reading what a column step multiplies with.
 
     `READ` cycles behind `word` and `step`: `shared` are the elements of the step in broadcast orientation, one for each
-    group; `own`, if the accelerator has private orientation, those of the word, one for each lane.
+    group; `own`, a cycle later and if the accelerator has private orientation, those of the word, one for each lane.
     """
     element = signed(config.activation_bits)
     return wiring.Signature(
@@ -209,7 +209,7 @@ class ActivationMemory(wiring.Component):
         run = delay(m, position[:runs], READ)
         m.d.comb += self.values.shared.eq(Cat(shared).word_select(run, len(self.values.shared.as_value())))
         if config.private:
-            (own,) = copies("own", config.lanes, self.values.word)
+            (own,) = copies("own", config.lanes, delay(m, self.values.word, 1))
             m.d.comb += self.values.own.eq(delay(m, own.data, 1))
 
         output = copies("output", 1, self.output.address >> exact_log2(cells))

@@ -5,18 +5,22 @@ import sys
 from dataclasses import replace
 
 import pytest
+from small_designs import Products
 
 from gatewright.cosim.workloads import random_bundle
 from gatewright.errors import ConfigError, ToolError
 from gatewright.hw.compiler import compile_bundle
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.baking import bake
+from gatewright.hw.fpga.constraints import constraints_file
 from gatewright.hw.fpga.demand import Demand, demand, shortages
 from gatewright.hw.fpga.devices import DEVICES, OPEN_DEVICES, VIVADO_DEVICE, device
 from gatewright.hw.fpga.flows import write_flows
-from gatewright.hw.fpga.serial import SERIAL_TOP
-from gatewright.hw.fpga.verilog import AXI_TOP, TOP
+from gatewright.hw.fpga.implement import main
+from gatewright.hw.fpga.serial import SERIAL_TOP, SerialPorts
+from gatewright.hw.fpga.verilog import AXI_TOP, TOP, emit_component
 from gatewright.hw.interface import Region, load_address
+from gatewright.results import read_rows
 
 CONFIG = AcceleratorConfig(
     lanes=4,
@@ -58,7 +62,7 @@ def test_every_flow_that_fits_is_written(flows):
     readme = (folder / "README.md").read_text()
     for known in (*OPEN_DEVICES, VIVADO_DEVICE):
         assert f"| {known.name} |" in readme
-        assert (f"| {known.name} | {known.family} | written |" in readme) == (known.name in written)
+        assert (f"| {known.name} | {known.family.name} | written |" in readme) == (known.name in written)
     for name in written:
         assert (folder / name / "README.md").read_text().startswith("# ")
 
@@ -82,14 +86,65 @@ def test_scripts_call_the_tools_with_files_that_exist(flows, tmp_path):
         synthesis, placement = run.stdout.splitlines()
         assert synthesis.startswith(f"{folder.name}|")
         assert f"rtl/{SERIAL_TOP}.sv" in synthesis
-        assert known.synthesis.format(top=SERIAL_TOP, json=f"{name}/netlist.json") in synthesis
-        assert "--seed 7" in placement
+        for command in known.family.synthesis:
+            assert f"; {command.format(top=SERIAL_TOP)};" in synthesis
+        assert f"; write_json {name}/netlist.json" in synthesis
+        assert "--freq 80 --seed 7" in placement
+        # A clock that is missed is a failure.
+        assert "fail" not in placement
         assert " ".join(known.options) in placement
-        for file in re.findall(r"constraints/\S+", placement):
+        named = re.findall(r"constraints/\S+", placement)
+        assert len(named) == bool(known.family.constraints)
+        for file in named:
             assert (folder / file).exists()
         assert (folder / "rtl" / f"{SERIAL_TOP}.sv").exists()
     assert 'FREQUENCY PORT "clk" 80 MHZ' in (folder / "constraints/gatewright.lpf").read_text()
     assert "-period 12.500" in (folder / "constraints/gatewright.xdc").read_text()
+
+
+@pytest.mark.parametrize("known", OPEN_DEVICES, ids=lambda known: known.name)
+def test_every_family_reads_the_constraints_that_are_written_for_it(known):
+    name, text = constraints_file(known, 80)
+    assert bool(name) == bool(text) == bool(known.family.constraints)
+    for port, pin in known.pins.items():
+        assert re.search(rf"\b{port}\b.*\b{pin}\b|\b{pin}\b.*\b{port}\b", text)
+
+
+@pytest.fixture(scope="module")
+def placed(tmp_path_factory):
+    """A folder like that of a delivered design, with a small one in it, and a device's script."""
+    folder = tmp_path_factory.mktemp("placed")
+    for part in ("rtl", "constraints", "ecp5-25k"):
+        (folder / part).mkdir()
+    text = emit_component(SerialPorts(Products(2)), SERIAL_TOP)
+    (folder / "rtl" / f"{SERIAL_TOP}.sv").write_text(text)
+    name, constraints = constraints_file(device("ecp5-25k"), 80)
+    (folder / "constraints" / name).write_text(constraints)
+    return folder
+
+
+def test_a_delivered_script_runs_without_programs_on_the_path(flows, placed):
+    script = (flows[0] / "ecp5-25k" / "run.py").read_text()
+    (placed / "ecp5-25k" / "run.py").write_text(script)
+    run = subprocess.run(
+        [sys.executable, placed / "ecp5-25k" / "run.py", "--seed", "2"],
+        env={**os.environ, "PATH": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    assert "(80 asked for)" in run.stdout
+    assert "multipliers: 2 of 28" in run.stdout
+    (frequency,) = [row for row in read_rows(placed / "ecp5-25k/rows.json") if row.name == "placed_frequency"]
+    assert (frequency.seed, frequency.value > 80) == (2, True)
+
+
+def test_a_clock_that_is_missed_fails_and_tells_where(placed, capsys):
+    assert main(placed / "ecp5-25k", "ecp5-25k", 900, []) == 1
+    told = capsys.readouterr().err
+    assert re.search(r"ecp5-25k reaches \d+\.\d MHz with seed 1, not 900; the slowest path: ", told)
+    assert "ns logic" in told
+    assert "--seed" in told
 
 
 def test_the_vivado_script_is_tcl_that_finds_its_files(flows):
@@ -170,6 +225,10 @@ def test_shortages():
     assert shortages(small, device("ecp5-25k")) == []
     assert shortages(small, device("ice40-hx8k")) == ["needs 4 multipliers, has 0"]
     many = replace(small, luts=30_000, block_ram_bits=56 * 18 * 1024 + 1)
+    # Single-port RAMs may hold what block RAMs do not.
+    held = replace(small, lut_ram_bits=0, block_ram_bits=30 * 4096 + 4 * 256 * 1024)
+    assert shortages(held, device("ice40-up5k")) == []
+    assert len(shortages(replace(held, block_ram_bits=held.block_ram_bits + 1), device("ice40-up5k"))) == 1
     assert [text.split(",")[0] for text in shortages(many, device("ecp5-25k"))] == [
         "needs 30060 look-up tables",
         f"needs {56 * 18 * 1024 + 1} bits of block RAM",

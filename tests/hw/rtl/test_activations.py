@@ -57,6 +57,7 @@ def test_all_ports_see_what_was_written(shape):
             await ctx.tick().repeat(READ - 1)
             assert ctx.get(dut.output.data) == memory[address]
             assert list(ctx.get(dut.values.shared)) == inside[config.groups * step :][: config.groups]
+            await ctx.tick()
             assert list(ctx.get(dut.values.own)) == (inside if config.private else [])
 
     async def testbench(ctx):
