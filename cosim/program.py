@@ -11,7 +11,6 @@ from gatewright.errors import BundleError
 from gatewright.hw.compiler.image import Compiled
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.ops import Op, Opcode
-from gatewright.sw.numbers import MAX_ALIGNMENT
 
 
 def live_ops(program: tuple[Op, ...]) -> list[Op]:
@@ -115,7 +114,9 @@ def _check_multiply(name: str, a: dict[str, int], config: AcceleratorConfig) -> 
         raise BundleError(
             f"{name} has a last column step of {a['tail']} elements, which must be less than the {config.groups} groups"
         )
-    top = 0 if a["private"] else MAX_ALIGNMENT
+    if a["private"] and not config.private:
+        raise BundleError(f"{name} is private, but the accelerator was made without private orientation")
+    top = 0 if a["private"] else config.alignment_bits
     if a["shift"] > top:
         raise BundleError(f"{name} shifts by {a['shift']}, but in its orientation the most is {top}")
 

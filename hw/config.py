@@ -23,7 +23,11 @@ _RANGES = {
     "bias_depth": (2, _MAX_DEPTH),
     "state_depth": (2, _MAX_DEPTH),
     "program_depth": (4, 256),
+    "alignment_bits": (0, MAX_ALIGNMENT),
+    "accumulator_bits": (16, ACCUMULATOR.bits),
 }
+
+_SWITCHES = ("private", "zero_skipping", "block_accumulators", "serial_cell", "counters")
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,17 @@ class AcceleratorConfig:
         Groups of ``cell_lanes`` 16-bit cell states.
     program_depth : int
         Ops in the program memory.
+    alignment_bits : int
+        Bits by which an activation can be shifted to the left, to align the products of a layer's two matrices. With
+        activations and alignment of more than 18 bits together, a lane needs two multipliers.
+    accumulator_bits : int
+        Width of the accumulators. The compiler proves that no input overflows them.
+    private : int
+        1 for hardware with private orientation, which matrices of few rows need to keep all lanes busy; 0 without.
+    zero_skipping : int
+        1 for hardware that can pass over zero activations; 0 without.
+    block_accumulators : int
+        1 for accumulators in block RAM, two in each lane and bank; 0 for look-up tables used as RAM.
     serial_cell : int
         1 for a cell unit with one σ/tanh unit and two multipliers, which takes five cycles for an LSTM unit; 0 for
         cell lanes with five and eight, that take one. Needs ``cell_lanes = 1``.
@@ -78,7 +93,7 @@ class AcceleratorConfig:
     groups: int = 1
     cell_lanes: int = 2
     activation_bits: int = 8
-    narrowest_weight: int = 2
+    narrowest_weight: int = 8
     weight_depth: int = 4096
     index_depth: int = 1024
     column_depth: int = 256
@@ -87,6 +102,11 @@ class AcceleratorConfig:
     bias_depth: int = 128
     state_depth: int = 128
     program_depth: int = 32
+    alignment_bits: int = MAX_ALIGNMENT
+    accumulator_bits: int = ACCUMULATOR.bits
+    private: int = 1
+    zero_skipping: int = 1
+    block_accumulators: int = 1
     serial_cell: int = 0
     counters: int = 1
 
@@ -108,7 +128,7 @@ class AcceleratorConfig:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ConfigError(f"{name} must be from {low} to {high}, not {value}")
-        for name in ("serial_cell", "counters"):
+        for name in _SWITCHES:
             if getattr(self, name) not in (0, 1):
                 raise ConfigError(f"{name} must be 0 (without) or 1 (with), not {getattr(self, name)}")
         if self.serial_cell and self.cell_lanes != 1:
@@ -151,6 +171,14 @@ class AcceleratorConfig:
         return WEIGHT_BITS // self.narrowest_weight
 
     @property
+    def accumulator_depth(self) -> int:
+        """Rows that an accumulator memory has, all its banks together.
+
+        In block RAM, which is deep, there are as many again that stay zero: what is not selected is read there.
+        """
+        return self.accumulator_rows << self.block_accumulators
+
+    @property
     def row_bits(self) -> int:
         """Width of the address of an accumulator row inside its buffer."""
         return (self.accumulator_rows - 1).bit_length()
@@ -173,9 +201,19 @@ class AcceleratorConfig:
         return self.activation_depth // self.lanes
 
     @property
+    def accumulator(self) -> Fixed:
+        """Format of the accumulators, in units of their last place."""
+        return Fixed(self.accumulator_bits, 0)
+
+    @property
+    def count_bits(self) -> int:
+        """Width of a count of activations: no vector has more than the words of the memory."""
+        return (self.vectors - 1).bit_length() + self.lanes.bit_length()
+
+    @property
     def operand_bits(self) -> int:
         """Width of an activation that is shifted into alignment, the second operand of every multiplier."""
-        return self.activation_bits + MAX_ALIGNMENT
+        return self.activation_bits + self.alignment_bits
 
     @property
     def hidden_format(self) -> Fixed:
@@ -194,7 +232,7 @@ class AcceleratorConfig:
             "weight": self.lanes * self.weight_depth * WEIGHT_BITS,
             "index": self.lanes * self.index_depth * self.index_bits,
             "column": self.column_depth * self.column_bits,
-            "accumulator": 2 * self.lanes * self.accumulator_rows * ACCUMULATOR.bits,
+            "accumulator": 2 * self.lanes * self.accumulator_rows * self.accumulator_bits,
             "activation": self.activation_depth * self.activation_bits,
             "bias": self.bias_depth * self.drain_lanes * ACCUMULATOR.bits,
             "state": self.state_depth * self.cell_lanes * STATE.bits,

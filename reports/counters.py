@@ -1,4 +1,4 @@
-"""Words for the accelerator's performance counters."""
+"""Labels of the accelerator's performance counters."""
 
 from collections.abc import Collection
 
@@ -21,17 +21,17 @@ EVENTS = {
 """Counters of events instead of cycles."""
 
 
-def cycle_words(names: Collection[str]) -> dict[str, str]:
-    """Give the words for counters of cycles, in the order of a table; unknown ones go last, by their own name."""
+def cycle_labels(names: Collection[str]) -> dict[str, str]:
+    """Return the labels of counters of cycles, in the order of a table; unknown ones go last, by their own name."""
     return _among(ACTIVITY | WAITS, names) | {
         name: name for name in names if name not in ACTIVITY | WAITS | EVENTS
     }
 
 
-def event_words(names: Collection[str]) -> dict[str, str]:
-    """Give the words for counters of events, in the order of a table."""
+def event_labels(names: Collection[str]) -> dict[str, str]:
+    """Return the labels of counters of events, in the order of a table."""
     return _among(EVENTS, names)
 
 
-def _among(words: dict[str, str], names: Collection[str]) -> dict[str, str]:
-    return {name: word for name, word in words.items() if name in names}
+def _among(labels: dict[str, str], names: Collection[str]) -> dict[str, str]:
+    return {name: label for name, label in labels.items() if name in names}

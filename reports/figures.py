@@ -146,7 +146,7 @@ def cycles_figure(simulation: Simulation) -> Figure:
     _name_bars(axes, bar_names(executions))
     axes.set_ylabel("model, mode")
     axes.set_xlim(0, longest * 1.3 or 1)
-    axes.set_xlabel("clock cycles per time step; the mark is the ideal, non-zeros / lanes")
+    axes.set_xlabel("clock cycles per time step; the mark is the ideal: all lanes busy with non-zeros")
     return figure
 
 
@@ -179,7 +179,7 @@ def activity_bars(
     names, cycles, colours : sequences
         Of each bar.
     parts : dict of sequences
-        Cycles of each bar, by words for what happens in them.
+        Cycles of each bar, by labels of what happens in them.
     """
     thin = 0.5 / (1.5 * max(2, len(parts)) - 0.5)
     figure = new_figure(1.5 + 0.46 * max(1, len(parts) / 3) * len(names))

@@ -5,7 +5,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from gatewright.reports import figures
-from gatewright.reports.counters import cycle_words, event_words
+from gatewright.reports.counters import cycle_labels, event_labels
 from gatewright.reports.page import write_page
 from gatewright.reports.run import Run, read_run
 from gatewright.reports.style import style
@@ -46,8 +46,8 @@ def write_report(run_folder: Path) -> Path:
             run.rows,
             {
                 "run": run,
-                "cycle_counters": cycle_words(_counters(run)),
-                "event_counters": event_words(_counters(run)),
+                "cycle_counters": cycle_labels(_counters(run)),
+                "event_counters": event_labels(_counters(run)),
                 "ratios": _ratios(run),
                 "searched": StudyFiles(run.files.search).report,
             },

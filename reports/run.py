@@ -110,7 +110,7 @@ class Execution:
     predicted : float or None
         The same by the cycle model.
     busy : float or None
-        Useful multiply-accumulates of all that the lanes could have done, in percent.
+        Useful multiply-accumulates, skipped ones left out, of all that the lanes could have done, in percent.
     counters : dict of float
         Per step, by performance counter; that of all cycles is left out.
     steps, recordings : float or None
@@ -126,7 +126,7 @@ class Execution:
 
     @property
     def ideal(self) -> float | None:
-        """Cycles per step if every lane did a useful multiply-accumulate in every cycle: non-zeros / lanes."""
+        """Cycles per step if the lanes did useful multiply-accumulates all the time; no execution takes fewer."""
         return None if self.busy is None else self.cycles_per_step * self.busy / 100
 
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from gatewright.reports.candidates import FOUND, UNCOMPRESSED, UNIFORM, Point, Target, Trial
-from gatewright.reports.counters import cycle_words
+from gatewright.reports.counters import cycle_labels
 from gatewright.reports.figures import activity_bars
 from gatewright.reports.formatting import percent
 from gatewright.reports.metrics import Metric, score_label
@@ -158,7 +158,7 @@ def agreement_figure(study: Study) -> Figure:
 def counters_figure(points: Sequence[Point]) -> Figure:
     """Cycles per step of every point as pale bars; inside each, thin bars of its counters that are not zero."""
     counted = {name for point in points for name, value in point.counters.items() if value}
-    words = cycle_words([name for name in points[0].counters if name in counted - {"cycles"}])
+    labels = cycle_labels([name for name in points[0].counters if name in counted - {"cycles"}])
     bars = [
         (
             f"{LOOKS[point.kind]['label']} {point.name}" if point.kind != UNCOMPRESSED else "uncompressed",
@@ -170,7 +170,7 @@ def counters_figure(points: Sequence[Point]) -> Figure:
         [label for label, _ in bars],
         [point.measured for _, point in bars],
         [LOOKS[point.kind]["color"] for _, point in bars],
-        {word: [point.counters.get(name, 0) for _, point in bars] for name, word in words.items()},
+        {label: [point.counters.get(name, 0) for _, point in bars] for name, label in labels.items()},
     )
 
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from gatewright.reports import comparison_figures, study_figures
 from gatewright.reports.candidates import FOUND, UNCOMPRESSED, UNIFORM, Point
 from gatewright.reports.comparisons import duels
-from gatewright.reports.counters import cycle_words
+from gatewright.reports.counters import cycle_labels
 from gatewright.reports.page import write_page
 from gatewright.reports.study import METHODS, Study, read_study
 from gatewright.reports.style import style
@@ -74,7 +74,7 @@ def write_study_report(folder: Path) -> Path:
                 "best": study.best,
                 "shown": _shown(study),
                 "largest": max(map(abs, study.differences), default=None),
-                "counters": cycle_words(
+                "counters": cycle_labels(
                     [name for point in study.points for name in point.counters if name != "cycles"]
                 ),
                 "products": list(dict.fromkeys(name for point in study.points for name in point.products)),

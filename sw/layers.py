@@ -11,9 +11,12 @@ from gatewright.sw.products import (
     Matrix,
     Product,
     Stage,
+    accumulator_bounds,
     check_product,
     check_rounding,
+    inner_bounds,
     prove_accumulators,
+    rounded_bounds,
     rounding,
 )
 
@@ -99,17 +102,9 @@ class LstmLayer:
                 f"the accumulators have {self.accumulator_frac} fractional bits, at most {STATE.frac + MAX_SHIFT} can "
                 "be rounded: use fewer for the weights"
             )
-        prove_accumulators(
-            "LSTM layer",
-            self.bias,
-            self.rounding,
-            (self._input_stage, self.input_shift),
-            (self._recurrent_stage, self.recurrent_shift),
-        )
+        prove_accumulators("LSTM layer", self._gate_bounds)
         if self.projection is not None:
-            check_rounding(
-                "projection", Stage(self.projection.matrix, self.hidden_format), self.output_format
-            )
+            check_rounding("projection", self._projection_stage, self.output_format)
 
     @property
     def input_size(self) -> int:
@@ -167,6 +162,32 @@ class LstmLayer:
         return 0 if self.projection is None else self.projection.shift(self.hidden_format)
 
     @property
+    def accumulator_bound(self) -> int:
+        """Magnitude that no accumulator of the layer can exceed, whatever its input."""
+        bounds = [
+            self._gate_bounds,
+            inner_bounds(self.input, self.input_format),
+            inner_bounds(self.recurrent, self.output_format),
+        ]
+        if self.projection is not None:
+            bounds.append(rounded_bounds(self._projection_stage, self.output_format))
+        return int(np.concatenate(bounds).max())
+
+    @property
+    def _gate_bounds(self) -> np.ndarray:
+        return accumulator_bounds(
+            self.bias,
+            self.rounding,
+            (self._input_stage, self.input_shift),
+            (self._recurrent_stage, self.recurrent_shift),
+        )
+
+    @property
+    def _projection_stage(self) -> Stage:
+        assert self.projection is not None
+        return Stage(self.projection.matrix, self.hidden_format)
+
+    @property
     def _input_stage(self) -> Stage:
         return self.input.stages(self.input_format)[-1]
 
@@ -196,12 +217,21 @@ class Head:
     def __post_init__(self):
         object.__setattr__(self, "bias", _bias(self.bias, self.matrix.rows, "head"))
         check_product("head", self.matrix, self.input_format)
-        prove_accumulators("head", self.bias, 0, (self._stage, 0))
+        prove_accumulators("head", self._bounds)
 
     @property
     def logit_frac(self) -> int:
         """Fractional bits of the logits."""
         return self._stage.frac
+
+    @property
+    def accumulator_bound(self) -> int:
+        """Magnitude that no accumulator of the head can exceed, whatever its input."""
+        return int(np.concatenate([self._bounds, inner_bounds(self.matrix, self.input_format)]).max())
+
+    @property
+    def _bounds(self) -> np.ndarray:
+        return accumulator_bounds(self.bias, 0, (self._stage, 0))
 
     @property
     def _stage(self) -> Stage:

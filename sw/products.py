@@ -171,23 +171,38 @@ def check_rounding(what: str, stage: Stage, target: Fixed) -> None:
         raise BundleError(
             f"{what} must have from {stage.frac - MAX_SHIFT} to {stage.frac} fractional bits, not {target.frac}"
         )
-    unbiased = np.zeros(stage.matrix.rows, dtype=np.int32)
-    prove_accumulators(what, unbiased, rounding(shift), (stage, 0))
+    prove_accumulators(what, rounded_bounds(stage, target))
 
 
-def prove_accumulators(what: str, bias: np.ndarray, margin: int, *parts: tuple[Stage, int]) -> None:
-    """Show that no input can overflow an accumulator: Σ|w|·|x|max·2^shift + |bias| + margin < 2^31.
+def rounded_bounds(stage: Stage, target: Fixed) -> np.ndarray:
+    """Give `accumulator_bounds` of a stage whose sums have no bias and are rounded to a vector in format `target`."""
+    return accumulator_bounds(0, rounding(stage.shift(target)), (stage, 0))
+
+
+def inner_bounds(product: Product, source: Fixed) -> np.ndarray:
+    """Give `accumulator_bounds` of all stages of a product but the last; none if it has one stage."""
+    stages = pairwise(product.stages(source))
+    return np.concatenate([np.zeros(0, object), *(rounded_bounds(s, after.source) for s, after in stages)])
+
+
+def accumulator_bounds(bias: np.ndarray | int, margin: int, *parts: tuple[Stage, int]) -> np.ndarray:
+    """Give what no accumulator can exceed, row by row: Σ|w|·|x|max·2^shift + |bias| + margin, exact integers.
 
     Each part is (stage, left shift). The magnitude -2^(n-1) of the stage's input
-    is counted, so the proof holds for any integers, not only likely ones.
+    is counted, so the bound holds for any integers, not only likely ones.
     """
-    bound = np.abs(bias.astype(object)) + margin
+    bound = np.abs(np.asarray(bias, dtype=object)) + margin
     for (matrix, source), shift in parts:
         row_sums = np.abs(matrix.values.astype(np.int64)).sum(axis=1).astype(object)
         bound = bound + row_sums * (-source.min << shift)
-    worst = int(np.argmax(bound))
-    if bound[worst] > ACCUMULATOR.max:
+    return bound
+
+
+def prove_accumulators(what: str, bounds: np.ndarray) -> None:
+    """Show that no input can overflow an accumulator of 32 bits, from its `accumulator_bounds`."""
+    worst = int(np.argmax(bounds))
+    if bounds[worst] > ACCUMULATOR.max:
         raise AccumulatorOverflowError(
-            f"{what}: row {worst} can reach {bound[worst]}, beyond the accumulator's {ACCUMULATOR.max}; "
+            f"{what}: row {worst} can reach {bounds[worst]}, beyond the accumulator's {ACCUMULATOR.max}; "
             "use fewer fractional bits for the weights or the input, or smaller weights"
         )

@@ -17,6 +17,7 @@ def config():
     return AcceleratorConfig(
         lanes=8,
         cell_lanes=2,
+        narrowest_weight=2,
         activation_bits=16,
         weight_depth=1024,
         index_depth=512,

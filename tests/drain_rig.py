@@ -6,8 +6,8 @@ import random
 from simulation import Simulation
 
 from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.rtl.activations import LEAD, WRITE_LEAD
 from gatewright.hw.rtl.drain import DrainUnit
+from gatewright.hw.rtl.stages import LEAD, WRITE_LEAD
 
 ROWS = 8
 """Accumulator rows in each buffer."""
@@ -56,14 +56,13 @@ class Bench:
             enable, clear_all, buffer, row, lane, mask = registered
             if enable:
                 sums = self.accumulators[buffer][row]
-                ctx.set(port.values, sums)
-                for k in range(config.lanes):
-                    if ((k % config.group_lanes) ^ lane) & mask == 0:
-                        sums[k] = 0
+                chosen = [((k % config.group_lanes) ^ lane) & mask == 0 for k in range(config.lanes)]
+                ctx.set(port.values, [value * one for value, one in zip(sums, chosen, strict=True)])
+                sums[:] = [value * (not one) for value, one in zip(sums, chosen, strict=True)]
             if clear_all:
                 self.cleared.append(row)
                 for half in self.accumulators:
-                    half[row] = [0] * config.lanes
+                    half[row : row + 1] = [[0] * config.lanes] if row < ROWS else []
             registered = request
 
     async def _watch(self, ctx):

@@ -15,6 +15,7 @@ from gatewright.hw.rtl.matrix import MatrixEngine
 SMALL = {
     "lanes": 8,
     "cell_lanes": 1,
+    "narrowest_weight": 2,
     "weight_depth": 16,
     "index_depth": 16,
     "column_depth": 16,
@@ -145,6 +146,8 @@ class MatrixBench(wiring.Component):
         for index in range(self.config.lanes):
             if ((index % self.config.group_lanes) ^ lane) & mask == 0:
                 self.sums[buffer, index, row] = 0
+            else:
+                expected[index] = 0
         assert values == expected
 
     async def drain_all(self, ctx):

@@ -49,8 +49,15 @@ def space_config(task: Task, dense: FloatModel, space: SearchSpace, **fixed: int
         (candidate_bundle(task, dense, supernet, spec, sample, CompressSettings()), POLICY)
         for spec in {repr(spec): spec for spec in _extremes(dense, space)}.values()
     ]
-    given = {"cell_lanes": usual_cell_lanes(space.lanes), "narrowest_weight": min(WEIGHT_BITS)} | fixed
-    config = smallest_config(models, lanes=space.lanes, **given)
+    # What a candidate needs besides memory depends on its weights, so that everything is there.
+    given = {
+        "cell_lanes": usual_cell_lanes(space.lanes),
+        "narrowest_weight": min(WEIGHT_BITS),
+        "alignment_bits": AcceleratorConfig.alignment_bits,
+        "accumulator_bits": AcceleratorConfig.accumulator_bits,
+        "private": 1,
+    }
+    config = smallest_config(models, lanes=space.lanes, **(given | fixed))
     if not config.counters:
         raise ConfigError("a search measures cycles, so its hardware needs counters = 1, not 0")
     # Where zeros are depends on the weights: narrow ones may all be stored sparse, and every column may differ.

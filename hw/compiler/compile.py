@@ -12,6 +12,7 @@ from gatewright.hw.compiler.lower import lower
 from gatewright.hw.compiler.pack import Mode
 from gatewright.hw.compiler.schedule import schedule
 from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.ops import Opcode
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.mode import ModePolicy
 
@@ -25,6 +26,9 @@ _UNIT = {
     "state_depth": "groups",
     "program_depth": "ops",
 }
+
+_LEAST_BITS = {"alignment_bits": 0, "accumulator_bits": AcceleratorConfig.range_of("accumulator_bits")[0]}
+"""Widths that models settle, and what they are without one."""
 
 
 def compile_bundle(
@@ -121,6 +125,9 @@ def smallest_config(models: Sequence[tuple[Bundle, Mode | ModePolicy]], **fixed:
     for name, least in _least(config.lanes).items():
         need = _most(needs, name)
         smallest[name] = _power(max(least or _LEAST_DEPTH, need)) if least or need else 0
+    for name, least in _LEAST_BITS.items():
+        smallest[name] = max(least, _most(needs, name))
+    smallest["private"] = _most(needs, "private")
     return replace(config, **(smallest | fixed))
 
 
@@ -152,7 +159,8 @@ def least_config(models: Sequence[tuple[Bundle, Mode | ModePolicy]], **fixed: in
         There is no legal configuration.
     """
     given = _given(models, fixed)
-    return AcceleratorConfig(**(_least(given.get("lanes", AcceleratorConfig.lanes)) | given))
+    least = _least(given.get("lanes", AcceleratorConfig.lanes)) | _LEAST_BITS | {"private": 0}
+    return AcceleratorConfig(**(least | given))
 
 
 _LEAST_DEPTH = 16
@@ -210,6 +218,9 @@ def _build(
         "bias_depth": len(image.biases),
         "state_depth": contents.states,
         "program_depth": len(program),
+        "alignment_bits": max(op.arguments["shift"] for op in program if op.opcode == Opcode.MATVEC),
+        "accumulator_bits": bundle.accumulator_bits,
+        "private": max(op.arguments["private"] for op in program if op.opcode == Opcode.MATVEC),
     }
     return _Built(image, demands)
 
@@ -225,7 +236,7 @@ def _macs(bundle: Bundle) -> dict[str, int]:
 
 def _check_capacity(demands: dict[str, int], config: AcceleratorConfig) -> None:
     short = [
-        f"{name}: needs {need:,} {_UNIT[name]}, has {getattr(config, name):,} "
+        f"{name}: needs {need:,} {_UNIT.get(name, 'bits')}, has {getattr(config, name):,} "
         f"({need - getattr(config, name):,} too few)"
         for name, need in demands.items()
         if need > getattr(config, name)

@@ -146,7 +146,7 @@ class _Lowering:
         broadcast = pack(matrix, self._config, gates=gates, private=False, mode=mode)
         # Both a private product and the gates that wait beside it need accumulators.
         accumulators = 2 * matrix.rows
-        if gates or accumulators > self._config.accumulator_rows:
+        if gates or not self._config.private or accumulators > self._config.accumulator_rows:
             return broadcast
         private = pack(matrix, self._config, gates=False, private=True, mode=mode)
         if private.cycles >= broadcast.cycles:

@@ -5,23 +5,25 @@ from amaranth.utils import exact_log2
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.cycles.records import Timing
 from gatewright.hw.ops import Op, Opcode
-from gatewright.hw.rtl.activations import LEAD, WRITE_LEAD
 from gatewright.hw.rtl.cell import CellLane
 from gatewright.hw.rtl.columns import CREDITS, SLOTS
 from gatewright.hw.rtl.drain import ROUNDING_LATENCY
 from gatewright.hw.rtl.io import BUFFER
-from gatewright.hw.rtl.matrix import ADD_LATENCY, RETIRE
-from gatewright.hw.rtl.reduction import READ_LATENCY, SUM_LATENCY
+from gatewright.hw.rtl.reduction import SUM_LATENCY
 from gatewright.hw.rtl.serial_cell import SerialCell
+from gatewright.hw.rtl.stages import (
+    ARRIVAL,
+    FIRST_READ,
+    FIRST_WORD,
+    LEAD,
+    READ,
+    RETIRE,
+    WRITE,
+    WRITE_LEAD,
+)
 
 _START = 3
 """Cycles from the acceptance of a job to the sequencer's first look at an op."""
-
-_ARRIVAL = 3
-"""Cycles from the selection of a column to its arrival at the lanes' queue."""
-
-_ADD = 4
-"""Cycles from a word's address to its addition."""
 
 _OUTPUT = 2
 """Cycles from the reading of an element to its offer."""
@@ -31,10 +33,10 @@ def timing(config: AcceleratorConfig) -> Timing:
     """Give the latencies of the sequencer and the matrix engine, and their sizes."""
     return Timing(
         start=_START,
-        arrival=_ARRIVAL,
-        first_add=ADD_LATENCY,
+        arrival=ARRIVAL,
+        first_read=FIRST_READ,
         retire=RETIRE,
-        add=_ADD,
+        write=WRITE,
         lead=LEAD,
         write_lead=WRITE_LEAD,
         slots=SLOTS,
@@ -52,7 +54,7 @@ def depth(op: Op, config: AcceleratorConfig) -> int:
         case Opcode.INPUT:
             return 1
         case Opcode.MATVEC:
-            return ADD_LATENCY
+            return FIRST_WORD + WRITE
         case Opcode.CELL:
             return 1 + cell_latency(config)
         case Opcode.REDUCE:
@@ -80,7 +82,7 @@ def send_latency(config: AcceleratorConfig) -> int:
 
 def sum_latency(config: AcceleratorConfig) -> int:
     """Cycles from a reading of accumulators to `drain_lanes` sums."""
-    return READ_LATENCY + exact_log2(config.lanes // config.drain_lanes) + SUM_LATENCY
+    return READ + exact_log2(config.lanes // config.drain_lanes) + SUM_LATENCY
 
 
 def total_latency(config: AcceleratorConfig) -> int:

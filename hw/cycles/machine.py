@@ -194,7 +194,7 @@ def _idle(slots, lanes, taker, drain, giver, timing, cycle):
         if _active(slot):
             return False
     at_work = taker.left or drain.op != NONE or giver.left or giver.sent < giver.read
-    return not at_work and cycle > lanes.last_word + timing.add
+    return not at_work and cycle > lanes.last_word + timing.write
 
 
 @_inlined
@@ -262,7 +262,7 @@ def _guards(program, drain, timing):
     """Whether the drain unit has so many readings left that a matrix op could add to one of them."""
     op = program[drain.op]
     room = timing.room - (drain.unfinished - drain.unread)
-    return drain.unread > timing.first_add // op.interval or (op.kind == SEND and drain.unread > room)
+    return drain.unread > timing.first_read // op.interval or (op.kind == SEND and drain.unread > room)
 
 
 @_inlined
@@ -412,4 +412,4 @@ def _next_event(flight, queue, lanes, timing):
         following = min(following, lanes.last_word)
     if lanes.retired < lanes.taken:
         following = min(following, queue[lanes.retired % RING].time)
-    return lanes.last_word + timing.add + 1 if following == _NEVER else following
+    return lanes.last_word + timing.write + 1 if following == _NEVER else following

@@ -43,10 +43,10 @@ class Timing(NamedTuple):
         From a job to its first op.
     arrival : int
         From the selection of a column to the queue before the lanes.
-    first_add : int
-        From the issue of a matrix op to its first addition, at least.
-    retire, add : int
-        From the last word of a column to the cycle in which it is counted out, and in which it is added.
+    first_read : int
+        From the issue of a matrix op to its first reading of an accumulator, at least.
+    retire, write : int
+        From the last word of a column to the cycle in which it is counted out, and in which its sums are written.
     lead, write_lead : int
         From an announcement, and from when an element counts as written, to the first cycle that sees it.
     slots, credits : int
@@ -59,9 +59,9 @@ class Timing(NamedTuple):
 
     start: int
     arrival: int
-    first_add: int
+    first_read: int
     retire: int
-    add: int
+    write: int
     lead: int
     write_lead: int
     slots: int

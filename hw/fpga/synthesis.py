@@ -1,9 +1,11 @@
 """Resource estimates: open synthesis for Lattice ECP5."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 
-from gatewright.errors import ToolError
+from gatewright.hw.fpga.absorb import absorb, top_module
+from gatewright.hw.fpga.carry import fold
 from gatewright.hw.fpga.devices import ECP5_LUTS
 from gatewright.hw.fpga.verilog import TOP
 from gatewright.hw.fpga.yosys import run_yosys
@@ -56,7 +58,7 @@ class Resources:
 
     @property
     def flip_flops(self) -> int:
-        """Flip-flops (TRELLIS_FF)."""
+        """Flip-flops (TRELLIS_FF), without the registers of block RAMs and multipliers."""
         return self.cells.get("TRELLIS_FF", 0)
 
     def rows(self) -> list[Row]:
@@ -89,21 +91,17 @@ def synthesise(
     ToolError
         Yosys is missing, failed, or ran out of time.
     """
-    statistics = _synthesise(verilog, "tee -q -o result stat -json", progress, top, seconds)
-    try:
-        return Resources(dict(sorted(json.loads(statistics)["design"]["num_cells_by_type"].items())))
-    except (ValueError, KeyError, AttributeError) as error:
-        raise ToolError(
-            f"Yosys gave no readable statistics ({error!r}); pyosys 0.60 or newer is needed"
-        ) from error
+    cells = top_module(json.loads(netlist(verilog, progress, top=top, seconds=seconds)))["cells"]
+    return Resources(dict(sorted(Counter(cell["type"] for cell in cells.values()).items())))
 
 
 def netlist(verilog: str, progress: Progress = silent, *, top: str = TOP, seconds: float = 3600) -> str:
-    """Do what `synthesise` does, and give the netlist as JSON for nextpnr instead."""
-    return _synthesise(verilog, "write_json result", progress, top, seconds)
+    """Do what `synthesise` does, and give the netlist as JSON, for nextpnr, instead."""
+    return fold(absorb(mapped(verilog, progress, top=top, seconds=seconds)))
 
 
-def _synthesise(verilog: str, result: str, progress: Progress, top: str, seconds: float) -> str:
+def mapped(verilog: str, progress: Progress = silent, *, top: str = TOP, seconds: float = 3600) -> str:
+    """Do what `netlist` does, but leave all registers outside block RAMs and multipliers, as Yosys does."""
     # Without -noiopad each bit of the ports would be counted as a pad, which no package has.
     by_stage = {stage: [f"synth_ecp5 -top {top} -noiopad -run {stage}:{stage}"] for stage in _STAGES}
     by_stage["map_luts"] = [*ECP5_LUTS]
@@ -113,7 +111,7 @@ def _synthesise(verilog: str, result: str, progress: Progress, top: str, seconds
         "read_verilog -sv source",
         *(command for _, command in stages),
         "delete */t:$scopeinfo",
-        result,
+        "write_json result",
     ]
 
     def report(count: int) -> None:

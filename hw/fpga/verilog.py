@@ -87,6 +87,9 @@ def emit_component(component: wiring.Component, name: str, *, merged: bool = Tru
     ``-g2012``; ``write_verilog -sv`` writes ``always_comb`` instead. Yosys comes from `pyosys`,
     which synthesis needs too: one Yosys for both, native, with nothing to start up.
 
+    A memory with the attribute ``collision="none"`` promises that nobody uses what is read at an address in the cycle
+    that writes there. Yosys calls that ``no_rw_check``, and builds no logic around a block RAM to give the old word.
+
     Raises
     ------
     ToolError
@@ -103,8 +106,9 @@ def emit_component(component: wiring.Component, name: str, *, merged: bool = Tru
         ],
         seconds=_SECONDS,
     )
+    text = text.replace('(* collision = "none" *)', "(* no_rw_check *)")
     # Of all attributes, only those that place memories mean anything to the reader.
-    text = re.sub(r"^ *\(\* (?!ram_style).*\*\)\n", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^ *\(\* (?!ram_style|no_rw_check).*\*\)\n", "", text, flags=re.MULTILINE)
     # The first line names the compiler that built this Yosys, which differs between machines.
     _, _, text = text.partition("\n")
     # A signal of no bits is written as [-1:0], which Verilog reads as two; nothing refers to it.

@@ -28,7 +28,7 @@ class Accelerator(wiring.Component):
     load : In(stream of LOAD)
         Memory words, one per cycle, between jobs.
     job : In(stream of JOB)
-        Runs one sequence. The first is taken once all accumulators are zero, `accumulator_rows` cycles after reset.
+        Runs one sequence. The first is taken once all accumulators are zero, `accumulator_depth` cycles after reset.
     i : In(stream of element(activation_bits))
         Sequences: one for each job.
     o : Out(stream of RESULT)

@@ -7,17 +7,8 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2, exact_log2
 
 from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.ops import ARGUMENTS, Opcode
-
-LEAD = 6
-"""Cycles by which a producer announces an element before asynchronous reads see it, at most: what the
-matrix engine takes from seeing the announcement to the reading of the column's element."""
-
-WRITE_LEAD = 1
-"""Cycles by which a producer counts an element as written before asynchronous reads see it, at most: what
-readers take at least from seeing the count to reading the element."""
-
-_COUNT_BITS = ARGUMENTS[Opcode.INPUT]["count"]
+from gatewright.hw.rtl.pipeline import delay
+from gatewright.hw.rtl.stages import READ
 
 
 def element_address_bits(config: AcceleratorConfig) -> int:
@@ -47,11 +38,18 @@ def scan_port(config: AcceleratorConfig) -> wiring.Signature:
 
 
 def values_port(config: AcceleratorConfig) -> wiring.Signature:
-    """Signature of reading, in the same cycle, the elements of a word."""
+    """Signature of reading what a column step multiplies with.
+
+    `READ` cycles behind `word` and `step`: `shared` are the elements of the step in broadcast orientation, one for each
+    group; `own`, if the accelerator has private orientation, those of the word, one for each lane.
+    """
+    element = signed(config.activation_bits)
     return wiring.Signature(
         {
             "word": Out(vector_bits(config)),
-            "values": In(data.ArrayLayout(signed(config.activation_bits), config.lanes)),
+            "step": Out(exact_log2(config.group_lanes)),
+            "shared": In(data.ArrayLayout(element, config.groups)),
+            "own": In(data.ArrayLayout(element, config.lanes if config.private else 0)),
         }
     )
 
@@ -81,11 +79,12 @@ def producer_port(config: AcceleratorConfig) -> data.StructLayout:
     """What a unit that writes a vector tells those that read it.
 
     It is `active` from the cycle after its op was accepted through the cycle of the op's last write to `vector`.
-    `written` counts the elements that asynchronous reads see `WRITE_LEAD` cycles from now at the latest, `announced`
-    those that they see `LEAD` cycles from now. Neither count falls while `active`.
+    `written` counts the elements that can be read `WRITE_LEAD` cycles from now at the latest, `announced` those that
+    can be read `LEAD` cycles from now. Neither count falls while `active`.
     """
+    count = config.count_bits
     return data.StructLayout(
-        {"active": 1, "vector": vector_bits(config), "announced": _COUNT_BITS, "written": _COUNT_BITS}
+        {"active": 1, "vector": vector_bits(config), "announced": count, "written": count}
     )
 
 
@@ -109,7 +108,8 @@ def progress(producers, chosen: Value) -> tuple[Value, Value]:
         The counts of the chosen producer that is still active; if there is none, all ones, which is more than any
         count.
     """
-    announced = written = Const((1 << _COUNT_BITS + 1) - 1, unsigned(_COUNT_BITS + 1))
+    bits = len(producers[0].written) + 1
+    announced = written = Const((1 << bits) - 1, unsigned(bits))
     for producer, one in zip(producers, chosen, strict=True):
         active = producer.active & one
         announced = Mux(active, producer.announced, announced)
@@ -120,9 +120,11 @@ def progress(producers, chosen: Value) -> tuple[Value, Value]:
 class ActivationMemory(wiring.Component):
     """Hold activations: element e is in word ``e // lanes``.
 
-    There is one write a cycle: a word goes first, an element waits. `scan`, `scan_next` and `values` read
-    asynchronously, and see a write from the next cycle on. `output` takes one cycle and holds while not enabled; in the
-    cycle of a write to the same place it reads the old value.
+    There is one write a cycle: a word goes first, an element waits. All who read see it from the next cycle on. Each of
+    the two writes a word's elements in order, from its first on.
+
+    `scan` and `scan_next` read asynchronously; without zero skipping they show no zero. `output` takes one cycle and
+    holds while not enabled. Nobody may read an element in the cycle of its write, but for its flag.
 
     Parameters
     ----------
@@ -155,75 +157,105 @@ class ActivationMemory(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config = self.config
-        select_bits = exact_log2(config.cell_lanes)
-        units = config.lanes // config.cell_lanes
-
-        # The write of this cycle, as units of `cell_lanes` elements; a word holds `units` of them. The word port's
-        # address and the element's are decoded side by side, which is faster than one after their choice.
+        cells = config.cell_lanes
         element, by_word = self.element.payload, self.word.enable.any()
         m.d.comb += self.element.ready.eq(~by_word)
-        one = Cat(element.address[:select_bits] == k for k in range(config.cell_lanes))
-        candidates = [
-            (self.word.address, self.word.enable),
-            (element.address[select_bits:], one & self.element.valid.replicate(config.cell_lanes)),
-        ]
-        address = Mux(by_word, *(where for where, _ in candidates))
-        word = address[exact_log2(units) :]
-        enable = Mux(by_word, *(which for _, which in candidates))
-        enables = Mux(
-            by_word,
-            *(
-                Cat(
-                    which & (where[: exact_log2(units)] == unit).replicate(config.cell_lanes)
-                    for unit in range(units)
-                )
-                for where, which in candidates
-            ),
-        )
-        new = Signal(self.word.data.shape())
-        for k in range(config.cell_lanes):
-            m.d.comb += new[k].eq(Mux(by_word, self.word.data[k], element.data))
-        nonzero = Cat(value != 0 for value in new)
 
-        scans = [(port.word, port.nonzero) for port in (self.scan, self.scan_next)]
-        for name, shape, stored, ports in (
-            (
-                "values",
-                signed(config.activation_bits),
-                new.as_value(),
-                [(self.values.word, self.values.values)],
+        # The write of this cycle: some of the `cell_lanes` elements of a unit.
+        address = Signal.like(self.word.address)
+        enable, new = Signal(cells), Signal(self.word.data.shape())
+        one = Signal(cells)
+        m.d.comb += [
+            one.eq(self.element.valid << element.address[: exact_log2(cells)]),
+            address.eq(Mux(by_word, self.word.address, element.address[exact_log2(cells) :])),
+            enable.eq(Mux(by_word, self.word.enable, one)),
+            *(new[k].eq(Mux(by_word, self.word.data[k], element.data)) for k in range(cells)),
+        ]
+
+        def copies(name: str, elements: int, row_of: Value) -> list[Value]:
+            """Add copies with so many elements a row; give what each has at the row of an address.
+
+            Several, with a part of each unit, if a row is less than a unit: what is read is never written then.
+            """
+            units, depth = max(elements // cells, 1), config.activation_depth // max(elements, cells)
+            part = address[: exact_log2(units)]
+            reads = []
+            for first in range(0, cells, elements):
+                inside = slice(first, first + elements)
+                m.submodules[f"{name}{len(reads)}"] = memory = Memory(
+                    shape=data.ArrayLayout(signed(config.activation_bits), elements),
+                    depth=depth,
+                    init=[],
+                    attrs={"ram_style": "block", "collision": "none"},
+                )
+                write, read = memory.write_port(granularity=1), memory.read_port()
+                m.d.comb += [
+                    write.addr.eq(address[exact_log2(units) :]),
+                    write.data.eq(Cat(new[k] for k in range(cells)[inside]).replicate(units)),
+                    write.en.eq(
+                        Cat(
+                            enable[inside] & (part == unit).replicate(min(cells, elements))
+                            for unit in range(units)
+                        )
+                    ),
+                    read.addr.eq(row_of),
+                ]
+                reads.append(read)
+            return reads
+
+        position = Cat(self.values.step, self.values.word)
+        runs = exact_log2(max(cells // config.groups, 1))
+        shared = [delay(m, read.data, 1) for read in copies("shared", config.groups, position >> runs)]
+        run = delay(m, position[:runs], READ)
+        m.d.comb += self.values.shared.eq(Cat(shared).word_select(run, len(self.values.shared.as_value())))
+        if config.private:
+            (own,) = copies("own", config.lanes, self.values.word)
+            m.d.comb += self.values.own.eq(delay(m, own.data, 1))
+
+        output = copies("output", 1, self.output.address >> exact_log2(cells))
+        select = Signal(exact_log2(cells))
+        with m.If(self.output.enable):
+            m.d.sync += select.eq(self.output.address)
+        m.d.comb += [
+            *(read.en.eq(self.output.enable) for read in output),
+            self.output.data.eq(
+                Cat(read.data for read in output).word_select(select, config.activation_bits)
             ),
-            ("flags", 1, nonzero, scans),
-        ):
-            m.submodules[name] = memory = Memory(
-                shape=data.ArrayLayout(shape, config.lanes),
+        ]
+
+        if config.zero_skipping:
+            self._keep_flags(m, by_word, address, enable, Cat(value != 0 for value in new))
+        else:
+            for port in (self.scan, self.scan_next):
+                m.d.comb += port.nonzero.eq(~0)
+        return m
+
+    def _keep_flags(self, m: Module, by_word: Value, address: Value, enable: Value, nonzero: Value) -> None:
+        """Write the flags of whole words, so that they share one enable: those of the elements before are kept."""
+        config = self.config
+        units = config.lanes // config.cell_lanes
+        part, word = address[: exact_log2(units)], address[exact_log2(units) :]
+        held = [Signal(config.lanes, name=f"held{writer}", reset_less=True) for writer in range(2)]
+        before = Mux(by_word, held[1], held[0]) & ((part != 0) | ~enable[0]).replicate(config.lanes)
+        flags = Signal(config.lanes)
+        chosen = Cat(enable & (part == unit).replicate(config.cell_lanes) for unit in range(units))
+        m.d.comb += flags.eq((before & ~chosen) | (chosen & nonzero.replicate(units)))
+        with m.If(enable.any()):
+            for writer, register in enumerate(held):
+                with m.If(by_word == writer):
+                    m.d.sync += register.eq(flags)
+        for name, port in (("scan", self.scan), ("scan_next", self.scan_next)):
+            m.submodules[f"{name}_flags"] = memory = Memory(
+                shape=unsigned(config.lanes),
                 depth=config.vectors,
                 init=[],
                 attrs={"ram_style": "distributed"},
             )
-            write = memory.write_port(granularity=1)
+            write, read = memory.write_port(), memory.read_port(domain="comb")
             m.d.comb += [
                 write.addr.eq(word),
-                write.data.eq(stored.replicate(units)),
-                write.en.eq(enables),
+                write.data.eq(flags),
+                write.en.eq(enable.any()),
+                read.addr.eq(port.word),
+                port.nonzero.eq(read.data),
             ]
-            for wanted, seen in ports:
-                read = memory.read_port(domain="comb")
-                m.d.comb += [read.addr.eq(wanted), seen.eq(read.data)]
-
-        m.submodules.copy = copy = Memory(
-            shape=self.word.data.shape(), depth=config.activation_depth // config.cell_lanes, init=[]
-        )
-        write, read = copy.write_port(granularity=1), copy.read_port()
-        select = Signal(select_bits)
-        m.d.comb += [
-            write.addr.eq(address),
-            write.data.eq(new),
-            write.en.eq(enable),
-            read.en.eq(self.output.enable),
-            read.addr.eq(self.output.address[select_bits:]),
-            self.output.data.eq(read.data[select]),
-        ]
-        with m.If(self.output.enable):
-            m.d.sync += select.eq(self.output.address)
-        return m

@@ -27,10 +27,12 @@ class CellLane(wiring.Component):
     ----------
     hidden : Fixed
         Format of h.
+    width : int
+        Width of the accumulators.
 
     Members
     -------
-    accumulators : In(4 x signed(32))
+    accumulators : In(4 x signed(width))
         Pre-activations with their bias and the rounding constant of `shift`, in the gate order i f g o.
     shift : In(unsigned(5))
         Bits from the accumulators' scale down to `STATE`.
@@ -51,11 +53,11 @@ class CellLane(wiring.Component):
     LATENCY = STATE_LATENCY + Sigma.LATENCY + _HIDDEN_LATENCY
     """Cycles from the accumulators to `h`: state, tanh, product, rounding."""
 
-    def __init__(self, hidden: Fixed):
+    def __init__(self, hidden: Fixed, width: int = ACCUMULATOR.bits):
         self.hidden = hidden
         super().__init__(
             {
-                "accumulators": In(data.ArrayLayout(signed(ACCUMULATOR.bits), len(GATES))),
+                "accumulators": In(data.ArrayLayout(signed(width), len(GATES))),
                 "shift": In(argument_layout(Opcode.CELL)["shift"].shape),
                 "state": In(signed(STATE.bits)),
                 "c": Out(signed(STATE.bits)),
@@ -116,7 +118,7 @@ class CellUnit(wiring.Component):
         First step of a fresh job: the state is zero, whatever the memory holds.
     valid : In(1)
         `accumulators` hold the next group.
-    accumulators : In(drain_lanes x signed(32))
+    accumulators : In(drain_lanes x signed(accumulator_bits))
         Of `cell_lanes` units, each in the gate order i f g o.
     hidden : Out(cell_lanes x signed(activation_bits))
     """
@@ -129,7 +131,7 @@ class CellUnit(wiring.Component):
                 "op": In(argument_layout(Opcode.CELL)),
                 "first": In(1),
                 "valid": In(1),
-                "accumulators": In(data.ArrayLayout(signed(ACCUMULATOR.bits), config.drain_lanes)),
+                "accumulators": In(data.ArrayLayout(signed(config.accumulator_bits), config.drain_lanes)),
                 "hidden": Out(data.ArrayLayout(signed(config.activation_bits), config.cell_lanes)),
             }
         )
@@ -162,7 +164,7 @@ class CellUnit(wiring.Component):
             ]
 
         for k in range(config.cell_lanes):
-            m.submodules[f"lane{k}"] = lane = CellLane(config.hidden_format)
+            m.submodules[f"lane{k}"] = lane = CellLane(config.hidden_format, config.accumulator_bits)
             state = Signal(signed(STATE.bits), name=f"state{k}", reset_less=True)
             m.d.sync += state.eq(Mux(first, 0, read.data[k]))
             for gate in range(len(GATES)):

@@ -11,6 +11,7 @@ from gatewright.hw.ops import Opcode, argument_layout
 from gatewright.hw.rtl.activations import producer_port, progress, scan_port, vector_bits, writing
 from gatewright.hw.rtl.loader import load_port
 from gatewright.hw.rtl.pipeline import delay
+from gatewright.hw.rtl.stages import ARRIVAL
 
 SLOTS = 4
 """Matrix ops that are under way at once."""
@@ -22,13 +23,22 @@ MATRIX_OP = data.StructLayout({"arguments": argument_layout(Opcode.MATVEC), "ski
 """A matrix op with its `buffer` resolved, so that `alternate` means nothing any more; `skip` passes over
 columns whose activations are zero, unless the op is private."""
 
-_MATVEC = MATRIX_OP["arguments"].shape
-_PASSED_ON = ("shift", "split", "sparse", "private", "buffer", "row")
-
 
 def _skips(op) -> Value:
     """Whether an op passes over zeros."""
     return op.skip & ~op.arguments.private
+
+
+def _passed_on(config: AcceleratorConfig) -> dict[str, int]:
+    """Arguments of an op that the lanes need, in the bits that the accelerator uses of them."""
+    return {
+        "shift": config.alignment_bits.bit_length(),
+        "split": (config.banks.bit_length() - 1).bit_length(),
+        "sparse": int(config.index_depth > 0),
+        "private": config.private,
+        "buffer": 1,
+        "row": config.row_bits,
+    }
 
 
 def column_layout(config: AcceleratorConfig) -> data.StructLayout:
@@ -41,11 +51,11 @@ def column_layout(config: AcceleratorConfig) -> data.StructLayout:
         {
             "weight": ceil_log2(config.weight_depth),
             "index": ceil_log2(config.index_depth),
-            "words": _MATVEC["words"].width,
+            "words": config.row_bits + 1,
             "word": vector_bits(config),
             "step": exact_log2(config.group_lanes),
             "slot": range(SLOTS),
-            **{name: _MATVEC[name].shape for name in _PASSED_ON},
+            **_passed_on(config),
         }
     )
 
@@ -68,8 +78,8 @@ class ColumnFrontEnd(wiring.Component):
     - If it selects the last step of the word, it has the next word in the next cycle, or is done with the op.
     - If it passes over all that is to do in the word, the same; this takes the cycle.
 
-    A column selected in cycle s is at `o` in cycle s + 3 at the earliest, behind the columns before it. One of
-    no words is dropped in cycle s + 3.
+    A column selected in cycle s is at `o` in cycle s + `ARRIVAL` at the earliest, behind the columns before it. One of
+    no words is dropped in cycle s + `ARRIVAL`.
 
     Parameters
     ----------
@@ -152,9 +162,7 @@ class ColumnFrontEnd(wiring.Component):
         mask, tail, rest = (Signal(steps, reset_less=True) for _ in range(3))
         turned = Signal()
         word, next_word = (Signal(vector_bits(config), reset_less=True) for _ in range(2))
-        number, next_number, words_left = (
-            Signal(_MATVEC["columns"].width, reset_less=True) for _ in range(3)
-        )
+        number, next_number, words_left = (Signal(config.count_bits, reset_less=True) for _ in range(3))
         final, next_final = words_left == 0, words_left == 1
         next_mask = tail | ~(next_final | current.op.arguments.private).replicate(steps)
         reach = self._reach(m, waiting.op, current.op, loaded)
@@ -228,7 +236,7 @@ class ColumnFrontEnd(wiring.Component):
         self._count_skipped(m, moved, delay(m, found, 1), turned, delay(m, final, 1), first, step)
 
         column = self._locate(m, first, step)
-        valid = delay(m, self.selected, 3, reset_less=False)
+        valid = delay(m, self.selected, ARRIVAL, reset_less=False)
         m.d.comb += [
             self.dropped.eq(valid & (column.words == 0)),
             self.dropped_slot.eq(column.slot),
@@ -259,10 +267,9 @@ class ColumnFrontEnd(wiring.Component):
         announced, written = progress(producers, Mux(loaded, its, next_its))
         skips = Mux(loaded, _skips(current), _skips(waiting))
         told = Mux(skips, written, announced)
-        # No vector has more elements than the memory; all ones stays more than any count.
-        bits = vector_bits(config) + exact_log2(config.lanes) + 1
-        limit = Signal(bits + 1, reset_less=True)
-        m.d.sync += limit.eq(Cat(told[:bits], told[-1]))
+        # Without a producer all ones, which is more than any count.
+        limit = Signal(config.count_bits + 1, reset_less=True)
+        m.d.sync += limit.eq(told)
         lane_bits, group_bits = exact_log2(config.lanes), exact_log2(config.groups)
         words, rest = limit[lane_bits:], limit[group_bits:lane_bits]
         end = current.arguments.columns[: len(rest)]
@@ -316,7 +323,7 @@ class ColumnFrontEnd(wiring.Component):
         """Give the column of stage 1 as it is two cycles later: its step times `words`, or as the table says."""
         config = self.config
         op = first.task.op.arguments
-        k = Signal(_MATVEC["columns"].width)
+        k = Signal(config.count_bits)
         m.d.comb += k.eq(Mux(op.private, first.number, Cat(step, first.number)))
         factor, words = delay(m, k, 1), delay(m, op.words, 1)
         offset = delay(m, factor * words, 1)
@@ -325,10 +332,11 @@ class ColumnFrontEnd(wiring.Component):
             for bit, (name, bits) in enumerate(
                 {"offset": ceil_log2(config.weight_depth), "count": config.row_bits + 1}.items()
             ):
-                m.submodules[name] = memory = Memory(shape=bits, depth=config.column_depth, init=[])
+                m.submodules[name] = memory = Memory(
+                    shape=bits, depth=config.column_depth, init=[], attrs={"collision": "none"}
+                )
                 read, write = memory.read_port(), memory.write_port()
                 m.d.comb += [
-                    read.en.eq(~write.en),
                     read.addr.eq(op.table_base + k),
                     write.addr.eq(self.table.offset),
                     write.data.eq(self.table.data),
@@ -342,7 +350,7 @@ class ColumnFrontEnd(wiring.Component):
         third = delay(m, first, 2)
         arguments = third.task.op.arguments
         column = Signal(column_layout(config))
-        m.d.comb += [column[name].eq(arguments[name]) for name in _PASSED_ON]
+        m.d.comb += [column[name].eq(arguments[name]) for name in _passed_on(config)]
         m.d.comb += [
             column.weight.eq(arguments.weight_base + offset),
             column.index.eq(arguments.index_base + offset),

@@ -9,13 +9,14 @@ from amaranth.utils import exact_log2
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.interface import RESULT
 from gatewright.hw.ops import ARGUMENTS, Opcode, argument_layout
-from gatewright.hw.rtl.activations import LEAD, WRITE_LEAD, producer_port, word_port
+from gatewright.hw.rtl.activations import producer_port, word_port
 from gatewright.hw.rtl.cell import CellLane, CellUnit
 from gatewright.hw.rtl.loader import load_port
-from gatewright.hw.rtl.matrix import ADD_LATENCY, drain_port
+from gatewright.hw.rtl.matrix import drain_port
 from gatewright.hw.rtl.pipeline import SHIFT_LATENCY, delay, saturate, shift_right
 from gatewright.hw.rtl.reduction import Reduction
 from gatewright.hw.rtl.serial_cell import SerialCell
+from gatewright.hw.rtl.stages import FIRST_READ, LEAD, WRITE_LEAD
 from gatewright.sw.bundle import GATES
 from gatewright.sw.numbers import ACCUMULATOR, STATE, round_shift
 
@@ -60,7 +61,7 @@ class DrainUnit(wiring.Component):
     An op with n = 0 does nothing.
 
     After reset, and on `clear`, the unit zeroes all accumulators, one row of every lane per cycle, and is not idle
-    in these `accumulator_rows` cycles.
+    in these `accumulator_depth` cycles.
 
     Parameters
     ----------
@@ -74,7 +75,7 @@ class DrainUnit(wiring.Component):
         Zero all accumulators; only while idle, and while no op is offered.
     idle : Out(1)
     reading : Out(READING)
-        Active from cycle 1, until no more than `ADD_LATENCY` readings are left and, with `send`, no more than there is
+        Active from cycle 1, until no more than `FIRST_READ` readings are left and, with `send`, no more than there is
         room for.
     producer : Out(producer_port(config))
     accumulators : Out(drain_port(config))
@@ -126,11 +127,9 @@ class DrainUnit(wiring.Component):
         m.d.comb += [
             reduction.start.eq(self.idle),
             reduction.single.eq(self._single(offered)),
-            reduction.private.eq(offered.private),
             reduction.biased.eq(offered.biased),
             reduction.bias_base.eq(offered.bias_base),
             reduction.read.eq(self.accumulators.enable),
-            reduction.lane.eq(self.accumulators.lane),
             reduction.values.eq(self.accumulators.values),
         ]
         room = self._send(m, task, reduction, last)
@@ -145,7 +144,7 @@ class DrainUnit(wiring.Component):
             with m.Elif(self.ops.valid & (offered.count[: len(count)] != 0)):
                 m.d.sync += [idle.eq(0), reading.eq(1)]
         with m.Elif(clearing):
-            at_end = self.accumulators.row == self.config.accumulator_rows - 1
+            at_end = self.accumulators.row == self.config.accumulator_depth - 1
             m.d.sync += [idle.eq(at_end), clearing.eq(~at_end)]
         with m.Elif(written | (self.results.valid & self.results.ready)):
             m.d.sync += [idle.eq(last), unfinished.eq(unfinished - 1)]
@@ -177,13 +176,13 @@ class DrainUnit(wiring.Component):
         stride = Mux(task.private | port.clear_all, config.group_lanes, Mux(single, 1, config.drain_lanes))
         going = reading & (~task.send | (room != 0))
         begins, reads, ends = Const(1), Const(1), Const(1)
-        guarded = Const(ADD_LATENCY)
+        guarded = Const(FIRST_READ)
         if config.serial_cell:
             # A unit: a cycle for each gate, and those in which the cell unit has no use for one.
             phase = Signal(range(SerialCell.INTERVAL))
             begins, reads = phase == 0, phase < len(GATES)
             ends = task.reduce | (phase == SerialCell.INTERVAL - 1)
-            guarded = Mux(task.reduce, guarded, ADD_LATENCY // SerialCell.INTERVAL)
+            guarded = Mux(task.reduce, guarded, FIRST_READ // SerialCell.INTERVAL)
             with m.If(reading):
                 m.d.sync += phase.eq(Mux(ends, 0, phase + 1))
         m.d.comb += [

@@ -86,9 +86,8 @@ class InputUnit(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        layout = argument_layout(Opcode.INPUT)
         vector = Signal(self.producer.vector.shape())
-        left, written = Signal(layout["count"].shape), Signal(layout["count"].shape)
+        left, written = Signal(self.config.count_bits), Signal(self.config.count_bits)
         # Of the job's sequence: elements were taken; the last one was.
         begun, ended, discarding = Signal(), Signal(), Signal()
         # Neither `active` nor `discarding` is `idle`, which has its own register as the sequencer is in a hurry.
@@ -184,9 +183,8 @@ class OutputUnit(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        layout = argument_layout(Opcode.OUTPUT)
         vector = Signal(self.reading.vector.shape())
-        left, number = Signal(layout["count"].shape), Signal(layout["count"].shape)
+        left, number = Signal(self.config.count_bits), Signal(self.config.count_bits)
         active, accepted, read = Signal(), Signal(), Signal()
         op = self.ops.payload
         m.d.comb += accepted.eq(self.ops.valid & self.ops.ready)

@@ -11,14 +11,7 @@ from gatewright.hw.rtl.columns import CREDITS, MATRIX_OP, SLOTS, ColumnFrontEnd
 from gatewright.hw.rtl.lane import Lane
 from gatewright.hw.rtl.loader import load_port
 from gatewright.hw.rtl.pipeline import delay
-from gatewright.sw.numbers import ACCUMULATOR
-
-RETIRE = 1
-"""Stage of a column's last word in which its op may be counted out: a drain op that is issued two cycles later
-reads the accumulators after this word has been added."""
-
-ADD_LATENCY = 11
-"""Cycles from the acceptance of a matrix op to its first addition to an accumulator, at least."""
+from gatewright.hw.rtl.stages import ADD, OPERANDS, READ, RETIRE, ROW, WRITE
 
 
 def matrix_slots(config: AcceleratorConfig) -> data.ArrayLayout:
@@ -31,9 +24,10 @@ def matrix_slots(config: AcceleratorConfig) -> data.ArrayLayout:
 def drain_port(config: AcceleratorConfig) -> wiring.Signature:
     """Signature of reading and clearing accumulators.
 
-    With `enable`, row `row` of buffer `buffer` of all lanes is `values` two cycles later; the row is cleared in the
-    lanes l with ``(((l % group_lanes) ^ lane) & mask) == 0``. With `clear_all`, row `row` of both buffers of every
-    lane is cleared. The lanes read and clear in the next cycle.
+    With `enable`, row `row` of buffer `buffer` is read and cleared in the lanes l with
+    ``(((l % group_lanes) ^ lane) & mask) == 0``; `READ` cycles later it is in `values`, where all others are zero. With
+    `clear_all`, row `row` of both buffers of every lane is cleared, of `accumulator_depth` rows. Who addresses a
+    cleared row two cycles later finds zero.
     """
     lane_bits = exact_log2(config.group_lanes)
     return wiring.Signature(
@@ -41,10 +35,10 @@ def drain_port(config: AcceleratorConfig) -> wiring.Signature:
             "enable": Out(1),
             "clear_all": Out(1),
             "buffer": Out(1),
-            "row": Out(config.row_bits),
+            "row": Out(range(config.accumulator_depth)),
             "lane": Out(lane_bits),
             "mask": Out(lane_bits),
-            "values": In(data.ArrayLayout(signed(ACCUMULATOR.bits), config.lanes)),
+            "values": In(data.ArrayLayout(signed(config.accumulator_bits), config.lanes)),
         }
     )
 
@@ -56,12 +50,12 @@ class MatrixEngine(wiring.Component):
     gap between columns: the first word's address is on the lanes in the cycle after the column was taken from
     the front end, that is in cycle s + 4 at the earliest for a column selected in cycle s. It is taken in the cycle of
     the last word of the column before, or at once when there is none. With an empty engine, an op accepted in cycle c
-    whose vector is complete has its first word in cycle c + 7.
+    whose vector is complete has its first word in cycle c + `FIRST_WORD`.
 
-    A word with its address in cycle 0 is multiplied in cycle 2 and added in cycle 4. An op holds a slot from the cycle
-    after it was accepted until stage 0 is done with it (free two cycles later) and the last word of each of its
-    columns is past cycle 1 (free from cycle 2, counted from that word), whichever is later. For a dropped column it is
-    the cycle after. A drain op accepted later than the first cycle in which the slot is free finds the sums complete.
+    What happens to a word from then on, `stages` tells. An op holds a slot from the cycle after it was accepted until
+    stage 0 is done with it (free two cycles later) and the last word of each of its columns is past cycle `RETIRE`,
+    whichever is later. For a dropped column it is the cycle after. A drain op accepted later than the first cycle in
+    which the slot is free finds the sums complete.
     `ops` is ready when no op waits in the front end and, in the cycle before, a slot was free.
 
     Parameters
@@ -144,7 +138,7 @@ class MatrixEngine(wiring.Component):
             ]
 
         valids = [valid]
-        for _ in range(4):
+        for _ in range(WRITE):
             valids.append(delay(m, valids[-1], 1, reset_less=False))
         retired = delay(m, valid & last, RETIRE, reset_less=False)
         self._keep_slots(m, front, retired, delay(m, column.slot, RETIRE))
@@ -153,33 +147,34 @@ class MatrixEngine(wiring.Component):
             front.drained.eq(self.drained),
             self.skipped.eq(front.skipped),
             self.starved.eq(front.waiting & ~valid),
-            self.multiplying.eq(valids[2]),
-            self.idle.eq(~Cat(valids[2:], (slot.active for slot in self.slots)).any()),
+            self.multiplying.eq(valids[OPERANDS]),
+            self.idle.eq(~Cat(valids[OPERANDS:], (slot.active for slot in self.slots)).any()),
         ]
 
         operands = self._operands(m, column)
-        rows = delay(m, self._dense_rows(m, column.split, number), 1)
-        weight_split, sparse = delay(m, column.split, 1), delay(m, column.sparse, 1)
-        split, base = delay(m, column.split, 3), delay(m, column.row, 3)
-        buffer = delay(m, column.buffer, 4)
-        drain = self._drain(m)
+        rows = delay(m, self._dense_rows(m, column.split, number), ROW)
+        split, sparse = delay(m, column.split, ROW), delay(m, column.sparse, ROW)
+        base, buffer = delay(m, column.row, ROW), delay(m, column.buffer, ROW)
+        quartered = delay(m, split == 2, ADD - ROW)
+        drained = Cat(self.drain.enable & ~self.drain.buffer, self.drain.enable & self.drain.buffer)
+        drained |= self.drain.clear_all.replicate(2)
+        selected = self._selected()
         for index, operand in enumerate(operands):
             m.submodules[f"lane{index}"] = lane = Lane(config)
             m.d.comb += [
                 lane.weight_address.eq(column.weight),
                 lane.index_address.eq(column.index),
-                lane.weight_split.eq(weight_split),
+                lane.split.eq(split),
                 lane.sparse.eq(sparse),
                 lane.rows.eq(rows),
-                lane.operand.eq(operand),
-                lane.accumulate.eq(valids[3]),
-                lane.split.eq(split),
+                lane.accumulate.eq(valids[ROW]),
                 lane.base.eq(base[exact_log2(config.banks) :]),
                 lane.buffer.eq(buffer),
-                lane.drain.eq(drain["buffers"]),
-                lane.clear.eq(drain["clear"][index % config.group_lanes]),
-                lane.drain_row.eq(drain["row"]),
-                lane.drain_buffer.eq(drain["buffer"]),
+                lane.operand.eq(operand),
+                lane.quartered.eq(quartered),
+                lane.drain.eq(drained),
+                lane.drain_row.eq(self.drain.row),
+                lane.selected.eq(selected[index % config.group_lanes]),
                 self.drain.values[index].eq(lane.value),
             ]
             for port, inner in ((self.weights, lane.weights), (self.indices, lane.indices)):
@@ -229,22 +224,16 @@ class MatrixEngine(wiring.Component):
             ]
 
     def _operands(self, m: Module, column) -> list[Value]:
-        """Read the activations of the column in cycle 0; give the operand of each lane in cycle 2."""
-        config = self.config
-        values = self.values.values
-        m.d.comb += self.values.word.eq(column.word)
-        shift, private = delay(m, column.shift, 1), delay(m, column.private, 1)
-        own = delay(m, values, 1)
+        """Read the activations of the column in cycle 0; give the operand of each lane in cycle `OPERANDS`."""
+        config, values = self.config, self.values
+        m.d.comb += [values.word.eq(column.word), values.step.eq(column.step)]
+        shift, private = delay(m, column.shift, READ), delay(m, column.private, READ)
         operands = []
-        for group in range(config.groups):
-            steps = Cat(values[config.groups * step + group] for step in range(config.group_lanes))
-            shared = delay(m, steps.word_select(column.step, config.activation_bits).as_signed(), 1)
-            aligned = shared << shift
-            for position in range(config.group_lanes):
-                lane = config.group_lanes * group + position
-                operand = Signal(signed(config.operand_bits), name=f"operand{lane}", reset_less=True)
-                m.d.sync += operand.eq(Mux(private, own[lane], aligned))
-                operands.append(operand)
+        for lane in range(config.lanes):
+            aligned = values.shared[lane // config.group_lanes] << shift
+            operand = Signal(signed(config.operand_bits), name=f"operand{lane}", reset_less=True)
+            m.d.sync += operand.eq(Mux(private, values.own[lane], aligned) if config.private else aligned)
+            operands.append(operand)
         return operands
 
     def _dense_rows(self, m: Module, split: Value, number: Signal) -> Signal:
@@ -258,18 +247,8 @@ class MatrixEngine(wiring.Component):
                     m.d.comb += rows.eq(number[: config.slot_index_bits(slots)].replicate(slots))
         return rows
 
-    def _drain(self, m: Module) -> dict[str, Value]:
-        """Give what the lanes need of the drain port, some of it a cycle later."""
-        config, port = self.config, self.drain
-        wanted = Cat(port.enable & ~port.buffer, port.enable & port.buffer)
-        everywhere = port.clear_all.replicate(2)
-        clear = []
-        for lane in range(config.group_lanes):
-            chosen = ((port.lane ^ lane) & port.mask) == 0
-            clear.append(delay(m, (wanted & chosen.replicate(2)) | everywhere, 1, reset_less=False))
-        return {
-            "buffers": wanted | everywhere,
-            "clear": clear,
-            "row": port.row,
-            "buffer": delay(m, port.buffer, 1),
-        }
+    def _selected(self) -> list[Value]:
+        """Give which lanes of a group are drained or cleared."""
+        port = self.drain
+        chosen = [((port.lane ^ lane) & port.mask) == 0 for lane in range(self.config.group_lanes)]
+        return [(port.enable & one) | port.clear_all for one in chosen]

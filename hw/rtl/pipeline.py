@@ -56,6 +56,7 @@ def abridge(value: Value, bits: int, shift: Value | None = None, unit: int = 1) 
         Power of two.
     """
     shift = Const(0, 0) if shift is None else shift
+    value = Cat(value, value[-1].replicate(max(0, bits + 1 - len(value)))).as_signed()
     sign, choices = value[-1], 1 << len(shift)
     beyond = Const(0)
     for k in range(choices):

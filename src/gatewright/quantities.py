@@ -121,7 +121,8 @@ _HARDWARE = {
     "cycles_predicted_per_step": Quantity("cycles", "the same by the cycle model, for the same sequences"),
     "estimated_cycles_per_step": Quantity("cycles", "clock cycles of a steady step by the cycle model"),
     "busy_on_nonzeros": Quantity(
-        "percent", "useful multiply-accumulates of those that the lanes could have done"
+        "percent",
+        "useful multiply-accumulates, skipped ones left out, of those that the lanes could have done",
     ),
     "counter": Quantity(("cycles", "count"), "a performance counter, over all sequences"),
     "recordings": Quantity("recordings", "sequences that were simulated"),
@@ -134,7 +135,7 @@ _HARDWARE = {
     "bound_of_skipping": Quantity("cycles", "lanes' words of the column steps that are not zero, per step"),
     "over_bound": Quantity("percent", "cycles above `bound_of_skipping`", "signed"),
     "speed_up": Quantity("ratio", "cycles of the plain model over those of this one"),
-    "reduction_of_work": Quantity("ratio", "lanes' words of the plain model over those of this one"),
+    "reduction_of_work": Quantity("ratio", "ideal cycles of the plain model over those of this one"),
     "jobs_equal": Quantity("jobs", "jobs whose counters are all as predicted"),
     "largest_difference": Quantity("cycles", "largest difference of a prediction"),
     "cycles_compared": Quantity("cycles", "cycles of all jobs"),

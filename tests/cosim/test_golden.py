@@ -64,9 +64,11 @@ def inputs(seed, steps, low=-128, high=128, zeros=0.6):
 
 
 CONFIGS = {
-    "one group": AcceleratorConfig(lanes=8, cell_lanes=2),
-    "groups": AcceleratorConfig(lanes=16, groups=2, cell_lanes=1, activation_bits=16),
-    "small": AcceleratorConfig(lanes=4, cell_lanes=1, accumulator_rows=128, column_depth=0),
+    "one group": AcceleratorConfig(lanes=8, narrowest_weight=2, cell_lanes=2),
+    "groups": AcceleratorConfig(lanes=16, narrowest_weight=2, groups=2, cell_lanes=1, activation_bits=16),
+    "small": AcceleratorConfig(
+        lanes=4, narrowest_weight=2, cell_lanes=1, accumulator_rows=128, column_depth=0
+    ),
     "many groups": AcceleratorConfig(
         lanes=32, groups=8, cell_lanes=1, narrowest_weight=4, accumulator_rows=64
     ),

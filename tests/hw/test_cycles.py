@@ -17,10 +17,10 @@ from gatewright.hw.cycles.model import predict
 from gatewright.hw.interface import LOAD_ADDRESS
 from gatewright.hw.ops import ARGUMENTS, Op, Opcode, When
 from gatewright.hw.rtl.accelerator import Accelerator
-from gatewright.hw.rtl.matrix import ADD_LATENCY
 from gatewright.hw.rtl.reduction import Reduction
+from gatewright.hw.rtl.stages import FIRST_READ, FIRST_WORD, RETIRE
 
-CONFIG = AcceleratorConfig(lanes=4, cell_lanes=1)
+CONFIG = AcceleratorConfig(lanes=4, cell_lanes=1, narrowest_weight=2)
 
 
 def measure(compiled, sequences, skip=False):
@@ -166,7 +166,7 @@ def test_lanes_take_a_word_a_cycle():
     )
     found = predict(by_hand(*program), 1, timeline=True)
     first, second, third = found.timeline
-    assert first.first == first.issue + 7
+    assert first.first == first.issue + FIRST_WORD
     assert second.first == first.last + 1 == first.first + 15
     assert second.last - second.first == 8
     assert (third.first, third.last) == (0, 0)
@@ -181,11 +181,11 @@ def test_a_drained_buffer_is_complete():
         op(Opcode.MATVEC, columns=1, words=1, end=True),
     )
     matvec, reduce, after = predict(by_hand(*program), 1, timeline=True).timeline
-    assert reduce.issue == matvec.last + 3
+    assert reduce.issue == matvec.last + RETIRE + 2
     assert reduce.first == reduce.issue + 1
     assert reduce.last == reduce.first + 39 + latencies.reduce_latency(CONFIG)
-    last_reading, first_addition = reduce.first + 39, after.issue + ADD_LATENCY
-    assert first_addition == last_reading + 2
+    last_reading, first_read = reduce.first + 39, after.issue + FIRST_READ
+    assert first_read == last_reading + 2
 
 
 def test_a_vector_on_the_output_stream_is_whole():
@@ -229,7 +229,7 @@ def test_alternating_buffers():
     )
     found = issues(*program, steps=4)
     waits = [after - before for before, after in zip(found[::2], found[1::2], strict=True)]
-    assert waits == [2, 22 - ADD_LATENCY, 2, 22 - ADD_LATENCY]
+    assert waits == [2, 22 - FIRST_READ, 2, 22 - FIRST_READ]
 
 
 def test_long_columns_take_as_long_as_they_are():

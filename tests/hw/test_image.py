@@ -12,7 +12,7 @@ from gatewright.hw.ops import Op, Opcode, When
 from gatewright.storage import read_npz, write_npz
 from gatewright.sw.numbers import Fixed
 
-CONFIG = AcceleratorConfig(lanes=8, cell_lanes=1, accumulator_rows=16, weight_depth=1024)
+CONFIG = AcceleratorConfig(lanes=8, cell_lanes=1, narrowest_weight=2, accumulator_rows=16, weight_depth=1024)
 
 
 def example(**changes):

@@ -7,8 +7,8 @@ from gatewright.hw.config import AcceleratorConfig
 from gatewright.sw.bundle import Matrix
 from gatewright.sw.numbers import Fixed
 
-CONFIG = AcceleratorConfig(lanes=16, groups=2, cell_lanes=1)
-NO_TABLE = AcceleratorConfig(lanes=16, groups=2, cell_lanes=1, column_depth=0)
+CONFIG = AcceleratorConfig(lanes=16, groups=2, cell_lanes=1, narrowest_weight=2)
+NO_TABLE = AcceleratorConfig(lanes=16, groups=2, cell_lanes=1, narrowest_weight=2, column_depth=0)
 
 
 def matrix(rows, columns, bits=8, density=1.0, seed=0):
@@ -104,12 +104,12 @@ def test_columns_that_differ_take_a_table_or_padding():
     values[:8, 2:4] = 5
     values[0, 6] = 7
     given = Matrix(values, Fixed(8, 0))
-    config = AcceleratorConfig(lanes=8, groups=2, cell_lanes=1)
+    config = AcceleratorConfig(lanes=8, groups=2, cell_lanes=1, narrowest_weight=2)
     packed = pack(given, config, gates=True, private=False, mode="sparse")
     assert packed.table.tolist() == [[0, 0], [0, 4], [0, 0], [4, 1]]
     assert packed.cycles == 5
     padded = pack(
-        given, AcceleratorConfig(lanes=8, groups=2, cell_lanes=1, column_depth=0),
+        given, AcceleratorConfig(lanes=8, groups=2, cell_lanes=1, narrowest_weight=2, column_depth=0),
         gates=True, private=False, mode="sparse",
     )  # fmt: skip
     assert (padded.table, padded.words, padded.cycles) == (None, 4, 16)

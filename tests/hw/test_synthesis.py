@@ -1,10 +1,14 @@
 import pytest
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
 
 from gatewright.errors import ToolError
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.demand import demand
 from gatewright.hw.fpga.synthesis import Resources, synthesise
-from gatewright.hw.fpga.verilog import emit
+from gatewright.hw.fpga.verilog import emit, emit_component
 
 MULTIPLIER = """
 module multiplier(input clk, input signed [7:0] a, b, output reg signed [15:0] y);
@@ -41,6 +45,32 @@ def test_one_multiplier():
     assert [step[1] for step in told] == list(range(1, told[-1][2] + 1))
 
 
+class Store(wiring.Component):
+    """A block RAM that is read and written in the same cycle."""
+
+    def __init__(self, attributes):
+        self.attributes = attributes
+        super().__init__({"row": In(9), "old": In(9), "word": In(36), "write": In(1), "read": Out(36)})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.memory = memory = Memory(shape=36, depth=512, init=[], attrs=self.attributes)
+        read, write = memory.read_port(), memory.write_port()
+        m.d.comb += [read.addr.eq(self.row), self.read.eq(read.data)]
+        m.d.comb += [write.addr.eq(self.old), write.data.eq(self.word), write.en.eq(self.write)]
+        return m
+
+
+def test_no_logic_for_collisions_that_a_memory_rules_out():
+    careful = synthesise(emit_component(Store({}), "store"), top="store")
+    assert careful.block_ram == 1
+    assert careful.luts >= 36
+    assert careful.flip_flops >= 36
+    assert synthesise(emit_component(Store({"collision": "none"}), "store"), top="store").cells == {
+        "DP16KD": 1
+    }
+
+
 def test_broken_verilog():
     with pytest.raises(ToolError, match="syntax error"):
         synthesise("module broken(", top="broken")
@@ -59,12 +89,8 @@ def test_accelerator():
         program_depth=16,
     )
     resources = synthesise(emit(config))
-    # Two in each lane; in each cell lane f·c, i·g, o·tanh(c) and the five interpolations; one for column addresses.
-    assert resources.multipliers == 2 * config.lanes + 8 * config.cell_lanes + 1
+    # One in each lane; in each cell lane f·c, i·g, o·tanh(c) and the five interpolations; one for column addresses.
+    assert resources.multipliers == config.lanes + 8 * config.cell_lanes + 1
     assert demand(config).multipliers == resources.multipliers
     assert demand(config).luts < resources.luts
-    # In each lane two for 4096 words of 8 bits and one for indices; in each cell lane the five tables; column offsets
-    # and counts.
-    assert resources.block_ram == 3 * config.lanes + 5 * config.cell_lanes + 2
-    # Each lane's accumulators are LUT RAM: 32 bits in cells of 4.
-    assert resources.cells["TRELLIS_DPR16X4"] >= 8 * config.lanes
+    assert resources.block_ram == estimate_resources(config).block_ram

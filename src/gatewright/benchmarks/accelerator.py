@@ -3,18 +3,20 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 
 import numpy as np
 
 from gatewright.benchmarks.shapes import CASES, DIGITS, LARGE, MIDDLE, WIDE, Case
 from gatewright.cosim.golden import Golden
+from gatewright.cosim.ideal import ideal_cycles
 from gatewright.cosim.verify import Measurement, Verification, measure
 from gatewright.cosim.workloads import random_inputs
 from gatewright.errors import ToolError
 from gatewright.hw.compiler import Mode, compile_bundle, smallest_config
 from gatewright.hw.compiler.image import Compiled
-from gatewright.hw.config import WEIGHT_BITS, AcceleratorConfig
+from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.ops import Opcode
 from gatewright.progress import Progress, silent, within
 from gatewright.results import Row
@@ -122,10 +124,10 @@ class Measured:
     wanted: Measurement
     found: Verification
 
-    @property
-    def work(self) -> int:
-        """Useful multiply-accumulates of the sequences, times the bits of a weight; a lane does 8 a cycle."""
-        return self.case.weight_bits * sum(map(self.wanted.compiled.useful_macs, self.found.steps))
+    @cached_property
+    def ideal(self) -> float:
+        """Cycles of lanes that do useful multiply-accumulates all the time."""
+        return sum(ideal_cycles(self.wanted))
 
 
 def _measure(
@@ -167,14 +169,14 @@ def _rows(case: Case, measured: dict[Case, Measured]) -> list[Row]:
             Row("over_bound", "percent", 100 * (found.cycles_per_step / bound - 1), at, SEED),
         ]
     else:
-        busy = 100 * each.work / (WEIGHT_BITS * compiled.config.lanes * sum(found.counters["cycles"]))
+        busy = 100 * each.ideal / sum(found.counters["cycles"])
         rows.append(Row("busy_on_nonzeros", "percent", busy, at, SEED))
     if case.baseline:
         base = measured[case.baseline]
         speed_up = base.found.cycles_per_step / found.cycles_per_step
         rows.append(Row("speed_up", "ratio", speed_up, at, SEED))
         if not case.skip:
-            rows.append(Row("reduction_of_work", "ratio", base.work / each.work, at, SEED))
+            rows.append(Row("reduction_of_work", "ratio", base.ideal / each.ideal, at, SEED))
     return rows
 
 

@@ -12,6 +12,7 @@ import torch
 from gatewright.cosim import simulator, toolchain
 from gatewright.cosim.delivered import verify_axi, verify_plain
 from gatewright.cosim.golden import MAX_STEPS, Golden
+from gatewright.cosim.ideal import ideal_cycles
 from gatewright.cosim.measurement import Measurement, Verification
 from gatewright.custody import Claim, Delivery, Proof, sha256
 from gatewright.errors import DataError, MismatchError
@@ -265,13 +266,14 @@ def _prove_model(root: Path, name: str, split: Split, settings: VerifySettings, 
         counts = sum(each.integers_compared for each in both), sum(each.mismatches for each in both)
         part.claims.append(Claim(RTL, name, model.storage, *counts))
         part.complaints.extend(each.report for each in both if each.mismatches)
+        measurement = Measurement(model.compiled, jobs.inputs, skips, jobs.fresh)
         if design.config.counters and not settings.stalls:
-            predicted = Measurement(model.compiled, jobs.inputs, skips, jobs.fresh).predict()
+            predicted = measurement.predict()
             part.claims.append(Claim(CYCLES, name, model.storage, *_count_cycles(predicted, both[1])))
             per_step = sum(each.cycles for each in predicted) / sum(both[1].steps)
             part.rows.append(Row("cycles_predicted_per_step", "cycles", per_step, at))
         if design.config.counters:
-            part.rows.extend(_measured(at, model.compiled, jobs, both[1], sum(skips)))
+            part.rows.extend(_measured(at, measurement, both[1]))
         cycles += sum(each.simulated_cycles for each in both)
         seconds += sum(each.wall_seconds for each in both)
         results[model.storage] = np.concatenate(both[0].results)
@@ -310,19 +312,14 @@ def _count_cycles(predicted: Sequence[Prediction], measured: Verification) -> tu
     return len(pairs), sum(one != other for one, other in pairs)
 
 
-def _measured(
-    at: dict, compiled: Compiled, jobs: Jobs, measured: Verification, skipping: int
-) -> Iterator[Row]:
+def _measured(at: dict, measurement: Measurement, measured: Verification) -> Iterator[Row]:
     """Turn the hardware's counters into rows."""
-    cycles, steps = sum(measured.counters["cycles"]), sum(measured.steps)
-    useful = sum(
-        compiled.useful_macs(each, fresh) for each, fresh in zip(measured.steps, jobs.fresh, strict=True)
-    )
+    busy = 100 * sum(ideal_cycles(measurement)) / sum(measured.counters["cycles"])
     yield Row("cycles_per_step", "cycles", measured.cycles_per_step, at)
-    yield Row("busy_on_nonzeros", "percent", 100 * useful / (compiled.config.lanes * cycles), at)
+    yield Row("busy_on_nonzeros", "percent", busy, at)
     yield Row("recordings", "recordings", len(measured.steps), at)
-    yield Row("skipping_recordings", "recordings", skipping, at)
-    yield Row("steps", "steps", steps, at)
+    yield Row("skipping_recordings", "recordings", sum(measurement.skips), at)
+    yield Row("steps", "steps", sum(measured.steps), at)
     for unit, names in (("cycles", CYCLE_COUNTERS), ("count", EVENT_COUNTERS)):
         for name in names:
             yield Row("counter", unit, sum(measured.counters[name]), {"counter": name, **at})

@@ -1,10 +1,10 @@
 import pytest
-from drain_rig import ROWS, Bench
+from drain_rig import Bench
 
 from gatewright.hw.rtl.cell import CellLane
 from gatewright.hw.rtl.drain import ROUNDING_LATENCY
-from gatewright.hw.rtl.matrix import ADD_LATENCY
 from gatewright.hw.rtl.serial_cell import SerialCell
+from gatewright.hw.rtl.stages import FIRST_READ
 from gatewright.sw.numbers import ACCUMULATOR, STATE
 from gatewright.sw.numbers.reference import cell, requantise
 
@@ -39,10 +39,10 @@ def test_cell_drains_groups_in_order(shape, groups):
         cycles = await bench.issue(ctx, "cell", 1, destination=1, buffer=buffer, **arguments)
         if config.serial_cell:
             one = 4 + log2(config.lanes) + ROUNDING_LATENCY + SerialCell.LATENCY
-            guarded = SerialCell.INTERVAL * max(0, groups - ADD_LATENCY // SerialCell.INTERVAL)
+            guarded = SerialCell.INTERVAL * max(0, groups - FIRST_READ // SerialCell.INTERVAL)
             assert cycles == one + SerialCell.INTERVAL * (groups - 1)
         else:
-            guarded = max(0, groups - ADD_LATENCY)
+            guarded = max(0, groups - FIRST_READ)
             assert cycles == groups + 3 + log2(config.lanes // width) + CellLane.LATENCY
         assert bench.reading_cycles(bench.log[begin + 1 :], buffer) == guarded
         # The accumulators are zero now, so the second step shows biases and states alone.
@@ -107,7 +107,7 @@ def test_reduce_rounds_values_into_a_vector(shape):
                 row=row,
             )
             assert cycles == count + 3 + log2(config.lanes) + ROUNDING_LATENCY
-            assert bench.reading_cycles(bench.log[begin + 1 :], 0) == max(0, count - ADD_LATENCY)
+            assert bench.reading_cycles(bench.log[begin + 1 :], 0) == max(0, count - FIRST_READ)
             bench.check_drained(0, drained)
             assert bench.activations == {
                 2 * config.lanes + n: requantise(value, shift, config.hidden_format)
@@ -231,16 +231,16 @@ def test_clears_all_rows_after_reset_and_when_told():
     bench = Bench(7, **SHAPES[2])
 
     async def testbench(ctx):
-        assert await bench.wait_idle(ctx) == ROWS
+        assert await bench.wait_idle(ctx) == bench.config.accumulator_depth
         await bench.issue(ctx, "cell", groups=2, row=3, destination=1)
         bench.refill()
         bench.cleared.clear()
         ctx.set(bench.dut.clear, 1)
         await ctx.tick()
         ctx.set(bench.dut.clear, 0)
-        assert await bench.wait_idle(ctx) == ROWS
+        assert await bench.wait_idle(ctx) == bench.config.accumulator_depth
         await ctx.tick().repeat(2)
-        assert bench.cleared == list(range(ROWS))
+        assert bench.cleared == list(range(bench.config.accumulator_depth))
 
     bench.simulation.add(testbench)
     bench.simulation.run()

@@ -5,6 +5,7 @@ from simulation import Simulation
 
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.rtl.lane import Lane
+from gatewright.hw.rtl.stages import ROW, WRITE
 
 
 def config(narrowest_weight, activation_bits):
@@ -27,20 +28,17 @@ async def load(ctx, port, words):
     ctx.set(port.enable, 0)
 
 
-async def drain(ctx, dut, row, *, buffer=0, clear=True):
-    """Read a row and clear it; the signals of one cycle are at odds with those of the other."""
+async def drain(ctx, dut, row, *, buffer=0, selected=True):
+    """Read a row and clear it; the signals of one cycle are at odds with those of the others."""
     ctx.set(dut.drain_row, row)
-    ctx.set(dut.drain_buffer, 1 - buffer)
     ctx.set(dut.drain, 1 << buffer)
-    ctx.set(dut.clear, 0)
+    ctx.set(dut.selected, selected)
     await ctx.tick()
     ctx.set(dut.drain_row, row ^ 7)
-    ctx.set(dut.drain_buffer, buffer)
     ctx.set(dut.drain, 0)
-    ctx.set(dut.clear, clear << buffer)
+    ctx.set(dut.selected, not selected)
     await ctx.tick()
-    ctx.set(dut.clear, 0)
-    ctx.set(dut.drain_buffer, 1 - buffer)
+    ctx.set(dut.selected, 0)
     return ctx.get(dut.value)
 
 
@@ -57,17 +55,17 @@ def test_products_of_all_weights(narrowest_weight, split, activation_bits):
 
     async def testbench(ctx):
         await load(ctx, dut.weights, range(256))
+        # One word at a time; each is drained when it has been added.
         ctx.set(dut.split, split)
-        ctx.set(dut.weight_split, split)
-        # One word every four cycles; each is drained when it has been added.
+        ctx.set(dut.quartered, split == 2)
         for word, operand in words:
             ctx.set(dut.weight_address, word)
             ctx.set(dut.operand, operand)
-            await ctx.tick().repeat(3)
+            await ctx.tick().repeat(ROW)
             ctx.set(dut.accumulate, 1)
             await ctx.tick()
             ctx.set(dut.accumulate, 0)
-            await ctx.tick()
+            await ctx.tick().repeat(WRITE - ROW)
             for slot in range(slots):
                 weight = word >> width * slot & ((1 << width) - 1)
                 weight -= weight >> (width - 1) << width
@@ -85,25 +83,33 @@ def test_stages_buffers_and_drain():
     idle = {
         "weight_address": 3,
         "index_address": 3,
-        "weight_split": 2,
+        "split": 2,
         "sparse": 0,
         "rows": 0xFF,
-        "operand": -77,
         "accumulate": 0,
-        "split": 2,
         "base": 0,
+        "operand": -77,
     }
 
     async def accumulate(ctx, weight, index, *, split, sparse, rows, operand, base, buffer):
+        row = {
+            "split": split,
+            "sparse": sparse,
+            "rows": rows,
+            "base": base,
+            "accumulate": 1,
+            "buffer": buffer,
+        }
         stages = [
             {"weight_address": weight, "index_address": index},
-            {"weight_split": split, "sparse": sparse, "rows": rows},
+            {},
+            row,
             {"operand": operand},
-            {"split": split, "base": base, "accumulate": 1},
-            {"buffer": buffer},
+            {"quartered": split == 2},
+            {},
         ]
         for stage in stages:
-            for name, value in (idle | {"buffer": 1 - buffer} | stage).items():
+            for name, value in (idle | {"buffer": 1 - buffer, "quartered": split != 2} | stage).items():
                 ctx.set(getattr(dut, name), value)
             await ctx.tick()
         for name, value in idle.items():
@@ -131,8 +137,8 @@ def test_stages_buffers_and_drain():
         }
         for buffer, row in itertools.product(range(2), range(8)):
             value = expected.get((buffer, row), 0)
-            assert await drain(ctx, dut, row, buffer=buffer, clear=False) == value, (buffer, row)
-            assert await drain(ctx, dut, row, buffer=buffer) == value
+            assert await drain(ctx, dut, row, buffer=buffer, selected=False) == 0
+            assert await drain(ctx, dut, row, buffer=buffer) == value, (buffer, row)
             assert await drain(ctx, dut, row, buffer=buffer) == 0
 
     simulation.add(testbench)

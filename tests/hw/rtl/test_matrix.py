@@ -5,10 +5,7 @@ import numpy as np
 import pytest
 from matrix_rig import MatrixBench, matvec, random_op
 
-from gatewright.hw.rtl.activations import LEAD, WRITE_LEAD
-
-FIRST_WORD = 7
-"""Cycles from an op's acceptance to its first word, in an empty engine."""
+from gatewright.hw.rtl.stages import FIRST_WORD, LEAD, OPERANDS, RETIRE, WRITE, WRITE_LEAD
 
 
 @pytest.mark.parametrize(
@@ -148,11 +145,10 @@ def test_an_op_takes_the_documented_cycles_and_its_slot_is_free_in_time_for_a_dr
         await bench.issue(ctx, matvec(columns=columns, words=words, row=0))
         cycle = 1
         while ctx.get(bench.engine.slots)[0].active:
-            # The operands are there two cycles after the address.
-            assert ctx.get(bench.engine.multiplying) == (0 <= cycle - FIRST_WORD - 2 < work)
+            assert ctx.get(bench.engine.multiplying) == (0 <= cycle - FIRST_WORD - OPERANDS < work)
             cycle += 1
             await ctx.tick()
-        assert cycle == FIRST_WORD + (work - 1) + 2
+        assert cycle == FIRST_WORD + (work - 1) + RETIRE + 1
         # A drain op accepted in the next cycle reads from the one after on.
         await ctx.tick().repeat(2)
         await bench.drain(ctx, 0, words - 1)
@@ -175,7 +171,8 @@ def test_nothing_comes_between_columns_nor_between_ops_of_enough_words():
         multiplying, _, idle = await timeline(bench, ctx, ops)
         work = sum(op["arguments"]["columns"] * op["arguments"]["words"] for op in ops)
         # Behind columns of one word each, the front end's change of ops shows.
-        assert list(multiplying) == 9 * [0] + 9 * [1] + 2 * [0] + (work - 9) * [1] + 3 * [0]
+        before, behind = FIRST_WORD + OPERANDS, WRITE - OPERANDS + 1
+        assert list(multiplying) == before * [0] + 9 * [1] + 2 * [0] + (work - 9) * [1] + behind * [0]
         assert list(idle) == (len(idle) - 1) * [False] + [True]
         await bench.drain_all(ctx)
 
@@ -191,7 +188,8 @@ def test_zeros_cost_nothing_behind_other_work():
     async def testbench(ctx):
         ops = [matvec(columns=8, words=2), matvec(columns=32, source=1, words=1, skip=1)]
         multiplying, slots, _ = await timeline(bench, ctx, ops)
-        assert list(multiplying[9:]) == 17 * [1] + 3 * [0]
+        before, behind = FIRST_WORD + OPERANDS, WRITE - OPERANDS + 1
+        assert list(multiplying[before:]) == 17 * [1] + behind * [0]
         assert max(slots) == 2
         await bench.drain_all(ctx)
 
@@ -225,7 +223,7 @@ def test_starved_while_the_producer_is_late_and_nothing_else_is_to_do():
         for _ in range(12):
             _, _, value = await ctx.tick().sample(bench.engine.starved)
             starved.append(value)
-        # The first op's words are on the lanes in cycles 7 to 10; this began in cycle 3.
+        # The first op's words are on the lanes in cycles `FIRST_WORD` to `FIRST_WORD` + 3; this began in cycle 3.
         assert starved == 8 * [0] + 4 * [1]
         ctx.set(bench.engine.input, {"active": 0})
         await bench.finish(ctx)

@@ -1,0 +1,59 @@
+"""Stages of the matrix engine's pipeline: the one definition of its latencies.
+
+| cycle | what happens to a word of weights |
+|---|---|
+| 0 | its address is on the lanes; that of its column's activations is on the activation memory |
+| 2 | weight, index and activations leave their memories; the accumulator's address is known |
+| 3 | the multiplier has its operands |
+| 4 | the product and the old sum are there, and are added |
+| 5 | the new sum is written |
+| 6 | a memory that is addressed now gives the new sum |
+
+A block RAM's own output is slow, so that each read takes two cycles: the memory, and a register behind it.
+"""
+
+READ = 2
+"""Cycles from the address of a block RAM to the register behind it."""
+
+ROW = READ
+"""Cycle in which a word's accumulators are addressed."""
+
+OPERANDS = READ + 1
+"""Cycle in which the multiplier has its operands: the activation was aligned."""
+
+ADD = ROW + READ
+"""Cycle in which the product is added."""
+
+WRITE = ADD + 1
+"""Cycle in which the sum is written: who is addressed later reads it."""
+
+REACH = 2
+"""Cycles from what a producer tells to the selection of a column that it allows."""
+
+ARRIVAL = 3
+"""Cycles from the selection of a column to its arrival at the queue before the lanes."""
+
+TAKE = 1
+"""Cycles from a column at the head of the queue to its first word on the lanes."""
+
+FIRST_WORD = 3 + ARRIVAL + TAKE
+"""Cycles from the acceptance of a matrix op to its first word on the lanes, at least: the front end has a new op
+three cycles later."""
+
+FIRST_READ = FIRST_WORD + ROW
+"""Cycles from the acceptance of a matrix op to its first reading of an accumulator, at least."""
+
+DRAIN_ISSUE = 3
+"""Cycles from the count of a matrix op's columns to the first reading of a drain op that waited for it: the slot is
+free, the op is issued, the accumulators are addressed."""
+
+RETIRE = WRITE + 1 - DRAIN_ISSUE
+"""Cycle of a column's last word in which it is counted out: a drain op that waited for it reads what it added."""
+
+LEAD = REACH + ARRIVAL + TAKE
+"""Cycles by which a producer announces an element before it can be read, at most: from what it tells to the address
+of the column's activations."""
+
+WRITE_LEAD = 1
+"""Cycles by which a producer counts an element as written before it can be read, at most: what readers take at least
+from seeing the count to the address of the element."""
