@@ -11,7 +11,7 @@ from gatewright.hw.interface import LOAD, LOAD_ADDRESS, Region
 _WORD_BITS = LOAD["data"].width
 
 _PLACES = {
-    Region.PROGRAM: (r"sequencer", "memory"),
+    Region.PROGRAM: (r"sequencer\.fetch", "memory"),
     Region.WEIGHT: (r"matrix\.lane(\d+)", "weight_memory"),
     Region.INDEX: (r"matrix\.lane(\d+)", "index_memory"),
     Region.BIAS: (r"drain\.reduction", "biases"),
