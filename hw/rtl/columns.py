@@ -325,8 +325,9 @@ class ColumnFrontEnd(wiring.Component):
         op = first.task.op.arguments
         k = Signal(config.count_bits)
         m.d.comb += k.eq(Mux(op.private, first.number, Cat(step, first.number)))
-        factor, words = delay(m, k, 1), delay(m, op.words, 1)
-        offset = delay(m, factor * words, 1)
+        words = delay(m, op.words[: config.row_bits + 1], 1)
+        offset = delay(m, delay(m, k, 1) * words, 1)
+        words = delay(m, words, 1)
         if config.column_depth:
             fields = {}
             for bit, (name, bits) in enumerate(
@@ -343,9 +344,9 @@ class ColumnFrontEnd(wiring.Component):
                     write.en.eq(self.table.enable[bit]),
                 ]
                 fields[name] = read.data
-            looked_up = delay(m, op.table, 1)
-            offset = Mux(delay(m, looked_up, 1), delay(m, fields["offset"], 1), offset)
-            words = Mux(looked_up, fields["count"], words)
+            looked_up = delay(m, op.table, 2)
+            offset = Mux(looked_up, delay(m, fields["offset"], 1), offset)
+            words = Mux(looked_up, delay(m, fields["count"], 1), words)
 
         third = delay(m, first, 2)
         arguments = third.task.op.arguments
@@ -354,7 +355,7 @@ class ColumnFrontEnd(wiring.Component):
         m.d.comb += [
             column.weight.eq(arguments.weight_base + offset),
             column.index.eq(arguments.index_base + offset),
-            column.words.eq(delay(m, words, 1)),
+            column.words.eq(words),
             column.word.eq(third.word),
             column.step.eq(delay(m, step, 2)),
             column.slot.eq(third.task.slot),

@@ -92,7 +92,8 @@ class SerialCell(wiring.Component):
         m.d.sync += past.eq(Cat(self.valid, past))
         at = Cat(self.valid, past)
 
-        state, c = Signal(signed(STATE.bits), reset_less=True), Signal(signed(STATE.bits), reset_less=True)
+        c = Signal(signed(STATE.bits), reset_less=True)
+        state, first = self._states(m, at, c)
         m.submodules.sigma = sigma = Sigma(len(self.value))
         m.d.comb += [sigma.i.eq(Mux(at[_TANH], c, self.value)), sigma.tanh.eq(at[_G] | at[_TANH])]
 
@@ -102,7 +103,7 @@ class SerialCell(wiring.Component):
         with m.If(at[_O + Sigma.LATENCY]):
             m.d.sync += output.eq(sigma.o)
         with m.If(at[_F + Sigma.LATENCY - 1]):
-            m.d.sync += factor.eq(state)
+            m.d.sync += factor.eq(Mux(first, 0, state))
         with m.Elif(at[_G + Sigma.LATENCY - 1]):
             m.d.sync += factor.eq(before)
         with m.Else():
@@ -118,11 +119,10 @@ class SerialCell(wiring.Component):
         dropped = len(product) - len(self.hidden)
         m.d.comb += self.hidden.eq(product[dropped:])
 
-        self._states(m, at, state, c)
         return m
 
-    def _states(self, m: Module, at, state: Signal, c: Signal) -> None:
-        """Keep the cell states: give each in time for f, and write the new one."""
+    def _states(self, m: Module, at, c: Signal) -> tuple[Signal, Signal]:
+        """Keep the cell states, of which `c` is written: give each in time for f, and whether it counts as zero."""
         attributes = {"ram_style": "block", "collision": "none"}
         m.submodules.states = memory = Memory(self.states, attrs=attributes)
         read, write = memory.read_port(), memory.write_port()
@@ -137,4 +137,4 @@ class SerialCell(wiring.Component):
             ]
         with m.Else():
             m.d.sync += [read.addr.eq(read.addr + reading), write.addr.eq(write.addr + writing)]
-        m.d.sync += state.eq(Mux(first, 0, read.data))
+        return delay(m, read.data, 1), first
