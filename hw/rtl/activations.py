@@ -122,7 +122,8 @@ class ActivationMemory(wiring.Component):
     There is one write a cycle: a word goes first, an element waits. All who read see it from the next cycle on. Each of
     the two writes a word's elements in order, from its first on.
 
-    `scan` and `scan_next` read asynchronously; without zero skipping they show no zero. Nobody may read an element in the cycle of its write, but for its flag.
+    `scan` and `scan_next` read asynchronously; without zero skipping they show no zero. Nobody may read an element in
+    the cycle of its write, but for its flag.
 
     Parameters
     ----------

@@ -149,9 +149,9 @@ class InputUnit(wiring.Component):
 class OutputUnit(wiring.Component):
     """Run `Opcode.OUTPUT`: send activations to the output stream.
 
-    One element per cycle: element n is read in cycle ``n + 2`` and offered `OUTPUT_LATENCY` cycles later. An element that its
-    producer had not counted as written in the cycle before, or a stall, delays it. With no waits, idle again in cycle
-    ``count + OUTPUT_LATENCY + 2``. An op of no elements does nothing.
+    One element per cycle: element n is read in cycle ``n + 2`` and offered `OUTPUT_LATENCY` cycles later. An element
+    that its producer had not counted as written in the cycle before, or a stall, delays it. With no waits, idle again
+    in cycle ``count + OUTPUT_LATENCY + 2``. An op of no elements does nothing.
 
     Parameters
     ----------
