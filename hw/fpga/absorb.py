@@ -25,8 +25,8 @@ def absorb(netlist: str) -> str:
       nowhere else;
     - to the product of a multiplier, on the same condition;
     - to the operands of a multiplier, if every bit of both comes from such flip-flops or is zero, because nextpnr
-      times a multiplier with one registered operand as if it had none. A flip-flop that others read too stays for
-      them, and a copy moves.
+      times a multiplier with one registered operand as if it had none; and if no logic is in front of them, which
+      would get the way to the multiplier, too. A flip-flop that others read stays for them, and a copy moves.
 
     Parameters
     ----------
@@ -64,6 +64,14 @@ class _Netlist:
         plain = {name: cell for name, cell in self.cells.items() if _is_plain(cell)}
         self.loading = {_net(cell, "DI"): name for name, cell in plain.items()}
         self.driving = {_net(cell, "Q"): name for name, cell in plain.items()}
+        self.logic = {
+            net
+            for cell in self.cells.values()
+            if cell["type"] not in ("TRELLIS_FF", "DP16KD")
+            for name, bits in cell["connections"].items()
+            if cell["port_directions"][name] == "output"
+            for net in bits
+        }
 
     def absorb(self) -> None:
         multipliers = [cell for cell in self.cells.values() if cell["type"] == "MULT18X18D"]
@@ -104,15 +112,16 @@ class _Netlist:
         bits = {name: net for name in inputs if (net := _net(multiplier, name)) not in ("0", "x")}
         if not all(net in self.driving for net in bits.values()):
             return
-        clocks = self._clocks(self.driving[net] for net in bits.values())
-        if len(clocks) != 1 or _net(multiplier, "CLK0") not in (None, *clocks):
+        before = {net: _net(self.cells[self.driving[net]], "DI") for net in bits.values()}
+        clocks = self._clocks(self.driving[net] for net in before)
+        straight = self.logic.isdisjoint(before.values())
+        if not straight or len(clocks) != 1 or _net(multiplier, "CLK0") not in (None, *clocks):
             return
         for name, net in bits.items():
-            before = _net(self.cells[self.driving[net]], "DI")
-            multiplier["connections"][name] = [before]
-            self.readers[before] += 1
+            multiplier["connections"][name] = [before[net]]
+            self.readers[before[net]] += 1
             self.readers[net] -= 1
-        for net in set(bits.values()):
+        for net in before:
             if not self.readers[net]:
                 self._remove(self.driving[net])
         (clock,) = clocks

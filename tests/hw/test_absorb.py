@@ -68,7 +68,7 @@ class Product(wiring.Component):
         a = Signal(signed(9), reset_less=True)
         b = Signal(signed(8), reset_less="reset b" not in self.change)
         product = Signal(signed(17), reset_less="reset product" not in self.change)
-        m.d.sync += a.eq(self.a)
+        m.d.sync += a.eq(self.a ^ self.more if "logic" in self.change else self.a)
         with m.If(self.more if "enable" in self.change else 1):
             m.d.sync += b.eq(self.b)
         taken = (self.b if "bare" in self.change else b) * a
@@ -118,6 +118,7 @@ def test_registers_around_a_multiplier_move_in():
         ("reset b", 17),
         ("bare", 17),
         ("enable", 0),
+        ("logic", 17),
         # The product goes elsewhere too; of the operand a copy moves.
         ("reader", 8),
     ],
