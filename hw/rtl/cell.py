@@ -39,7 +39,7 @@ class CellLane(wiring.Component):
     state : In(signed(16))
         Cell state of the step before, in LSB of `STATE`, `GATES_LATENCY` cycles behind the accumulators.
     fresh : In(1)
-        The state before is zero, whatever `state` says. To be held while units are under way.
+        The state before is zero instead; to be held while units are under way.
     c : Out(signed(16))
         New cell state, in LSB of `STATE`, `STATE_LATENCY` cycles behind the accumulators.
     h : Out(signed(hidden.bits))
@@ -49,11 +49,11 @@ class CellLane(wiring.Component):
     GATES_LATENCY = SHIFT_LATENCY + Sigma.LATENCY
     """Cycles from the accumulators to the gates: shift, σ or tanh."""
 
-    STATE_LATENCY = GATES_LATENCY + _TOTAL_LATENCY
-    """Cycles from the accumulators to `c`: gates, products, total."""
+    STATE_LATENCY = GATES_LATENCY + _TOTAL_LATENCY + 1
+    """Cycles from the accumulators to `c`: gates, products, total, rounding."""
 
-    LATENCY = STATE_LATENCY + Sigma.LATENCY + _HIDDEN_LATENCY
-    """Cycles from the accumulators to `h`: state, tanh, product, rounding."""
+    LATENCY = GATES_LATENCY + _TOTAL_LATENCY + Sigma.LATENCY + _HIDDEN_LATENCY
+    """Cycles from the accumulators to `h`: gates, products, total, tanh, product, rounding."""
 
     def __init__(self, hidden: Fixed, width: int = ACCUMULATOR.bits):
         self.hidden = hidden
@@ -84,15 +84,18 @@ class CellLane(wiring.Component):
         added = Signal(signed(2 * GATE.bits), reset_less=True)
         m.d.sync += [kept.eq(gate_f * self.state), added.eq(gate_i * gate_g)]
 
-        # i·g rounded to the scale of f·c: the lowest bits make the carry.
+        # i·g rounded to the scale of f·c: the lowest bits make the carry. A state that does not count is left out here,
+        # where that is part of the adder.
         added = added[PRODUCT_SHIFT - 1 :].as_signed()
         total = (Cat(1, Mux(self.fresh, 0, kept)).as_signed() + added) >> GATE.frac
-        c = Signal(round_shift(total, 1).shape(), reset_less=True)
-        m.d.sync += c.eq(round_shift(total, 1))
-        m.d.comb += self.c.eq(saturate(c, STATE))
+        total = delay(m, total, 1)
+        c = Signal.like(self.c, reset_less=True)
+        m.d.sync += c.eq(saturate(round_shift(total, 1), STATE))
+        m.d.comb += self.c.eq(c)
 
-        m.submodules.tanh = tanh = Sigma(len(c), tanh=True)
-        m.d.comb += tanh.i.eq(c)
+        # tanh does the rounding by itself.
+        m.submodules.tanh = tanh = Sigma(len(total) - 1, tanh=True)
+        m.d.comb += [tanh.i.eq(total >> 1), tanh.carry.eq(total[0])]
         product = Signal(signed(2 * GATE.bits), reset_less=True)
         h = Signal(signed(self.hidden.bits), reset_less=True)
         m.d.sync += [

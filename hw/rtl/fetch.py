@@ -96,24 +96,27 @@ class Fetch(wiring.Component):
         last, searched = Signal.like(address), Signal()
         op, decoded = Signal.like(self.op, reset_less=True), Signal.like(self.decoded, reset_less=True)
         valid, waiting = Signal(), Signal()
-        moves = Signal(3)
+        # The memory's registers move together, so that both can be the block RAM's own.
+        reads, moves = Signal(), Signal()
         m.d.comb += [
             waiting.eq(searched & ~self.running),
-            moves[2].eq(~valid | self.taken),
-            moves[1].eq(~present[1] | moves[2]),
-            moves[0].eq(~present[0] | moves[1]),
-            read.en.eq(moves[0]),
+            moves.eq(~valid | self.taken),
+            reads.eq(~present[1] | moves),
+            read.en.eq(reads),
             read.addr.eq(Mux(waiting | ~present[0] | (searched & (address == last)), 0, address + 1)),
             self.ready.eq(searched & ~writing),
             self.valid.eq(valid),
             self.op.eq(op),
             self.decoded.eq(decoded),
         ]
-        with m.If(moves[0]):
-            m.d.sync += [address.eq(read.addr), present[0].eq(1)]
-        with m.If(moves[1]):
-            m.d.sync += [fetched.eq(read.data), fetched_address.eq(address), present[1].eq(present[0])]
-        with m.If(moves[2]):
+        with m.If(reads):
+            m.d.sync += [
+                address.eq(read.addr),
+                fetched.eq(read.data),
+                fetched_address.eq(address),
+                present.eq(Cat(1, present)),
+            ]
+        with m.If(moves):
             m.d.sync += [
                 op.eq(fetched),
                 decoded.eq(_decode(m, self.config, fetched)),

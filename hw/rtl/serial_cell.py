@@ -103,7 +103,7 @@ class SerialCell(wiring.Component):
         with m.If(at[_O + Sigma.LATENCY]):
             m.d.sync += output.eq(sigma.o)
         with m.If(at[_F + Sigma.LATENCY - 1]):
-            m.d.sync += factor.eq(Mux(first, 0, state))
+            m.d.sync += factor.eq(state)
         with m.Elif(at[_G + Sigma.LATENCY - 1]):
             m.d.sync += factor.eq(before)
         with m.Else():
@@ -111,18 +111,18 @@ class SerialCell(wiring.Component):
         product = Signal(signed(2 * GATE.bits), reset_less=True)
         m.d.sync += product.eq(sigma.o * factor)
 
-        # i·g rounded to the scale of f·c: the lowest bits make the carry.
+        # i·g rounded to the scale of f·c: the lowest bits make the carry. A state that does not count is left out here,
+        # where that is part of the adder.
         kept, added = delay(m, product, _ADDED - _KEPT), product[PRODUCT_SHIFT - 1 :].as_signed()
-        total = (Cat(1, kept).as_signed() + added) >> GATE.frac
+        total = (Cat(1, Mux(first, 0, kept)).as_signed() + added) >> GATE.frac
         total = delay(m, total, 1)
         m.d.sync += c.eq(saturate(round_shift(total, 1), STATE))
         dropped = len(product) - len(self.hidden)
         m.d.comb += self.hidden.eq(product[dropped:])
-
         return m
 
     def _states(self, m: Module, at, c: Signal) -> tuple[Signal, Signal]:
-        """Keep the cell states, of which `c` is written: give each in time for f, and whether it counts as zero."""
+        """Keep the cell states and write the new one; give the old one in time for f, and whether zero is to be it."""
         attributes = {"ram_style": "block", "collision": "none"}
         m.submodules.states = memory = Memory(self.states, attrs=attributes)
         read, write = memory.read_port(), memory.write_port()
@@ -137,4 +137,5 @@ class SerialCell(wiring.Component):
             ]
         with m.Else():
             m.d.sync += [read.addr.eq(read.addr + reading), write.addr.eq(write.addr + writing)]
-        return delay(m, read.data, 1), first
+        state = delay(m, read.data, 1)
+        return state, first
