@@ -34,7 +34,9 @@ class Mixture(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.store = store = Memory(shape=signed(8), depth=512, init=[], attrs={"collision": "none"})
-        m.submodules.little = little = Memory(shape=signed(8), depth=16, init=[])
+        m.submodules.little = little = Memory(
+            shape=signed(8), depth=16, init=[], attrs={"ram_style": "distributed"}
+        )
         m.submodules.inner = inner = Module()
         read, write = store.read_port(), store.write_port()
         late, early = little.read_port(domain="comb"), little.write_port()

