@@ -225,7 +225,7 @@ class DrainUnit(wiring.Component):
         return announcing, [Mux(task.reduce, value, hidden) for hidden in cells.hidden]
 
     def _serial_cell(self, m: Module, task, begun: Value, reduction: Reduction) -> tuple[Value, list[Value]]:
-        """Do what `_cell_lanes` does with one shifter and one rounding for both."""
+        """Do what `_cell_lanes` does with one shifter for both."""
         m.submodules.cells = cells = SerialCell(self.config)
         # One bit more than is kept, which the rounding drops.
         doubled = reduction.total.shift_left(1)
@@ -238,7 +238,8 @@ class DrainUnit(wiring.Component):
             cells.value.eq(shifted >> 1),
         ]
         announcing = delay(m, cells.valid, SerialCell.LATENCY + 1 - LEAD, reset_less=False)
-        return announcing, [self._rounded(m, Mux(task.reduce, shifted, cells.hidden))]
+        # A rounding for each: a choice in front of one would lengthen the path from the multiplier.
+        return announcing, [Mux(task.reduce, self._rounded(m, shifted), self._rounded(m, cells.hidden))]
 
     def _rounded(self, m: Module, value: Value) -> Signal:
         """Give a value without its lowest bit, rounded half up and saturated, a cycle later."""
