@@ -114,8 +114,10 @@ class Bundle:
     @property
     def accumulator_bits(self) -> int:
         """Width of accumulators that no input of the model can overflow, the narrowest."""
-        parts = [*self.layers, *([self.head] if self.head else [])]
-        return max(part.accumulator_bound for part in parts).bit_length() + 1
+        bounds = [layer.accumulator_bound for layer in self.layers]
+        if self.head is not None:
+            bounds.append(self.head.accumulator_bound)
+        return max(bounds).bit_length() + 1
 
     def quantise_input(self, raw: np.ndarray) -> np.ndarray:
         """Turn raw features [..., inputs] into integers x (int64), in LSB of `input_format`.

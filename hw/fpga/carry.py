@@ -77,7 +77,8 @@ def _inputs(lut: Cell) -> tuple[tuple[int | str, ...], str] | None:
     if len(nets) > 3:
         return None
     table = lut["parameters"]["INIT"]
-    for order in permutations([*nets, *["0"] * (3 - len(nets))]):
+    candidates: list[int | str] = [*nets, *["0"] * (3 - len(nets))]
+    for order in permutations(candidates):
 
         def summand(b: int, c: int, d: int, order=order) -> int:
             known = dict(zip(order, (b, c, d), strict=True)) | {"0": 0, "1": 1, "x": 0}

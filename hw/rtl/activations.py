@@ -171,14 +171,14 @@ class ActivationMemory(wiring.Component):
             *(new[k].eq(Mux(by_word, self.word.data[k], element.data)) for k in range(cells)),
         ]
 
-        def copies(name: str, elements: int, row_of: Value) -> list[Value]:
+        def copies(name: str, elements: int, row_of: Value) -> list:
             """Add copies with so many elements a row; give what each has at the row of an address.
 
             Several, with a part of each unit, if a row is less than a unit: what is read is never written then.
             """
             units, depth = max(elements // cells, 1), config.activation_depth // max(elements, cells)
             part = address[: exact_log2(units)]
-            reads = []
+            reads: list = []
             for first in range(0, cells, elements):
                 inside = slice(first, first + elements)
                 m.submodules[f"{name}{len(reads)}"] = memory = Memory(

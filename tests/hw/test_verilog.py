@@ -164,4 +164,4 @@ def test_axi_top_has_the_names_that_tools_look_for():
 
 
 def test_the_style_of_memories_is_the_only_attribute(verilog):
-    assert set(re.findall(r"\(\* (\w+)", verilog)) == {"ram_style"}
+    assert set(re.findall(r"\(\* (\w+)", verilog)) == {"ram_style", "no_rw_check"}
