@@ -133,10 +133,13 @@ class MatrixBench(wiring.Component):
     async def drain(self, ctx, buffer, row, lane=0, mask=0):
         """Read a row and clear its chosen lanes; `mask` 0 chooses all."""
         port = self.engine.drain
-        for name, value in {"enable": 1, "buffer": buffer, "row": row, "lane": lane, "mask": mask}.items():
+        for name, value in {"buffer": buffer, "row": row, "lane": lane, "mask": mask}.items():
             ctx.set(getattr(port, name), value)
+        ctx.set(port.reading, 1)
+        ctx.set(port.enable, 1)
         await ctx.tick()
         # What follows shows that the lanes took everything in the cycle of `enable`.
+        ctx.set(port.reading, 0)
         ctx.set(port.enable, 0)
         ctx.set(port.row, row ^ 1)
         ctx.set(port.buffer, 1 - buffer)
@@ -156,6 +159,7 @@ class MatrixBench(wiring.Component):
         places = list(itertools.product(range(2), range(self.config.accumulator_rows)))
         for buffer, row in places:
             await self.drain(ctx, buffer, row)
+        ctx.set(port.reading, 1)
         ctx.set(port.enable, 1)
         for cycle in range(len(places) + 2):
             if cycle >= 2:
@@ -165,6 +169,7 @@ class MatrixBench(wiring.Component):
                 ctx.set(port.buffer, buffer)
                 ctx.set(port.row, row)
             await ctx.tick()
+        ctx.set(port.reading, 0)
         ctx.set(port.enable, 0)
 
 

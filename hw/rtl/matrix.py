@@ -24,14 +24,15 @@ def matrix_slots(config: AcceleratorConfig) -> data.ArrayLayout:
 def drain_port(config: AcceleratorConfig) -> wiring.Signature:
     """Signature of reading and clearing accumulators.
 
-    With `enable`, row `row` of buffer `buffer` is read and cleared in the lanes l with
-    ``(((l % group_lanes) ^ lane) & mask) == 0``; `READ` cycles later it is in `values`, where all others are zero. With
-    `clear_all`, row `row` of both buffers of every lane is cleared, of `accumulator_depth` rows. Who addresses a
-    cleared row two cycles later finds zero.
+    While `reading`, no op adds to buffer `buffer`. With `enable`, which needs it, row `row` of the buffer is read and
+    cleared in the lanes l with ``(((l % group_lanes) ^ lane) & mask) == 0``; `READ` cycles later it is in `values`,
+    where all others are zero. With `clear_all`, row `row` of both buffers of every lane is cleared, of
+    `accumulator_depth` rows. Who addresses a cleared row two cycles later finds zero.
     """
     lane_bits = exact_log2(config.group_lanes)
     return wiring.Signature(
         {
+            "reading": Out(1),
             "enable": Out(1),
             "clear_all": Out(1),
             "buffer": Out(1),
@@ -157,7 +158,7 @@ class MatrixEngine(wiring.Component):
         base, buffer = delay(m, column.row, ROW), delay(m, column.buffer, ROW)
         weight, index = delay(m, column.weight, ADDRESS), delay(m, column.index, ADDRESS)
         quartered = delay(m, split == 2, ADD - ROW)
-        drained = Cat(self.drain.enable & ~self.drain.buffer, self.drain.enable & self.drain.buffer)
+        drained = Cat(self.drain.reading & ~self.drain.buffer, self.drain.reading & self.drain.buffer)
         drained |= self.drain.clear_all.replicate(2)
         selected = self._selected()
         for number, operand in enumerate(operands):
