@@ -2,17 +2,17 @@
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.interface import JOB, LOAD, ErrorCode
+from gatewright.hw.memories import Contents
 from gatewright.hw.ops import HEADER_LAYOUT, OP_BITS, Opcode, When, argument_layout
 from gatewright.hw.rtl.activations import producer_port, vector_bits
 from gatewright.hw.rtl.columns import MATRIX_OP
 from gatewright.hw.rtl.drain import DRAIN_OP, READING
 from gatewright.hw.rtl.io import output_reading
-from gatewright.hw.rtl.loader import load_port
+from gatewright.hw.rtl.loader import load_members, model_memory
 from gatewright.hw.rtl.matrix import matrix_slots
 
 
@@ -35,13 +35,15 @@ class Sequencer(wiring.Component):
     Parameters
     ----------
     config : AcceleratorConfig
+    contents : Contents, optional
+        What the memories hold, if they are not loaded.
 
     Members
     -------
     job : In(stream of JOB)
         Taken when no job runs, all units are idle and no word is on the load bus.
     program : In(load_port(4))
-        Write access to the program memory, by 32-bit quarters.
+        Write access to the program memory, by 32-bit quarters, unless it is baked.
     loading : In(1)
         A word is on the load bus; it is in its memory at the end of the next cycle.
     load_error : In(ErrorCode)
@@ -81,12 +83,13 @@ class Sequencer(wiring.Component):
     drain: stream.Interface
     output: stream.Interface
 
-    def __init__(self, config: AcceleratorConfig):
+    def __init__(self, config: AcceleratorConfig, contents: Contents | None = None):
         self.config = config
+        self.contents = contents
         super().__init__(
             {
                 "job": In(stream.Signature(JOB)),
-                "program": In(load_port(OP_BITS // LOAD["data"].width)),
+                **load_members({"program": OP_BITS // LOAD["data"].width}, contents),
                 "loading": In(1),
                 "load_error": In(ErrorCode),
                 "length_error": In(1),
@@ -224,17 +227,19 @@ class Sequencer(wiring.Component):
         lengthen the path of issue.
         """
         depth = self.config.program_depth
-        m.submodules.memory = memory = Memory(
-            shape=data.ArrayLayout(LOAD["data"].shape, len(self.program.enable)), depth=depth, init=[]
+        address, advance = Signal(range(depth)), Signal()
+        words = model_memory(
+            m,
+            "memory",
+            data.ArrayLayout(LOAD["data"].shape, OP_BITS // LOAD["data"].width),
+            depth,
+            address,
+            self.contents["program"][0] if self.contents else self.program,
+            enable=advance,
+            collides=True,
         )
-        write, read = memory.write_port(granularity=1), memory.read_port()
-        m.d.comb += [
-            write.addr.eq(self.program.offset),
-            write.data.eq(self.program.data.replicate(len(self.program.enable))),
-            write.en.eq(self.program.enable),
-        ]
 
-        fetched = read.data.as_value()
+        fetched = words.as_value()
         fetched_valid, fetched_address = Signal(), Signal(range(depth))
         op, decoded = Signal(OP_BITS, reset_less=True), Signal(_decoded_layout(self.config), reset_less=True)
         valid, bottom = Signal(), Signal()
@@ -242,13 +247,13 @@ class Sequencer(wiring.Component):
         m.d.comb += [
             at_bottom.eq(fetched_address == depth - 1),
             wrap.eq(~fetched_valid | HEADER_LAYOUT(fetched[: HEADER_LAYOUT.size]).end | at_bottom),
-            read.addr.eq(Mux(wrap, 0, fetched_address + 1)),
-            read.en.eq(~fetched_valid | ~valid | taken),
+            address.eq(Mux(wrap, 0, fetched_address + 1)),
+            advance.eq(~fetched_valid | ~valid | taken),
         ]
-        with m.If(read.en):
+        with m.If(advance):
             m.d.sync += [
                 fetched_valid.eq(1),
-                fetched_address.eq(read.addr),
+                fetched_address.eq(address),
                 valid.eq(fetched_valid),
                 op.eq(fetched),
                 decoded.eq(_decode(m, self.config, fetched)),

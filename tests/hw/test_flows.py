@@ -188,4 +188,7 @@ def test_demand_follows_the_configuration():
         == 2 * 16 + 8 * 2 + 1
     )
     assert plain.block_ram_bits > 16 * 4096 * 8
-    assert plain.lut_ram_bits == 2 * 16 * 32 * 32 + 1024 * 8
+    # Two copies of the zero flags, and nothing else.
+    assert plain.lut_ram_bits == 2 * 1024
+    in_tables = demand(AcceleratorConfig(lanes=16, cell_lanes=2, block_accumulators=0))
+    assert in_tables.lut_ram_bits == 2 * 16 * 32 * 32 + 2 * 1024
