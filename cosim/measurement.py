@@ -115,8 +115,12 @@ class Measurement:
         ------
         DataError
             There are more or fewer choices than sequences.
+        ConfigError
+            The accelerator cannot skip.
         """
-        return self._each("to skip", self.skip)
+        skips = self._each("to skip", self.skip)
+        self.compiled.config.check_skip(any(skips))
+        return skips
 
     @property
     def freshness(self) -> list[bool]:

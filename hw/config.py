@@ -205,6 +205,19 @@ class AcceleratorConfig:
         """Format of the accumulators, in units of their last place."""
         return Fixed(self.accumulator_bits, 0)
 
+    def check_skip(self, skip: bool) -> None:
+        """Refuse to pass over zeros where the hardware cannot.
+
+        Raises
+        ------
+        ConfigError
+            `skip` is wanted, and there is no zero skipping.
+        """
+        if skip and not self.zero_skipping:
+            raise ConfigError(
+                "this accelerator cannot pass over zero activations: generate it with zero_skipping = 1, or do not skip"
+            )
+
     @property
     def count_bits(self) -> int:
         """Width of a count of activations: no vector has more than the words of the memory."""

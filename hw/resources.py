@@ -76,12 +76,10 @@ class _Memory(NamedTuple):
 
 def _memories(config: AcceleratorConfig) -> Iterator[tuple[int, _Memory]]:
     """Give the memories that Yosys is free to map, and how many there are of each."""
-    # The others have the attribute that tells Yosys that no word is read in the cycle of its write.
-    colliding = ("program",) if config.serial_cell else ("program", "state")
     for kind in memories(config):
         if kind.depth and not kind.lut_ram:
             for width, count in Counter(kind.widths).items():
-                yield count // kind.parts, _Memory(width, kind.depth, kind.parts, kind.name in colliding)
+                yield count // kind.parts, _Memory(width, kind.depth, kind.parts)
 
 
 def block_rams(config: AcceleratorConfig) -> int:

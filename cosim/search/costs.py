@@ -74,7 +74,8 @@ class Costs:
         )
         weights = sparsity(*(stage.matrix.values for stage in bundle.matrices.values()))
         sequences = [bundle.quantise_input(raw) for raw in recordings]
-        skips = [POLICY.sequence_sparse(weights, sparsity(x)) for x in sequences]
+        can_skip = bool(config.zero_skipping)
+        skips = [can_skip and POLICY.sequence_sparse(weights, sparsity(x)) for x in sequences]
         predictions = [_predict(compiled, x, skip) for x, skip in zip(sequences, skips, strict=True)]
         return cls(bundle, compiled, sequences, skips, predictions)
 

@@ -8,7 +8,7 @@ from gatewright.hw.ops import Op, Opcode
 from gatewright.hw.rtl.cell import CellLane
 from gatewright.hw.rtl.columns import CREDITS, SLOTS
 from gatewright.hw.rtl.drain import ROUNDING_LATENCY
-from gatewright.hw.rtl.io import BUFFER
+from gatewright.hw.rtl.io import BUFFER, OUTPUT_LATENCY
 from gatewright.hw.rtl.reduction import SUM_LATENCY
 from gatewright.hw.rtl.serial_cell import SerialCell
 from gatewright.hw.rtl.stages import (
@@ -25,9 +25,6 @@ from gatewright.hw.rtl.stages import (
 _START = 3
 """Cycles from the acceptance of a job to the sequencer's first look at an op."""
 
-_OUTPUT = 2
-"""Cycles from the reading of an element to its offer."""
-
 
 def timing(config: AcceleratorConfig) -> Timing:
     """Give the latencies of the sequencer and the matrix engine, and their sizes."""
@@ -43,7 +40,7 @@ def timing(config: AcceleratorConfig) -> Timing:
         credits=CREDITS,
         room=total_latency(config) + 2,
         buffer=BUFFER,
-        output=_OUTPUT,
+        output=OUTPUT_LATENCY,
     )
 
 
@@ -60,7 +57,7 @@ def depth(op: Op, config: AcceleratorConfig) -> int:
         case Opcode.REDUCE:
             return 1 + (send_latency(config) if op.arguments["send"] else reduce_latency(config))
         case Opcode.OUTPUT:
-            return 2 + _OUTPUT
+            return 2 + OUTPUT_LATENCY
 
 
 def cell_latency(config: AcceleratorConfig) -> int:

@@ -102,7 +102,10 @@ def predict(
     ------
     DataError
         There are no steps, or the trace is missing or not of this sequence.
+    ConfigError
+        Zeros cannot be skipped.
     """
+    compiled.config.check_skip(skip)
     if steps < 1:
         raise DataError(f"a job must have at least one step, not {steps}")
     program, words = _records(compiled)

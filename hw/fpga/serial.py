@@ -7,6 +7,9 @@ from amaranth.lib.wiring import In, Out
 SERIAL_TOP = "gatewright_serial"
 """Name of the top module around an accelerator."""
 
+COMPONENT = "component"
+"""Name of the instance in it."""
+
 
 class SerialPorts(wiring.Component):
     """Drive a component's inputs from a shift register, and shift its outputs out of another.
@@ -37,7 +40,7 @@ class SerialPorts(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.component = component = self.component
+        m.submodules[COMPONENT] = component = self.component
         inputs: list[Value] = []
         outputs: list[Value] = []
         for path, member, value in component.signature.flatten(component):

@@ -2,28 +2,17 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from gatewright.hw.fpga.absorb import absorb, top_module
 from gatewright.hw.fpga.carry import fold
-from gatewright.hw.fpga.devices import ECP5_LUTS
+from gatewright.hw.fpga.devices import ECP5, Family
 from gatewright.hw.fpga.verilog import TOP
 from gatewright.hw.fpga.yosys import run_yosys
 from gatewright.progress import Progress, silent
 from gatewright.results import Row
-
-_STAGES = (
-    "begin",
-    "coarse",
-    "map_ram",
-    "map_ffram",
-    "map_gates",
-    "map_ffs",
-    "map_luts",
-    "map_cells",
-    "check",
-)
-"""Stages of ``synth_ecp5``, run one by one so that progress can be told; `ECP5_LUTS` stands for one of them."""
 
 LUT_SITES = {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6}
 """4-input look-up tables that a cell takes: logic; a 2-bit adder; a 16x4 RAM (3 slices of 2 each)."""
@@ -92,29 +81,59 @@ def synthesise(
         Yosys is missing, failed, or ran out of time.
     """
     cells = top_module(json.loads(netlist(verilog, progress, top=top, seconds=seconds)))["cells"]
-    return Resources(dict(sorted(Counter(cell["type"] for cell in cells.values()).items())))
-
-
-def netlist(verilog: str, progress: Progress = silent, *, top: str = TOP, seconds: float = 3600) -> str:
-    """Do what `synthesise` does, and give the netlist as JSON, for nextpnr, instead."""
-    return fold(absorb(mapped(verilog, progress, top=top, seconds=seconds)))
-
-
-def mapped(verilog: str, progress: Progress = silent, *, top: str = TOP, seconds: float = 3600) -> str:
-    """Do what `netlist` does, but leave all registers outside block RAMs and multipliers, as Yosys does."""
-    # Without -noiopad each bit of the ports would be counted as a pad, which no package has.
-    by_stage = {stage: [f"synth_ecp5 -top {top} -noiopad -run {stage}:{stage}"] for stage in _STAGES}
-    by_stage["map_luts"] = [*ECP5_LUTS]
-    stages = [(stage, command) for stage, commands in by_stage.items() for command in commands]
     # $scopeinfo remembers flattened modules; it is no cell.
-    commands = [
-        "read_verilog -sv source",
-        *(command for _, command in stages),
-        "delete */t:$scopeinfo",
-        "write_json result",
-    ]
+    counts = Counter(cell["type"] for cell in cells.values() if cell["type"] != "$scopeinfo")
+    return Resources(dict(sorted(counts.items())))
+
+
+def netlist(
+    verilog: str,
+    progress: Progress = silent,
+    *,
+    top: str = TOP,
+    family: Family = ECP5,
+    files: Sequence[Path] = (),
+    seconds: float = 3600,
+) -> str:
+    """Synthesise Verilog for a family with Yosys, and give the netlist as JSON for nextpnr.
+
+    Parameters
+    ----------
+    verilog : str
+        Text as `emit` gives it.
+    progress : Progress
+        Called after each of Yosys's commands.
+    top : str
+        Name of the top module.
+    family : Family
+    files : sequence of Path
+        Contents of memories that the text reads.
+    seconds : float
+        Time limit.
+
+    Raises
+    ------
+    ToolError
+        Yosys is missing, failed, or ran out of time.
+    """
+    text = mapped(verilog, progress, top=top, family=family, files=files, seconds=seconds)
+    return fold(absorb(text)) if family is ECP5 else text
+
+
+def mapped(
+    verilog: str,
+    progress: Progress = silent,
+    *,
+    top: str = TOP,
+    family: Family = ECP5,
+    files: Sequence[Path] = (),
+    seconds: float = 3600,
+) -> str:
+    """Do what `netlist` does, but leave all registers outside block RAMs and multipliers, as Yosys does."""
+    synthesis = [command.format(top=top) for command in family.synthesis]
+    commands = ["read_verilog -sv source", *synthesis, "write_json result"]
 
     def report(count: int) -> None:
-        progress("synthesis", count, len(commands), stages[count - 1][0] if count <= len(stages) else "")
+        progress("synthesis", count, len(commands), commands[count - 1])
 
-    return run_yosys(verilog, commands, seconds=seconds, done=report)
+    return run_yosys(verilog, commands, files=files, seconds=seconds, done=report)

@@ -1,6 +1,7 @@
 """Yosys in a child process: its log, its crashes and its hangs stay there."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,7 +25,12 @@ _LOG_LINES = 12
 
 
 def run_yosys(
-    source: str, commands: Sequence[str], *, seconds: float, done: Callable[[int], None] | None = None
+    source: str,
+    commands: Sequence[str],
+    *,
+    files: Sequence[Path] = (),
+    seconds: float,
+    done: Callable[[int], None] | None = None,
 ) -> str:
     """Give one text to Yosys and get another back.
 
@@ -34,6 +40,8 @@ def run_yosys(
         Becomes the file ``source`` of the folder in which the commands run.
     commands : sequence of str
         Yosys commands, in order; one of them writes the file ``result``.
+    files : sequence of Path
+        Are copied to that folder.
     seconds : float
         Time limit for all commands together.
     done : callable, optional
@@ -54,6 +62,8 @@ def run_yosys(
     with tempfile.TemporaryDirectory(prefix="gatewright-yosys-") as name:
         folder = Path(name)
         (folder / "source").write_text(source, encoding="utf-8")
+        for path in files:
+            shutil.copy(path, folder)
         (folder / "commands").write_text("\n".join(commands))
         log = _run_child(folder, seconds, done)
         try:

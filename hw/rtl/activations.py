@@ -22,10 +22,9 @@ def vector_bits(config: AcceleratorConfig) -> int:
 
 
 def read_port(config: AcceleratorConfig) -> wiring.Signature:
-    """Signature of reading activations: with `enable`, `data` of the next cycle is the element at `address`."""
+    """Signature of reading activations: `data` is the element at the `address` of `READ` cycles before."""
     return wiring.Signature(
         {
-            "enable": Out(1),
             "address": Out(element_address_bits(config)),
             "data": In(signed(config.activation_bits)),
         }
@@ -41,7 +40,7 @@ def values_port(config: AcceleratorConfig) -> wiring.Signature:
     """Signature of reading what a column step multiplies with.
 
     `READ` cycles behind `word` and `step`: `shared` are the elements of the step in broadcast orientation, one for each
-    group; `own`, if the accelerator has private orientation, those of the word, one for each lane.
+    group; `own`, a cycle later and if the accelerator has private orientation, those of the word, one for each lane.
     """
     element = signed(config.activation_bits)
     return wiring.Signature(
@@ -123,8 +122,8 @@ class ActivationMemory(wiring.Component):
     There is one write a cycle: a word goes first, an element waits. All who read see it from the next cycle on. Each of
     the two writes a word's elements in order, from its first on.
 
-    `scan` and `scan_next` read asynchronously; without zero skipping they show no zero. `output` takes one cycle and
-    holds while not enabled. Nobody may read an element in the cycle of its write, but for its flag.
+    `scan` and `scan_next` read asynchronously; without zero skipping they show no zero. Nobody may read an element in
+    the cycle of its write, but for its flag.
 
     Parameters
     ----------
@@ -209,19 +208,13 @@ class ActivationMemory(wiring.Component):
         run = delay(m, position[:runs], READ)
         m.d.comb += self.values.shared.eq(Cat(shared).word_select(run, len(self.values.shared.as_value())))
         if config.private:
-            (own,) = copies("own", config.lanes, self.values.word)
+            (own,) = copies("own", config.lanes, delay(m, self.values.word, 1))
             m.d.comb += self.values.own.eq(delay(m, own.data, 1))
 
         output = copies("output", 1, self.output.address >> exact_log2(cells))
-        select = Signal(exact_log2(cells))
-        with m.If(self.output.enable):
-            m.d.sync += select.eq(self.output.address)
-        m.d.comb += [
-            *(read.en.eq(self.output.enable) for read in output),
-            self.output.data.eq(
-                Cat(read.data for read in output).word_select(select, config.activation_bits)
-            ),
-        ]
+        select = delay(m, self.output.address[: exact_log2(cells)], READ)
+        registered = Cat(delay(m, read.data, 1) for read in output)
+        m.d.comb += self.output.data.eq(registered.word_select(select, config.activation_bits))
 
         if config.zero_skipping:
             self._keep_flags(m, by_word, address, enable, Cat(value != 0 for value in new))

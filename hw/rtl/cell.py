@@ -38,6 +38,8 @@ class CellLane(wiring.Component):
         Bits from the accumulators' scale down to `STATE`.
     state : In(signed(16))
         Cell state of the step before, in LSB of `STATE`, `GATES_LATENCY` cycles behind the accumulators.
+    fresh : In(1)
+        The state before is zero instead; to be held while units are under way.
     c : Out(signed(16))
         New cell state, in LSB of `STATE`, `STATE_LATENCY` cycles behind the accumulators.
     h : Out(signed(hidden.bits))
@@ -47,11 +49,11 @@ class CellLane(wiring.Component):
     GATES_LATENCY = SHIFT_LATENCY + Sigma.LATENCY
     """Cycles from the accumulators to the gates: shift, σ or tanh."""
 
-    STATE_LATENCY = GATES_LATENCY + _TOTAL_LATENCY
-    """Cycles from the accumulators to `c`: gates, products, total."""
+    STATE_LATENCY = GATES_LATENCY + _TOTAL_LATENCY + 1
+    """Cycles from the accumulators to `c`: gates, products, total, rounding."""
 
-    LATENCY = STATE_LATENCY + Sigma.LATENCY + _HIDDEN_LATENCY
-    """Cycles from the accumulators to `h`: state, tanh, product, rounding."""
+    LATENCY = GATES_LATENCY + _TOTAL_LATENCY + Sigma.LATENCY + _HIDDEN_LATENCY
+    """Cycles from the accumulators to `h`: gates, products, total, tanh, product, rounding."""
 
     def __init__(self, hidden: Fixed, width: int = ACCUMULATOR.bits):
         self.hidden = hidden
@@ -60,6 +62,7 @@ class CellLane(wiring.Component):
                 "accumulators": In(data.ArrayLayout(signed(width), len(GATES))),
                 "shift": In(argument_layout(Opcode.CELL)["shift"].shape),
                 "state": In(signed(STATE.bits)),
+                "fresh": In(1),
                 "c": Out(signed(STATE.bits)),
                 "h": Out(signed(hidden.bits)),
             }
@@ -81,15 +84,18 @@ class CellLane(wiring.Component):
         added = Signal(signed(2 * GATE.bits), reset_less=True)
         m.d.sync += [kept.eq(gate_f * self.state), added.eq(gate_i * gate_g)]
 
-        # i·g rounded to the scale of f·c: the lowest bits make the carry.
+        # i·g rounded to the scale of f·c: the lowest bits make the carry. A state that does not count is left out here,
+        # where that is part of the adder.
         added = added[PRODUCT_SHIFT - 1 :].as_signed()
-        total = (Cat(1, kept).as_signed() + added) >> GATE.frac
-        c = Signal(round_shift(total, 1).shape(), reset_less=True)
-        m.d.sync += c.eq(round_shift(total, 1))
-        m.d.comb += self.c.eq(saturate(c, STATE))
+        total = (Cat(1, Mux(self.fresh, 0, kept)).as_signed() + added) >> GATE.frac
+        total = delay(m, total, 1)
+        c = Signal.like(self.c, reset_less=True)
+        m.d.sync += c.eq(saturate(round_shift(total, 1), STATE))
+        m.d.comb += self.c.eq(c)
 
-        m.submodules.tanh = tanh = Sigma(len(c), tanh=True)
-        m.d.comb += tanh.i.eq(c)
+        # tanh does the rounding by itself.
+        m.submodules.tanh = tanh = Sigma(len(total) - 1, tanh=True)
+        m.d.comb += [tanh.i.eq(total >> 1), tanh.carry.eq(total[0])]
         product = Signal(signed(2 * GATE.bits), reset_less=True)
         h = Signal(signed(self.hidden.bits), reset_less=True)
         m.d.sync += [
@@ -141,7 +147,10 @@ class CellUnit(wiring.Component):
         config = self.config
         shift, first = Signal.like(self.op.shift), Signal()
         m.submodules.states = memory = Memory(
-            shape=data.ArrayLayout(signed(STATE.bits), config.cell_lanes), depth=config.state_depth, init=[]
+            shape=data.ArrayLayout(signed(STATE.bits), config.cell_lanes),
+            depth=config.state_depth,
+            init=[],
+            attrs={"ram_style": "block", "collision": "none"},
         )
         read, write = memory.read_port(), memory.write_port()
         read_address, write_address = Signal.like(self.op.state_base), Signal.like(self.op.state_base)
@@ -163,15 +172,15 @@ class CellUnit(wiring.Component):
                 write_address.eq(write_address + writing),
             ]
 
+        states = delay(m, read.data, 1)
         for k in range(config.cell_lanes):
             m.submodules[f"lane{k}"] = lane = CellLane(config.hidden_format, config.accumulator_bits)
-            state = Signal(signed(STATE.bits), name=f"state{k}", reset_less=True)
-            m.d.sync += state.eq(Mux(first, 0, read.data[k]))
             for gate in range(len(GATES)):
                 m.d.comb += lane.accumulators[gate].eq(self.accumulators[len(GATES) * k + gate])
             m.d.comb += [
                 lane.shift.eq(shift),
-                lane.state.eq(state),
+                lane.state.eq(states[k]),
+                lane.fresh.eq(first),
                 write.data[k].eq(lane.c),
                 self.hidden[k].eq(lane.h),
             ]

@@ -329,8 +329,9 @@ class ColumnFrontEnd(wiring.Component):
         op = first.task.op.arguments
         k = Signal(config.count_bits)
         m.d.comb += k.eq(Mux(op.private, first.number, Cat(step, first.number)))
-        factor, words = delay(m, k, 1), delay(m, op.words, 1)
-        offset = delay(m, factor * words, 1)
+        words = delay(m, op.words[: config.row_bits + 1], 1)
+        offset = delay(m, delay(m, k, 1) * words, 1)
+        words = delay(m, words, 1)
         if config.column_depth:
             contents = self.contents
             offsets, counts = (
@@ -345,9 +346,9 @@ class ColumnFrontEnd(wiring.Component):
                 )
                 for part, name in enumerate(("offset", "count"))
             )
-            looked_up = delay(m, op.table, 1)
-            offset = Mux(delay(m, looked_up, 1), delay(m, offsets, 1), offset)
-            words = Mux(looked_up, counts, words)
+            looked_up = delay(m, op.table, 2)
+            offset = Mux(looked_up, delay(m, offsets, 1), offset)
+            words = Mux(looked_up, delay(m, counts, 1), words)
 
         third = delay(m, first, 2)
         arguments = third.task.op.arguments
@@ -356,7 +357,7 @@ class ColumnFrontEnd(wiring.Component):
         m.d.comb += [
             column.weight.eq(arguments.weight_base + offset),
             column.index.eq(arguments.index_base + offset),
-            column.words.eq(delay(m, words, 1)),
+            column.words.eq(words),
             column.word.eq(third.word),
             column.step.eq(delay(m, step, 2)),
             column.slot.eq(third.task.slot),

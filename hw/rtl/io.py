@@ -17,8 +17,12 @@ from gatewright.hw.rtl.activations import (
     writing,
 )
 from gatewright.hw.rtl.pipeline import delay
+from gatewright.hw.rtl.stages import READ
 
-BUFFER = 4
+OUTPUT_LATENCY = READ + 1
+"""Cycles from the reading of an element to its offer: the memory, a register, the buffer."""
+
+BUFFER = OUTPUT_LATENCY + 2
 """Elements between the activation memory and the output stream: enough for one per cycle."""
 
 
@@ -145,9 +149,9 @@ class InputUnit(wiring.Component):
 class OutputUnit(wiring.Component):
     """Run `Opcode.OUTPUT`: send activations to the output stream.
 
-    One element per cycle: element n is read in cycle ``n + 2`` and offered two cycles later. An element that its
-    producer had not counted as written in the cycle before, or a stall, delays it. With no waits, idle again in cycle
-    ``count + 4``. An op of no elements does nothing.
+    One element per cycle: element n is read in cycle ``n + 2`` and offered `OUTPUT_LATENCY` cycles later. An element
+    that its producer had not counted as written in the cycle before, or a stall, delays it. With no waits, idle again
+    in cycle ``count + OUTPUT_LATENCY + 2``. An op of no elements does nothing.
 
     Parameters
     ----------
@@ -207,9 +211,8 @@ class OutputUnit(wiring.Component):
             self.ops.ready.eq(~active),
             self.idle.eq(~active & (room == BUFFER)),
             self.activations.address.eq(vector * self.config.lanes + number),
-            self.activations.enable.eq(read),
-            buffer.w_en.eq(delay(m, read, 1, reset_less=False)),
-            buffer.w_data.eq(Cat(self.activations.data, delay(m, left == 1, 1))),
+            buffer.w_en.eq(delay(m, read, READ, reset_less=False)),
+            buffer.w_data.eq(Cat(self.activations.data, delay(m, left == 1, READ))),
             buffer.r_en.eq(self.o.ready),
             self.o.valid.eq(buffer.r_rdy),
             self.o.payload.data.eq(buffer.r_data[:-1].as_signed()),

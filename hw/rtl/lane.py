@@ -22,9 +22,8 @@ _QUARTER_BITS = WEIGHT_BITS // 4
 class Lane(wiring.Component):
     """Multiply weights with activations and add the products to accumulators, one weight word per cycle.
 
-    The inputs of a word enter stage by stage, as `stages` has them; below, "(n)" is the cycle in which the lane wants
-    them, with the addresses in cycle 0. Its products go to one accumulator in each bank at most, so that the slots of
-    a word never conflict.
+    The inputs of a word enter stage by stage; below, "(n)" is the cycle in which the lane wants them, as `stages`
+    counts. Its products go to one accumulator in each bank at most, so that the slots of a word never conflict.
 
     Two buffers of accumulators: while the words use one, the other may be drained. With `drain` set for a buffer in
     cycle 0, the lane reads `drain_row` in it, clears that row if `selected` is set too, and gives its old value in
@@ -38,18 +37,18 @@ class Lane(wiring.Component):
 
     Members
     -------
-    weight_address : In (0)
-    index_address : In (0)
+    weight_address : In (1)
+    index_address : In (1)
         Where there is an index memory.
-    split, sparse : In (2)
+    split, sparse : In (3)
         Weights in a word, as log2; take the rows from the index memory.
-    rows : In(unsigned(index_bits)) (2)
+    rows : In(unsigned(index_bits)) (3)
         Rows of a dense word, in the form of an index word.
-    accumulate, base, buffer : In (2)
+    accumulate, base, buffer : In (3)
         The word is valid; the op's region, as the address of its first row in the banks; the buffer.
-    operand : In(signed(operand_bits)) (3)
+    operand : In(signed(operand_bits)) (4)
         The aligned activation.
-    quartered : In(1) (4)
+    quartered : In(1) (5)
         The word has four weights.
     drain : In(2)
         A bit for each buffer; in cycle 0.
@@ -130,11 +129,11 @@ class Lane(wiring.Component):
         return [*addends, *multiplied]
 
     def _product(self, m: Module, factor: Value) -> Value:
-        """Multiply a factor of cycle 2 with the operand; give the product of cycle 4."""
+        """Multiply a factor of cycle `ROW` with the operand; give the product of cycle `ADD`."""
         return delay(m, delay(m, factor, 1) * self.operand, 1)
 
     def _places(self, m: Module, rows: Value) -> list[tuple[Value, Value]]:
-        """Give, for each bank, its address and whether a slot of the word in cycle 2 goes there."""
+        """Give, for each bank, its address and whether a slot of the word in cycle `ROW` goes there."""
         config = self.config
         places = []
         for bank in range(config.banks):

@@ -48,9 +48,10 @@ def model_memory(
     enable: ValueLike = 1,
     part: int | None = None,
     style: str | None = None,
-    collides: bool = False,
 ) -> Value:
     """Add a memory that holds part of a model; give what it has at an address, a cycle later.
+
+    What is read in the cycle of its write is not defined.
 
     Parameters
     ----------
@@ -69,12 +70,10 @@ def model_memory(
         The part of the port that writes it, where a word is one part of several.
     style : str, optional
         "block" for block RAM, whatever it costs.
-    collides : bool
-        A word that is read in the cycle of its write must be the old one.
     """
     if isinstance(load, Sequence):
         return _baked(m, name, shape, address, load, enable, style)
-    attrs = ({"ram_style": style} if style else {}) | ({} if collides else {"collision": "none"})
+    attrs = {"collision": "none"} | ({"ram_style": style} if style else {})
     m.submodules[name] = memory = Memory(shape=shape, depth=depth, init=[], attrs=attrs)
     enables = load.enable if part is None else load.enable[part]
     parts = len(enables)

@@ -12,7 +12,7 @@ from gatewright.hw.rtl.columns import CREDITS, MATRIX_OP, SLOTS, ColumnFrontEnd
 from gatewright.hw.rtl.lane import Lane
 from gatewright.hw.rtl.loader import load_members
 from gatewright.hw.rtl.pipeline import delay
-from gatewright.hw.rtl.stages import ADD, OPERANDS, READ, RETIRE, ROW, WRITE
+from gatewright.hw.rtl.stages import ADD, ADDRESS, ALIGNED, OPERANDS, READ, RETIRE, ROW, WRITE
 
 
 def matrix_slots(config: AcceleratorConfig) -> data.ArrayLayout:
@@ -158,15 +158,16 @@ class MatrixEngine(wiring.Component):
         rows = delay(m, self._dense_rows(m, column.split, number), ROW)
         split, sparse = delay(m, column.split, ROW), delay(m, column.sparse, ROW)
         base, buffer = delay(m, column.row, ROW), delay(m, column.buffer, ROW)
+        weight, index = delay(m, column.weight, ADDRESS), delay(m, column.index, ADDRESS)
         quartered = delay(m, split == 2, ADD - ROW)
         drained = Cat(self.drain.enable & ~self.drain.buffer, self.drain.enable & self.drain.buffer)
         drained |= self.drain.clear_all.replicate(2)
         selected = self._selected()
-        for index, operand in enumerate(operands):
-            m.submodules[f"lane{index}"] = lane = Lane(config, self._contents_of(index))
+        for number, operand in enumerate(operands):
+            m.submodules[f"lane{number}"] = lane = Lane(config, self._contents_of(number))
             m.d.comb += [
-                lane.weight_address.eq(column.weight),
-                lane.index_address.eq(column.index),
+                lane.weight_address.eq(weight),
+                lane.index_address.eq(index),
                 lane.split.eq(split),
                 lane.sparse.eq(sparse),
                 lane.rows.eq(rows),
@@ -177,13 +178,13 @@ class MatrixEngine(wiring.Component):
                 lane.quartered.eq(quartered),
                 lane.drain.eq(drained),
                 lane.drain_row.eq(self.drain.row),
-                lane.selected.eq(selected[index % config.group_lanes]),
-                self.drain.values[index].eq(lane.value),
+                lane.selected.eq(selected[number % config.group_lanes]),
+                self.drain.values[number].eq(lane.value),
             ]
             if not self.contents:
                 for port, inner in ((self.weights, lane.weights), (self.indices, lane.indices)):
                     m.d.comb += [
-                        inner.enable.eq(port.enable[index]),
+                        inner.enable.eq(port.enable[number]),
                         inner.offset.eq(port.offset),
                         inner.data.eq(port.data),
                     ]
@@ -237,10 +238,15 @@ class MatrixEngine(wiring.Component):
         """Read the activations of the column in cycle 0; give the operand of each lane in cycle `OPERANDS`."""
         config, values = self.config, self.values
         m.d.comb += [values.word.eq(column.word), values.step.eq(column.step)]
-        shift, private = delay(m, column.shift, READ), delay(m, column.private, READ)
+        shift, private = delay(m, column.shift, READ), delay(m, column.private, ALIGNED)
+        groups = []
+        for group, shared in enumerate(values.shared):
+            aligned = Signal(signed(config.operand_bits), name=f"aligned{group}", reset_less=True)
+            m.d.sync += aligned.eq(shared << shift)
+            groups.append(aligned)
         operands = []
         for lane in range(config.lanes):
-            aligned = values.shared[lane // config.group_lanes] << shift
+            aligned = groups[lane // config.group_lanes]
             operand = Signal(signed(config.operand_bits), name=f"operand{lane}", reset_less=True)
             m.d.sync += operand.eq(Mux(private, values.own[lane], aligned) if config.private else aligned)
             operands.append(operand)

@@ -138,11 +138,6 @@ class Reduction(wiring.Component):
             self.contents["bias"][0] if self.contents else self.biases,
             style="block",
         )
-        wanted = Signal(config.drain_lanes)
-        m.d.sync += wanted.eq(Mux(single, biased << within, ~0))
-        biases = []
-        for k in range(config.drain_lanes):
-            bias = Signal(signed(config.accumulator_bits), name=f"bias{k}", reset_less=True)
-            m.d.sync += bias.eq(Mux(wanted[k], stored[k], 0))
-            biases.append(bias)
-        return biases
+        wanted = delay(m, Mux(single, biased << within, ~0)[: config.drain_lanes], READ)
+        registered = delay(m, stored, 1)
+        return [Mux(wanted[k], registered[k], 0) for k in range(config.drain_lanes)]

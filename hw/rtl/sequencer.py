@@ -1,29 +1,37 @@
 """The sequencer: runs the program once per time step, hands its ops to the units and keeps hazards apart."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.interface import JOB, LOAD, ErrorCode
+from gatewright.hw.interface import JOB, ErrorCode
 from gatewright.hw.memories import Contents
-from gatewright.hw.ops import HEADER_LAYOUT, OP_BITS, Opcode, When, argument_layout
-from gatewright.hw.rtl.activations import producer_port, vector_bits
+from gatewright.hw.ops import HEADER_LAYOUT, Opcode, When, argument_layout
+from gatewright.hw.rtl.activations import producer_port
 from gatewright.hw.rtl.columns import MATRIX_OP
 from gatewright.hw.rtl.drain import DRAIN_OP, READING
+from gatewright.hw.rtl.fetch import PROGRAM_PARTS, Fetch, arguments
 from gatewright.hw.rtl.io import output_reading
-from gatewright.hw.rtl.loader import load_members, model_memory
+from gatewright.hw.rtl.loader import load_members
 from gatewright.hw.rtl.matrix import matrix_slots
 
 
 class Sequencer(wiring.Component):
     """Run jobs: every op of the program, `steps` times.
 
-    An op is looked at in one cycle and issued in a later one: in that in which its unit is ready, if no hazard stood
-    against it in the cycle before. If this step does without it, it is skipped in the first. So an op is issued two
-    cycles after the op before it at the earliest, and one later for each that is skipped between them, from step to
-    step as well. A job accepted in cycle 0 issues its first op in cycle 4 at the earliest; it ends, `busy` falling, two
-    cycles after the one in which all units are idle.
+    | cycle | what happens to an op |
+    |---|---|
+    | 0 | its address is on the program memory |
+    | 1 | it leaves the memory |
+    | 2 | it is decoded |
+    | 3 | it is looked at: does this step do without it, is there a hazard against it? |
+    | 4 | it is issued, if its unit is ready and there was no hazard; else it is looked at again |
+
+    The first three run ahead. An op that this step does without is skipped in the cycle in which it is first looked at.
+    So an op is issued two cycles after the op before it at the earliest, and one later for each that is skipped between
+    them, from step to step as well. A job accepted in cycle 0 issues its first op in cycle 4 at the earliest; it ends,
+    `busy` falling, two cycles after the one in which all units are idle.
 
     Hazards are seen by the names of vectors (their first word) and of accumulator buffers. An op that drains a buffer
     waits for the matrix ops that use it, and the other way round; an op that writes a vector waits for the ops that
@@ -41,7 +49,8 @@ class Sequencer(wiring.Component):
     Members
     -------
     job : In(stream of JOB)
-        Taken when no job runs, all units are idle and no word is on the load bus.
+        Taken when no job runs, all units are idle, no word is on the load bus, and the program's end is known: one
+        cycle for each of its ops after it was loaded.
     program : In(load_port(4))
         Write access to the program memory, by 32-bit quarters, unless it is baked.
     loading : In(1)
@@ -89,7 +98,7 @@ class Sequencer(wiring.Component):
         super().__init__(
             {
                 "job": In(stream.Signature(JOB)),
-                **load_members({"program": OP_BITS // LOAD["data"].width}, contents),
+                **load_members({"program": PROGRAM_PARTS}, contents),
                 "loading": In(1),
                 "load_error": In(ErrorCode),
                 "length_error": In(1),
@@ -116,9 +125,13 @@ class Sequencer(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         running, taken = Signal(), Signal()
-        op, decoded, valid, bottom = self._fetch(m, running, taken)
+        m.submodules.fetch = fetch = Fetch(self.config, self.contents)
+        if not self.contents:
+            wiring.connect(m, wiring.flipped(self.program), fetch.program)
+        op, decoded, valid = fetch.op, fetch.decoded, fetch.valid
+        m.d.comb += [fetch.running.eq(running), fetch.taken.eq(taken)]
         header = HEADER_LAYOUT(op[: HEADER_LAYOUT.size])
-        steps_left, opening, closing, odd = Signal(JOB["steps"].shape), Signal(), Signal(), Signal()
+        opening, closing, odd = Signal(), Signal(), Signal()
         fresh, skip = Signal(), Signal()
 
         wanted = Signal()
@@ -157,30 +170,36 @@ class Sequencer(wiring.Component):
         quiet = Signal()
         m.d.sync += quiet.eq(self.idle & ~running & ~self.clear & ~self.finish)
 
+        # One comparison for all: of no steps in the first cycle of a job, in the second of one, then of one more than
+        # the step under way, whenever that ends.
+        steps, number = Signal(JOB["steps"].shape), Signal(JOB["steps"].shape)
+        begun, reached = Signal(2), Signal()
+        m.d.comb += reached.eq(number == steps)
+
         found = Signal(ErrorCode)
         m.d.comb += found.eq(self.load_error)
         with m.FSM() as fsm:
             with m.State("IDLE"):
                 m.d.comb += [
-                    self.job.ready.eq(quiet & ~self.loading),
+                    self.job.ready.eq(quiet & fetch.ready & ~self.loading),
                     self.start.eq(self.job.valid & self.job.ready),
                 ]
                 with m.If(self.start):
                     m.next = "RUN"
-                    with m.If(self.job.payload.steps == 0):
-                        m.d.comb += found.eq(ErrorCode.STEPS)
-                        m.next = "FINISH"
             with m.State("RUN"):
                 m.d.comb += running.eq(1)
                 with m.If(self.length_error):
                     m.d.comb += found.eq(ErrorCode.LENGTH)
                     m.next = "ABORT"
+                with m.Elif(begun[0] & reached):
+                    m.d.comb += found.eq(ErrorCode.STEPS)
+                    m.next = "FINISH"
                 with m.Elif(unknown):
                     m.d.comb += found.eq(ErrorCode.OPCODE)
                     m.next = "ABORT"
                 with m.Elif(taken & header.end & closing):
                     m.next = "FINISH"
-                with m.Elif(taken & ~header.end & bottom):
+                with m.Elif(taken & ~header.end & decoded.last):
                     m.d.comb += found.eq(ErrorCode.NO_END)
                     m.next = "ABORT"
             with m.State("ABORT"):
@@ -201,142 +220,50 @@ class Sequencer(wiring.Component):
         job = self.job.payload
         with m.If(~self.busy):
             m.d.sync += [
-                steps_left.eq(job.steps),
+                steps.eq(job.steps),
+                number.eq(0),
+                begun.eq(Cat(self.start, 0)),
                 opening.eq(1),
-                closing.eq(job.steps == 1),
                 odd.eq(0),
                 fresh.eq(job.fresh),
                 skip.eq(job.skip),
             ]
-        with m.Elif(taken & header.end):
-            m.d.sync += [
-                steps_left.eq(steps_left - 1),
-                opening.eq(0),
-                closing.eq(steps_left == 2),
-                odd.eq(~odd),
-            ]
+        with m.Else():
+            m.d.sync += begun.eq(begun << 1)
+        with m.If(begun.any() | (taken & header.end)):
+            m.d.sync += [number.eq(number + 1), closing.eq(reached)]
+        with m.If(taken & header.end):
+            m.d.sync += [opening.eq(0), odd.eq(~odd)]
 
         with m.If(self.start | (self.error == ErrorCode.NONE)):
             m.d.sync += self.error.eq(found)
         return m
 
-    def _fetch(self, m: Module, running: Signal, taken: Signal):
-        """Prefetch the program; give the op to issue, decoded too, whether there is one, and whether it is the last.
-
-        Two registers in series, the memory's own and one behind it, so that a slow memory and the decoding do not
-        lengthen the path of issue.
-        """
-        depth = self.config.program_depth
-        address, advance = Signal(range(depth)), Signal()
-        words = model_memory(
-            m,
-            "memory",
-            data.ArrayLayout(LOAD["data"].shape, OP_BITS // LOAD["data"].width),
-            depth,
-            address,
-            self.contents["program"][0] if self.contents else self.program,
-            enable=advance,
-            collides=True,
-        )
-
-        fetched = words.as_value()
-        fetched_valid, fetched_address = Signal(), Signal(range(depth))
-        op, decoded = Signal(OP_BITS, reset_less=True), Signal(_decoded_layout(self.config), reset_less=True)
-        valid, bottom = Signal(), Signal()
-        at_bottom, wrap = Signal(), Signal()
-        m.d.comb += [
-            at_bottom.eq(fetched_address == depth - 1),
-            wrap.eq(~fetched_valid | HEADER_LAYOUT(fetched[: HEADER_LAYOUT.size]).end | at_bottom),
-            address.eq(Mux(wrap, 0, fetched_address + 1)),
-            advance.eq(~fetched_valid | ~valid | taken),
-        ]
-        with m.If(advance):
-            m.d.sync += [
-                fetched_valid.eq(1),
-                fetched_address.eq(address),
-                valid.eq(fetched_valid),
-                op.eq(fetched),
-                decoded.eq(_decode(m, self.config, fetched)),
-                bottom.eq(at_bottom),
-            ]
-        with m.If(~running):
-            m.d.sync += [fetched_valid.eq(0), valid.eq(0)]
-        return op, decoded, valid, bottom
-
     def _dispatch(self, m: Module, op: Signal, decoded, odd: Signal) -> tuple[Value, Value]:
         """Drive the units' payloads; give which unit the op is for, one bit each, and whether a hazard stands."""
+        # The vector and the buffer are in the same place in all ops that have them.
+        vector, accumulators = arguments(op, Opcode.INPUT).destination, arguments(op, Opcode.REDUCE)
+        buffer = accumulators.buffer ^ (accumulators.alternate & odd)
+        drains = decoded.CELL | decoded.REDUCE
         matrix, drain = self.matrix.payload.arguments, self.drain.payload.arguments
-        buffer = decoded.buffer ^ (decoded.alternate & odd)
         m.d.comb += [
-            self.input.payload.eq(_arguments(op, Opcode.INPUT)),
-            matrix.eq(_arguments(op, Opcode.MATVEC)),
+            self.input.payload.eq(arguments(op, Opcode.INPUT)),
+            matrix.eq(arguments(op, Opcode.MATVEC)),
             matrix.buffer.eq(buffer),
             self.drain.payload.reduce.eq(decoded.REDUCE),
-            self.output.payload.eq(_arguments(op, Opcode.OUTPUT)),
+            drain.as_value().eq(op[HEADER_LAYOUT.size :]),
+            drain.reduce.buffer.eq(buffer),
+            self.output.payload.eq(arguments(op, Opcode.OUTPUT)),
         ]
-        with m.If(decoded.CELL):
-            m.d.comb += [drain.cell.eq(_arguments(op, Opcode.CELL)), drain.cell.buffer.eq(buffer)]
-        with m.Else():
-            m.d.comb += [drain.reduce.eq(_arguments(op, Opcode.REDUCE)), drain.reduce.buffer.eq(buffer)]
 
-        drains = decoded.CELL | decoded.REDUCE
-        other = Mux(decoded.INPUT, _names(self.drained, decoded.vector), _names(self.taken, decoded.vector))
-        read = Cat(_names(reader, decoded.vector) for reader in (*self.slots, self.sent)).any()
+        def names(user) -> Value:
+            return user.active & (user.vector == vector[: len(user.vector)])
+
+        other = Mux(decoded.INPUT, names(self.drained), names(self.taken))
+        read = Cat(names(reader) for reader in (*self.slots, self.sent)).any()
         hazard = (
             (decoded.MATVEC & self.emptied.active & (self.emptied.buffer == buffer))
             | (drains & Cat(slot.active & (slot.buffer == buffer) for slot in self.slots).any())
             | (decoded.writes & (other | read))
         )
         return Cat(decoded.INPUT, decoded.MATVEC, drains, decoded.OUTPUT), hazard
-
-
-def _decoded_layout(config: AcceleratorConfig) -> data.StructLayout:
-    """What is found out about an op when it is fetched.
-
-    Whether its opcode and its condition are `known`; its opcode, one bit each; whether it `writes` the `vector`; its
-    buffer.
-    """
-    return data.StructLayout(
-        {
-            "known": 1,
-            **{code.name: 1 for code in Opcode},
-            "writes": 1,
-            "vector": vector_bits(config),
-            "buffer": 1,
-            "alternate": 1,
-        }
-    )
-
-
-def _decode(m: Module, config: AcceleratorConfig, op: Value):
-    header = HEADER_LAYOUT(op[: HEADER_LAYOUT.size])
-    opcode = header.opcode
-    decoded = Signal(_decoded_layout(config))
-    for code in Opcode:
-        m.d.comb += decoded[code.name].eq(opcode == code)
-    known_opcode = Cat(decoded[code.name] for code in Opcode).any()
-    m.d.comb += decoded.known.eq(known_opcode & Cat(header.when == when for when in When).any())
-    m.d.comb += decoded.writes.eq(
-        decoded.INPUT | decoded.CELL | (decoded.REDUCE & ~_arguments(op, Opcode.REDUCE).send)
-    )
-    # Without a default, which would be reset logic in the path of issue.
-    cell, reduce = _arguments(op, Opcode.CELL), _arguments(op, Opcode.REDUCE)
-    drained = Mux(opcode == Opcode.CELL, cell.destination, reduce.destination)
-    m.d.comb += decoded.vector.eq(
-        Mux(opcode == Opcode.INPUT, _arguments(op, Opcode.INPUT).destination, drained)
-    )
-    for name in ("buffer", "alternate"):
-        drained = Mux(opcode == Opcode.CELL, cell[name], reduce[name])
-        m.d.comb += decoded[name].eq(
-            Mux(opcode == Opcode.MATVEC, _arguments(op, Opcode.MATVEC)[name], drained)
-        )
-    return decoded
-
-
-def _arguments(op: Value, code: Opcode):
-    layout = argument_layout(code)
-    return layout(op[HEADER_LAYOUT.size :][: layout.size])
-
-
-def _names(user, vector: Value) -> Value:
-    return user.active & (user.vector == vector)

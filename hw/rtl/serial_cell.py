@@ -92,7 +92,8 @@ class SerialCell(wiring.Component):
         m.d.sync += past.eq(Cat(self.valid, past))
         at = Cat(self.valid, past)
 
-        state, c = Signal(signed(STATE.bits), reset_less=True), Signal(signed(STATE.bits), reset_less=True)
+        c = Signal(signed(STATE.bits), reset_less=True)
+        state, first = self._states(m, at, c)
         m.submodules.sigma = sigma = Sigma(len(self.value))
         m.d.comb += [sigma.i.eq(Mux(at[_TANH], c, self.value)), sigma.tanh.eq(at[_G] | at[_TANH])]
 
@@ -110,19 +111,18 @@ class SerialCell(wiring.Component):
         product = Signal(signed(2 * GATE.bits), reset_less=True)
         m.d.sync += product.eq(sigma.o * factor)
 
-        # i·g rounded to the scale of f·c: the lowest bits make the carry.
+        # i·g rounded to the scale of f·c: the lowest bits make the carry. A state that does not count is left out here,
+        # where that is part of the adder.
         kept, added = delay(m, product, _ADDED - _KEPT), product[PRODUCT_SHIFT - 1 :].as_signed()
-        total = (Cat(1, kept).as_signed() + added) >> GATE.frac
+        total = (Cat(1, Mux(first, 0, kept)).as_signed() + added) >> GATE.frac
         total = delay(m, total, 1)
         m.d.sync += c.eq(saturate(round_shift(total, 1), STATE))
         dropped = len(product) - len(self.hidden)
         m.d.comb += self.hidden.eq(product[dropped:])
-
-        self._states(m, at, state, c)
         return m
 
-    def _states(self, m: Module, at, state: Signal, c: Signal) -> None:
-        """Keep the cell states: give each in time for f, and write the new one."""
+    def _states(self, m: Module, at, c: Signal) -> tuple[Signal, Signal]:
+        """Keep the cell states and write the new one; give the old one in time for f, and whether zero is to be it."""
         attributes = {"ram_style": "block", "collision": "none"}
         m.submodules.states = memory = Memory(self.states, attrs=attributes)
         read, write = memory.read_port(), memory.write_port()
@@ -137,4 +137,5 @@ class SerialCell(wiring.Component):
             ]
         with m.Else():
             m.d.sync += [read.addr.eq(read.addr + reading), write.addr.eq(write.addr + writing)]
-        m.d.sync += state.eq(Mux(first, 0, read.data))
+        state = delay(m, read.data, 1)
+        return state, first

@@ -43,6 +43,8 @@ class Sigma(wiring.Component):
         Compute tanh of this `i`; only where the parameter leaves it open.
     i : In(signed(width))
         In LSB of `STATE`.
+    carry : In(1)
+        The value is ``i + 1``.
     o : Out(signed(16))
         In LSB of `GATE`.
     """
@@ -56,6 +58,7 @@ class Sigma(wiring.Component):
             {
                 **({"tanh": In(1)} if tanh is None else {}),
                 "i": In(signed(width)),
+                "carry": In(1),
                 "o": Out(signed(GATE.bits)),
             }
         )
@@ -74,17 +77,20 @@ class Sigma(wiring.Component):
         read = table.read_port()
         m.d.comb += read.addr.eq(Cat(clamped, negative))
         chord = delay(m, read.data, 1)
-        offset = delay(m, value[:OFFSET_BITS], 2)
+        # As chords meet at their ends, a carry may lead there.
+        carry = self._choose(m, 0, self.carry << 1, self.carry)
+        offset = Signal(range((1 << OFFSET_BITS) + 1), reset_less=True)
+        m.d.sync += offset.eq(value[:OFFSET_BITS] + carry)
+        offset = delay(m, offset, 1)
 
-        product = Signal(range(max(RISE) << OFFSET_BITS), reset_less=True)
+        product = Signal(range((max(RISE) << OFFSET_BITS) + 1), reset_less=True)
         base = Signal.like(chord.base, reset_less=True)
         m.d.sync += [product.eq(chord.rise * offset), base.eq(chord.base)]
 
-        # Rounded half up on the right of 0 and half down on its left, as s is odd.
-        dropped, risen = product[:OFFSET_BITS], product[OFFSET_BITS:]
-        up = dropped[-1] & (~delay(m, negative, 3) | dropped[:-1].any())
-        # One adder: the lowest bits make the carry.
-        s = (Cat(1, base).as_signed() + Cat(up, risen)).shift_right(1)[: len(base)]
+        # Rounded half up on the right of 0 and half down on its left, as s is odd: by the bits below the base.
+        left = delay(m, negative, 3)
+        rounding = Cat(left.replicate(OFFSET_BITS - 1), ~left)
+        s = (Cat(rounding, base).as_signed() + product)[OFFSET_BITS:][: len(base)]
         one = s[-2] & ~s[-1]
         sigma, tanh = Cat(s[:-2], ~s[-2], 0), Cat(0, s[:-1])
         result = Signal(signed(GATE.bits), reset_less=True)

@@ -2,12 +2,14 @@
 
 | cycle | what happens to a word of weights |
 |---|---|
-| 0 | its address is on the lanes; that of its column's activations is on the activation memory |
-| 2 | weight, index and activations leave their memories; the accumulator's address is known |
-| 3 | the multiplier has its operands |
-| 4 | the product and the old sum are there, and are added |
-| 5 | the new sum is written |
-| 6 | a memory that is addressed now gives the new sum |
+| 0 | it is chosen; the activations of its column are addressed |
+| 1 | the lanes address the weight and the index |
+| 2 | the activations leave their memory, and are aligned |
+| 3 | weight and index leave their memories; the accumulator is addressed |
+| 4 | the multiplier has its operands |
+| 5 | the product and the old sum are there, and are added |
+| 6 | the new sum is written |
+| 7 | who addresses the accumulator now gets the new sum |
 
 A block RAM's own output is slow, so that each read takes two cycles: the memory, and a register behind it.
 """
@@ -15,11 +17,17 @@ A block RAM's own output is slow, so that each read takes two cycles: the memory
 READ = 2
 """Cycles from the address of a block RAM to the register behind it."""
 
-ROW = READ
+ADDRESS = 1
+"""Cycle in which the lanes address weight and index: registers carry the addresses there."""
+
+ALIGNED = READ + 1
+"""Cycle in which the aligned activation goes to the lanes."""
+
+ROW = ADDRESS + READ
 """Cycle in which a word's accumulators are addressed."""
 
-OPERANDS = READ + 1
-"""Cycle in which the multiplier has its operands: the activation was aligned."""
+OPERANDS = ROW + 1
+"""Cycle in which the multiplier has its operands."""
 
 ADD = ROW + READ
 """Cycle in which the product is added."""

@@ -151,6 +151,12 @@ _HARDWARE = {
     "placed_luts": Quantity("count", "look-up tables of the placed design"),
     "placed_flip_flops": Quantity("count", "flip-flops of the placed design"),
     "placed_frequency": Quantity("MHz", "clock frequency of the placed design, by static timing analysis"),
+    "critical_path_logic": Quantity(
+        "ns", "logic on the slowest path of the placed design, where it lies in a module"
+    ),
+    "critical_path_routing": Quantity(
+        "ns", "routing on the slowest path of the placed design, to a module's cells"
+    ),
     "median_frequency": Quantity("MHz", "median of `placed_frequency` over the seeds"),
     "sweep_cycles": Quantity(_PER_STEP, "cycles at a share of zeros"),
     "sweep_bits": Quantity("bits", "stored bits at a share of zeros"),
@@ -211,6 +217,7 @@ PARAMETERS: dict[str, ParameterKind] = {
     "last": "number",
     "op": "number",
     "output": "any",
+    "part": "number",
     "passed": "flag",
     "point": "number",
     "rank": "number",

@@ -151,6 +151,7 @@ def test_the_proof_names_what_it_proves(proven, folder):
         "config.json",
         "constraints/gatewright.lpf",
         "ecp5-85k/run.sh",
+        "ecp5-85k/run.py",
     ],
 )
 def test_a_delivered_file_that_changed_is_named_and_unproven(proven, folder, name):

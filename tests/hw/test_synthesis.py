@@ -9,6 +9,7 @@ from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.demand import demand
 from gatewright.hw.fpga.synthesis import Resources, synthesise
 from gatewright.hw.fpga.verilog import emit, emit_component
+from gatewright.hw.resources import estimate_resources
 
 MULTIPLIER = """
 module multiplier(input clk, input signed [7:0] a, b, output reg signed [15:0] y);

@@ -38,3 +38,18 @@ def test_missing_yosys(monkeypatch):
     monkeypatch.setattr(yosys.util, "find_spec", lambda name: None)
     with pytest.raises(ToolError, match="pip install pyosys"):
         run_yosys(COUNTER, ["read_verilog source"], seconds=60)
+
+
+def test_files_lie_beside_the_source(tmp_path):
+    (tmp_path / "table.mem").write_text("05\n0a\n")
+    rom = """
+module rom(input address, output [7:0] word);
+  reg [7:0] table_ [1:0];
+  initial $readmemh("table.mem", table_);
+  assign word = table_[address];
+endmodule
+"""
+    commands = ["read_verilog -sv source", "proc", "memory_collect", "write_verilog result"]
+    text = run_yosys(rom, commands, files=[tmp_path / "table.mem"], seconds=60)
+    assert "8'h05" in text
+    assert "8'h0a" in text

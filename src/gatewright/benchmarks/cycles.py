@@ -33,18 +33,18 @@ _MEMORIES = {
 CONFIGS = tuple(
     AcceleratorConfig(**_MEMORIES | values)
     for values in (
-        {"lanes": 4, "cell_lanes": 1},
-        {"lanes": 4, "cell_lanes": 1, "activation_bits": 16, "narrowest_weight": 8, "column_depth": 0},
-        {"lanes": 8, "cell_lanes": 2, "narrowest_weight": 4},
-        {"lanes": 8, "cell_lanes": 1, "groups": 2},
-        {"lanes": 16, "cell_lanes": 1, "column_depth": 0, "index_depth": 0},
-        {"lanes": 16, "cell_lanes": 4, "activation_bits": 16},
-        {"lanes": 16, "cell_lanes": 2, "groups": 2, "narrowest_weight": 8},
+        {"lanes": 4, "cell_lanes": 1, "narrowest_weight": 2},
+        {"lanes": 4, "cell_lanes": 1, "activation_bits": 16, "column_depth": 0, "serial_cell": 1},
+        {"lanes": 8, "cell_lanes": 2, "narrowest_weight": 4, "block_accumulators": 0},
+        {"lanes": 8, "cell_lanes": 1, "groups": 2, "narrowest_weight": 2, "private": 0, "serial_cell": 1},
+        {"lanes": 16, "cell_lanes": 1, "column_depth": 0, "index_depth": 0, "zero_skipping": 0},
+        {"lanes": 16, "cell_lanes": 4, "activation_bits": 16, "narrowest_weight": 2},
+        {"lanes": 16, "cell_lanes": 2, "groups": 2, "accumulator_bits": 22, "alignment_bits": 6},
         {"lanes": 16, "cell_lanes": 1, "groups": 4, "activation_bits": 16, "narrowest_weight": 4},
-        {"lanes": 32, "cell_lanes": 2},
-        {"lanes": 32, "cell_lanes": 1, "groups": 8, "narrowest_weight": 4, "column_depth": 0},
-        {"lanes": 64, "cell_lanes": 4, "groups": 4},
-        {"lanes": 64, "cell_lanes": 16, "activation_bits": 16, "narrowest_weight": 8},
+        {"lanes": 32, "cell_lanes": 2, "narrowest_weight": 2, "block_accumulators": 0},
+        {"lanes": 32, "cell_lanes": 1, "groups": 8, "narrowest_weight": 4, "column_depth": 0, "private": 0},
+        {"lanes": 64, "cell_lanes": 4, "groups": 4, "zero_skipping": 0},
+        {"lanes": 64, "cell_lanes": 16, "activation_bits": 16, "alignment_bits": 4},
     )
 )
 """The accelerators. They do not depend on the seed, so that each is built once."""
@@ -150,6 +150,7 @@ def draw(config: AcceleratorConfig, seed: Sequence[int]) -> Measurement:
     """Draw a model for a configuration, and what to run on it."""
     rng = np.random.default_rng(seed)
     skip, fresh = (rng.random(2) < 0.5).tolist()
+    skip = skip and bool(config.zero_skipping)
     while True:
         try:
             compiled, sequences = _draw_model(config, rng)

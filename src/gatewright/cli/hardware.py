@@ -209,7 +209,7 @@ def synth(
     folder: BuildFolder,
     place: Annotated[
         DeviceName | None,
-        typer.Option("--place", help="Also place and route on this device, an ECP5.", show_default=False),
+        typer.Option("--place", help="Also place and route on this device.", show_default=False),
     ] = None,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Seeds to place with.")] = 3,
     *,

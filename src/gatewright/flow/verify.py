@@ -98,7 +98,12 @@ class Jobs(NamedTuple):
         return Jobs(self.inputs[:end], self.fresh[:end])
 
     def skips(self, model: DesignModel, policy: ModePolicy) -> list[bool]:
-        """Return for each job whether zero activations are skipped: by the policy, where the model is stored sparse."""
+        """Return for each job whether zero activations are skipped: by the policy, where the model is stored sparse.
+
+        Not where the hardware cannot.
+        """
+        if not model.compiled.config.zero_skipping:
+            return [False] * len(self.inputs)
         weights = sparsity(*(stage.matrix.values for stage in model.bundle.matrices.values()))
         return [
             model.storage != "dense" and policy.sequence_sparse(weights, sparsity(x)) for x in self.inputs

@@ -42,7 +42,7 @@ def test_all_ports_see_what_was_written(shape):
                 (dut.scan, {"word": word}),
                 (dut.scan_next, {"word": word}),
                 (dut.values, {"word": word, "step": step}),
-                (dut.output, {"enable": 1, "address": address}),
+                (dut.output, {"address": address}),
             ):
                 for name, setting in settings.items():
                     ctx.set(getattr(port, name), setting)
@@ -51,12 +51,11 @@ def test_all_ports_see_what_was_written(shape):
             )
             assert ctx.get(dut.scan.nonzero) == ctx.get(dut.scan_next.nonzero) == flags
             await ctx.tick()
-            ctx.set(dut.output.enable, 0)
             ctx.set(dut.output.address, address ^ 1)
-            assert ctx.get(dut.output.data) == memory[address]
             await ctx.tick().repeat(READ - 1)
             assert ctx.get(dut.output.data) == memory[address]
             assert list(ctx.get(dut.values.shared)) == inside[config.groups * step :][: config.groups]
+            await ctx.tick()
             assert list(ctx.get(dut.values.own)) == (inside if config.private else [])
 
     async def testbench(ctx):

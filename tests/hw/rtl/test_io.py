@@ -5,7 +5,7 @@ from simulation import Simulation
 
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.rtl.activations import ActivationMemory
-from gatewright.hw.rtl.io import InputUnit, OutputUnit
+from gatewright.hw.rtl.io import OUTPUT_LATENCY, InputUnit, OutputUnit
 
 CONFIG = AcceleratorConfig(lanes=8, cell_lanes=2, activation_depth=32)
 
@@ -80,7 +80,7 @@ def test_what_goes_in_comes_out(gaps, stalls):
     ]
 
 
-@pytest.mark.parametrize(("unit", "latency"), [("input", 1), ("output", 4)])
+@pytest.mark.parametrize(("unit", "latency"), [("input", 1), ("output", OUTPUT_LATENCY + 2)])
 def test_idle_again_as_documented(unit, latency):
     dut = Both()
     simulation = Simulation(dut, limit=100)

@@ -5,7 +5,7 @@ from simulation import Simulation
 
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.rtl.lane import Lane
-from gatewright.hw.rtl.stages import ROW, WRITE
+from gatewright.hw.rtl.stages import ADDRESS, ROW, WRITE
 
 
 def config(narrowest_weight, activation_bits):
@@ -61,7 +61,7 @@ def test_products_of_all_weights(narrowest_weight, split, activation_bits):
         for word, operand in words:
             ctx.set(dut.weight_address, word)
             ctx.set(dut.operand, operand)
-            await ctx.tick().repeat(ROW)
+            await ctx.tick().repeat(ROW - ADDRESS)
             ctx.set(dut.accumulate, 1)
             await ctx.tick()
             ctx.set(dut.accumulate, 0)

@@ -58,7 +58,7 @@ def test_an_op_stays_behind_its_producer(groups, seed, skip, lead):
         for op in ops:
             bench.expect(op)
         bench.activations[8 : 8 + count] = old
-        for cycle in range(cycles[-1] + 40):
+        for cycle in range(cycles[-1] + 40 + WRITE):
             state = {
                 "active": cycle <= cycles[-1],
                 "vector": 1,

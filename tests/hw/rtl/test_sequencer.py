@@ -236,10 +236,10 @@ class Bench:
         self.left = unrolled(program, steps, fresh)
         self.sound = bool(program)
         self.cycles.clear()
-        self.lost = 0
         ctx.set(dut.job.payload, {"steps": steps, "fresh": fresh, "skip": 1})
         ctx.set(dut.job.valid, 1)
         await ctx.tick().until(dut.job.ready)
+        self.lost = 0
         ctx.set(dut.job.valid, 0)
         assert ctx.get(dut.busy)
         while ctx.get(dut.busy):
@@ -363,6 +363,8 @@ def test_no_job_while_a_unit_works():
     simulation = Simulation(dut)
 
     async def testbench(ctx):
+        # Meanwhile the program is searched for its end.
+        await ctx.tick().repeat(CONFIG.program_depth + 4)
         for idle in (0, 1):
             ctx.set(dut.idle, idle)
             await ctx.tick()

@@ -7,14 +7,19 @@ from gatewright.hw.rtl.sigma import Sigma
 from gatewright.sw.numbers import ACCUMULATOR, STATE, sigmoid, tanh
 
 
-def check(width, reference, values):
-    dut = Sigma(width, tanh=reference is tanh)
+def check(width, reference, values, *, chosen=False):
+    """Hold a unit against the reference; with and without a carry in turn. `chosen`: its function is, by a member."""
+    dut = Sigma(width, tanh=None if chosen else reference is tanh)
     simulation = Simulation(dut, limit=2 * len(values))
     got = []
 
     async def testbench(ctx):
-        for value in values + [0] * Sigma.LATENCY:
-            ctx.set(dut.i, value)
+        if chosen:
+            ctx.set(dut.tanh, reference is tanh)
+        for number, value in enumerate(values + [0] * Sigma.LATENCY):
+            carry = number % 2 and value > -(1 << width - 1)
+            ctx.set(dut.carry, carry)
+            ctx.set(dut.i, value - carry)
             _, _, o = await ctx.tick().sample(dut.o)
             got.append(o)
 
@@ -34,6 +39,7 @@ def test_equals_reference_on_every_input_at_full_rate(reference):
     values = list(range(STATE.min, STATE.max + 1))
     random.Random(1).shuffle(values)
     check(ACCUMULATOR.bits, reference, values)
+    check(ACCUMULATOR.bits, reference, values[1:], chosen=True)
 
 
 @pytest.mark.parametrize("reference", [sigmoid, tanh])
