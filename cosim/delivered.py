@@ -1,6 +1,5 @@
-"""The proof of what is delivered: the AXI top, and tops whose memories begin with a model, from the files on disk."""
+"""The proof of what is delivered: the tops from the files on disk, loaded or with a baked model."""
 
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -29,11 +28,9 @@ from gatewright.progress import Progress, silent
 ADAPTER = Path(__file__).with_name("axi_adapter.sv")
 """Puts the plain ports back on the AXI top, so that the harness can play the same job files through it."""
 
-_MEMORY_FILE = re.compile(r'\$readmemh\("([^"]*)"')
-
 
 def verify_plain(
-    folder: Path, compiled: Compiled, sequences: Sequence[np.ndarray], *, baked: bool = True, **options
+    folder: Path, compiled: Compiled, sequences: Sequence[np.ndarray], *, baked: bool = False, **options
 ) -> Verification:
     """Do what `verify_axi` does for the plain top, ``gatewright_accelerator.sv``."""
     return _verify(Path(folder), TOP, "", compiled, sequences, baked, **options)
@@ -50,20 +47,20 @@ def verify_axi(
     Parameters
     ----------
     folder : Path
-        Holds ``gatewright_axi.sv`` and the memory files that it reads.
+        Holds ``gatewright_axi.sv``.
     compiled : Compiled
         The model.
     sequences : sequence of int array [steps, inputs]
         Inputs in LSB of the model's input format.
     baked : bool
-        The memories begin with the model, and nothing is loaded.
+        The model is baked in, and nothing is loaded.
     **options
         `skip`, `fresh`, `stalls`, `seed`, `progress` and `model`, as `gatewright.cosim.verify.verify` takes them.
 
     Raises
     ------
     DataError
-        The Verilog or a file that it reads is missing; a sequence does not suit the model, or there is none.
+        The Verilog is missing; a sequence does not suit the model, or there is none.
     BundleError
         The compiled model is malformed.
     ToolError
@@ -88,30 +85,16 @@ def _verify(
     progress: Progress = silent,
     model: Compiled | None = None,
 ) -> Verification:
-    verilog = _read(folder / f"{top}.sv").decode()
-    memories = {name: _read(folder / name) for name in memory_files(verilog)}
-    if baked and not memories:
-        raise DataError(f"{folder / f'{top}.sv'} reads no memory files: no model is baked into it")
+    path = folder / f"{top}.sv"
+    try:
+        verilog = path.read_text()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); build the folder again") from error
     given = prepare(
         Measurement(compiled, sequences, skip, fresh), model=model, stalls=stalls, seed=seed, baked=baked
     )
     simulation = simulator.build(compiled.config, progress, verilog=verilog, adapter=adapter)
-    return play(simulation, [given], progress, memories=memories)[0]
-
-
-def memory_files(verilog: str) -> list[str]:
-    """Return the names of the files that Verilog reads its memories from.
-
-    Raises
-    ------
-    DataError
-        A name leads out of the Verilog's folder.
-    """
-    names = sorted(set(_MEMORY_FILE.findall(verilog)))
-    for name in names:
-        if Path(name).name != name:
-            raise DataError(f"the Verilog reads {name!r}, which is not a file beside it")
-    return names
+    return play(simulation, [given], progress)[0]
 
 
 def axi_map(config: AcceleratorConfig) -> str:
@@ -155,10 +138,3 @@ def axi_map(config: AcceleratorConfig) -> str:
 def _table(name: str, bits: int, values: Iterable[int]) -> str:
     entries = [f"{bits}'d{value}" for value in values]
     return f"localparam logic [{bits - 1}:0] {name}[{len(entries)}] = '{{{', '.join(entries)}}};"
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); build the folder again") from error

@@ -1,7 +1,7 @@
 """What is to be run on the RTL, how it is run there, and what became of it."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -178,7 +178,7 @@ def prepare(
     model, stalls, seed
         As in `verify`.
     baked : bool
-        The memories begin with the model; it is not loaded.
+        The accelerator has the model in its memories; nothing is loaded.
 
     Raises
     ------
@@ -199,13 +199,7 @@ def prepare(
     return Recordings(loaded, model or loaded, checked, rate, rate, seed, fresh, skips, baked)
 
 
-def play(
-    simulation: Path,
-    each: Sequence[Recordings],
-    progress: Progress = silent,
-    *,
-    memories: Mapping[str, bytes] | None = None,
-) -> list[Verification]:
+def play(simulation: Path, each: Sequence[Recordings], progress: Progress = silent) -> list[Verification]:
     """Run models of one configuration, one after the other, in one simulation.
 
     Parameters
@@ -215,8 +209,6 @@ def play(
     each : sequence of Recordings
     progress : Progress
         Told about every finished sequence.
-    memories : dict of bytes, optional
-        Files that the Verilog reads its memories from, by name.
 
     Raises
     ------
@@ -226,8 +218,6 @@ def play(
     total = sum(len(given.sequences) for given in each)
     with tempfile.TemporaryDirectory(prefix="gatewright-") as temporary:
         root = Path(temporary)
-        for name, contents in (memories or {}).items():
-            (root / name).write_bytes(contents)
         folders = [root / f"{number}" for number in range(len(each))]
         for folder, given in zip(folders, each, strict=True):
             folder.mkdir()

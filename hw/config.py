@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gatewright.errors import ConfigError
-from gatewright.sw.numbers import ACCUMULATOR, MAX_ALIGNMENT, STATE, Fixed, hidden_format
+from gatewright.sw.numbers import ACCUMULATOR, MAX_ALIGNMENT, Fixed, hidden_format
 
 WEIGHT_BITS = 8
 """Width of a word of a weight memory: one 8-bit, two 4-bit or four 2-bit weights."""
@@ -234,22 +234,9 @@ class AcceleratorConfig:
         return hidden_format(self.activation_bits)
 
     @property
-    def column_bits(self) -> int:
-        """Width of an entry of the column table: the offset of the column's first word, and its count of words."""
-        return (self.weight_depth - 1).bit_length() + self.row_bits + 1
-
-    @property
-    def memory_bits(self) -> dict[str, int]:
-        """Capacity of each kind of memory, in bits."""
-        return {
-            "weight": self.lanes * self.weight_depth * WEIGHT_BITS,
-            "index": self.lanes * self.index_depth * self.index_bits,
-            "column": self.column_depth * self.column_bits,
-            "accumulator": 2 * self.lanes * self.accumulator_rows * self.accumulator_bits,
-            "activation": self.activation_depth * self.activation_bits,
-            "bias": self.bias_depth * self.drain_lanes * ACCUMULATOR.bits,
-            "state": self.state_depth * self.cell_lanes * STATE.bits,
-        }
+    def column_widths(self) -> tuple[int, int]:
+        """Widths of an entry of the column table: the offset of the column's first word, and its count of words."""
+        return (self.weight_depth - 1).bit_length(), self.row_bits + 1
 
     def to_json(self) -> dict:
         """Give the parameters as plain JSON values."""

@@ -1,15 +1,15 @@
 """Resources of an accelerator from its configuration: multipliers and block RAM exact for ECP5, the rest estimated."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from gatewright.hw.config import WEIGHT_BITS, AcceleratorConfig
+from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.demand import demand
 from gatewright.hw.fpga.synthesis import LUT_SITES
-from gatewright.hw.interface import LOAD
-from gatewright.hw.ops import OP_BITS
-from gatewright.sw.numbers import ACCUMULATOR, STATE
+from gatewright.hw.memories import memories, memory_bits
+from gatewright.sw.numbers import ACCUMULATOR
 
 _TABLES = 5
 """Tables of each cell lane, always block RAM: of σ for i, f and o, of tanh for g and c."""
@@ -75,20 +75,11 @@ class _Memory(NamedTuple):
 
 
 def _memories(config: AcceleratorConfig) -> Iterator[tuple[int, _Memory]]:
-    """Give the memories that are read synchronously, and how many there are of each."""
-    word = LOAD["data"].width
-    yield config.lanes, _Memory(WEIGHT_BITS, config.weight_depth)
-    if config.index_depth:
-        yield config.lanes, _Memory(config.index_bits, config.index_depth)
-    if config.column_depth:
-        offset_bits = (config.weight_depth - 1).bit_length()
-        yield 1, _Memory(offset_bits, config.column_depth)
-        yield 1, _Memory(config.column_bits - offset_bits, config.column_depth)
-    yield 1, _Memory(ACCUMULATOR.bits, config.bias_depth, config.drain_lanes)
-    yield 1, _Memory(STATE.bits * config.cell_lanes, config.state_depth, collides=True)
-    yield 1, _Memory(word, config.program_depth, OP_BITS // word, collides=True)
-    units = config.activation_depth // config.cell_lanes
-    yield 1, _Memory(config.activation_bits, units, config.cell_lanes, collides=True)
+    """Give the memories that Yosys is free to map, and how many there are of each."""
+    for kind in memories(config):
+        if kind.depth and not kind.lut_ram:
+            for width, count in Counter(kind.widths).items():
+                yield count // kind.parts, _Memory(width, kind.depth, kind.parts)
 
 
 def block_rams(config: AcceleratorConfig) -> int:
@@ -149,7 +140,7 @@ def estimate_resources(config: AcceleratorConfig) -> ResourceEstimate:
             _LUT_FIT, lanes * config.activation_bits, accumulators, lanes * config.banks, config.cell_lanes
         ),
         flip_flops=_sum(_FLIP_FLOP_FIT, lanes * config.banks, lanes * config.operand_bits, config.cell_lanes),
-        memory_bits=config.memory_bits,
+        memory_bits=memory_bits(config),
     )
 
 

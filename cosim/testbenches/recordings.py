@@ -52,7 +52,7 @@ class Recordings:
     skip : sequence of bool
         For each sequence: pass over zero activations.
     baked : bool
-        The memories begin with the model, and nothing is loaded.
+        The accelerator has the model in its memories, and nothing is loaded.
     """
 
     loaded: Compiled

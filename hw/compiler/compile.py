@@ -12,20 +12,10 @@ from gatewright.hw.compiler.lower import lower
 from gatewright.hw.compiler.pack import Mode
 from gatewright.hw.compiler.schedule import schedule
 from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.memories import UNITS
 from gatewright.hw.ops import Opcode
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.mode import ModePolicy
-
-_UNIT = {
-    "weight_depth": "words per lane",
-    "index_depth": "words per lane",
-    "column_depth": "columns",
-    "accumulator_rows": "accumulators per lane and buffer",
-    "activation_depth": "elements",
-    "bias_depth": "groups",
-    "state_depth": "groups",
-    "program_depth": "ops",
-}
 
 _LEAST_BITS = {"alignment_bits": 0, "accumulator_bits": AcceleratorConfig.range_of("accumulator_bits")[0]}
 """Widths that models settle, and what they are without one."""
@@ -168,7 +158,7 @@ _LEAST_DEPTH = 16
 
 def _least(lanes: int) -> dict[str, int]:
     """Return the least depth of each memory; without sparse matrices there is no index memory and no column table."""
-    least = dict.fromkeys(_UNIT, _LEAST_DEPTH)
+    least = dict.fromkeys(UNITS, _LEAST_DEPTH)
     return least | {
         "index_depth": 0,
         "column_depth": 0,
@@ -236,7 +226,7 @@ def _macs(bundle: Bundle) -> dict[str, int]:
 
 def _check_capacity(demands: dict[str, int], config: AcceleratorConfig) -> None:
     short = [
-        f"{name}: needs {need:,} {_UNIT.get(name, 'bits')}, has {getattr(config, name):,} "
+        f"{name}: needs {need:,} {UNITS.get(name, 'bits')}, has {getattr(config, name):,} "
         f"({need - getattr(config, name):,} too few)"
         for name, need in demands.items()
         if need > getattr(config, name)

@@ -1,6 +1,7 @@
 """The contents of the accelerator's memories, and how they travel and are counted."""
 
 import operator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -8,11 +9,12 @@ from typing import Literal, get_args
 import numpy as np
 
 from gatewright.errors import BundleError, GatewrightError
-from gatewright.hw.config import WEIGHT_BITS, AcceleratorConfig
-from gatewright.hw.interface import Region, load_address
+from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.interface import LOAD, Region, load_address
+from gatewright.hw.memories import Contents, MemoryKind, loaded_memories
 from gatewright.hw.ops import OP_BITS, Op
 from gatewright.storage import read_npz, write_npz
-from gatewright.sw.numbers import ACCUMULATOR, Fixed
+from gatewright.sw.numbers import Fixed
 
 Results = Literal["none", "last", "all"]
 """The steps of a sequence in which a kind of result is sent."""
@@ -46,38 +48,57 @@ class Image:
     biases: np.ndarray
     program: tuple[Op, ...]
 
+    def parts(self) -> dict[str, np.ndarray]:
+        """Give the words of each of `loaded_memories` by its name, as int64 [parts of all instances, words]."""
+        bits = LOAD["data"].width
+        program = [
+            [op.encode() >> low & (1 << bits) - 1 for op in self.program] for low in range(0, OP_BITS, bits)
+        ]
+        return {
+            "weight": self.weights.astype(np.int64),
+            "index": self.indices.astype(np.int64),
+            "column": self.columns.T,
+            "bias": self.biases.T.astype(np.int64),
+            "program": np.array(program, dtype=np.int64),
+        }
+
     def load_words(self) -> np.ndarray:
         """Give every word for the load bus as uint32 [words, 2]: address, data."""
-        parts = []
-        for region, values in (
-            (Region.WEIGHT, self.weights),
-            (Region.INDEX, self.indices),
-            (Region.COLUMN, self.columns.T),
-            (Region.BIAS, self.biases.T),
-            (Region.PROGRAM, self._program_words().T),
-        ):
+        found = []
+        for name, values in self.parts().items():
             lanes, words = values.shape
-            base = np.array([load_address(region, lane, 0) for lane in range(lanes)], dtype=np.int64)
+            base = np.array(
+                [load_address(Region[name.upper()], lane, 0) for lane in range(lanes)], dtype=np.int64
+            )
             address = base[:, None] + np.arange(words)
-            data = values.astype(np.int64) & 0xFFFFFFFF
-            parts.append(np.stack([address.ravel(), data.ravel()], axis=1))
-        return np.concatenate(parts).astype(np.uint32)
+            found.append(np.stack([address.ravel(), values.ravel() & 0xFFFFFFFF], axis=1))
+        return np.concatenate(found).astype(np.uint32)
 
-    def _program_words(self) -> np.ndarray:
-        shifts = range(0, OP_BITS, 32)
-        return np.array(
-            [[(op.encode() >> s) & 0xFFFFFFFF for s in shifts] for op in self.program], dtype=np.int64
-        )
+    def contents(self, config: AcceleratorConfig) -> Contents:
+        """Give what memories that are not loaded begin with."""
+        parts = self.parts()
+        return {
+            kind.name: [
+                _words(parts[kind.name][first : first + kind.parts], kind.widths[first : first + kind.parts])
+                for first in range(0, len(kind.widths), kind.parts)
+            ]
+            for kind in loaded_memories(config)
+        }
 
     def stored_bits(self, config: AcceleratorConfig) -> dict[str, int]:
         """Give the bits that the image occupies, by memory: padding, indices and biases included."""
-        return {
-            "weight": self.weights.size * WEIGHT_BITS,
-            "index": self.indices.size * config.index_bits,
-            "column": len(self.columns) * config.column_bits,
-            "bias": self.biases.size * ACCUMULATOR.bits,
-            "program": len(self.program) * OP_BITS,
-        }
+        parts = self.parts()
+        return {kind.name: parts[kind.name].shape[1] * sum(kind.widths) for kind in loaded_memories(config)}
+
+
+def _words(parts: np.ndarray, widths: Sequence[int]) -> list[int]:
+    """Put the parts [parts, words] of each word side by side, the first lowest."""
+    found = [0] * parts.shape[1]
+    low = 0
+    for values, width in zip(parts.tolist(), widths, strict=True):
+        found = [word | (value & (1 << width) - 1) << low for word, value in zip(found, values, strict=True)]
+        low += width
+    return found
 
 
 @dataclass(frozen=True)
@@ -230,13 +251,14 @@ def _times(results: Results, steps: int) -> int:
 
 def _check_image(image: Image, config: AcceleratorConfig) -> None:
     """Refuse memory contents that the configuration's memories cannot hold."""
-    for name, dtype, lanes, depth, lane_axis in (
-        ("weights", np.uint8, config.lanes, config.weight_depth, 0),
-        ("indices", np.uint32, config.lanes, config.index_depth, 0),
-        ("columns", np.int64, 2, config.column_depth, 1),
-        ("biases", np.int32, config.drain_lanes, config.bias_depth, 1),
+    kinds: dict[str, MemoryKind] = {kind.name: kind for kind in loaded_memories(config)}
+    for name, dtype, memory, lane_axis in (
+        ("weights", np.uint8, "weight", 0),
+        ("indices", np.uint32, "index", 0),
+        ("columns", np.int64, "column", 1),
+        ("biases", np.int32, "bias", 1),
     ):
-        values = getattr(image, name)
+        values, depth, lanes = getattr(image, name), kinds[memory].depth, len(kinds[memory].widths)
         if values.dtype != dtype:
             raise BundleError(f"the image's {name} must be {np.dtype(dtype)}, not {values.dtype}")
         if values.ndim != 2 or values.shape[lane_axis] != lanes or values.shape[1 - lane_axis] > depth:

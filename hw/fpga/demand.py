@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.devices import Device
-from gatewright.hw.ops import OP_BITS
+from gatewright.hw.memories import memories
 from gatewright.sw.numbers import ACCUMULATOR
 
 _CELL_MULTIPLIERS = 8
@@ -43,13 +43,12 @@ class Demand:
 
 def demand(config: AcceleratorConfig) -> Demand:
     """Give a lower bound that follows from the configuration alone: memories, multipliers and accumulating adders."""
-    bits = config.memory_bits
+    kinds = memories(config)
     products = (1 if config.banks == 1 else 2) * (1 if config.operand_bits <= _NARROW_OPERAND_BITS else 2)
     return Demand(
         luts=config.lanes * config.banks * ACCUMULATOR.bits,
-        lut_ram_bits=bits["accumulator"] + bits["activation"],
-        block_ram_bits=sum(bits[name] for name in ("weight", "index", "column", "bias"))
-        + config.program_depth * OP_BITS,
+        lut_ram_bits=sum(kind.bits for kind in kinds if kind.lut_ram),
+        block_ram_bits=sum(kind.bits for kind in kinds if not kind.lut_ram),
         multipliers=config.lanes * products + _CELL_MULTIPLIERS * config.cell_lanes + _COLUMN_MULTIPLIERS,
     )
 

@@ -1,4 +1,4 @@
-"""Folders that FPGA tools run in: Verilog, memory contents, constraints and a script for each flow."""
+"""Folders that FPGA tools run in: Verilog, constraints and a script for each flow."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,7 +6,6 @@ from pathlib import Path
 from gatewright.errors import ConfigError
 from gatewright.hw.compiler.image import Compiled
 from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.fpga.baking import bake
 from gatewright.hw.fpga.constraints import constraints_file, placer_options
 from gatewright.hw.fpga.demand import Demand, demand, shortages
 from gatewright.hw.fpga.devices import DEVICES, ECP5, VIVADO_DEVICE, Device
@@ -28,8 +27,7 @@ _README = """\
 """
 
 _BAKED = """\
-The weight, index, bias, column and program memories begin with a model's contents, which `$readmemh` takes from the
-`.mem` files beside the Verilog; a simulation runs in `rtl/` to find them."""
+A model is baked in: the memories that hold it can only be read, and there is nothing to load."""
 
 _NOT_BAKED = "The memories are empty: a model is loaded at run time."
 
@@ -81,10 +79,6 @@ set sources [file join $here .. rtl]
 
 create_project -force {top} [file join $here project] -part $part
 add_files [file join $sources {top}.sv]
-set contents [glob -nocomplain [file join $sources *.mem]]
-if {{[llength $contents] > 0}} {{
-    add_files $contents
-}}
 add_files -fileset constrs_1 [file join $here .. constraints gatewright.xdc]
 set_property top {top} [current_fileset]
 set_property -name {{STEPS.SYNTH_DESIGN.ARGS.MORE OPTIONS}} -value {{-mode out_of_context}} -objects [get_runs synth_1]
@@ -114,7 +108,7 @@ def write_flows(
         Is made; files of the same names are overwritten.
     config : AcceleratorConfig
     compiled : Compiled, optional
-        A model for `config` that the memories begin with; without it they are loaded at run time.
+        A model for `config` that is baked in; without it the memories are loaded at run time.
     megahertz : float
         Clock frequency that the constraints ask for.
     needs : Demand, optional
@@ -162,19 +156,12 @@ def write_flows(
 
 
 def _rtl(config: AcceleratorConfig, compiled: Compiled | None) -> Iterator[tuple[str, str]]:
-    merged = compiled is None
-    texts = {
-        TOP: emit(config, merged=merged),
-        AXI_TOP: emit_axi(config, merged=merged),
-        SERIAL_TOP: emit_component(SerialPorts(AxiTop(config), clock="aclk"), SERIAL_TOP, merged=merged),
-    }
-    for top, text in texts.items():
-        memories: dict[str, str] = {}
-        if compiled is not None:
-            text, memories = bake(text, compiled)
-        yield f"rtl/{top}.sv", text
-        for name, contents in memories.items():
-            yield f"rtl/{name}", contents
+    image = None if compiled is None else compiled.image
+    contents = None if image is None else image.contents(config)
+    yield f"rtl/{TOP}.sv", emit(config, image)
+    yield f"rtl/{AXI_TOP}.sv", emit_axi(config, image)
+    serial = SerialPorts(AxiTop(config, contents), clock="aclk")
+    yield f"rtl/{SERIAL_TOP}.sv", emit_component(serial, SERIAL_TOP)
 
 
 def _xdc(megahertz: float) -> str:

@@ -12,12 +12,14 @@ from amaranth.lib import data, wiring
 
 from gatewright import __version__
 from gatewright.hw import interface, ops
+from gatewright.hw.compiler.image import Image
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.merge import merge_modules
 from gatewright.hw.fpga.yosys import run_yosys
+from gatewright.hw.memories import Contents
 from gatewright.hw.rtl.accelerator import Accelerator
 from gatewright.hw.rtl.axi import AxiTop
-from gatewright.hw.rtl.axi_registers import REGISTERS
+from gatewright.hw.rtl.axi_registers import registers
 
 TOP = "gatewright_accelerator"
 """Name of the top module."""
@@ -40,21 +42,20 @@ _LINT_OFF = {
 _SECONDS = 300
 
 
-@lru_cache(maxsize=8)
-def emit(config: AcceleratorConfig, *, merged: bool = True) -> str:
+def emit(config: AcceleratorConfig, image: Image | None = None) -> str:
     """Give the accelerator as SystemVerilog (the subset that Verilator, Yosys, Icarus and Vivado read).
 
     Takes seconds; a process that asks again for the same configuration gets the same text at once.
 
-    The text depends on the configuration and the versions in its header only: it is the same
+    The text depends on configuration, image and the versions in its header only: it is the same
     for any hash seed, machine and run, so that it can be hashed as the key of a build cache.
 
     Parameters
     ----------
     config : AcceleratorConfig
         The hardware to emit.
-    merged : bool
-        Write equal modules once. Without it every lane is a module of its own, whose memories can begin with contents.
+    image : Image, optional
+        A model for `config` that is baked in: the memories hold it from the start, and there is no `load` port.
 
     Returns
     -------
@@ -67,21 +68,31 @@ def emit(config: AcceleratorConfig, *, merged: bool = True) -> str:
     ToolError
         Yosys is missing or failed.
     """
-    accelerator = Accelerator(config)
-    return _header(config, accelerator, TOP) + emit_component(accelerator, TOP, merged=merged)
+    return _loaded(config, TOP) if image is None else _emit(config, TOP, image.contents(config))
 
 
-@lru_cache(maxsize=8)
-def emit_axi(config: AcceleratorConfig, *, merged: bool = True) -> str:
+def emit_axi(config: AcceleratorConfig, image: Image | None = None) -> str:
     """Do what `emit` does for the accelerator behind AXI ports, with the top module `AXI_TOP`."""
-    component = AxiTop(config)
-    return _header(config, component, AXI_TOP, _registers()) + emit_component(
-        component, AXI_TOP, merged=merged
-    )
+    return _loaded(config, AXI_TOP) if image is None else _emit(config, AXI_TOP, image.contents(config))
 
 
-def emit_component(component: wiring.Component, name: str, *, merged: bool = True) -> str:
-    """Give any component as SystemVerilog whose top module has the given name; `merged` as for `emit`.
+@lru_cache(maxsize=16)
+def _loaded(config: AcceleratorConfig, top: str) -> str:
+    return _emit(config, top, None)
+
+
+def _emit(config: AcceleratorConfig, top: str, contents: Contents | None) -> str:
+    component = {TOP: Accelerator, AXI_TOP: AxiTop}[top](config, contents)
+    lines = [*_ports(component), *(_registers(bool(contents)) if top == AXI_TOP else ())]
+    if contents:
+        lines += ["", "The memories hold a model: nothing is loaded."]
+    else:
+        lines += ["", "Values of the field region: which memory a load goes to", *_values(interface.Region)]
+    return _header(config, top, lines) + emit_component(component, top)
+
+
+def emit_component(component: wiring.Component, name: str) -> str:
+    """Give any component as SystemVerilog whose top module has the given name.
 
     Amaranth's own `verilog.convert` writes ``always @*``, which Icarus does not run at time 0 under
     ``-g2012``; ``write_verilog -sv`` writes ``always_comb`` instead. Yosys comes from `pyosys`,
@@ -97,7 +108,7 @@ def emit_component(component: wiring.Component, name: str, *, merged: bool = Tru
     """
     design = rtlil.convert(component, name=name, emit_src=False)
     text = run_yosys(
-        merge_modules(design) if merged else design,
+        merge_modules(design),
         [
             "read_rtlil source",
             "proc -nomux -norom",
@@ -108,7 +119,7 @@ def emit_component(component: wiring.Component, name: str, *, merged: bool = Tru
     )
     text = text.replace('(* collision = "none" *)', "(* no_rw_check *)")
     # Of all attributes, only those that place memories mean anything to the reader.
-    text = re.sub(r"^ *\(\* (?!ram_style|no_rw_check).*\*\)\n", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^ *\(\* (?!ram_style|rom_style|no_rw_check).*\*\)\n", "", text, flags=re.MULTILINE)
     # The first line names the compiler that built this Yosys, which differs between machines.
     _, _, text = text.partition("\n")
     # A signal of no bits is written as [-1:0], which Verilog reads as two; nothing refers to it.
@@ -118,15 +129,17 @@ def emit_component(component: wiring.Component, name: str, *, merged: bool = Tru
     return _fold_memories(text.lstrip("\n"))
 
 
-_INITIAL = re.compile(r"^  initial begin\n((?:    \S+ ?\[\d+\] = \d+'h0+;\n)+)  end\n", re.MULTILINE)
-_ENTRY = re.compile(r"    (\S+ ?)\[(\d+)\] = (\S+);\n")
+_INITIAL = re.compile(r"^  initial begin\n((?:    \S+ ?\[\d+\] = \d+'h[0-9a-f]+;\n)+)  end\n", re.MULTILINE)
+_ENTRY = re.compile(r"    (\S+ ?)\[\d+\] = (\d+)'h([0-9a-f]+);\n")
+_LITERAL_BITS = 512
+"""Bits of a literal with words of a memory: much longer ones are slow in Yosys, as are single words."""
 
 
 def _fold_memories(text: str) -> str:
-    """Write memories of zeros as loops: a line instead of thousands, and none in synthesis.
+    """Write what memories begin with as literals of many words, and zeros as a loop that synthesis does not see.
 
-    Yosys needs longer for those zeros than for the rest of its work, and no result depends on
-    them: reset clears the accumulators, and all else is written before it is read.
+    Yosys needs longer for single words than for the rest of its work. No result depends on the zeros: reset clears the
+    accumulators, and all else is written before it is read.
     """
     blocks = 0
 
@@ -134,12 +147,15 @@ def _fold_memories(text: str) -> str:
         nonlocal blocks
         blocks += 1
         entries = _ENTRY.findall(match[1])
-        name, _, zero = entries[0]
+        name, bits = entries[0][0], int(entries[0][1])
+        words = [int(word, 16) for _, _, word in entries]
+        if any(words):
+            return _literals(f"fill{blocks}", name, bits, words)
         return (
             "`ifndef SYNTHESIS\n"
             f"  initial begin : fill{blocks}\n"
             "    integer entry;\n"
-            f"    for (entry = 0; entry < {len(entries)}; entry = entry + 1) {name}[entry] = {zero};\n"
+            f"    for (entry = 0; entry < {len(words)}; entry = entry + 1) {name}[entry] = {bits}'h0;\n"
             "  end\n"
             "`endif\n"
         )
@@ -147,26 +163,32 @@ def _fold_memories(text: str) -> str:
     return _INITIAL.sub(fold, text)
 
 
-def _header(
-    config: AcceleratorConfig, component: wiring.Component, top: str, more: Iterable[str] = ()
-) -> str:
+def _literals(block: str, name: str, bits: int, words: list[int]) -> str:
+    count = max(1, _LITERAL_BITS // bits)
+    parameters, loops = [], []
+    for first in range(0, len(words), count):
+        some = words[first : first + count]
+        value = sum(word << bits * k for k, word in enumerate(some))
+        size = bits * len(some)
+        parameters.append(
+            f"    localparam [{size - 1}:0] words{first} = {size}'h{value:0{-(-size // 4)}x};\n"
+        )
+        loops.append(
+            f"    for (entry = 0; entry < {len(some)}; entry = entry + 1) "
+            f"{name}[{first} + entry] = words{first}[{bits} * entry +: {bits}];\n"
+        )
+    return f"  initial begin : {block}\n{''.join(parameters)}    integer entry;\n{''.join(loops)}  end\n"
+
+
+def _header(config: AcceleratorConfig, top: str, more: Iterable[str]) -> str:
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("amaranth", "pyosys"))
-    clock = "" if "aclk" in component.signature.members else "besides clk and rst (synchronous, active high)"
     lines = [
         f"{top}, emitted by Gatewright {__version__} ({versions}).",
         "",
         f"Configuration: {json.dumps(config.to_json())}",
         "",
-        " ".join(f"Ports {clock}".split()) + "; fields of packed payloads below them:",
+        *more,
     ]
-    for path, member, _ in component.signature.flatten(component):
-        direction = "input " if member.flow == wiring.In else "output"
-        lines.append(f"  {direction} {_bits(0, Shape.cast(member.shape))} {'__'.join(map(str, path))}")
-        if isinstance(member.shape, data.Layout):
-            lines += _fields(member.shape)
-    lines += more
-    lines += ["", "Values of the field region: which memory a load goes to"]
-    lines += _values(interface.Region)
     lines += ["", "Error codes"]
     lines += _values(interface.ErrorCode)
     lines += ["", f"Ops ({ops.OP_BITS} bits in the program memory): fields of all, then those of each opcode"]
@@ -179,9 +201,20 @@ def _header(
     return f"{header}\n{pragmas}\n"
 
 
-def _registers() -> list[str]:
+def _ports(component: wiring.Component) -> list[str]:
+    clock = "" if "aclk" in component.signature.members else "besides clk and rst (synchronous, active high)"
+    lines = [" ".join(f"Ports {clock}".split()) + "; fields of packed payloads below them:"]
+    for path, member, _ in component.signature.flatten(component):
+        direction = "input " if member.flow == wiring.In else "output"
+        lines.append(f"  {direction} {_bits(0, Shape.cast(member.shape))} {'__'.join(map(str, path))}")
+        if isinstance(member.shape, data.Layout):
+            lines += _fields(member.shape)
+    return lines
+
+
+def _registers(baked: bool) -> list[str]:
     lines = ["", "Registers of the AXI4-Lite port: offset, access, name; fields below them"]
-    for register in REGISTERS.values():
+    for register in registers(baked).values():
         lines.append(f"  0x{register.offset:03x} {register.access.value} {register.name}")
         lines += _fields(register.fields) if register.fields else []
     return lines

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out, flipped
 
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.interface import COUNTERS, JOB, LOAD, RESULT, ErrorCode, element
+from gatewright.hw.memories import Contents
 from gatewright.hw.rtl.activations import ActivationMemory
 from gatewright.hw.rtl.counters import Counters
 from gatewright.hw.rtl.drain import DrainUnit
@@ -17,16 +18,18 @@ from gatewright.hw.rtl.stream import Merge, connect
 
 
 class Accelerator(wiring.Component):
-    """Run LSTMs that are loaded at run time; ``docs/architecture.md`` describes it.
+    """Run LSTMs that are loaded at run time, or one that is baked into it; ``docs/architecture.md`` describes it.
 
     Parameters
     ----------
     config : AcceleratorConfig
+    contents : Contents, optional
+        The model that is baked in, as `Image.contents` gives it: its memories can only be read.
 
     Members
     -------
     load : In(stream of LOAD)
-        Memory words, one per cycle, between jobs.
+        Memory words, one per cycle, between jobs. An accelerator with a baked model has no such port.
     job : In(stream of JOB)
         Runs one sequence. The first is taken once all accumulators are zero, `accumulator_depth` cycles after reset.
     i : In(stream of element(activation_bits))
@@ -40,16 +43,16 @@ class Accelerator(wiring.Component):
         Cycles of the latest job; `cycles` counts those in which `busy` is high. All zero in hardware without them.
     """
 
-    load: stream.Interface
     job: stream.Interface
     i: stream.Interface
     o: stream.Interface
 
-    def __init__(self, config: AcceleratorConfig):
+    def __init__(self, config: AcceleratorConfig, contents: Contents | None = None):
         self.config = config
+        self.contents = contents
         super().__init__(
             {
-                "load": In(stream.Signature(LOAD)),
+                **({} if contents else {"load": In(stream.Signature(LOAD))}),
                 "job": In(stream.Signature(JOB)),
                 "i": In(stream.Signature(element(config.activation_bits))),
                 "o": Out(stream.Signature(RESULT)),
@@ -62,17 +65,15 @@ class Accelerator(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config = self.config
-        m.submodules.loader = loader = Loader(config)
-        m.submodules.sequencer = sequencer = Sequencer(config)
+        m.submodules.sequencer = sequencer = Sequencer(config, self.contents)
         m.submodules.input = input_unit = InputUnit(config)
-        m.submodules.matrix = matrix = MatrixEngine(config)
-        m.submodules.drain = drain = DrainUnit(config)
+        m.submodules.matrix = matrix = MatrixEngine(config, self.contents)
+        m.submodules.drain = drain = DrainUnit(config, self.contents)
         m.submodules.output = output_unit = OutputUnit(config)
         m.submodules.activations = activations = ActivationMemory(config)
         m.submodules.results = results = Merge(RESULT)
 
         for producer, consumer in (
-            (flipped(self.load), loader.load),
             (flipped(self.job), sequencer.job),
             (flipped(self.i), input_unit.i),
             (sequencer.input, input_unit.ops),
@@ -86,11 +87,6 @@ class Accelerator(wiring.Component):
         ):
             connect(m, producer, consumer)
         for one, other in (
-            (loader.program, sequencer.program),
-            (loader.weight, matrix.weights),
-            (loader.index, matrix.indices),
-            (loader.column, matrix.columns),
-            (loader.bias, drain.biases),
             (matrix.scan, activations.scan),
             (matrix.scan_next, activations.scan_next),
             (matrix.values, activations.values),
@@ -110,17 +106,16 @@ class Accelerator(wiring.Component):
             sequencer.emptied.eq(drain.reading),
             sequencer.sent.eq(output_unit.reading),
             sequencer.idle.eq(Cat(input_unit.idle, matrix.idle, drain.idle, output_unit.idle).all()),
-            sequencer.loading.eq(self.load.valid),
-            sequencer.load_error.eq(loader.error),
             sequencer.length_error.eq(input_unit.length_error),
             input_unit.start.eq(sequencer.start),
             input_unit.finish.eq(sequencer.finish),
             input_unit.abort.eq(sequencer.abort),
             drain.clear.eq(sequencer.clear),
-            loader.busy.eq(sequencer.busy),
             self.busy.eq(sequencer.busy),
             self.error.eq(sequencer.error),
         ]
+        if not self.contents:
+            self._load(m, sequencer, matrix, drain)
         if config.counters:
             m.submodules.counters = counters = Counters(config)
             events = counters.events
@@ -139,3 +134,21 @@ class Accelerator(wiring.Component):
                 self.counters.eq(counters.counters),
             ]
         return m
+
+    def _load(self, m: Module, sequencer: Sequencer, matrix: MatrixEngine, drain: DrainUnit) -> None:
+        """Let the load bus write the memories that hold a model."""
+        m.submodules.loader = loader = Loader(self.config)
+        connect(m, flipped(self.load), loader.load)
+        for one, other in (
+            (loader.program, sequencer.program),
+            (loader.weight, matrix.weights),
+            (loader.index, matrix.indices),
+            (loader.column, matrix.columns),
+            (loader.bias, drain.biases),
+        ):
+            wiring.connect(m, one, other)
+        m.d.comb += [
+            loader.busy.eq(sequencer.busy),
+            sequencer.loading.eq(self.load.valid),
+            sequencer.load_error.eq(loader.error),
+        ]

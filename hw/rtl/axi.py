@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.interface import RESULT
+from gatewright.hw.memories import Contents
 from gatewright.hw.rtl.accelerator import Accelerator
 from gatewright.hw.rtl.axi_lite import AxiLiteRegisters, axi_lite
 from gatewright.hw.rtl.stream import connect
@@ -19,6 +20,8 @@ class AxiTop(wiring.Component):
     Parameters
     ----------
     config : AcceleratorConfig
+    contents : Contents, optional
+        The model that is baked in, as for `Accelerator`.
 
     Members
     -------
@@ -32,8 +35,9 @@ class AxiTop(wiring.Component):
         Results, 32 bits, one cycle later than the accelerator gives them; tlast marks the final element of a vector.
     """
 
-    def __init__(self, config: AcceleratorConfig):
+    def __init__(self, config: AcceleratorConfig, contents: Contents | None = None):
         self.config = config
+        self.contents = contents
         super().__init__(
             {
                 "aclk": In(1),
@@ -55,14 +59,15 @@ class AxiTop(wiring.Component):
         m.domains.axi = ClockDomain(local=True)
         m.d.comb += [ClockSignal("axi").eq(self.aclk), ResetSignal("axi").eq(~self.aresetn)]
 
-        m.submodules.registers = registers = AxiLiteRegisters(self.config)
+        m.submodules.registers = registers = AxiLiteRegisters(self.config, baked=bool(self.contents))
         for name, member in axi_lite().members.items():
             outside, inside = getattr(self, _BUS + name), getattr(registers.bus, name)
             m.d.comb += inside.eq(outside) if member.flow is Out else outside.eq(inside)
 
-        accelerator = Accelerator(self.config)
+        accelerator = Accelerator(self.config, self.contents)
         m.submodules.accelerator = ResetInserter(registers.reset)(accelerator)
-        connect(m, registers.load, accelerator.load)
+        if not self.contents:
+            connect(m, registers.load, accelerator.load)
         connect(m, registers.job, accelerator.job)
         m.d.comb += [
             registers.busy.eq(accelerator.busy),

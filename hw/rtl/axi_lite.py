@@ -12,13 +12,13 @@ from gatewright.hw.rtl.axi_registers import (
     CONTROL_FIELDS,
     COUNTER_REGISTERS,
     IDENTITY,
-    REGISTERS,
     STATUS_FIELDS,
     VERSION,
     WORD_BITS,
     WORD_BYTES,
     Access,
     Response,
+    registers,
 )
 
 
@@ -47,12 +47,14 @@ class AxiLiteRegisters(wiring.Component):
     Parameters
     ----------
     config : AcceleratorConfig
+    baked : bool
+        The accelerator has a baked model, and there is nothing to load.
 
     Members
     -------
     bus : In(axi_lite())
     load : Out(stream of LOAD)
-        Never waits: to be connected to an accelerator's `load`, which is always ready.
+        Never waits: to be connected to an accelerator's `load`, which is always ready. Not if `baked`.
     job : Out(stream of JOB)
         Offered in single cycles in which it is ready.
     busy : In(1)
@@ -66,15 +68,16 @@ class AxiLiteRegisters(wiring.Component):
         The accelerator is to be reset.
     """
 
-    load: stream.Interface
     job: stream.Interface
 
-    def __init__(self, config: AcceleratorConfig):
+    def __init__(self, config: AcceleratorConfig, *, baked: bool = False):
         self.config = config
+        self.baked = baked
+        self._registers = registers(baked)
         super().__init__(
             {
                 "bus": In(axi_lite()),
-                "load": Out(stream.Signature(LOAD)),
+                **({} if baked else {"load": Out(stream.Signature(LOAD))}),
                 "job": Out(stream.Signature(JOB)),
                 "busy": In(1),
                 "error": In(ErrorCode),
@@ -130,7 +133,7 @@ class AxiLiteRegisters(wiring.Component):
 
         writes = {}
         with m.Switch(target):
-            for register in REGISTERS.values():
+            for register in self._registers.values():
                 with m.Case(register.offset):
                     m.d.comb += response.eq(Response.SLVERR)
                     if register.access is not Access.READ:
@@ -140,15 +143,8 @@ class AxiLiteRegisters(wiring.Component):
         with m.If(writes["STEPS"]):
             m.d.comb += response.eq(Response.OKAY)
             m.d.sync += steps.eq(word)
-        with m.If(writes["LOAD_ADDRESS"]):
-            m.d.comb += response.eq(Response.OKAY)
-            m.d.sync += address.eq(word)
-        with m.If(writes["LOAD_DATA"]):
-            with m.If(self.busy):
-                m.d.sync += refused.eq(1)
-            with m.Else():
-                m.d.comb += response.eq(Response.OKAY)
-                m.d.sync += address.offset.eq(address.offset + 1)
+        if not self.baked:
+            self._load(m, writes, word, response, address, refused)
 
         control = CONTROL_FIELDS(word[: CONTROL_FIELDS.size])
         command, ordered = Signal(), Signal()
@@ -161,9 +157,6 @@ class AxiLiteRegisters(wiring.Component):
             self.job.payload.steps.eq(steps),
             self.job.payload.fresh.eq(control.fresh),
             self.job.payload.skip.eq(control.skip),
-            self.load.valid.eq(writes["LOAD_DATA"]),
-            self.load.payload.data.eq(word),
-            self.load.payload.address.eq(address),
         ]
         possible = self.job.ready & ~(control.start & (steps == 0))
         with m.If(self.reset | (command & (possible | ~(control.start | control.discard)))):
@@ -171,12 +164,36 @@ class AxiLiteRegisters(wiring.Component):
         with m.If(self.job.valid | self.reset):
             m.d.sync += refused.eq(0)
 
+    def _load(
+        self,
+        m: Module,
+        writes: dict[str, Signal],
+        word: Signal,
+        response: Signal,
+        address: Signal,
+        refused: Signal,
+    ) -> None:
+        with m.If(writes["LOAD_ADDRESS"]):
+            m.d.comb += response.eq(Response.OKAY)
+            m.d.sync += address.eq(word)
+        with m.If(writes["LOAD_DATA"]):
+            with m.If(self.busy):
+                m.d.sync += refused.eq(1)
+            with m.Else():
+                m.d.comb += response.eq(Response.OKAY)
+                m.d.sync += address.offset.eq(address.offset + 1)
+        m.d.comb += [
+            self.load.valid.eq(writes["LOAD_DATA"]),
+            self.load.payload.data.eq(word),
+            self.load.payload.address.eq(address),
+        ]
+
     def _read(self, m: Module, values: dict[str, ValueLike]) -> None:
         bus = self.bus
         source, source_held = _hold(m, bus.arvalid, bus.arready, bus.araddr)
         value, response = Signal(WORD_BITS), Signal(Response, init=Response.DECERR)
         with m.Switch(source):
-            for register in REGISTERS.values():
+            for register in self._registers.values():
                 with m.Case(register.offset):
                     readable = register.access is not Access.WRITE
                     m.d.comb += response.eq(Response.OKAY if readable else Response.SLVERR)

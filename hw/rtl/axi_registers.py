@@ -150,6 +150,14 @@ REGISTERS = {
 }
 """All registers by name."""
 
+LOADING = ("LOAD_ADDRESS", "LOAD_DATA")
+"""Registers that an accelerator with a baked model does not have."""
+
+
+def registers(baked: bool) -> dict[str, Register]:
+    """Give the registers of an accelerator by name: of one with a baked model, or of one that is loaded."""
+    return {name: register for name, register in REGISTERS.items() if not (baked and name in LOADING)}
+
 
 def markdown() -> str:
     """Give the table of registers as Markdown, with the bits of every field."""

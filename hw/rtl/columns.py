@@ -7,9 +7,10 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2, exact_log2
 
 from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.memories import Contents
 from gatewright.hw.ops import Opcode, argument_layout
 from gatewright.hw.rtl.activations import producer_port, progress, scan_port, vector_bits, writing
-from gatewright.hw.rtl.loader import load_port
+from gatewright.hw.rtl.loader import load_members, model_memory
 from gatewright.hw.rtl.pipeline import delay
 from gatewright.hw.rtl.stages import ARRIVAL
 
@@ -84,6 +85,8 @@ class ColumnFrontEnd(wiring.Component):
     Parameters
     ----------
     config : AcceleratorConfig
+    contents : Contents, optional
+        What the memories hold, if they are not loaded.
 
     Members
     -------
@@ -95,7 +98,7 @@ class ColumnFrontEnd(wiring.Component):
     scan, scan_next : Out(scan_port(config))
         The word that stage 0 looks at, and the one behind it.
     table : In(load_port(2))
-        Write access to the column table: offset, count.
+        Write access to the column table: offset, count. Unless it is baked.
     o : Out(stream of column_layout(config))
     selected, dropped, finished : Out(1)
         Events of this cycle: a column is selected, is dropped, an op has left stage 0.
@@ -110,8 +113,9 @@ class ColumnFrontEnd(wiring.Component):
     ops: stream.Interface
     o: stream.Interface
 
-    def __init__(self, config: AcceleratorConfig):
+    def __init__(self, config: AcceleratorConfig, contents: Contents | None = None):
         self.config = config
+        self.contents = contents
         super().__init__(
             {
                 "ops": In(stream.Signature(MATRIX_OP)),
@@ -120,7 +124,7 @@ class ColumnFrontEnd(wiring.Component):
                 "drained": In(producer_port(config)),
                 "scan": Out(scan_port(config)),
                 "scan_next": Out(scan_port(config)),
-                "table": In(load_port(2)),
+                **load_members({"table": 2}, contents),
                 "o": Out(stream.Signature(column_layout(config))),
                 "selected": Out(1),
                 "dropped": Out(1),
@@ -329,24 +333,22 @@ class ColumnFrontEnd(wiring.Component):
         offset = delay(m, delay(m, k, 1) * words, 1)
         words = delay(m, words, 1)
         if config.column_depth:
-            fields = {}
-            for bit, (name, bits) in enumerate(
-                {"offset": ceil_log2(config.weight_depth), "count": config.row_bits + 1}.items()
-            ):
-                m.submodules[name] = memory = Memory(
-                    shape=bits, depth=config.column_depth, init=[], attrs={"collision": "none"}
+            contents = self.contents
+            offsets, counts = (
+                model_memory(
+                    m,
+                    name,
+                    config.column_widths[part],
+                    config.column_depth,
+                    op.table_base + k,
+                    contents["column"][part] if contents else self.table,
+                    part=part,
                 )
-                read, write = memory.read_port(), memory.write_port()
-                m.d.comb += [
-                    read.addr.eq(op.table_base + k),
-                    write.addr.eq(self.table.offset),
-                    write.data.eq(self.table.data),
-                    write.en.eq(self.table.enable[bit]),
-                ]
-                fields[name] = read.data
+                for part, name in enumerate(("offset", "count"))
+            )
             looked_up = delay(m, op.table, 2)
-            offset = Mux(looked_up, delay(m, fields["offset"], 1), offset)
-            words = Mux(looked_up, delay(m, fields["count"], 1), words)
+            offset = Mux(looked_up, delay(m, offsets, 1), offset)
+            words = Mux(looked_up, delay(m, counts, 1), words)
 
         third = delay(m, first, 2)
         arguments = third.task.op.arguments

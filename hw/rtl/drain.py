@@ -8,10 +8,11 @@ from amaranth.utils import exact_log2
 
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.interface import RESULT
+from gatewright.hw.memories import Contents
 from gatewright.hw.ops import ARGUMENTS, Opcode, argument_layout
 from gatewright.hw.rtl.activations import producer_port, word_port
 from gatewright.hw.rtl.cell import CellLane, CellUnit
-from gatewright.hw.rtl.loader import load_port
+from gatewright.hw.rtl.loader import load_members
 from gatewright.hw.rtl.matrix import drain_port
 from gatewright.hw.rtl.pipeline import SHIFT_LATENCY, delay, saturate, shift_right
 from gatewright.hw.rtl.reduction import Reduction
@@ -66,6 +67,8 @@ class DrainUnit(wiring.Component):
     Parameters
     ----------
     config : AcceleratorConfig
+    contents : Contents, optional
+        What the memories hold, if they are not loaded.
 
     Members
     -------
@@ -83,13 +86,15 @@ class DrainUnit(wiring.Component):
         New elements of vectors, to the activation memory.
     results : Out(stream of RESULT)
     biases : In(load_port(drain_lanes))
+        Write access to the biases, unless they are baked.
     """
 
     ops: stream.Interface
     results: stream.Interface
 
-    def __init__(self, config: AcceleratorConfig):
+    def __init__(self, config: AcceleratorConfig, contents: Contents | None = None):
         self.config = config
+        self.contents = contents
         # No op reads more than a buffer has.
         self._counts = range(min(config.accumulator_rows * config.group_lanes, _MAX_COUNT) + 1)
         super().__init__(
@@ -102,7 +107,7 @@ class DrainUnit(wiring.Component):
                 "accumulators": Out(drain_port(config)),
                 "hidden": Out(word_port(config)),
                 "results": Out(stream.Signature(RESULT)),
-                "biases": In(load_port(config.drain_lanes)),
+                **load_members({"biases": config.drain_lanes}, contents),
             }
         )
 
@@ -122,8 +127,9 @@ class DrainUnit(wiring.Component):
         with m.If(idle):
             m.d.sync += [task.eq(offered), count.eq(offered.count), unfinished.eq(offered.count)]
 
-        m.submodules.reduction = reduction = Reduction(self.config)
-        wiring.connect(m, wiring.flipped(self.biases), reduction.biases)
+        m.submodules.reduction = reduction = Reduction(self.config, self.contents)
+        if not self.contents:
+            wiring.connect(m, wiring.flipped(self.biases), reduction.biases)
         m.d.comb += [
             reduction.start.eq(self.idle),
             reduction.single.eq(self._single(offered)),

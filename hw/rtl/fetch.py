@@ -1,18 +1,18 @@
 """The fetch unit: the program memory, and the op that the sequencer looks at."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.interface import LOAD
+from gatewright.hw.memories import Contents
 from gatewright.hw.ops import HEADER_LAYOUT, OP_BITS, Opcode, When, argument_layout
-from gatewright.hw.rtl.loader import load_port
+from gatewright.hw.rtl.loader import load_members, model_memory
 
-PROGRAM_PORT = load_port(OP_BITS // LOAD["data"].width)
-"""Write access to the program memory, by 32-bit quarters."""
+PROGRAM_PARTS = OP_BITS // LOAD["data"].width
+"""Parts in which an op is loaded, of 32 bits."""
 
 
 def decoded_layout(config: AcceleratorConfig) -> data.StructLayout:
@@ -42,11 +42,13 @@ class Fetch(wiring.Component):
     Parameters
     ----------
     config : AcceleratorConfig
+    contents : Contents, optional
+        What the memories hold, if they are not loaded.
 
     Members
     -------
     program : In(load_port(4))
-        Write access to the program memory; not while `running`.
+        Write access to the program memory, unless it is baked; not while `running`.
     running : In(1)
         Only if it was `ready` in the cycle before it rose. Without it, the program begins anew.
     ready : Out(1)
@@ -59,11 +61,12 @@ class Fetch(wiring.Component):
         On to the next op; only while `valid`.
     """
 
-    def __init__(self, config: AcceleratorConfig):
+    def __init__(self, config: AcceleratorConfig, contents: Contents | None = None):
         self.config = config
+        self.contents = contents
         super().__init__(
             {
-                "program": In(PROGRAM_PORT),
+                **load_members({"program": PROGRAM_PARTS}, contents),
                 "running": In(1),
                 "ready": Out(1),
                 "valid": Out(1),
@@ -75,20 +78,9 @@ class Fetch(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        depth, quarters = self.config.program_depth, len(self.program.enable)
-        m.submodules.memory = memory = Memory(
-            shape=data.ArrayLayout(LOAD["data"].shape, quarters),
-            depth=depth,
-            init=[],
-            attrs={"ram_style": "block", "collision": "none"},
-        )
-        write, read = memory.write_port(granularity=1), memory.read_port()
-        writing = self.program.enable.any()
-        m.d.comb += [
-            write.addr.eq(self.program.offset),
-            write.data.eq(self.program.data.replicate(quarters)),
-            write.en.eq(self.program.enable),
-        ]
+        depth = self.config.program_depth
+        source = self.contents["program"][0] if self.contents else self.program
+        writing = Const(0) if self.contents else self.program.enable.any()
 
         # Of the memory's register and of the one behind it: whether there is an op in it, and its address.
         present, fetched = Signal(2), Signal(OP_BITS, reset_less=True)
@@ -97,13 +89,14 @@ class Fetch(wiring.Component):
         op, decoded = Signal.like(self.op, reset_less=True), Signal.like(self.decoded, reset_less=True)
         valid, waiting = Signal(), Signal()
         # The memory's registers move together, so that both can be the block RAM's own.
-        reads, moves = Signal(), Signal()
+        reads, moves, upcoming = Signal(), Signal(), Signal.like(address)
+        layout = data.ArrayLayout(LOAD["data"].shape, PROGRAM_PARTS)
+        stored = model_memory(m, "memory", layout, depth, upcoming, source, enable=reads, style="block")
         m.d.comb += [
             waiting.eq(searched & ~self.running),
             moves.eq(~valid | self.taken),
             reads.eq(~present[1] | moves),
-            read.en.eq(reads),
-            read.addr.eq(Mux(waiting | ~present[0] | (searched & (address == last)), 0, address + 1)),
+            upcoming.eq(Mux(waiting | ~present[0] | (searched & (address == last)), 0, address + 1)),
             self.ready.eq(searched & ~writing),
             self.valid.eq(valid),
             self.op.eq(op),
@@ -111,8 +104,8 @@ class Fetch(wiring.Component):
         ]
         with m.If(reads):
             m.d.sync += [
-                address.eq(read.addr),
-                fetched.eq(read.data),
+                address.eq(upcoming),
+                fetched.eq(stored),
                 fetched_address.eq(address),
                 present.eq(Cat(1, present)),
             ]

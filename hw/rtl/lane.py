@@ -3,16 +3,16 @@
 import functools
 import operator
 
-from amaranth.hdl import Module, Mux, Signal, Value, signed, unsigned
+from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2, exact_log2
 
 from gatewright.hw.config import WEIGHT_BITS, AcceleratorConfig
+from gatewright.hw.memories import Contents
 from gatewright.hw.ops import ARGUMENTS, Opcode
 from gatewright.hw.rtl.accumulators import Accumulators, bank_address_bits
-from gatewright.hw.rtl.loader import load_port
+from gatewright.hw.rtl.loader import load_members, model_memory
 from gatewright.hw.rtl.pipeline import delay
 
 _HALF_BITS = WEIGHT_BITS // 2
@@ -32,6 +32,8 @@ class Lane(wiring.Component):
     Parameters
     ----------
     config : AcceleratorConfig
+    contents : Contents, optional
+        What the memories of this lane alone hold, if they are not loaded.
 
     Members
     -------
@@ -55,11 +57,12 @@ class Lane(wiring.Component):
         In cycle 0.
     value : Out(signed(accumulator_bits))
     weights, indices : In(load_port(1))
-        Write access to the memories.
+        Write access to the memories, unless they are baked.
     """
 
-    def __init__(self, config: AcceleratorConfig):
+    def __init__(self, config: AcceleratorConfig, contents: Contents | None = None):
         self.config = config
+        self.contents = contents
         super().__init__(
             {
                 "weight_address": In(ceil_log2(config.weight_depth)),
@@ -76,23 +79,23 @@ class Lane(wiring.Component):
                 "drain_row": In(range(config.accumulator_depth)),
                 "selected": In(1),
                 "value": Out(signed(config.accumulator_bits)),
-                "weights": In(load_port(1)),
-                "indices": In(load_port(1)),
+                **load_members({"weights": 1, "indices": 1}, contents),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config = self.config
-        weight = _memory(
-            m, "weight_memory", WEIGHT_BITS, config.weight_depth, self.weight_address, self.weights
-        )
-        rows = self.rows
+        contents = self.contents
+        weights = contents["weight"][0] if contents else self.weights
+        address = self.weight_address
+        weight = model_memory(m, "weight_memory", WEIGHT_BITS, config.weight_depth, address, weights)
+        weight, rows = delay(m, weight, 1), self.rows
         if config.index_depth:
-            index = _memory(
-                m, "index_memory", config.index_bits, config.index_depth, self.index_address, self.indices
-            )
-            rows = Mux(self.sparse, index, rows)
+            indices = contents["index"][0] if contents else self.indices
+            address = self.index_address
+            index = model_memory(m, "index_memory", config.index_bits, config.index_depth, address, indices)
+            rows = Mux(self.sparse, delay(m, index, 1), rows)
         addends = {1: self._whole, 2: self._halves, 4: self._quarters}[config.banks](m, weight)
         self._accumulate(m, self._places(m, rows), addends)
         return m
@@ -164,18 +167,3 @@ class Lane(wiring.Component):
             values.append(accumulators.value)
         # One bank at most is selected, and the others are zero.
         m.d.comb += self.value.eq(functools.reduce(operator.or_, values))
-
-
-def _memory(m: Module, name: str, bits: int, depth: int, address: Signal, load) -> Value:
-    """Add a memory that the load bus writes; give what `address` of two cycles before holds."""
-    m.submodules[name] = memory = Memory(
-        shape=unsigned(bits), depth=depth, init=[], attrs={"collision": "none"}
-    )
-    read, write = memory.read_port(), memory.write_port()
-    m.d.comb += [
-        read.addr.eq(address),
-        write.addr.eq(load.offset),
-        write.data.eq(load.data),
-        write.en.eq(load.enable),
-    ]
-    return delay(m, read.data, 1)

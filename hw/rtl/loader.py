@@ -1,12 +1,16 @@
-"""The load bus: words into the memories."""
+"""The memories that hold a model: written through the load bus, or with contents from the start."""
 
-from amaranth.hdl import Module, Signal
-from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from amaranth.hdl import Module, Shape, ShapeLike, Signal, Value, ValueLike
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Member, Out
 
 from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.interface import LOAD, LOAD_ADDRESS, ErrorCode, Region
-from gatewright.hw.ops import OP_BITS
+from gatewright.hw.interface import LOAD, LOAD_ADDRESS, ErrorCode
+from gatewright.hw.memories import Contents, loaded_memories
 
 
 def load_port(count: int) -> wiring.Signature:
@@ -18,6 +22,90 @@ def load_port(count: int) -> wiring.Signature:
             "data": Out(LOAD["data"].width),
         }
     )
+
+
+def load_members(ports: Mapping[str, int], contents: Contents | None) -> dict[str, Member]:
+    """Give the members of a component for write access to memories: none where they are baked.
+
+    Parameters
+    ----------
+    ports : mapping
+        The parts of the memories behind each port, by its name.
+    contents : Contents, optional
+        What the memories begin with, and then keep.
+    """
+    return {} if contents else {name: In(load_port(count)) for name, count in ports.items()}
+
+
+def model_memory(
+    m: Module,
+    name: str,
+    shape: ShapeLike,
+    depth: int,
+    address: Value,
+    load: Any,
+    *,
+    enable: ValueLike = 1,
+    part: int | None = None,
+    style: str | None = None,
+) -> Value:
+    """Add a memory that holds part of a model; give what it has at an address, a cycle later.
+
+    What is read in the cycle of its write is not defined.
+
+    Parameters
+    ----------
+    m : Module
+    name : str
+        Of the submodule.
+    shape : ShapeLike
+        Of a word: of an array, where each element is written by itself.
+    depth : int
+        Words, if it is loaded; with contents it is as deep as these.
+    address, enable : Value
+        What is read, and whether: else the word of before stays.
+    load : load port, or sequence of int
+        Writes the parts of a word; or the contents, which nothing writes.
+    part : int, optional
+        The part of the port that writes it, where a word is one part of several.
+    style : str, optional
+        "block" for block RAM, whatever it costs.
+    """
+    if isinstance(load, Sequence):
+        return _baked(m, name, shape, address, load, enable, style)
+    attrs = {"collision": "none"} | ({"ram_style": style} if style else {})
+    m.submodules[name] = memory = Memory(shape=shape, depth=depth, init=[], attrs=attrs)
+    enables = load.enable if part is None else load.enable[part]
+    parts = len(enables)
+    read, write = memory.read_port(), memory.write_port(granularity=1 if parts > 1 else None)
+    m.d.comb += [
+        read.addr.eq(address),
+        read.en.eq(enable),
+        write.addr.eq(load.offset),
+        write.data.eq(load.data[: Shape.cast(shape).width // parts].replicate(parts)),
+        write.en.eq(enables),
+    ]
+    return read.data
+
+
+def _baked(
+    m: Module,
+    name: str,
+    shape: ShapeLike,
+    address: Value,
+    words: Sequence[int],
+    enable: ValueLike,
+    style: str | None,
+) -> Value:
+    """Add a memory that nothing writes, no deeper than its words; zeros need none."""
+    if not any(words):
+        return Signal(shape, name=name)
+    init = [shape.from_bits(word) for word in words] if isinstance(shape, data.Layout) else words
+    attrs = {"rom_style": style} if style else {}
+    m.submodules[name] = memory = Memory(shape=shape, depth=max(len(words), 2), init=init, attrs=attrs)
+    read = memory.read_port()
+    m.d.comb += [read.addr.eq(address), read.en.eq(enable)]
+    return read.data
 
 
 class Loader(wiring.Component):
@@ -36,12 +124,8 @@ class Loader(wiring.Component):
     load : In(stream of LOAD)
     busy : In(1)
         A job is running.
-    program : Out(load_port(4))
-        One enable for each 32-bit quarter of an op.
-    weight, index : Out(load_port(lanes))
-    bias : Out(load_port(drain_lanes))
-    column : Out(load_port(2))
-        One enable for the offset and one for the count of a column.
+    weight, index, column, bias, program : Out(load_port)
+        One enable for each part of `loaded_memories`.
     error : Out(ErrorCode)
         What is wrong with the word of this cycle.
     """
@@ -54,11 +138,7 @@ class Loader(wiring.Component):
             {
                 "load": In(stream.Signature(LOAD)),
                 "busy": In(1),
-                "program": Out(load_port(OP_BITS // LOAD["data"].width)),
-                "weight": Out(load_port(config.lanes)),
-                "index": Out(load_port(config.lanes)),
-                "bias": Out(load_port(config.drain_lanes)),
-                "column": Out(load_port(2)),
+                **{kind.name: Out(load_port(len(kind.widths))) for kind in loaded_memories(config)},
                 "error": Out(ErrorCode),
             }
         )
@@ -70,16 +150,11 @@ class Loader(wiring.Component):
 
         word = self.load.payload
         known = Signal()
-        for region, port, depth in (
-            (Region.PROGRAM, self.program, config.program_depth),
-            (Region.WEIGHT, self.weight, config.weight_depth),
-            (Region.INDEX, self.index, config.index_depth),
-            (Region.BIAS, self.bias, config.bias_depth),
-            (Region.COLUMN, self.column, config.column_depth),
-        ):
+        for kind in loaded_memories(config):
+            port = getattr(self, kind.name)
             m.d.sync += [port.offset.eq(word.address.offset), port.data.eq(word.data), port.enable.eq(0)]
-            inside = (word.address.lane < len(port.enable)) & (word.address.offset < depth)
-            with m.If((word.address.region == region) & inside):
+            inside = (word.address.lane < len(kind.widths)) & (word.address.offset < kind.depth)
+            with m.If((word.address.region == kind.region) & inside):
                 m.d.comb += known.eq(1)
                 with m.If(self.load.valid & ~self.busy):
                     m.d.sync += port.enable.bit_select(word.address.lane, 1).eq(1)

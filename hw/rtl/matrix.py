@@ -6,10 +6,11 @@ from amaranth.lib.wiring import In, Out, flipped
 from amaranth.utils import exact_log2
 
 from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.memories import Contents
 from gatewright.hw.rtl.activations import producer_port, scan_port, values_port, vector_bits
 from gatewright.hw.rtl.columns import CREDITS, MATRIX_OP, SLOTS, ColumnFrontEnd
 from gatewright.hw.rtl.lane import Lane
-from gatewright.hw.rtl.loader import load_port
+from gatewright.hw.rtl.loader import load_members
 from gatewright.hw.rtl.pipeline import delay
 from gatewright.hw.rtl.stages import ADD, ADDRESS, ALIGNED, OPERANDS, READ, RETIRE, ROW, WRITE
 
@@ -62,6 +63,8 @@ class MatrixEngine(wiring.Component):
     Parameters
     ----------
     config : AcceleratorConfig
+    contents : Contents, optional
+        What the memories hold, if they are not loaded.
 
     Members
     -------
@@ -82,13 +85,14 @@ class MatrixEngine(wiring.Component):
         Only for accumulators that are complete, and that no op adds to until they are cleared.
     weights, indices : In(load_port(lanes))
     columns : In(load_port(2))
-        The column table: offset, count.
+        Write access to the memories, unless they are baked; the column table has offset and count.
     """
 
     ops: stream.Interface
 
-    def __init__(self, config: AcceleratorConfig):
+    def __init__(self, config: AcceleratorConfig, contents: Contents | None = None):
         self.config = config
+        self.contents = contents
         super().__init__(
             {
                 "ops": In(stream.Signature(MATRIX_OP)),
@@ -103,19 +107,18 @@ class MatrixEngine(wiring.Component):
                 "scan_next": Out(scan_port(config)),
                 "values": Out(values_port(config)),
                 "drain": In(drain_port(config)),
-                "weights": In(load_port(config.lanes)),
-                "indices": In(load_port(config.lanes)),
-                "columns": In(load_port(2)),
+                **load_members({"weights": config.lanes, "indices": config.lanes, "columns": 2}, contents),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config = self.config
-        m.submodules.front = front = ColumnFrontEnd(config)
+        m.submodules.front = front = ColumnFrontEnd(config, self.contents)
         wiring.connect(m, front.scan, flipped(self.scan))
         wiring.connect(m, front.scan_next, flipped(self.scan_next))
-        wiring.connect(m, flipped(self.columns), front.table)
+        if not self.contents:
+            wiring.connect(m, flipped(self.columns), front.table)
 
         # Cycle 0 of the lanes: one word of a column.
         column = Signal(front.o.payload.shape(), reset_less=True)
@@ -162,7 +165,7 @@ class MatrixEngine(wiring.Component):
         drained |= self.drain.clear_all.replicate(2)
         selected = self._selected()
         for number, operand in enumerate(operands):
-            m.submodules[f"lane{number}"] = lane = Lane(config)
+            m.submodules[f"lane{number}"] = lane = Lane(config, self._contents_of(number))
             m.d.comb += [
                 lane.weight_address.eq(weight),
                 lane.index_address.eq(index),
@@ -179,13 +182,20 @@ class MatrixEngine(wiring.Component):
                 lane.selected.eq(selected[number % config.group_lanes]),
                 self.drain.values[number].eq(lane.value),
             ]
-            for port, inner in ((self.weights, lane.weights), (self.indices, lane.indices)):
-                m.d.comb += [
-                    inner.enable.eq(port.enable[number]),
-                    inner.offset.eq(port.offset),
-                    inner.data.eq(port.data),
-                ]
+            if not self.contents:
+                for port, inner in ((self.weights, lane.weights), (self.indices, lane.indices)):
+                    m.d.comb += [
+                        inner.enable.eq(port.enable[number]),
+                        inner.offset.eq(port.offset),
+                        inner.data.eq(port.data),
+                    ]
         return m
+
+    def _contents_of(self, lane: int) -> Contents | None:
+        """Give what the memories of one lane hold."""
+        if self.contents is None:
+            return None
+        return {name: self.contents[name][lane : lane + 1] for name in ("weight", "index")}
 
     def _keep_slots(self, m: Module, front: ColumnFrontEnd, retired: Value, retired_slot: Value) -> None:
         """Hand out slots, and free each when its op has left the front end and its last column has retired."""

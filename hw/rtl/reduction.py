@@ -2,13 +2,13 @@
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.memories import Contents
 from gatewright.hw.ops import ARGUMENTS, Opcode
-from gatewright.hw.rtl.loader import load_port
+from gatewright.hw.rtl.loader import load_members, model_memory
 from gatewright.hw.rtl.pipeline import delay
 from gatewright.hw.rtl.stages import READ
 
@@ -45,6 +45,8 @@ class Reduction(wiring.Component):
     Parameters
     ----------
     config : AcceleratorConfig
+    contents : Contents, optional
+        What the memories hold, if they are not loaded.
 
     Members
     -------
@@ -64,10 +66,12 @@ class Reduction(wiring.Component):
     sums : Out(drain_lanes x signed(accumulator_bits))
     total : Out(signed(accumulator_bits))
     biases : In(load_port(drain_lanes))
+        Write access to the biases, unless they are baked.
     """
 
-    def __init__(self, config: AcceleratorConfig):
+    def __init__(self, config: AcceleratorConfig, contents: Contents | None = None):
         self.config = config
+        self.contents = contents
         self.sum_latency = READ + exact_log2(config.lanes // config.drain_lanes) + SUM_LATENCY
         self.total_latency = self.sum_latency + exact_log2(config.drain_lanes)
         super().__init__(
@@ -81,7 +85,7 @@ class Reduction(wiring.Component):
                 "folded": Out(1),
                 "sums": Out(_accumulators(config, config.drain_lanes)),
                 "total": Out(signed(config.accumulator_bits)),
-                "biases": In(load_port(config.drain_lanes)),
+                **load_members({"biases": config.drain_lanes}, contents),
             }
         )
 
@@ -125,19 +129,15 @@ class Reduction(wiring.Component):
         with m.Elif(advance):
             m.d.sync += position.eq(position + Mux(single, 1, config.drain_lanes))
 
-        m.submodules.biases = memory = Memory(
-            shape=_accumulators(config, config.drain_lanes),
-            depth=config.bias_depth,
-            init=[],
-            attrs={"ram_style": "block", "collision": "none"},
+        stored = model_memory(
+            m,
+            "biases",
+            _accumulators(config, config.drain_lanes),
+            config.bias_depth,
+            group,
+            self.contents["bias"][0] if self.contents else self.biases,
+            style="block",
         )
-        read, write = memory.read_port(), memory.write_port(granularity=1)
-        m.d.comb += [
-            read.addr.eq(group),
-            write.addr.eq(self.biases.offset),
-            write.data.eq(self.biases.data[: config.accumulator_bits].replicate(config.drain_lanes)),
-            write.en.eq(self.biases.enable),
-        ]
         wanted = delay(m, Mux(single, biased << within, ~0)[: config.drain_lanes], READ)
-        registered = delay(m, read.data, 1)
+        registered = delay(m, stored, 1)
         return [Mux(wanted[k], registered[k], 0) for k in range(config.drain_lanes)]

@@ -6,12 +6,14 @@ from amaranth.lib.wiring import In, Out
 
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.interface import JOB, ErrorCode
+from gatewright.hw.memories import Contents
 from gatewright.hw.ops import HEADER_LAYOUT, Opcode, When, argument_layout
 from gatewright.hw.rtl.activations import producer_port
 from gatewright.hw.rtl.columns import MATRIX_OP
 from gatewright.hw.rtl.drain import DRAIN_OP, READING
-from gatewright.hw.rtl.fetch import PROGRAM_PORT, Fetch, arguments
+from gatewright.hw.rtl.fetch import PROGRAM_PARTS, Fetch, arguments
 from gatewright.hw.rtl.io import output_reading
+from gatewright.hw.rtl.loader import load_members
 from gatewright.hw.rtl.matrix import matrix_slots
 
 
@@ -41,6 +43,8 @@ class Sequencer(wiring.Component):
     Parameters
     ----------
     config : AcceleratorConfig
+    contents : Contents, optional
+        What the memories hold, if they are not loaded.
 
     Members
     -------
@@ -48,7 +52,7 @@ class Sequencer(wiring.Component):
         Taken when no job runs, all units are idle, no word is on the load bus, and the program's end is known: one
         cycle for each of its ops after it was loaded.
     program : In(load_port(4))
-        Write access to the program memory, by 32-bit quarters.
+        Write access to the program memory, by 32-bit quarters, unless it is baked.
     loading : In(1)
         A word is on the load bus; it is in its memory at the end of the next cycle.
     load_error : In(ErrorCode)
@@ -88,12 +92,13 @@ class Sequencer(wiring.Component):
     drain: stream.Interface
     output: stream.Interface
 
-    def __init__(self, config: AcceleratorConfig):
+    def __init__(self, config: AcceleratorConfig, contents: Contents | None = None):
         self.config = config
+        self.contents = contents
         super().__init__(
             {
                 "job": In(stream.Signature(JOB)),
-                "program": In(PROGRAM_PORT),
+                **load_members({"program": PROGRAM_PARTS}, contents),
                 "loading": In(1),
                 "load_error": In(ErrorCode),
                 "length_error": In(1),
@@ -120,8 +125,9 @@ class Sequencer(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         running, taken = Signal(), Signal()
-        m.submodules.fetch = fetch = Fetch(self.config)
-        wiring.connect(m, wiring.flipped(self.program), fetch.program)
+        m.submodules.fetch = fetch = Fetch(self.config, self.contents)
+        if not self.contents:
+            wiring.connect(m, wiring.flipped(self.program), fetch.program)
         op, decoded, valid = fetch.op, fetch.decoded, fetch.valid
         m.d.comb += [fetch.running.eq(running), fetch.taken.eq(taken)]
         header = HEADER_LAYOUT(op[: HEADER_LAYOUT.size])

@@ -18,7 +18,7 @@ from gatewright.storage import write_json
 DELIVERY, PROOF = "custody.json", "proof.json"
 """Names of the two files in the folder of a build."""
 
-Role = Literal["config", "model", "image", "rtl", "memory", "flow"]
+Role = Literal["config", "model", "image", "rtl", "flow"]
 """What a delivered file is. Those of ``flow`` (constraints, scripts, the top for timing runs) compute nothing."""
 
 Verdict = Literal["PASS", "FAIL", "UNPROVEN"]

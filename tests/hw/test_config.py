@@ -4,6 +4,7 @@ import pytest
 
 from gatewright.errors import ConfigError
 from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.memories import memory_bits
 
 
 @pytest.mark.parametrize(
@@ -42,8 +43,8 @@ def test_derived_sizes():
     config = AcceleratorConfig(lanes=32, groups=2, cell_lanes=2, accumulator_rows=16, weight_depth=100)
     assert (config.group_lanes, config.quads, config.drain_lanes) == (16, 4, 8)
     assert (config.vectors, config.operand_bits) == (32, 18)
-    assert config.memory_bits["weight"] == 32 * 100 * 8
-    assert config.column_bits == 7 + 5
+    assert memory_bits(config)["weight"] == 32 * 100 * 8
+    assert config.column_widths == (7, 5)
 
 
 @pytest.mark.parametrize(("narrowest", "banks", "bits"), [(8, 1, 4), (4, 2, 6), (2, 4, 8)])
@@ -54,7 +55,7 @@ def test_index_words_hold_an_index_for_every_weight(narrowest, banks, bits):
 
 def test_hardware_without_sparse_mode():
     config = AcceleratorConfig(index_depth=0, column_depth=0)
-    assert config.memory_bits["index"] == config.memory_bits["column"] == 0
+    assert memory_bits(config)["index"] == memory_bits(config)["column"] == 0
 
 
 def test_json_round_trip(tmp_path):

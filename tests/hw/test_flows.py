@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import subprocess
@@ -8,10 +9,9 @@ import pytest
 from small_designs import Products
 
 from gatewright.cosim.workloads import random_bundle
-from gatewright.errors import ConfigError, ToolError
+from gatewright.errors import ConfigError
 from gatewright.hw.compiler import compile_bundle
 from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.fpga.baking import bake
 from gatewright.hw.fpga.constraints import constraints_file
 from gatewright.hw.fpga.demand import Demand, demand, shortages
 from gatewright.hw.fpga.devices import DEVICES, OPEN_DEVICES, VIVADO_DEVICE, device
@@ -19,7 +19,7 @@ from gatewright.hw.fpga.flows import write_flows
 from gatewright.hw.fpga.implement import main
 from gatewright.hw.fpga.serial import SERIAL_TOP, SerialPorts
 from gatewright.hw.fpga.verilog import AXI_TOP, TOP, emit_component
-from gatewright.hw.interface import Region, load_address
+from gatewright.hw.fpga.yosys import run_yosys
 from gatewright.results import read_rows
 
 CONFIG = AcceleratorConfig(
@@ -166,53 +166,38 @@ def test_the_vivado_script_is_tcl_that_finds_its_files(flows):
     assert {call[0] for call in calls} == set(vivado.split())
     added = [path for call in calls if call[0] == "add_files" for path in tcl.splitlist(call[-1])]
     assert all(os.path.exists(path) for path in added)
-    assert {os.path.basename(path) for path in added} == {
-        f"{AXI_TOP}.sv",
-        "gatewright.xdc",
-        *(path.name for path in (folder / "rtl").glob("*.mem")),
+    assert {os.path.basename(path) for path in added} == {f"{AXI_TOP}.sv", "gatewright.xdc"}
+
+
+@pytest.mark.parametrize("top", [TOP, AXI_TOP, SERIAL_TOP])
+def test_baked_memories_hold_the_image_and_cannot_be_written(flows, compiled, top):
+    folder, _ = flows
+    commands = [
+        "read_verilog -sv -D SYNTHESIS source",
+        f"hierarchy -check -top {top}",
+        "proc",
+        "memory_collect",
+        "flatten",
+        "delete */t:$scopeinfo",
+        "write_json result",
+    ]
+    netlist = json.loads(run_yosys((folder / "rtl" / f"{top}.sv").read_text(), commands, seconds=60))
+    cells = netlist["modules"][top]["cells"].values()
+    memories = {
+        cell["parameters"]["MEMID"]: cell["parameters"] for cell in cells if cell["type"] == "$mem_v2"
     }
-
-
-def test_baked_memories_hold_what_the_load_bus_would_bring(flows, compiled):
-    folder, _ = flows
-    image = {int(address): int(value) for address, value in compiled.image.load_words()}
-    seen = set()
-
-    def compare(file, depth, region, lanes, bits):
-        words = [int(line, 16) for line in (folder / "rtl" / file).read_text().split()]
-        assert len(words) == depth
-        for offset, word in enumerate(words):
-            for place, lane in enumerate(lanes):
-                address = load_address(region, lane, offset)
-                assert word >> bits * place & (1 << bits) - 1 == image.get(address, 0)
-                seen.add(address)
-
-    for lane in range(CONFIG.lanes):
-        compare(f"weight_{lane}.mem", CONFIG.weight_depth, Region.WEIGHT, [lane], 8)
-        compare(f"index_{lane}.mem", CONFIG.index_depth, Region.INDEX, [lane], CONFIG.index_bits)
-    compare("bias.mem", CONFIG.bias_depth, Region.BIAS, range(CONFIG.drain_lanes), 32)
-    compare("program.mem", CONFIG.program_depth, Region.PROGRAM, range(4), 32)
-    for lane, name in enumerate(("offset", "count")):
-        compare(f"column_{name}.mem", CONFIG.column_depth, Region.COLUMN, [lane], 16)
-    assert set(image) <= seen
-
-
-def test_yosys_reads_every_text_with_its_memory_files(flows):
-    folder, _ = flows
-    for top in (TOP, AXI_TOP, SERIAL_TOP):
-        code = (
-            "from pyosys import libyosys as yosys\n"
-            f"yosys.run_pass('read_verilog -sv -D SYNTHESIS {top}.sv')\n"
-            f"yosys.run_pass('hierarchy -check -top {top}')\n"
-            "yosys.run_pass('proc')\n"
-            "yosys.run_pass('select -assert-min 1 t:$meminit*')\n"
-        )
-        subprocess.run([sys.executable, "-c", code], cwd=folder / "rtl", check=True, capture_output=True)
-
-
-def test_a_memory_that_the_verilog_lacks(compiled):
-    with pytest.raises(ToolError, match="no memory for: WEIGHT 0"):
-        bake("module gatewright_accelerator();\nendmodule\n", compiled)
+    places = {"weight": "weight_memory", "index": "index_memory", "column": "offset|count", "bias": "biases"}
+    places["program"] = r"sequencer\.memory"
+    for kind, words in compiled.image.contents(CONFIG).items():
+        names = [name for name in memories if re.search(rf"\b({places[kind]})$", name)]
+        # In the order of the netlist, which is not that of the lanes; memories of zeros are left out.
+        found = []
+        for name in names:
+            parameters = memories[name]
+            assert int(parameters["WR_PORTS"], 2) == 0
+            bits, init = int(parameters["WIDTH"], 2), int(parameters["INIT"], 2)
+            found.append([init >> bits * k & (1 << bits) - 1 for k in range(int(parameters["SIZE"], 2))])
+        assert sorted(found) == sorted([list(each) for each in words if any(each)])
 
 
 def test_a_model_for_other_hardware(compiled, tmp_path):
@@ -247,4 +232,7 @@ def test_demand_follows_the_configuration():
         == 2 * 16 + 8 * 2 + 1
     )
     assert plain.block_ram_bits > 16 * 4096 * 8
-    assert plain.lut_ram_bits == 2 * 16 * 32 * 32 + 1024 * 8
+    # Two copies of the zero flags, and nothing else.
+    assert plain.lut_ram_bits == 2 * 1024
+    in_tables = demand(AcceleratorConfig(lanes=16, cell_lanes=2, block_accumulators=0))
+    assert in_tables.lut_ram_bits == 2 * 16 * 32 * 32 + 2 * 1024

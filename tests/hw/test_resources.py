@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.synthesis import synthesise
 from gatewright.hw.fpga.verilog import emit_component
+from gatewright.hw.memories import memory_bits
 from gatewright.hw.resources import _Memory, block_rams, estimate_resources
 
 SIZES = {
@@ -226,5 +227,5 @@ def test_what_was_synthesised(values, multipliers, block_ram, luts, flip_flops):
 
 def test_memory_bits_are_the_capacity():
     config = AcceleratorConfig()
-    assert estimate_resources(config).memory_bits == config.memory_bits
+    assert estimate_resources(config).memory_bits == memory_bits(config)
     assert ("multipliers", "81") in estimate_resources(config).lines()

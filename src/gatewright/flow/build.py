@@ -74,8 +74,9 @@ def build_into(run: RunFolder, design: Design, progress: Progress = silent) -> N
 def _lint(design: Design, progress: Progress) -> None:
     """Hold the Verilog against Verilator's lint before anything is written."""
     progress("build", 1, 3, "lint")
-    for text, top in ((emit(design.config), TOP), (emit_axi(design.config), AXI_TOP)):
-        if warnings := toolchain.lint(text, top):
+    image = None if design.baked is None else design.baked.image
+    for emit_top, top in ((emit, TOP), (emit_axi, AXI_TOP)):
+        if warnings := toolchain.lint(emit_top(design.config, image), top):
             raise ToolError(f"Verilator's lint complains of {top}:\n" + "\n".join(warnings))
 
 

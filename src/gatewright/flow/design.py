@@ -103,6 +103,11 @@ class Design:
         known = ", ".join(f"{each.name} ({each.storage})" for each in self.models)
         raise ConfigError(f"no model {name or ''} {storage or ''} in this design; there are {known}")
 
+    @property
+    def baked(self) -> Compiled | None:
+        """The model that the accelerator has in its memories, if it is not to be loaded."""
+        return None if self.settings.bake is None else self.model(self.settings.bake).compiled
+
     def estimate(self, steps: int = STEPS, *, name: str | None = None) -> Estimate:
         """Predict the cycles of every op and of a sequence, and the resources, as high-level synthesis reports do.
 
@@ -188,8 +193,7 @@ class Design:
                 each.bundle.save(wrote(run.model(each.name), "model"))
             each.compiled.save(wrote(run.image(each.name, each.storage), "image"))
         write_json(wrote(run.config, "config"), self.config.to_json())
-        baked = None if self.settings.bake is None else self.model(self.settings.bake).compiled
-        for name in write_flows(run.root, self.config, baked, megahertz=self.settings.megahertz):
+        for name in write_flows(run.root, self.config, self.baked, megahertz=self.settings.megahertz):
             wrote(run.root / name, _role(name))
         write_json(wrote(run.build, "flow"), self._manifest())
         write_rows(run.rows("build"), list(self.rows()))
@@ -299,6 +303,10 @@ def compile_models(
     )
     if settings.bake is not None and settings.bake not in named:
         raise ConfigError(f"no model named {settings.bake!r} to bake; there are {', '.join(named)}")
+    if settings.bake is not None and len(wanted) > 1:
+        raise ConfigError(
+            f"an accelerator with a baked model runs nothing else: build {settings.bake!r} alone, stored in one way"
+        )
     made = []
     for name, bundle, storage in wanted:
         hidden, logits = _results(bundle, settings.every_step)
@@ -353,9 +361,7 @@ def _named(models: Any) -> dict[str, Bundle]:
 
 def _role(name: str) -> Role:
     """Return what a file of the flows is: the top for timing runs computes nothing that is delivered."""
-    if not name.startswith("rtl/") or "serial" in name:
-        return "flow"
-    return "memory" if name.endswith(".mem") else "rtl"
+    return "rtl" if name.startswith("rtl/") and "serial" not in name else "flow"
 
 
 def _outputs(model: DesignModel, golden: Any, raw: Any) -> np.ndarray:

@@ -32,18 +32,17 @@ from gatewright.sw.integer import run_head, run_integer
 from gatewright.sw.mode import ModePolicy, sparsity
 from gatewright.sw.tasks import DataSettings, Split
 
-PYTORCH, RTL, STORAGE, AXI, BAKED, CYCLES = (
+PYTORCH, RTL, STORAGE, AXI, CYCLES = (
     "pytorch = golden",
     "golden = RTL",
     "dense = sparse",
     "golden = AXI",
-    "golden = baked",
     "predicted = measured cycles",
 )
 """What a proof compares."""
 
 PORT_JOBS = 4
-"""Jobs that go through the AXI ports, and through tops with a model in their memories."""
+"""Jobs that go through the AXI ports."""
 
 
 @dataclass(frozen=True)
@@ -208,12 +207,12 @@ def _prove(
     proven = {
         name
         for name, file in Delivery.load(run.root).files.items()
-        if file.role in ("config", "model", "image", "memory") or name == f"rtl/{TOP}.sv"
+        if file.role in ("config", "model", "image") or name == f"rtl/{TOP}.sv"
     }
     if settings.axi:
-        found = list(_prove_ports(run, design, split, settings, progress))
-        claims += [claim for claim, _ in found]
-        complaints += [text for _, text in found if text]
+        claim, complaint = _prove_ports(run, design, split, settings, progress)
+        claims.append(claim)
+        complaints += [complaint] if complaint else []
         proven.add(f"rtl/{AXI_TOP}.sv")
     rows += [
         Row(name, "integers", value, {"pair": claim.pair, "model": claim.model, "mode": claim.mode})
@@ -254,34 +253,35 @@ def _prove_model(root: Path, name: str, split: Split, settings: VerifySettings, 
         proof = model.proof
         compared = [_compare(model, each, sequences, outputs, told) for each in (proof, model.compiled)]
         part.claims.append(Claim(PYTORCH, name, model.storage, *map(sum, zip(*compared, strict=True))))
-        both = [
+        # A baked accelerator has one image, that of the delivery.
+        runs = [
             verify_plain(
                 rtl,
                 each,
                 jobs.inputs,
-                baked=False,
+                baked=design.baked is not None,
                 skip=skips,
                 fresh=jobs.fresh,
                 stalls=settings.stalls,
                 seed=settings.seed,
                 progress=told,
             )
-            for each in (proof, model.compiled)
+            for each in ((proof, model.compiled) if design.baked is None else (model.compiled,))
         ]
-        counts = sum(each.integers_compared for each in both), sum(each.mismatches for each in both)
+        counts = sum(each.integers_compared for each in runs), sum(each.mismatches for each in runs)
         part.claims.append(Claim(RTL, name, model.storage, *counts))
-        part.complaints.extend(each.report for each in both if each.mismatches)
+        part.complaints.extend(each.report for each in runs if each.mismatches)
         measurement = Measurement(model.compiled, jobs.inputs, skips, jobs.fresh)
         if design.config.counters and not settings.stalls:
             predicted = measurement.predict()
-            part.claims.append(Claim(CYCLES, name, model.storage, *_count_cycles(predicted, both[1])))
-            per_step = sum(each.cycles for each in predicted) / sum(both[1].steps)
+            part.claims.append(Claim(CYCLES, name, model.storage, *_count_cycles(predicted, runs[-1])))
+            per_step = sum(each.cycles for each in predicted) / sum(runs[-1].steps)
             part.rows.append(Row("cycles_predicted_per_step", "cycles", per_step, at))
         if design.config.counters:
-            part.rows.extend(_measured(at, measurement, both[1]))
-        cycles += sum(each.simulated_cycles for each in both)
-        seconds += sum(each.wall_seconds for each in both)
-        results[model.storage] = np.concatenate(both[0].results)
+            part.rows.extend(_measured(at, measurement, runs[-1]))
+        cycles += sum(each.simulated_cycles for each in runs)
+        seconds += sum(each.wall_seconds for each in runs)
+        results[model.storage] = np.concatenate(runs[0].results)
     if {"dense", "sparse"} <= set(results):
         dense, sparse = results["dense"], results["sparse"]
         part.claims.append(Claim(STORAGE, name, "", dense.size, int(np.count_nonzero(dense != sparse))))
@@ -332,27 +332,23 @@ def _measured(at: dict, measurement: Measurement, measured: Verification) -> Ite
 
 def _prove_ports(
     run: RunFolder, design: Design, split: Split, settings: VerifySettings, progress: Progress
-) -> Iterator[tuple[Claim, str]]:
-    """Run the delivered AXI top, and the tops with a baked model; yields what is claimed, and the complaints."""
-    model = design.model(design.settings.bake)
+) -> tuple[Claim, str]:
+    """Run the delivered AXI top; returns what is claimed, and the complaint."""
+    model = design.model()
     jobs = Jobs.of(model.bundle, split, split.spread(settings.recordings)).first(PORT_JOBS)
-    ways = [(AXI, verify_axi, False)]
-    if design.settings.bake is not None:
-        ways += [(BAKED, verify_plain, True), (BAKED, verify_axi, True)]
-    for pair, run_top, baked in ways:
-        found = run_top(
-            run.rtl,
-            model.compiled,
-            jobs.inputs,
-            baked=baked,
-            skip=jobs.skips(model, settings.policy),
-            fresh=jobs.fresh,
-            stalls=settings.stalls,
-            seed=settings.seed,
-            progress=within(progress, pair),
-        )
-        claim = Claim(pair, model.name, model.storage, found.integers_compared, found.mismatches)
-        yield claim, found.report if found.mismatches else ""
+    found = verify_axi(
+        run.rtl,
+        model.compiled,
+        jobs.inputs,
+        baked=design.baked is not None,
+        skip=jobs.skips(model, settings.policy),
+        fresh=jobs.fresh,
+        stalls=settings.stalls,
+        seed=settings.seed,
+        progress=within(progress, AXI),
+    )
+    claim = Claim(AXI, model.name, model.storage, found.integers_compared, found.mismatches)
+    return claim, found.report if found.mismatches else ""
 
 
 def _data_of(design: Design) -> Data:

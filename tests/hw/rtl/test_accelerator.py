@@ -44,8 +44,8 @@ def elements(*sequences):
 class Bench:
     """An accelerator with a host for its load bus, its jobs and its streams."""
 
-    def __init__(self, config, *, pace=None, limit=20_000):
-        self.dut = Accelerator(config)
+    def __init__(self, config, contents=None, *, pace=None, limit=20_000):
+        self.dut = Accelerator(config, contents)
         self.reset = Signal()
         self.pace = pace
         self.simulation = Simulation(ResetInserter(self.reset)(self.dut), limit=limit)
@@ -126,6 +126,33 @@ def test_sequences_equal_the_reference(model, fixed, mode, skip, pace):
     ends = {sum(per_job[:k]) + size * (step + 1) for k, x in enumerate(sequences) for step in range(len(x))}
     ends |= {sum(per_job[: k + 1]) for k in range(len(sequences))}
     assert {k + 1 for k, result in enumerate(taken) if result.last} == ends
+
+
+@pytest.mark.parametrize(
+    ("model", "fixed", "mode"),
+    [
+        ({"inputs": 5, "hidden": 7}, {"cell_lanes": 1, "serial_cell": 1}, "dense"),
+        ({"inputs": 9, "hidden": 6, "unbalanced": 0.7}, {"groups": 2, "cell_lanes": 1}, "sparse"),
+    ],
+)
+def test_a_baked_model_needs_no_loading(model, fixed, mode):
+    bundle = random_bundle(3, **model)
+    compiled = compile_bundle(bundle, replace(CONFIG, **fixed), mode=mode, hidden_results="all")
+    x = random_inputs(1, bundle, 3, zeros=0.5)
+    bench = Bench(compiled.config, compiled.image.contents(compiled.config))
+    assert not hasattr(bench.dut, "load")
+
+    async def host(ctx):
+        await bench.job(ctx, len(x), skip=1)
+        await bench.wait(ctx)
+        assert ctx.get(bench.dut.error) == ErrorCode.NONE
+
+    bench.simulation.add(host)
+    bench.inputs(x)
+    wanted = expected(compiled, bundle, x)
+    taken = bench.results(len(wanted))
+    bench.simulation.run()
+    check(taken, wanted)
 
 
 def test_state_carries_over_from_job_to_job():
