@@ -4,7 +4,7 @@ from headline import DENSITY, demo, demo_cycles
 from source import markdown, rows
 
 from gatewright.benchmarks.place import CONFIG as PLACED
-from gatewright.hw.resources import estimate_resources
+from gatewright.hw.area.estimate import estimate_resources
 from gatewright.results import Row
 
 NONE = "–"
