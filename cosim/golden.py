@@ -12,9 +12,9 @@ import numpy as np
 
 from gatewright.cosim import kernels
 from gatewright.cosim.program import check_reach, check_regions, check_vectors, live_ops
-from gatewright.cosim.unpack import Unpacked, unpack_all
 from gatewright.errors import DataError
 from gatewright.hw.compiler.image import Compiled
+from gatewright.hw.compiler.unpack import Unpacked, unpack_all
 from gatewright.hw.interface import JOB
 from gatewright.hw.ops import ARGUMENTS, Op, Opcode, When
 from gatewright.sw.numbers import GATE, STATE, Fixed, sigmoid, tanh

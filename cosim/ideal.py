@@ -6,8 +6,7 @@ import numpy as np
 
 from gatewright.cosim.golden import Golden
 from gatewright.cosim.measurement import Measurement
-from gatewright.cosim.unpack import unpack_all
-from gatewright.hw.compiler.image import Compiled
+from gatewright.hw.cycles.ideal import column_cycles
 from gatewright.hw.cycles.model import predict
 from gatewright.hw.ops import Op
 
@@ -24,7 +23,7 @@ def ideal_cycles(measurement: Measurement) -> list[float]:
         A sequence does not suit the model.
     """
     compiled, skips = measurement.compiled, measurement.skips
-    program, columns, golden = compiled.image.program, _column_cycles(compiled), Golden(compiled)
+    program, columns, golden = compiled.image.program, column_cycles(compiled), Golden(compiled)
     found = []
     for x, fresh, skip in zip(measurement.sequences, measurement.freshness, skips, strict=True):
         # Every sequence is run, as what is zero in the next may depend on the state that it leaves.
@@ -33,19 +32,6 @@ def ideal_cycles(measurement: Measurement) -> list[float]:
         executed = [each.op for each in prediction.timeline if each.op in columns]
         found.append(_worked(program, columns, executed, trace.flags if skip and trace else None))
     return found
-
-
-def _column_cycles(compiled: Compiled) -> dict[int, np.ndarray]:
-    """Return the ideal cycles of every column step of each ``MATVEC``, by its place in the program."""
-    program = compiled.image.program
-    cycles = {}
-    for place, matrix in enumerate(unpack_all(list(program), compiled)):
-        if matrix is not None:
-            useful = np.count_nonzero(matrix.weights, axis=1)
-            before = np.concatenate([[0], useful.cumsum()])[matrix.starts]
-            slots = 1 << program[place].arguments["split"]
-            cycles[place] = np.diff(before) / (compiled.config.lanes * slots)
-    return cycles
 
 
 def _worked(

@@ -6,9 +6,9 @@ What is refused here has no defined result on the hardware either.
 from collections.abc import Iterator
 from itertools import pairwise
 
-from gatewright.cosim.unpack import Unpacked, step_words
 from gatewright.errors import BundleError
 from gatewright.hw.compiler.image import Compiled
+from gatewright.hw.compiler.unpack import Unpacked, step_words
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.ops import Op, Opcode
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from amaranth.hdl import Shape
 
-from gatewright.cosim.unpack import step_words
 from gatewright.errors import DataError, ToolError
 from gatewright.hw.compiler.image import Compiled
+from gatewright.hw.compiler.unpack import step_words
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.interface import COUNTERS, JOB, LOAD, RESULT, ErrorCode, element
 from gatewright.hw.ops import Opcode

@@ -1,18 +1,20 @@
 """What a model takes on an accelerator, as a report in the style of high-level synthesis.
 
 Every op is a loop with initiation interval 1: trip counts, depth of the pipeline, latency, and how much of it other
-loops hide. Cycles come from the exact cycle model, resources from `gatewright.hw.resources`.
+loops hide. Cycles come from the exact cycle model, resources from `gatewright.hw.area`.
 """
 
 import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from gatewright.hw.area.estimate import estimate_resources
+from gatewright.hw.area.resources import Resources
 from gatewright.hw.compiler.image import Compiled
+from gatewright.hw.cycles.ideal import column_cycles
 from gatewright.hw.cycles.latencies import depth
 from gatewright.hw.cycles.model import OpTime, Prediction, column_words, predict
 from gatewright.hw.ops import Op, Opcode
-from gatewright.hw.resources import ResourceEstimate, estimate_resources
 
 UNITS = {
     Opcode.INPUT: "input",
@@ -83,8 +85,8 @@ class Estimate:
     steps, cycles : int
         A job of this many steps from a fresh state, and its cycles.
     busy : float
-        Useful multiply-accumulates of that job, those with true non-zero weights, over lanes times cycles.
-    resources : ResourceEstimate
+        Share of these cycles that lanes which never idle would take for the job's products with true non-zero weights.
+    resources : Resources
     """
 
     loops: list[Loop]
@@ -94,7 +96,7 @@ class Estimate:
     steps: int
     cycles: int
     busy: float
-    resources: ResourceEstimate
+    resources: Resources
 
     def to_json(self) -> dict:
         """Give the report as plain JSON values."""
@@ -126,7 +128,7 @@ class Estimate:
             f"cycles of {self.steps} steps".ljust(32) + f"{self.cycles}",
             f"busy on true non-zeros          {self.busy:.1%}",
             "",
-            *(f"{name:<32}{value}" for name, value in self.resources.lines()),
+            *_table(self.resources.table(), left=1),
         ]
         return "\n".join(lines)
 
@@ -143,15 +145,16 @@ def estimate(compiled: Compiled, steps: int = 50) -> Estimate:
     begins = _begins(prediction)
     per_step = _steady(begins)
     last = prediction.cycles - begins[-1] - per_step
-    cycles = predict(compiled, steps).cycles
+    job = predict(compiled, steps, timeline=True)
+    ideal = {place: float(each.sum()) for place, each in column_cycles(compiled).items()}
     return Estimate(
         loops=_loops(compiled, prediction.timeline, begins),
         cycles_per_step=per_step,
         first_overhead=prediction.cycles - _STEPS * per_step - last,
         last_overhead=last,
         steps=steps,
-        cycles=cycles,
-        busy=compiled.useful_macs(steps) / (compiled.config.lanes * cycles),
+        cycles=job.cycles,
+        busy=sum(ideal.get(each.op, 0) for each in job.timeline) / job.cycles,
         resources=estimate_resources(compiled.config),
     )
 
@@ -219,10 +222,13 @@ def _overlap(shown: OpTime, others: Iterable[tuple[int, int]]) -> float:
     return covered / (shown.last - shown.first + 1)
 
 
-def _table(rows: Sequence[Sequence]) -> list[str]:
+def _table(rows: Sequence[Sequence], left: int = 0) -> list[str]:
+    """Align columns: the first `left` of them to the left, the others to the right."""
     texts = [[str(value) for value in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
-    return [
-        "  ".join(value.rjust(width) for value, width in zip(row, widths, strict=True)).rstrip()
-        for row in texts
-    ]
+
+    def line(row: Sequence[str]) -> str:
+        cells = enumerate(zip(row, widths, strict=True))
+        return "  ".join(text.ljust(width) if k < left else text.rjust(width) for k, (text, width) in cells)
+
+    return [line(row).rstrip() for row in texts]

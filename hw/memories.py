@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from gatewright.hw.config import WEIGHT_BITS, AcceleratorConfig
 from gatewright.hw.interface import LOAD, Region
@@ -24,6 +25,10 @@ Contents = Mapping[str, Sequence[Sequence[int]]]
 """What memories hold, by the name of their kind: the words of each instance from the first on, parts side by side."""
 
 
+Style = Literal["block", "distributed", "cheaper"]
+"""What memories are made of: block RAM, look-up tables used as RAM, or what the tool finds cheaper."""
+
+
 @dataclass(frozen=True)
 class MemoryKind:
     """Memories of one kind: `instances` of `depth` words each.
@@ -40,8 +45,7 @@ class MemoryKind:
         Bits of each part of a word, of all instances. A part is written by itself.
     parts : int
         Parts in a word.
-    lut_ram : bool
-        They are look-up tables used as RAM, and not block RAM where that costs less.
+    style : "block", "distributed" or "cheaper"
     """
 
     name: str
@@ -49,7 +53,7 @@ class MemoryKind:
     depth: int
     widths: tuple[int, ...]
     parts: int = 1
-    lut_ram: bool = False
+    style: Style = "block"
 
     @property
     def instances(self) -> int:
@@ -62,6 +66,11 @@ class MemoryKind:
         return Region[self.name.upper()]
 
     @property
+    def lut_ram(self) -> bool:
+        """Whether they are look-up tables, whatever that costs."""
+        return self.style == "distributed"
+
+    @property
     def bits(self) -> int:
         """Capacity of all instances."""
         return self.depth * sum(self.widths)
@@ -71,9 +80,13 @@ def loaded_memories(config: AcceleratorConfig) -> tuple[MemoryKind, ...]:
     """Give the memories that hold a model, one kind for each region of the load bus."""
     word = LOAD["data"].width
     return (
-        MemoryKind("weight", "weight_depth", config.weight_depth, (WEIGHT_BITS,) * config.lanes),
-        MemoryKind("index", "index_depth", config.index_depth, (config.index_bits,) * config.lanes),
-        MemoryKind("column", "column_depth", config.column_depth, config.column_widths),
+        MemoryKind(
+            "weight", "weight_depth", config.weight_depth, (WEIGHT_BITS,) * config.lanes, style="cheaper"
+        ),
+        MemoryKind(
+            "index", "index_depth", config.index_depth, (config.index_bits,) * config.lanes, style="cheaper"
+        ),
+        MemoryKind("column", "column_depth", config.column_depth, config.column_widths, style="cheaper"),
         MemoryKind(
             "bias",
             "bias_depth",
@@ -100,7 +113,7 @@ def memories(config: AcceleratorConfig) -> tuple[MemoryKind, ...]:
             "accumulator_rows",
             config.accumulator_depth // config.banks,
             (config.accumulator_bits,) * (2 * config.banks * config.lanes),
-            lut_ram=not config.block_accumulators,
+            style="block" if config.block_accumulators else "distributed",
         ),
         *(_activation_copy(config, elements) for elements in _copies(config)),
         MemoryKind(
@@ -108,11 +121,9 @@ def memories(config: AcceleratorConfig) -> tuple[MemoryKind, ...]:
             "activation_depth",
             config.vectors,
             (config.lanes,) * (2 * config.zero_skipping),
-            lut_ram=True,
+            style="distributed",
         ),
-        MemoryKind(
-            "state", "state_depth", config.state_depth, (STATE.bits,) * config.cell_lanes, config.cell_lanes
-        ),
+        MemoryKind("state", "state_depth", config.state_depth, (STATE.bits * config.cell_lanes,)),
     )
 
 

@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from statistics import median
 
+from gatewright.hw.area.resources import COUNTED
 from gatewright.results import Rows
-
-RESOURCES = ("multipliers", "block_ram", "luts", "flip_flops")
-"""Resources of an FPGA that rows count."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class Synthesis:
 
 def read_resources(rows: Rows) -> dict[str, float]:
     """Return the resources that rows count, by name."""
-    counts = {name: rows.value(name) for name in RESOURCES}
+    counts = {name: rows.value(name) for name in COUNTED}
     return {name: count for name, count in counts.items() if count is not None}
 
 
@@ -60,7 +58,7 @@ def _placements(rows: Rows) -> list[Placement]:
     for place in dict.fromkeys(tuple(place) for _, *place in rows.lines("placed_frequency", *where)):
         mine = rows.where(**dict(zip(where, place, strict=True)))
         used, available = {}, {}
-        for name in RESOURCES:
+        for name in COUNTED:
             lines = list(mine.lines(f"placed_{name}", "available"))
             if lines:
                 used[name] = median(value for value, _ in lines)

@@ -2,19 +2,10 @@
 
 from dataclasses import dataclass
 
+from gatewright.hw.area.estimate import multipliers
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.devices import Device
 from gatewright.hw.memories import memories
-from gatewright.sw.numbers import ACCUMULATOR
-
-_CELL_MULTIPLIERS = 8
-"""In each cell lane: f·c, i·g, o·tanh(c), and the interpolations of three σ and two tanh."""
-
-_COLUMN_MULTIPLIERS = 1
-"""For the first word of a column."""
-
-_NARROW_OPERAND_BITS = 18
-"""Widest operand that one multiplier takes."""
 
 _LUT_RAM_BITS = 64 / 6
 """Bits of RAM for each look-up table, addresses and write ports included, on the ECP5."""
@@ -44,12 +35,11 @@ class Demand:
 def demand(config: AcceleratorConfig) -> Demand:
     """Give a lower bound that follows from the configuration alone: memories, multipliers and accumulating adders."""
     kinds = memories(config)
-    products = (1 if config.banks == 1 else 2) * (1 if config.operand_bits <= _NARROW_OPERAND_BITS else 2)
     return Demand(
-        luts=config.lanes * config.banks * ACCUMULATOR.bits,
+        luts=config.lanes * config.banks * config.accumulator_bits,
         lut_ram_bits=sum(kind.bits for kind in kinds if kind.lut_ram),
         block_ram_bits=sum(kind.bits for kind in kinds if not kind.lut_ram),
-        multipliers=config.lanes * products + _CELL_MULTIPLIERS * config.cell_lanes + _COLUMN_MULTIPLIERS,
+        multipliers=sum(multipliers(config).values()),
     )
 
 

@@ -1,9 +1,9 @@
 """Whether a device has what a configuration needs."""
 
+from gatewright.hw.area.estimate import estimate_resources
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.demand import demand, shortages
 from gatewright.hw.fpga.devices import ECP5, Device
-from gatewright.hw.resources import estimate_resources
 
 
 def exceeded(config: AcceleratorConfig, device: Device) -> list[str]:

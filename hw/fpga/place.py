@@ -18,9 +18,6 @@ from gatewright.hw.rtl.accelerator import Accelerator
 from gatewright.progress import Progress, silent
 from gatewright.results import Row
 
-COUNTED = ("multipliers", "block_ram", "luts", "flip_flops")
-"""What is counted of a placed design, where the placer tells it."""
-
 
 @dataclass(frozen=True)
 class PathPart:
@@ -57,7 +54,8 @@ class Placement:
     megahertz : float
         Highest clock frequency by static timing analysis.
     used, available : dict of int
-        What the design takes, and what the device has, by the names in `COUNTED`.
+        What the design takes, and what the device has, by the names in `area.resources.COUNTED`,
+        as far as the placer tells it.
     critical_path : tuple of PathPart
         The slowest path between registers.
     """

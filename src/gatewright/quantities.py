@@ -146,6 +146,8 @@ _HARDWARE = {
     "block_ram": Quantity("count", "18-kbit block RAMs"),
     "luts": Quantity("count", "4-input look-up tables, adders and LUT RAM included"),
     "flip_flops": Quantity("count", "flip-flops"),
+    "largest_error": Quantity("percent", "largest difference of an estimated resource from synthesis"),
+    "median_error": Quantity("percent", "median difference of an estimated resource from synthesis"),
     "placed_multipliers": Quantity("count", "multipliers of the placed design"),
     "placed_block_ram": Quantity("count", "block RAMs of the placed design"),
     "placed_luts": Quantity("count", "look-up tables of the placed design"),
@@ -206,6 +208,7 @@ QUANTITIES: dict[str, Quantity] = _SCORES | _MODELS | _HARDWARE | _SEARCH
 PARAMETERS: dict[str, ParameterKind] = {
     "available": "number",
     "candidate": "object",
+    "case": "number",
     "cell_lanes": "number",
     "components": "number",
     "density": "share",

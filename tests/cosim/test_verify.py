@@ -12,7 +12,7 @@ from gatewright.cosim.workloads import random_inputs
 from gatewright.errors import ConfigError, DataError, ToolError
 from gatewright.hw.compiler import compile_bundle
 from gatewright.hw.interface import COUNTERS
-from gatewright.hw.ops import Opcode, When
+from gatewright.hw.ops import Opcode
 
 
 @pytest.fixture(scope="module")
@@ -164,10 +164,10 @@ def test_corrupted_weight_is_found(compiled, sequences):
 
 def test_endless_job_ends_and_the_next_is_right(compiled, sequences):
     image = compiled["dense"].image
-    # In all steps but the last, a product of far too many columns.
+    # Products of far too many columns and words.
     program = [
-        replace(op, arguments={**op.arguments, "columns": 0xFFFF})
-        if op.opcode == Opcode.MATVEC and op.when == When.NOT_LAST
+        replace(op, arguments={**op.arguments, "columns": 0xFFFF, "words": 0xFFF})
+        if op.opcode == Opcode.MATVEC
         else op
         for op in image.program
     ]

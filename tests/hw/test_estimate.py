@@ -35,7 +35,16 @@ def test_the_parts_are_the_cycles(compiled):
 
 def test_busy_counts_true_nonzeros(compiled):
     report = estimate(compiled, 10)
-    assert report.busy == compiled.useful_macs(10) / (compiled.config.lanes * report.cycles)
+    assert report.busy == pytest.approx(compiled.useful_macs(10) / (compiled.config.lanes * report.cycles))
+
+
+def test_busy_counts_narrow_weights_as_many_a_cycle():
+    bundle = random_bundle(3, inputs=12, hidden=32, classes=0, kept=1, lanes=8, weight_bits=2)
+    config = smallest_config([(bundle, "dense")], lanes=8, cell_lanes=1, narrowest_weight=2)
+    compiled = compile_bundle(bundle, config, mode="dense", hidden_results="last")
+    report = estimate(compiled, 10)
+    assert report.busy == pytest.approx(compiled.useful_macs(10) / (4 * config.lanes * report.cycles))
+    assert report.busy < 1
 
 
 def test_trips(compiled):

@@ -6,12 +6,13 @@ from amaranth.lib.wiring import In, Out
 
 from gatewright.cosim.workloads import random_bundle
 from gatewright.errors import ToolError
+from gatewright.hw.area.estimate import estimate_resources
+from gatewright.hw.area.resources import Counts, Resources
 from gatewright.hw.compiler import compile_bundle, smallest_config
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.demand import demand
-from gatewright.hw.fpga.synthesis import Resources, synthesise
+from gatewright.hw.fpga.synthesis import synthesise
 from gatewright.hw.fpga.verilog import emit, emit_component
-from gatewright.hw.resources import estimate_resources
 
 MULTIPLIER = """
 module multiplier(input clk, input signed [7:0] a, b, output reg signed [15:0] y);
@@ -30,13 +31,14 @@ def test_sums_over_cells():
         "PDPW16KD": 1,
         "PFUMX": 9,
     }
-    resources = Resources(cells)
-    assert resources.luts == 10 + 2 * 3 + 6 * 2
-    assert (resources.multipliers, resources.block_ram, resources.flip_flops) == (0, 5, 7)
+    modules = {"lanes": Counts.of_cells(cells), "ports": Counts(1, 0, 2, 3)}
+    resources = Resources.of_modules("synthesis", modules, cells)
+    assert resources.luts == 10 + 2 * 3 + 6 * 2 + 2
+    assert (resources.multipliers, resources.block_ram, resources.flip_flops) == (1, 5, 7 + 3)
     rows = {(row.name, row.parameters.get("type")): row.value for row in resources.rows()}
     assert rows["cells", "PFUMX"] == 9
-    assert rows["luts", None] == 28
-    assert rows["multipliers", None] == 0
+    assert rows["luts", None] == 30
+    assert rows["multipliers", None] == 1
 
 
 def test_one_multiplier():

@@ -6,6 +6,7 @@ NAMES = (
     "hw-wide",
     "cycles",
     "place",
+    "resources",
     "sim",
     "golden",
     "train",

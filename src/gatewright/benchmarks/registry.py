@@ -11,6 +11,7 @@ from gatewright.benchmarks.factors import bench_factors
 from gatewright.benchmarks.patterns import bench_patterns
 from gatewright.benchmarks.place import bench_place
 from gatewright.benchmarks.qat import bench_qat
+from gatewright.benchmarks.resources import bench_resources
 from gatewright.benchmarks.roads import bench_roads
 from gatewright.benchmarks.search import bench_both_spaces, bench_discretisation, bench_methods, bench_proxies
 from gatewright.benchmarks.studies import bench_studies
@@ -62,6 +63,7 @@ BENCHES: dict[str, Callable[[Options], list[Row]]] = {
     "hw-wide": lambda options: bench_hw_wide(options.progress),
     "cycles": lambda options: bench_cycles(options.cases, options.seed, options.progress),
     "place": lambda options: bench_place(options.progress),
+    "resources": lambda options: bench_resources(options.progress),
     "sim": lambda options: bench_sim(options.progress),
     "golden": lambda options: bench_golden(options.progress),
     "train": lambda options: bench_train(options.progress),

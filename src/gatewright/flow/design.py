@@ -12,6 +12,7 @@ from gatewright.custody import Delivery, Proof, Role
 from gatewright.errors import BundleError, ConfigError, DataError, RunFolderError
 from gatewright.flow.inputs import as_bundle
 from gatewright.flow.settings import BuildSettings, Storage
+from gatewright.hw.area.resources import COUNTED
 from gatewright.hw.compiler import Compiled, Mode, compile_bundle
 from gatewright.hw.compiler.choose import HardwareChoice, choose_config
 from gatewright.hw.compiler.image import Results
@@ -29,7 +30,6 @@ from gatewright.sw.mode import POLICY, ModePolicy, sparsity
 DEFAULT_NAME = "model"
 """Of a model that was given without a file."""
 
-RESOURCES = ("multipliers", "block_ram", "luts", "flip_flops")
 
 PRUNED = 0.25
 """Share of zeros from which a matrix counts as pruned: rounding to 4 bits makes fewer."""
@@ -211,7 +211,7 @@ class Design:
                 yield Row("stored_bits", "bits", bits, {**at, "memory": memory})
             found = estimate(each.compiled, STEPS)
             yield Row("estimated_cycles_per_step", "cycles", found.cycles_per_step, at)
-        for name in RESOURCES:
+        for name in COUNTED:
             yield Row(name, "count", getattr(found.resources, name), {"source": "estimate"})
 
     def _told(self) -> Iterator[Row]:

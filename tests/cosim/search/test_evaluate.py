@@ -14,9 +14,9 @@ from gatewright.cosim.search.folder import StudyFolder
 from gatewright.cosim.search.records import Records
 from gatewright.cosim.search.settings import Limits
 from gatewright.errors import CapacityError, DivergenceError, ToolError
+from gatewright.hw.area.estimate import estimate_resources
 from gatewright.hw.compiler import compile_bundle
 from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.resources import estimate_resources
 from gatewright.results import read_rows
 from gatewright.sw.integer import evaluate
 from gatewright.sw.mode import POLICY, ModePolicy, sparsity

@@ -1,0 +1,1 @@
+"""Area: what an accelerator takes of an FPGA, estimated or counted, by module."""
