@@ -12,7 +12,7 @@ from gatewright.cosim.workloads import random_inputs
 from gatewright.errors import ConfigError, DataError, ToolError
 from gatewright.hw.compiler import compile_bundle
 from gatewright.hw.interface import COUNTERS
-from gatewright.hw.ops import Opcode
+from gatewright.hw.ops import Opcode, When
 
 
 @pytest.fixture(scope="module")
@@ -164,15 +164,15 @@ def test_corrupted_weight_is_found(compiled, sequences):
 
 def test_endless_job_ends_and_the_next_is_right(compiled, sequences):
     image = compiled["dense"].image
-    # Products of far too many columns and words.
+    # Products of far too many columns and words, in a long job; none of them in a job of one step.
     program = [
         replace(op, arguments={**op.arguments, "columns": 0xFFFF, "words": 0xFFF})
-        if op.opcode == Opcode.MATVEC
+        if op.opcode == Opcode.MATVEC and op.when in (When.NOT_LAST, When.CARRIED)
         else op
         for op in image.program
     ]
     endless = replace(compiled["dense"], image=replace(image, program=tuple(program)))
-    found = verify(endless, [sequences[2], sequences[0]], model=compiled["dense"])
+    found = verify(endless, [np.tile(sequences[2], (12, 1)), sequences[0]], model=compiled["dense"])
     assert found.mismatches > 0
     assert "sequence 0: no end within" in found.report
     assert "sequence 1" not in found.report
