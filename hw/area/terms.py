@@ -40,10 +40,6 @@ def terms(config: AcceleratorConfig) -> dict[str, Terms]:
     }
 
 
-def _half(value: int) -> int:
-    return -(-value // 2)
-
-
 def _chosen(memory: Memory | None) -> float:
     """Give the look-up tables that choose between cells of LUT RAM one above the other."""
     if memory is None or memory.rows < 2:
@@ -70,19 +66,17 @@ def _lanes(config: AcceleratorConfig, forms: Mapping[str, Memory]) -> Terms:
     # Yosys leaves out the operand's bits above the sum's.
     multipliers, factor = min(banks, 2), min(operand, bits)
     wide = factor > _WIDE
-    # Three choices and an adder a bit; of four banks, two choose between a product and a multiple of the operand.
-    logic = banks * (3 * bits + 2 * _half(bits))
-    if quarters:
-        negated = 2 * _half(min(operand + 1, bits)) * config.private
-        logic += 2 * product + (4 + config.private) * operand + negated
+    # Of four banks, two choose between a product and a multiple of the operand.
+    multiple = (4 + config.private) * operand + config.private * min(operand + 1, bits)
     read = 2 * banks * bits * tables + WEIGHT_BITS * (not weights.block_rams)
     if indices is not None:
         read += indices.bits * (not indices.block_rams)
     return {
         "lane": lanes,
         "bank": lanes * banks,
-        "logic of sums": lanes * logic,
-        "registers of sums": lanes * banks * bits,
+        "products chosen": quarters * lanes * 2 * product,
+        "logic of multiples": quarters * lanes * multiple,
+        "bits of sums": lanes * banks * bits,
         "bits out of LUT RAM": lanes * read,
         "sums chosen": 2 * banks * lanes * _bits(sums) * _SUM_CHOICES.get(sums.rows, 0),
         "words chosen": lanes * (_chosen(weights) + _chosen(indices)),
@@ -94,6 +88,7 @@ def _lanes(config: AcceleratorConfig, forms: Mapping[str, Memory]) -> Terms:
         "indexed address of four, beyond two bits": indexed * quarters * lanes * banks * max(0, row - 2),
         "shared address": (not indexed) * banks * row,
         "address of LUT RAM": tables * lanes * banks * row,
+        "address of block RAM": (not tables) * lanes * banks * row,
         "two banks": lanes * (banks == 2),
         "four banks": lanes * quarters,
         "multiples": quarters * lanes * operand,
