@@ -30,7 +30,7 @@ module gatewright_accelerator (
     import axi_map::*;
 
     typedef enum logic [3:0] {
-        RESETTING, CHECKING, IDLE, ADDRESSING, LOADING, SIZING, STARTING, POLLING, COUNTING
+        RESETTING, CHECKING, IDLE, ADDRESSING, LOADING, SIZING, WAITING, STARTING, POLLING, COUNTING
     } state_t;
 
     state_t state = RESETTING;
@@ -152,8 +152,11 @@ module gatewright_accelerator (
                         following <= load_address + 1;
                         state <= IDLE;
                     end
-                SIZING:
-                    if (bvalid)
+                SIZING: if (bvalid) read(STATUS, WAITING);
+                // After a load, the end of the program is searched for first.
+                WAITING:
+                    if (rvalid && !rdata[STATUS_IDLE]) read(STATUS, WAITING);
+                    else if (rvalid)
                         write(
                             CONTROL,
                             1 << CONTROL_START | held_job[JOB_FRESH] << CONTROL_FRESH | held_job[JOB_SKIP] << CONTROL_SKIP,

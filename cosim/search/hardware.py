@@ -7,7 +7,7 @@ from itertools import product
 from gatewright.cosim.search.settings import Limits
 from gatewright.errors import ConfigError
 from gatewright.hw.area.estimate import estimate_resources
-from gatewright.hw.compiler import smallest_config
+from gatewright.hw.compiler import ANY_MODEL, smallest_config
 from gatewright.hw.compiler.choose import usual_cell_lanes
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.devices import Device
@@ -53,9 +53,7 @@ def space_config(task: Task, dense: FloatModel, space: SearchSpace, **fixed: int
     given = {
         "cell_lanes": usual_cell_lanes(space.lanes),
         "narrowest_weight": min(WEIGHT_BITS),
-        "alignment_bits": AcceleratorConfig.alignment_bits,
-        "accumulator_bits": AcceleratorConfig.accumulator_bits,
-        "private": 1,
+        **ANY_MODEL,
     }
     config = smallest_config(models, lanes=space.lanes, **(given | fixed))
     if not config.counters:

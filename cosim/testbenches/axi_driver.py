@@ -98,13 +98,17 @@ class AxiDriver:
             pass
 
     async def load(self, words: np.ndarray) -> None:
-        """Load memory words, as `Image.load_words` gives them; the address is written where it does not count up."""
+        """Load memory words, as `Image.load_words` gives them; the address is written where it does not count up.
+
+        Then wait until a job would be accepted: the end of a new program is searched for first.
+        """
         following = None
         for address, data in words.tolist():
             if address != following:
                 assert await self.write("LOAD_ADDRESS", address) == Response.OKAY
             assert await self.write("LOAD_DATA", data) == Response.OKAY
             following = address + 1
+        await self.until_idle()
 
     def send(self, x: np.ndarray) -> None:
         """Queue a sequence, int array of elements in order, with tlast on its last element."""

@@ -114,8 +114,9 @@ def results() -> str:
         "The cycle model against the RTL (`gatewright bench cycles --n 500`):",
         hardware.model_table(),
         "## Clock frequency",
-        f"{hardware.PLACED.lanes} lanes placed and routed by nextpnr for a Lattice ECP5-85k, speed grade 6 "
-        "(`gatewright bench place`). These are the tools' estimates; no chip was measured.",
+        "Accelerators placed and routed by nextpnr for Lattice ECP5, speed grade 6 (`gatewright bench place`); look-up "
+        "tables are those of the plain top after synthesis, with adders and RAM. The models are dense, of one layer, "
+        "inputs → hidden. These are the tools' estimates; no chip was measured.",
         hardware.placement_table(),
     ]
     return "\n\n".join(parts) + "\n"

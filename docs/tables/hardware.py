@@ -3,8 +3,7 @@
 from headline import DENSITY, demo, demo_cycles
 from source import markdown, rows
 
-from gatewright.benchmarks.place import CONFIG as PLACED
-from gatewright.hw.area.estimate import estimate_resources
+from gatewright.benchmarks.place import SYNTHESISED
 from gatewright.results import Row
 
 NONE = "–"
@@ -182,26 +181,34 @@ def model_table() -> str:
 
 
 def placement_table() -> str:
-    """Return clock frequency and area of the placed accelerator, beside what is predicted without synthesis."""
+    """Return logic and clock of the placed accelerators, and what a step of the small models costs in both."""
     source = rows("place")
-    predicted = estimate_resources(PLACED)
-    speeds = source.all("placed_frequency")
-    body = [
-        (
-            f"clock frequency, median of {len(speeds)} seeds (all: {', '.join(f'{speed:.1f}' for speed in speeds)})",
-            f"{source.figure('median_frequency'):.1f} MHz",
-            NONE,
+    body = []
+    for design in dict.fromkeys(row.parameters["design"] for row in source.where("median_frequency")):
+        at = source.where("median_frequency", design=design)[0].parameters
+        speeds = ", ".join(f"{speed:.0f}" for speed in source.all("placed_frequency", design=design))
+        cycles = source.value("estimated_cycles_per_step", design=design)
+        body.append(
+            (
+                design,
+                at["device"],
+                *(f"{source.figure(name, design=design):,}" for name in SYNTHESISED),
+                f"{source.figure('median_frequency', design=design):.1f} ({speeds})",
+                NONE if cycles is None else f"{cycles:,.0f}",
+                NONE if cycles is None else f"{source.figure('step_time', design=design):.2f}",
+                NONE if cycles is None else f"{source.figure('step_logic_time', design=design):,.0f}",
+            )
         )
-    ]
-    for name, what, expected in (
-        ("placed_multipliers", "18x18-bit multipliers", predicted.multipliers),
-        ("placed_block_ram", "18-kbit block RAMs", predicted.block_ram),
-        ("placed_luts", "look-up tables", predicted.luts),
-        ("placed_flip_flops", "flip-flops", predicted.flip_flops),
-    ):
-        placed = source.where(name)[0]
-        body.append((f"{what}, of {placed.parameters['available']:,}", f"{placed.value:,}", f"{expected:,}"))
-    return markdown(("figure", "placed", "predicted"), body)
+    heads = (
+        "design",
+        "device",
+        "look-up tables",
+        "flip-flops",
+        "multipliers",
+        "block RAMs",
+        "MHz, median (all)",
+    )
+    return markdown((*heads, "cycles per step", "µs per step", "look-up tables × µs"), body)
 
 
 def busy_shares() -> dict[str, dict[str, float]]:

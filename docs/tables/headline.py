@@ -99,5 +99,5 @@ def _silero() -> tuple[str, str]:
 
 
 def _clock(place: Rows) -> tuple[str, str]:
-    megahertz, luts = place.figure("median_frequency"), place.where("placed_luts")[0].value
+    megahertz, luts = (place.figure(name, design="16 lanes") for name in ("median_frequency", "luts"))
     return f"{megahertz:.0f} MHz, {luts:,} look-up tables", "`gatewright bench place`"

@@ -17,6 +17,13 @@ from gatewright.hw.ops import Opcode
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.mode import ModePolicy
 
+ANY_MODEL = {
+    "alignment_bits": AcceleratorConfig.alignment_bits,
+    "accumulator_bits": AcceleratorConfig.accumulator_bits,
+    "private": 1,
+}
+"""What a model may need beside memory, for hardware whose models are not all known."""
+
 _LEAST_BITS = {"alignment_bits": 0, "accumulator_bits": AcceleratorConfig.range_of("accumulator_bits")[0]}
 """Widths that models settle, and what they are without one."""
 

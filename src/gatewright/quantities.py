@@ -160,6 +160,8 @@ _HARDWARE = {
         "ns", "routing on the slowest path of the placed design, to a module's cells"
     ),
     "median_frequency": Quantity("MHz", "median of `placed_frequency` over the seeds"),
+    "step_time": Quantity("us", "time of a steady step at the median frequency"),
+    "step_logic_time": Quantity("LUT us", "look-up tables times the time of a steady step"),
     "sweep_cycles": Quantity(_PER_STEP, "cycles at a share of zeros"),
     "sweep_bits": Quantity("bits", "stored bits at a share of zeros"),
     "threshold": Quantity("share", "share of zeros from which the sparse mode costs no more"),

@@ -54,8 +54,7 @@ def edited(tmp_path):
 
 def other_digit(text):
     """Change one hexadecimal digit of a weight that is not zero."""
-    loop = re.search(r"weight_memory\S* ?\[0 \+ entry\]", text).start()
-    literal = re.compile(r"words0 = \d+'h([0-9a-f]+);").search(text, text.rindex("initial begin", 0, loop))
+    literal = re.search(r"'h([0-9a-f]+);\n *initial for .* \\?weight_memory\S* ?\[0 \+", text)
     place = next(k for k in reversed(range(*literal.span(1))) if text[k] != "0")
     return text[:place] + f"{int(text[place], 16) ^ 4:x}" + text[place + 1 :]
 

@@ -164,15 +164,15 @@ def test_corrupted_weight_is_found(compiled, sequences):
 
 def test_endless_job_ends_and_the_next_is_right(compiled, sequences):
     image = compiled["dense"].image
-    # In all steps but the last, a product of far too many columns.
+    # Products of far too many columns and words, in a long job; none of them in a job of one step.
     program = [
-        replace(op, arguments={**op.arguments, "columns": 0xFFFF})
-        if op.opcode == Opcode.MATVEC and op.when == When.NOT_LAST
+        replace(op, arguments={**op.arguments, "columns": 0xFFFF, "words": 0xFFF})
+        if op.opcode == Opcode.MATVEC and op.when in (When.NOT_LAST, When.CARRIED)
         else op
         for op in image.program
     ]
     endless = replace(compiled["dense"], image=replace(image, program=tuple(program)))
-    found = verify(endless, [sequences[2], sequences[0]], model=compiled["dense"])
+    found = verify(endless, [np.tile(sequences[2], (12, 1)), sequences[0]], model=compiled["dense"])
     assert found.mismatches > 0
     assert "sequence 0: no end within" in found.report
     assert "sequence 1" not in found.report

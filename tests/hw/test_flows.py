@@ -187,9 +187,9 @@ def test_baked_memories_hold_the_image_and_cannot_be_written(flows, compiled, to
         cell["parameters"]["MEMID"]: cell["parameters"] for cell in cells if cell["type"] == "$mem_v2"
     }
     places = {"weight": "weight_memory", "index": "index_memory", "column": "offset|count", "bias": "biases"}
-    places["program"] = r"sequencer\.memory"
+    places["program"] = r"fetch\.memory"
     for kind, words in compiled.image.contents(CONFIG).items():
-        names = [name for name in memories if re.search(rf"\b({places[kind]})$", name)]
+        names = [name for name in memories if re.search(rf"\b({places[kind]})(\$\d+)?$", name)]
         # In the order of the netlist, which is not that of the lanes; memories of zeros are left out.
         found = []
         for name in names:

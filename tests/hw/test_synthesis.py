@@ -4,9 +4,11 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from gatewright.cosim.workloads import random_bundle
 from gatewright.errors import ToolError
 from gatewright.hw.area.estimate import estimate_resources
 from gatewright.hw.area.resources import Counts, Resources
+from gatewright.hw.compiler import compile_bundle, smallest_config
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.demand import demand
 from gatewright.hw.fpga.synthesis import synthesise
@@ -97,3 +99,14 @@ def test_accelerator():
     assert demand(config).multipliers == resources.multipliers
     assert demand(config).luts < resources.luts
     assert resources.block_ram == estimate_resources(config).block_ram
+
+
+def test_a_baked_model_takes_less():
+    bundle = random_bundle(3, inputs=3, hidden=5, classes=2, lanes=4)
+    config = smallest_config([(bundle, "sparse")], lanes=4, cell_lanes=1)
+    image = compile_bundle(bundle, config, mode="sparse").image
+    loaded, baked = synthesise(emit(config)), synthesise(emit(config, image))
+    assert baked.luts < 0.85 * loaded.luts
+    assert baked.flip_flops < loaded.flip_flops
+    assert baked.block_ram <= loaded.block_ram
+    assert baked.multipliers == loaded.multipliers

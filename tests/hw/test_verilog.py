@@ -70,7 +70,7 @@ def test_memories_of_zeros_are_loops_left_out_of_synthesis():
     )
     assert len(loops) == 1
     assert "entry < 8;" in loops[0]
-    assert "= 4'h7;" in text
+    assert "= 32'h07654321;" in text
 
 
 def test_signals_of_no_bits_are_left_out():

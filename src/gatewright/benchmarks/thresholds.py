@@ -15,7 +15,7 @@ from gatewright.cosim.golden import Golden
 from gatewright.cosim.verify import Measurement, measure
 from gatewright.cosim.workloads import random_bundle, random_inputs
 from gatewright.errors import ConfigError, DataError, ToolError
-from gatewright.hw.compiler import Mode, compile_bundle, smallest_config
+from gatewright.hw.compiler import ANY_MODEL, Mode, compile_bundle, smallest_config
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.cycles.model import predict
 from gatewright.progress import Progress, silent, within
@@ -153,6 +153,7 @@ def _sweep(shape: Shape, seed: int, progress: Progress) -> list[Row]:
         lanes=shape.lanes,
         cell_lanes=shape.cell_lanes,
         narrowest_weight=AcceleratorConfig.narrowest_weight,
+        **ANY_MODEL,
     )
     jobs = [
         *_weight_jobs(models, config, shape, seed),

@@ -63,7 +63,7 @@ def build(
         str | None,
         typer.Option(
             "--bake",
-            help="Model whose contents the memories begin with, by name; default: none.",
+            help="Model that is baked in, by name: hardware for this one model, with nothing to load; default: none.",
             show_default=False,
         ),
     ] = None,

@@ -134,7 +134,8 @@ class BuildSettings:
     megahertz : float
         Clock frequency that the constraints ask for, 1 to 1000 MHz.
     bake : str, optional
-        The model whose contents the memories begin with, by name; None for memories that are loaded at run time.
+        The model that is baked in, by name: hardware for this one model, with nothing to load. None for
+        memories that are loaded at run time.
 
     Raises
     ------

@@ -13,6 +13,7 @@ from gatewright.hw.rtl.axi_registers import (
     CONTROL_FIELDS,
     COUNTER_REGISTERS,
     IDENTITY,
+    LOADING,
     REGISTERS,
     STATUS_FIELDS,
     VERSION,
@@ -28,17 +29,20 @@ OKAY, SLVERR, DECERR = Response.OKAY, Response.SLVERR, Response.DECERR
 class Bus:
     """A manager of the registers' bus that pauses at random on every channel, and the accelerator's side of them."""
 
-    def __init__(self, seed):
-        self.dut = AxiLiteRegisters(CONFIG)
+    def __init__(self, seed, *, baked=False):
+        self.dut = AxiLiteRegisters(CONFIG, baked=baked)
         self.random = random.Random(seed)
         self.loads, self.jobs, self.pulses = [], [], []
         self.simulation = Simulation(self.dut)
         self.simulation.add(self._watch, background=True)
+        if not baked:
+            self.simulation.add(self._watch_loads, background=True)
 
     def run(self, testbench):
         async def whole(ctx):
             ctx.set(self.dut.job.ready, 1)
-            ctx.set(self.dut.load.ready, 1)
+            if not self.dut.baked:
+                ctx.set(self.dut.load.ready, 1)
             await testbench(ctx)
 
         self.simulation.add(whole)
@@ -95,16 +99,18 @@ class Bus:
 
     async def _watch(self, ctx):
         dut = self.dut
-        sampled = (dut.load.valid, dut.load.payload, dut.job.valid, dut.job.ready, dut.job.payload)
-        async for _, _, load, word, job, ready, steps, discard, reset in ctx.tick().sample(
-            *sampled, dut.discard, dut.reset
-        ):
-            if load:
-                self.loads.append((word.address.as_bits(), word.data))
+        sampled = (dut.job.valid, dut.job.ready, dut.job.payload, dut.discard, dut.reset)
+        async for _, _, job, ready, steps, discard, reset in ctx.tick().sample(*sampled):
             if job and ready:
                 self.jobs.append((steps.steps, steps.fresh, steps.skip))
             if discard or reset:
                 self.pulses.append(("discard", "reset")[reset])
+
+    async def _watch_loads(self, ctx):
+        load = self.dut.load
+        async for _, _, valid, word in ctx.tick().sample(load.valid, load.payload):
+            if valid:
+                self.loads.append((word.address.as_bits(), word.data))
 
 
 @pytest.fixture(params=[1, 2])
@@ -189,6 +195,20 @@ def test_loading_counts_the_address_up(bus):
 
     bus.run(testbench)
     assert bus.loads == [(base + k, word) for k, word in enumerate(words)]
+
+
+def test_with_a_baked_model_there_is_nothing_to_load():
+    bus = Bus(1, baked=True)
+
+    async def testbench(ctx):
+        for name in LOADING:
+            assert await bus.write(ctx, name, 1) == DECERR
+            assert (await bus.read(ctx, name))[1] == DECERR
+        assert await bus.write(ctx, "STEPS", 3) == OKAY
+        assert await bus.write(ctx, "CONTROL", control(start=1)) == OKAY
+
+    bus.run(testbench)
+    assert bus.jobs == [(3, 0, 0)]
 
 
 def test_a_load_during_a_job_is_refused_and_told(bus):
