@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from statistics import median
 
-from gatewright.hw.area.resources import COUNTED
+from gatewright.quantities import COUNTED
 from gatewright.results import Rows
 
 

@@ -1,9 +1,10 @@
 """What a design takes of an FPGA, by module, and how that is known."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Literal
 
+from gatewright.quantities import COUNTED
 from gatewright.results import Row
 
 LUT_SITES = {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6}
@@ -42,10 +43,6 @@ class Counts:
             luts=sum(sites * cells.get(name, 0) for name, sites in LUT_SITES.items()),
             flip_flops=cells.get("TRELLIS_FF", 0),
         )
-
-
-COUNTED = tuple(each.name for each in fields(Counts))
-"""What is counted, by name."""
 
 
 @dataclass(frozen=True)

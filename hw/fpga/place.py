@@ -54,7 +54,7 @@ class Placement:
     megahertz : float
         Highest clock frequency by static timing analysis.
     used, available : dict of int
-        What the design takes, and what the device has, by the names in `area.resources.COUNTED`,
+        What the design takes, and what the device has, by the names in `quantities.COUNTED`,
         as far as the placer tells it.
     critical_path : tuple of PathPart
         The slowest path between registers.

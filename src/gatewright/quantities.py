@@ -7,6 +7,9 @@ not read as "not measured".
 from dataclasses import dataclass
 from typing import Literal
 
+COUNTED = ("multipliers", "block_ram", "luts", "flip_flops")
+"""Names of the rows that count what a design takes of an FPGA."""
+
 Kind = Literal["amount", "signed", "text"]
 """What a value is: a number of at least 0, any finite number, or words."""
 

@@ -6,8 +6,8 @@ from gatewright.benchmarks import resources as module
 from gatewright.benchmarks.resources import bench_resources, configurations, fit
 from gatewright.hw.area.coefficients import COEFFICIENTS
 from gatewright.hw.area.estimate import estimate_resources, fixed_resources
-from gatewright.hw.area.resources import COUNTED
 from gatewright.hw.area.terms import terms
+from gatewright.quantities import COUNTED
 
 
 def test_configurations_are_others_and_have_every_switch_both_ways():

@@ -7,12 +7,13 @@ from statistics import median
 import numpy as np
 
 from gatewright.hw.area.estimate import estimate_resources, fixed_resources
-from gatewright.hw.area.resources import COUNTED, Resources
+from gatewright.hw.area.resources import Resources
 from gatewright.hw.area.terms import terms
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.synthesis import synthesise
 from gatewright.hw.fpga.verilog import emit
 from gatewright.progress import Progress, silent
+from gatewright.quantities import COUNTED
 from gatewright.results import Row
 
 COUNT = 40

@@ -12,7 +12,6 @@ from gatewright.custody import Delivery, Proof, Role
 from gatewright.errors import BundleError, ConfigError, DataError, RunFolderError
 from gatewright.flow.inputs import as_bundle
 from gatewright.flow.settings import BuildSettings, Storage
-from gatewright.hw.area.resources import COUNTED
 from gatewright.hw.compiler import Compiled, Mode, compile_bundle
 from gatewright.hw.compiler.choose import HardwareChoice, choose_config
 from gatewright.hw.compiler.image import Results
@@ -20,6 +19,7 @@ from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.estimate import Estimate, estimate
 from gatewright.hw.fpga.flows import write_flows
 from gatewright.progress import Progress, silent
+from gatewright.quantities import COUNTED
 from gatewright.results import Row, write_rows
 from gatewright.run import RunFolder
 from gatewright.storage import write_json

@@ -2,11 +2,12 @@ import pytest
 
 from gatewright.hw.area.coefficients import COEFFICIENTS
 from gatewright.hw.area.estimate import estimate_resources, fixed_resources
-from gatewright.hw.area.resources import COUNTED, LUT_SITES, Counts
+from gatewright.hw.area.resources import LUT_SITES, Counts
 from gatewright.hw.area.terms import terms
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.synthesis import synthesise
 from gatewright.hw.fpga.verilog import emit
+from gatewright.quantities import COUNTED
 
 TINY = {
     "lanes": 4,
