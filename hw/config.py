@@ -200,11 +200,6 @@ class AcceleratorConfig:
         """Words of the activation memory, `lanes` elements each; every vector starts at one."""
         return self.activation_depth // self.lanes
 
-    @property
-    def accumulator(self) -> Fixed:
-        """Format of the accumulators, in units of their last place."""
-        return Fixed(self.accumulator_bits, 0)
-
     def check_skip(self, skip: bool) -> None:
         """Refuse to pass over zeros where the hardware cannot.
 

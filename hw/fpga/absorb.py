@@ -48,19 +48,24 @@ def top_module(design: dict) -> dict:
     return next(each for each in design["modules"].values() if int(each["attributes"].get("top", "0"), 2))
 
 
+def readers(module: dict) -> Counter:
+    """Count the pins of cells and ports that read each net."""
+    ports = [port["bits"] for port in module["ports"].values() if port["direction"] != "input"]
+    inputs = [
+        bits
+        for cell in module["cells"].values()
+        for name, bits in cell["connections"].items()
+        if cell["port_directions"][name] != "output"
+    ]
+    return Counter(net for bits in (*ports, *inputs) for net in bits)
+
+
 class _Netlist:
     """Cells, and who reads and drives the nets between them; a net is a number, or a string where it is constant."""
 
     def __init__(self, module: dict):
         self.cells: dict[str, Cell] = module["cells"]
-        ports = [port["bits"] for port in module["ports"].values() if port["direction"] != "input"]
-        inputs = [
-            bits
-            for cell in self.cells.values()
-            for name, bits in cell["connections"].items()
-            if cell["port_directions"][name] != "output"
-        ]
-        self.readers = Counter(net for bits in (*ports, *inputs) for net in bits)
+        self.readers = readers(module)
         plain = {name: cell for name, cell in self.cells.items() if _is_plain(cell)}
         self.loading = {_net(cell, "DI"): name for name, cell in plain.items()}
         self.driving = {_net(cell, "Q"): name for name, cell in plain.items()}

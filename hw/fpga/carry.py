@@ -1,11 +1,10 @@
 """Carry chains of an ECP5: a small table before an adder moves into it, which Yosys does not do."""
 
 import json
-from collections import Counter
 from itertools import permutations
 from typing import Any
 
-from gatewright.hw.fpga.absorb import top_module
+from gatewright.hw.fpga.absorb import readers, top_module
 
 Cell = dict[str, Any]
 
@@ -33,19 +32,7 @@ def fold(netlist: str) -> str:
     design = json.loads(netlist)
     module = top_module(design)
     cells: dict[str, Cell] = module["cells"]
-    readers = Counter(
-        net
-        for bits in (
-            *(port["bits"] for port in module["ports"].values() if port["direction"] != "input"),
-            *(
-                bits
-                for cell in cells.values()
-                for name, bits in cell["connections"].items()
-                if cell["port_directions"][name] != "output"
-            ),
-        )
-        for net in bits
-    )
+    read_by = readers(module)
     tables = {cell["connections"]["Z"][0]: name for name, cell in cells.items() if cell["type"] == "LUT4"}
     for adder in [cell for cell in cells.values() if cell["type"] == "CCU2C"]:
         for half in "01":
@@ -55,7 +42,7 @@ def fold(netlist: str) -> str:
                 continue
             for summand, other in ("AB", "BA"):
                 (net,) = connections[f"{summand}{half}"]
-                found = _inputs(cells[tables[net]]) if net in tables and readers[net] == 1 else None
+                found = _inputs(cells[tables[net]]) if net in tables and read_by[net] == 1 else None
                 if found is not None:
                     nets, table = found
                     connections[f"A{half}"] = connections[f"{other}{half}"]

@@ -138,8 +138,8 @@ class DrainUnit(wiring.Component):
             reduction.read.eq(self.accumulators.enable),
             reduction.values.eq(self.accumulators.values),
         ]
-        room, open_ = self._send(m, task, reduction, last)
-        begun = self._read(m, task, count, reading, room, open_)
+        room, has_room = self._send(m, task, reduction, last)
+        begun = self._read(m, task, count, reading, room, has_room)
         values = self._serial_cell if self.config.serial_cell else self._cell_lanes
         latency = reduction.total_latency + ROUNDING_LATENCY
         written = self._write(m, offered, task, latency, *values(m, task, begun, reduction))
@@ -173,14 +173,14 @@ class DrainUnit(wiring.Component):
         """Whether a reading stands for one value, and not for `drain_lanes` of them."""
         return Const(1) if self.config.serial_cell else task.reduce
 
-    def _read(self, m: Module, task, count: Signal, reading: Signal, room: Signal, open_: Signal) -> Value:
+    def _read(self, m: Module, task, count: Signal, reading: Signal, room: Signal, has_room: Signal) -> Value:
         """Read the task's accumulators, if it sends them while there is room for another; give when a group begins."""
         config, port = self.config, self.accumulators
         single = self._single(task)
         lane, row = Signal.like(port.lane), Signal.like(port.row)
         position = Cat(lane, row)
         stride = Mux(task.private | port.clear_all, config.group_lanes, Mux(single, 1, config.drain_lanes))
-        going = reading & (~task.send | open_)
+        going = reading & (~task.send | has_room)
         begins, reads, ends = Const(1), Const(1), Const(1)
         guarded = Const(FIRST_READ)
         if config.serial_cell:
@@ -293,7 +293,10 @@ class DrainUnit(wiring.Component):
         return writing
 
     def _send(self, m: Module, task, reduction: Reduction, last) -> tuple[Signal, Signal]:
-        """Offer totals on the output stream; give for how many there is room besides those under way, and whether."""
+        """Offer totals on the output stream.
+
+        Gives for how many there is room besides those under way, and whether for any: a register, for the clock.
+        """
         # A reading gives its room back two cycles after its total is known, at the earliest.
         depth = reduction.total_latency + 2
         m.submodules.buffer = buffer = SyncFIFO(width=ACCUMULATOR.bits, depth=depth)
@@ -307,7 +310,7 @@ class DrainUnit(wiring.Component):
             self.results.payload.data.eq(buffer.r_data),
             self.results.payload.last.eq(last),
         ]
-        following, open_ = Signal.like(free), Signal(init=1)
+        following, has_room = Signal.like(free), Signal(init=1)
         m.d.comb += following.eq(free + taken - (self.accumulators.enable & task.send))
-        m.d.sync += [free.eq(following), open_.eq(following != 0)]
-        return free, open_
+        m.d.sync += [free.eq(following), has_room.eq(following != 0)]
+        return free, has_room

@@ -81,6 +81,9 @@ def fit(
     found : sequence of Resources
         What synthesis made of each.
     """
+    # Only the fit needs it.
+    from scipy.optimize import nnls
+
     amounts = [terms(config) for config in configs]
     fixed = [fixed_resources(config) for config in configs]
     weights: dict[str, tuple[dict[str, float], dict[str, float]]] = {}
@@ -95,7 +98,7 @@ def fit(
             ]
             known = [getattr(each[module], resource) for each in fixed]
             wanted = np.array(there, dtype=float) - known
-            solved = _not_negative(table / whole[:, None], wanted / whole).round(_DECIMALS)
+            solved = nnls(table / whole[:, None], wanted / whole)[0].round(_DECIMALS)
             of_module.append({name: float(w) for name, w in zip(names, solved, strict=True) if w})
         weights[module] = (of_module[0], of_module[1])
     return weights
@@ -144,31 +147,6 @@ def _draw(rng: Random, lanes: int) -> AcceleratorConfig:
         serial_cell=int(cells == 1 and chance(0.4)),
         counters=int(chance(0.5)),
     )
-
-
-def _not_negative(table: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Solve least squares for values of at least zero, by the active sets of Lawson and Hanson."""
-    scale = np.linalg.norm(table, axis=0)
-    scale[scale == 0] = 1
-    table = table / scale
-    free = np.zeros(table.shape[1], dtype=bool)
-    values = np.zeros(table.shape[1])
-    while True:
-        slope = np.where(free, 0, table.T @ (wanted - table @ values))
-        if slope.max() <= 1e-9:
-            return values / scale
-        free[slope.argmax()] = True
-        while True:
-            solved = np.zeros_like(values)
-            solved[free] = np.linalg.lstsq(table[:, free], wanted, rcond=None)[0]
-            if (solved[free] > 0).all():
-                break
-            # Go towards the solution until the first value is zero, which is left out then.
-            low = free & (solved <= 0)
-            values += (values[low] / (values[low] - solved[low])).min() * (solved - values)
-            free &= values > 1e-12
-            values[~free] = 0
-        values = solved
 
 
 def main() -> None:
