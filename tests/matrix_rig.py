@@ -11,6 +11,7 @@ from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.ops import ARGUMENTS, Opcode
 from gatewright.hw.rtl.activations import ActivationMemory
 from gatewright.hw.rtl.matrix import MatrixEngine
+from gatewright.hw.rtl.stages import SUM_READ
 
 SMALL = {
     "lanes": 8,
@@ -143,7 +144,7 @@ class MatrixBench(wiring.Component):
         ctx.set(port.enable, 0)
         ctx.set(port.row, row ^ 1)
         ctx.set(port.buffer, 1 - buffer)
-        await ctx.tick()
+        await ctx.tick().repeat(SUM_READ - 1)
         values = list(ctx.get(port.values))
         expected = self.expected_values(buffer, row)
         for index in range(self.config.lanes):

@@ -16,8 +16,9 @@ from gatewright.hw.rtl.stages import (
     FIRST_READ,
     FIRST_WORD,
     LEAD,
-    READ,
     RETIRE,
+    STORE,
+    SUM_READ,
     WRITE,
     WRITE_LEAD,
 )
@@ -34,8 +35,8 @@ def timing(config: AcceleratorConfig) -> Timing:
         first_read=FIRST_READ,
         retire=RETIRE,
         write=WRITE,
-        lead=LEAD,
-        write_lead=WRITE_LEAD,
+        lead=LEAD - STORE,
+        write_lead=WRITE_LEAD - STORE,
         slots=SLOTS,
         credits=CREDITS,
         room=total_latency(config) + 2,
@@ -79,7 +80,7 @@ def send_latency(config: AcceleratorConfig) -> int:
 
 def sum_latency(config: AcceleratorConfig) -> int:
     """Cycles from a reading of accumulators to `drain_lanes` sums."""
-    return READ + exact_log2(config.lanes // config.drain_lanes) + SUM_LATENCY
+    return SUM_READ + exact_log2(config.lanes // config.drain_lanes) + SUM_LATENCY
 
 
 def total_latency(config: AcceleratorConfig) -> int:

@@ -374,7 +374,9 @@ def _select(program, words, flags, slots, front, flight, lanes, timing, cycle, c
 @_inlined
 def _multiply(slots, front, flight, queue, lanes, timing, cycle, counts, timeline):
     """Move columns to the queue, from there to the lanes, and out; tells whether any has moved."""
-    moved = False
+    moved = front.returned != 0
+    front.outstanding -= front.returned
+    front.returned = 0
     if lanes.arrived < lanes.selected and flight[lanes.arrived % RING].time == cycle:
         column = flight[lanes.arrived % RING]
         lanes.arrived += 1
@@ -384,12 +386,12 @@ def _multiply(slots, front, flight, queue, lanes, timing, cycle, counts, timelin
             lanes.queued += 1
         else:
             slots[column.slot].columns -= 1
-            front.outstanding -= 1
+            front.returned += 1
     if lanes.taken < lanes.queued and cycle >= lanes.last_word:
         column = queue[lanes.taken % RING]
         lanes.taken += 1
         moved = True
-        front.outstanding -= 1
+        front.returned += 1
         counts.matrix += column.words
         lanes.last_word = cycle + column.words
         column.time = lanes.last_word + timing.retire

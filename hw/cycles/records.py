@@ -85,7 +85,17 @@ RESULT = _integers("time", "last")
 """An element for the output stream: when it is offered, and whether it is the last of its vector."""
 
 _FRONT = _integers(
-    "waiting", "preparing", "current", "finished", "room", "step", "word_end", "told", "known", "outstanding"
+    "waiting",
+    "preparing",
+    "current",
+    "finished",
+    "room",
+    "step",
+    "word_end",
+    "told",
+    "known",
+    "outstanding",
+    "returned",
 )
 """The front end. The slots of the ops before stage 0, on the way to it, in it, and just out of it; whether there is a
 free slot; the first column step that is neither selected nor known to be zero, and the end of those in its activation

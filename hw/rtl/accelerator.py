@@ -149,6 +149,6 @@ class Accelerator(wiring.Component):
             wiring.connect(m, one, other)
         m.d.comb += [
             loader.busy.eq(sequencer.busy),
-            sequencer.loading.eq(self.load.valid),
+            sequencer.loading.eq(loader.loading),
             sequencer.load_error.eq(loader.error),
         ]

@@ -8,7 +8,7 @@ from amaranth.utils import exact_log2
 
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.rtl.pipeline import delay
-from gatewright.hw.rtl.stages import READ
+from gatewright.hw.rtl.stages import READ, SUM_READ
 
 _FORWARDED = 3
 """Words after which a sum is not yet to be read: it is forwarded to them."""
@@ -26,8 +26,9 @@ class Accumulators(wiring.Component):
     would read it too early, and gets it from a register instead: the sum of the word before directly, those of the
     other two by way of `older`.
 
-    Below, "(n)" is a cycle of a word, whose address comes in cycle 0, or of a reading. While a buffer is drained no
-    word may add to it, from the cycle of the first reading to the one behind the last.
+    Below, "(n)" is a cycle of a word, whose address comes in cycle 0 and is at the memories in cycle 1, or of a
+    reading. While a buffer is drained no word may add to it, from the cycle of the first reading to the one behind the
+    last.
 
     Parameters
     ----------
@@ -39,12 +40,13 @@ class Accumulators(wiring.Component):
         Of the sum that the word adds to.
     add, buffer : In(1) (0)
         There is a word; the buffer that it adds to.
-    addend : In(signed(accumulator_bits)) (2)
+    addend : In(signed(accumulator_bits)) (3)
     drain : In(2) (0)
-        A bit for each buffer: the sum at `drain_address` is read and, if `selected`, becomes zero in the next cycle.
+        A bit for each buffer: the sum at `drain_address` is read and, if `selected`, becomes zero: for addresses from the second
+        cycle on.
     drain_address : In (0)
     selected : In(1) (0)
-    value : Out(signed(accumulator_bits)) (2)
+    value : Out(signed(accumulator_bits)) (3)
         The sum that was read, of buffer 1 if both were; zero if it was not selected.
     """
 
@@ -68,13 +70,16 @@ class Accumulators(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         shape = self.addend.shape()
-        addresses, adds, buffers = [self.address], [self.add], [self.buffer]
+        # From cycle 1 on.
+        addresses = [delay(m, self.address, 1)]
+        adds = [delay(m, self.add, 1, reset_less=False)]
+        buffers = [delay(m, self.buffer, 1)]
         for _ in range(_FORWARDED):
             addresses.append(delay(m, addresses[-1], 1))
             adds.append(delay(m, adds[-1], 1, reset_less=False))
             buffers.append(delay(m, buffers[-1], 1))
 
-        # Which of the words before has the same sum, from the nearest on; known in cycle 1.
+        # Which of the words before has the same sum, from the nearest on; known in cycle 2.
         same = []
         for k in range(1, _FORWARDED + 1):
             there = adds[k] & (buffers[k] == buffers[0])
@@ -87,14 +92,14 @@ class Accumulators(wiring.Component):
         m.d.comb += total.eq(Mux(nearest, latest, read) + self.addend)
         m.d.sync += [latest.eq(total), oldest.eq(latest), older.eq(Mux(same[1], latest, oldest))]
 
-        value = Mux(delay(m, self.drain[1], READ), sums[1], sums[0])
+        value = Mux(delay(m, self.drain[1], SUM_READ), sums[1], sums[0])
         if not self.config.block_accumulators:
-            value = Mux(delay(m, self.selected, READ), value, 0)
+            value = Mux(delay(m, self.selected, SUM_READ), value, 0)
         m.d.comb += self.value.eq(value)
         return m
 
     def _buffer(self, m: Module, number: int, total: Signal, addresses, adds, buffers) -> Value:
-        """Add a buffer, to which the total of cycle `READ` is written; give what it has at its address."""
+        """Add a buffer, to which the total of cycle `SUM_READ` is written; give what it has at its address."""
         config = self.config
         drain = self.drain[number]
         read_address = Mux(drain, self.drain_address[: len(self.address)], self.address)
@@ -110,16 +115,16 @@ class Accumulators(wiring.Component):
             },
         )
         reader, writer = memory.read_port(), memory.write_port()
-        drained = delay(m, drain, 1, reset_less=False)
+        draining = delay(m, drain, 1, reset_less=False)
         # Of its own, so that it is zero where the buffer is drained, without logic behind the sum.
         new = Signal(total.shape(), name=f"new{number}", reset_less=True)
         m.d.sync += new.eq(total)
-        with m.If(drain):
+        with m.If(draining):
             m.d.sync += new.eq(0)
-        cleared = delay(m, drain & self.selected, 1, reset_less=False)
+        cleared = delay(m, drain & self.selected, 2, reset_less=False)
         m.d.comb += [
-            reader.addr.eq(read_address),
-            writer.addr.eq(Mux(drained, delay(m, self.drain_address, 1), addresses[_FORWARDED])),
+            reader.addr.eq(delay(m, read_address, 1)),
+            writer.addr.eq(Mux(cleared, delay(m, self.drain_address, 2), addresses[_FORWARDED])),
             writer.data.eq(new),
             writer.en.eq(cleared | (adds[_FORWARDED] & (buffers[_FORWARDED] == number))),
         ]

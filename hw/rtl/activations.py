@@ -8,7 +8,7 @@ from amaranth.utils import ceil_log2, exact_log2
 
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.rtl.pipeline import delay
-from gatewright.hw.rtl.stages import READ
+from gatewright.hw.rtl.stages import READ, STORE
 
 
 def element_address_bits(config: AcceleratorConfig) -> int:
@@ -119,11 +119,11 @@ def progress(producers, chosen: Value) -> tuple[Value, Value]:
 class ActivationMemory(wiring.Component):
     """Hold activations: element e is in word ``e // lanes``.
 
-    There is one write a cycle: a word goes first, an element waits. All who read see it from the next cycle on. Each of
-    the two writes a word's elements in order, from its first on.
+    There is one write a cycle: a word goes first, an element waits. It spends `STORE` cycles in a register, and all who
+    read see it from the cycle after on. Each of the two writes a word's elements in order, from its first on.
 
     `scan` and `scan_next` read asynchronously; without zero skipping they show no zero. Nobody may read an element in
-    the cycle of its write, but for its flag.
+    the cycle after its write was offered, but for its flag.
 
     Parameters
     ----------
@@ -160,12 +160,11 @@ class ActivationMemory(wiring.Component):
         element, by_word = self.element.payload, self.word.enable.any()
         m.d.comb += self.element.ready.eq(~by_word)
 
-        # The write of this cycle: some of the `cell_lanes` elements of a unit.
-        address = Signal.like(self.word.address)
-        enable, new = Signal(cells), Signal(self.word.data.shape())
-        one = Signal(cells)
-        m.d.comb += [
-            one.eq(self.element.valid << element.address[: exact_log2(cells)]),
+        # The write of the cycle before: some of the `cell_lanes` elements of a unit.
+        address = Signal.like(self.word.address, reset_less=True)
+        enable, new = Signal(cells), Signal(self.word.data.shape(), reset_less=True)
+        one = self.element.valid << element.address[: exact_log2(cells)]
+        m.d.sync += [
             address.eq(Mux(by_word, self.word.address, element.address[exact_log2(cells) :])),
             enable.eq(Mux(by_word, self.word.enable, one)),
             *(new[k].eq(Mux(by_word, self.word.data[k], element.data)) for k in range(cells)),
@@ -217,7 +216,7 @@ class ActivationMemory(wiring.Component):
         m.d.comb += self.output.data.eq(registered.word_select(select, config.activation_bits))
 
         if config.zero_skipping:
-            self._keep_flags(m, by_word, address, enable, Cat(value != 0 for value in new))
+            self._keep_flags(m, delay(m, by_word, STORE), address, enable, Cat(value != 0 for value in new))
         else:
             for port in (self.scan, self.scan_next):
                 m.d.comb += port.nonzero.eq(~0)

@@ -17,8 +17,9 @@ from gatewright.hw.rtl.stages import ARRIVAL
 SLOTS = 4
 """Matrix ops that are under way at once."""
 
-CREDITS = 4
-"""Columns between their selection and the lanes; also the depth of their queue."""
+CREDITS = 8
+"""Columns between their selection and the lanes; also the depth of their queue. As many as hide the way there and
+back."""
 
 MATRIX_OP = data.StructLayout({"arguments": argument_layout(Opcode.MATVEC), "skip": 1})
 """A matrix op with its `buffer` resolved, so that `alternate` means nothing any more; `skip` passes over
@@ -75,7 +76,7 @@ class ColumnFrontEnd(wiring.Component):
 
     - It selects this step if all of its elements are announced or, when skipping, written; and if fewer than
       `CREDITS` of the columns that it selected in earlier cycles are still on their way, that is neither dropped nor
-      taken from `o` in an earlier cycle. Else it stands still.
+      taken from `o` at least two cycles before. Else it stands still.
     - If it selects the last step of the word, it has the next word in the next cycle, or is done with the op.
     - If it passes over all that is to do in the word, the same; this takes the cycle.
 
@@ -159,9 +160,9 @@ class ColumnFrontEnd(wiring.Component):
         ]
 
         # `mask`: the steps of the word; `tail`: those of the last word; `rest`: those not yet behind. Which of them may
-        # be selected, and whether all elements of the word are there, was found a cycle ago for the sake of the clock,
-        # for this word and the next, to which stage 0 may have `turned`. Steps only ever become ready, so what was
-        # ready then still is.
+        # be selected, and whether all elements of the word are there (`complete`), was found a cycle ago for the sake
+        # of the clock, for this word or for the next if stage 0 `turned` to it. Steps only ever become ready, so what
+        # was ready then still is.
         steps = config.group_lanes
         mask, tail, rest = (Signal(steps, reset_less=True) for _ in range(3))
         turned = Signal()
@@ -174,41 +175,35 @@ class ColumnFrontEnd(wiring.Component):
         next_reached, next_reached_end = reach(next_number, next_final)
         # Behind the last word nothing is ready and all is complete, so that what follows need not ask for `active`.
         behind = final | ~loaded
-        ready, next_ready = Signal(steps), Signal(steps)
-        lower, next_lower = Signal(steps), Signal(steps)
-        ends, next_ends = Signal(init=1), Signal(init=1)
+        eligible, lower, complete = Signal(steps), Signal(steps), Signal(init=1)
         nonzero = self._nonzero(self.scan.nonzero, current.op, final, tail)
         next_nonzero = self._nonzero(self.scan_next.nonzero, current.op, next_final, tail)
         can = reached & nonzero & mask
         next_can = next_reached & next_nonzero & next_mask & ~behind.replicate(steps)
-        m.d.sync += [
-            ready.eq(can),
-            lower.eq(can & (mask >> 1)),
-            next_ready.eq(next_can),
-            next_lower.eq(next_can & (next_mask >> 1)),
-            ends.eq(reached_end),
-            next_ends.eq(next_reached_end | behind),
-        ]
-        complete = Mux(turned, next_ends, ends)
 
-        eligible, below, ahead = Signal(steps), Signal(steps), Signal(steps)
+        below, following = Signal(steps), Signal(steps)
         found, more, advance = Signal(), Signal(), Signal()
         outstanding, full = Signal(range(CREDITS + 1)), Signal()
         m.d.comb += [
             self.scan.word.eq(word),
             self.scan_next.word.eq(next_word),
-            eligible.eq(Mux(turned, next_ready, ready & rest)),
-            ahead.eq(rest | turned.replicate(steps)),
             below.eq(eligible - 1),
+            following.eq(Mux(self.selected, rest & ~(eligible ^ below), rest)),
             found.eq(eligible.any()),
             self.selected.eq(found & ~full),
             self.selected_slot.eq(current.slot),
-            more.eq(Mux(turned, next_lower, lower & rest).any()),
+            more.eq(lower.any()),
             advance.eq(Mux(found, ~full & ~more, complete)),
             self.finished.eq(active & advance & final),
             self.waiting.eq(~found & ~complete & (outstanding == 0)),
         ]
-        m.d.sync += turned.eq(advance)
+        m.d.sync += [
+            turned.eq(advance),
+            rest.eq(following | advance.replicate(steps)),
+            eligible.eq(Mux(advance, next_can, can & following)),
+            lower.eq(Mux(advance, next_can & (next_mask >> 1), can & following & (mask >> 1))),
+            complete.eq(Mux(advance, next_reached_end | behind, reached_end)),
+        ]
         with m.If(loading):
             m.d.sync += [current.eq(waiting), tail.eq(self._tail(waiting.op.arguments))]
         with m.If(advance):
@@ -227,7 +222,6 @@ class ColumnFrontEnd(wiring.Component):
                     next_word.eq(new.source),
                     words_left.eq(Mux(new.private, new.columns, partial)),
                 ]
-        m.d.sync += rest.eq(Mux(self.selected, ahead & ~(eligible ^ below), ahead))
 
         chosen = delay(m, eligible & ~below, 1)
         step = Cat(
@@ -246,7 +240,9 @@ class ColumnFrontEnd(wiring.Component):
             self.dropped_slot.eq(column.slot),
         ]
         self._queue(m, valid & (column.words != 0), column)
-        others = outstanding - self.dropped - (self.o.valid & self.o.ready)
+        # A credit comes back a cycle later, for the sake of the clock.
+        returned = delay(m, Cat(self.dropped, self.o.valid & self.o.ready), 1, reset_less=False)
+        others = outstanding - returned[0] - returned[1]
         m.d.sync += [
             outstanding.eq(Mux(self.selected, others + 1, others)),
             full.eq(Mux(self.selected, others == CREDITS - 1, others == CREDITS)),
@@ -324,8 +320,9 @@ class ColumnFrontEnd(wiring.Component):
             m.d.sync += position.eq(Mux(turned, 0, step + 1))
 
     def _locate(self, m: Module, first, step: Value):
-        """Give the column of stage 1 as it is two cycles later: its step times `words`, or as the table says."""
+        """Give the column of stage 2 as it is two cycles later: its step times `words`, or as the table says."""
         config = self.config
+        first, step = delay(m, first, 1), delay(m, step, 1)
         op = first.task.op.arguments
         k = Signal(config.count_bits)
         m.d.comb += k.eq(Mux(op.private, first.number, Cat(step, first.number)))

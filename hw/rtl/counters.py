@@ -1,6 +1,6 @@
 """The performance counters: cycles and events of the latest job."""
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Mux
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -28,7 +28,7 @@ class Counters(wiring.Component):
     Members
     -------
     start : In(1)
-        Begin at zero.
+        Begin at zero; `busy` comes in the next cycle.
     busy : In(1)
         A job is running: `cycles` counts these.
     events : In(event_layout(config))
@@ -43,12 +43,9 @@ class Counters(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        events = delay(m, self.events, 1)
+        events, start = delay(m, self.events, 1), delay(m, self.start, 1, reset_less=False)
         steps = {"cycles": 1} | {name: events[name] for name, _ in events.shape()}
         for name, step in steps.items():
             counter = self.counters[name]
-            with m.If(self.start):
-                m.d.sync += counter.eq(0)
-            with m.Elif(self.busy):
-                m.d.sync += counter.eq(counter + step)
+            m.d.sync += counter.eq(Mux(start, 0, counter) + Mux(self.busy, step, 0))
         return m

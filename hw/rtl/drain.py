@@ -17,7 +17,7 @@ from gatewright.hw.rtl.matrix import drain_port
 from gatewright.hw.rtl.pipeline import SHIFT_LATENCY, delay, saturate, shift_right
 from gatewright.hw.rtl.reduction import Reduction
 from gatewright.hw.rtl.serial_cell import SerialCell
-from gatewright.hw.rtl.stages import FIRST_READ, LEAD, WRITE_LEAD
+from gatewright.hw.rtl.stages import FIRST_READ, LEAD, STORE, WRITE_LEAD
 from gatewright.sw.bundle import GATES
 from gatewright.sw.numbers import ACCUMULATOR, STATE, round_shift
 
@@ -52,11 +52,11 @@ class DrainUnit(wiring.Component):
     Accumulators are read from cycle 1 on, for a group of units or for one value per cycle. An op of n groups or
     values is at work in cycles 1 to
 
-    - CELL: ``n + 3 + log2(lanes / drain_lanes) + CellLane.LATENCY``, the last n of which write a group each;
-    - CELL with `serial_cell`: ``n * k + 4 - k + log2(lanes) + ROUNDING_LATENCY + SerialCell.LATENCY`` with k =
+    - CELL: ``n + 4 + log2(lanes / drain_lanes) + CellLane.LATENCY``, the last n of which write a group each;
+    - CELL with `serial_cell`: ``n * k + 5 - k + log2(lanes) + ROUNDING_LATENCY + SerialCell.LATENCY`` with k =
       `SerialCell.INTERVAL`; the accumulators of a unit are read, and it is written, every k cycles;
-    - REDUCE to a vector: ``n + 3 + log2(lanes) + ROUNDING_LATENCY``, the last n of which write a value each;
-    - REDUCE with `send`: ``n + 4 + log2(lanes)``, the last n of which offer a value each. When the stream stalls,
+    - REDUCE to a vector: ``n + 4 + log2(lanes) + ROUNDING_LATENCY``, the last n of which write a value each;
+    - REDUCE with `send`: ``n + 5 + log2(lanes)``, the last n of which offer a value each. When the stream stalls,
       reading waits.
 
     An op with n = 0 does nothing.
@@ -228,7 +228,7 @@ class DrainUnit(wiring.Component):
         # One bit more than is kept, which the rounding drops.
         doubled = reduction.total.shift_left(1)
         value = self._rounded(m, shift_right(m, doubled, task.shift, config.activation_bits + 1, "total"))
-        announcing = delay(m, cells.valid, CellLane.LATENCY - LEAD, reset_less=False)
+        announcing = delay(m, cells.valid, CellLane.LATENCY + STORE - LEAD, reset_less=False)
         return announcing, [Mux(task.reduce, value, hidden) for hidden in cells.hidden]
 
     def _serial_cell(self, m: Module, task, begun: Value, reduction: Reduction) -> tuple[Value, list[Value]]:
@@ -244,7 +244,7 @@ class DrainUnit(wiring.Component):
             cells.valid.eq(delay(m, begun, reduction.total_latency + SHIFT_LATENCY, reset_less=False)),
             cells.value.eq(shifted >> 1),
         ]
-        announcing = delay(m, cells.valid, SerialCell.LATENCY + 1 - LEAD, reset_less=False)
+        announcing = delay(m, cells.valid, SerialCell.LATENCY + 1 + STORE - LEAD, reset_less=False)
         # A rounding for each: a choice in front of one would lengthen the path from the multiplier.
         return announcing, [Mux(task.reduce, self._rounded(m, shifted), self._rounded(m, cells.hidden))]
 
@@ -260,9 +260,9 @@ class DrainUnit(wiring.Component):
         # The pipelines do not stall, so a valid bit is an announcement.
         read = self.accumulators.enable & task.reduce & ~task.send
         announcing = Signal()
-        m.d.comb += announcing.eq(cells | delay(m, read, latency - LEAD, reset_less=False))
+        m.d.comb += announcing.eq(cells | delay(m, read, latency + STORE - LEAD, reset_less=False))
         counted = delay(m, announcing, LEAD - WRITE_LEAD, reset_less=False)
-        writing = delay(m, counted, WRITE_LEAD, reset_less=False)
+        writing = delay(m, announcing, LEAD - STORE, reset_less=False)
 
         within = Signal(exact_log2(config.cell_lanes))
         word = Signal(len(self.hidden.address))

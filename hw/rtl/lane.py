@@ -14,6 +14,7 @@ from gatewright.hw.ops import ARGUMENTS, Opcode
 from gatewright.hw.rtl.accumulators import Accumulators, bank_address_bits
 from gatewright.hw.rtl.loader import load_members, model_memory
 from gatewright.hw.rtl.pipeline import delay
+from gatewright.hw.rtl.stages import ADD, OPERANDS, ROW
 
 _HALF_BITS = WEIGHT_BITS // 2
 _QUARTER_BITS = WEIGHT_BITS // 4
@@ -27,7 +28,7 @@ class Lane(wiring.Component):
 
     Two buffers of accumulators: while the words use one, the other may be drained. With `drain` set for a buffer in
     cycle 0, the lane reads `drain_row` in it, clears that row if `selected` is set too, and gives its old value in
-    cycle 2; if it was not selected, zero.
+    cycle `SUM_READ`; if it was not selected, zero.
 
     Parameters
     ----------
@@ -46,9 +47,9 @@ class Lane(wiring.Component):
         Rows of a dense word, in the form of an index word.
     accumulate, base, buffer : In (3)
         The word is valid; the op's region, as the address of its first row in the banks; the buffer.
-    operand : In(signed(operand_bits)) (4)
+    operand : In(signed(operand_bits)) (5)
         The aligned activation.
-    quartered : In(1) (5)
+    quartered : In(1) (6)
         The word has four weights.
     drain : In(2)
         A bit for each buffer; in cycle 0.
@@ -122,7 +123,7 @@ class Lane(wiring.Component):
         negative = -self.operand
         addends = []
         for slot, other in zip(slots[:2], multiplied, strict=True):
-            factor = delay(m, slot, 1)
+            factor = delay(m, slot, OPERANDS - ROW)
             plain = Mux(factor[0], self.operand, 0)
             chosen = Mux(factor[1], Mux(factor[0], negative, negative.shift_left(1)), plain)
             addends.append(Mux(self.quartered, delay(m, chosen, 1), other))
@@ -130,7 +131,7 @@ class Lane(wiring.Component):
 
     def _product(self, m: Module, factor: Value) -> Value:
         """Multiply a factor of cycle `ROW` with the operand; give the product of cycle `ADD`."""
-        return delay(m, delay(m, factor, 1) * self.operand, 1)
+        return delay(m, delay(m, factor, OPERANDS - ROW) * self.operand, ADD - OPERANDS)
 
     def _places(self, m: Module, rows: Value) -> list[tuple[Value, Value]]:
         """Give, for each bank, its address and whether a slot of the word in cycle `ROW` goes there."""

@@ -11,6 +11,7 @@ from amaranth.lib.wiring import In, Member, Out
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.interface import LOAD, LOAD_ADDRESS, ErrorCode
 from gatewright.hw.memories import Contents, loaded_memories
+from gatewright.hw.rtl.pipeline import delay
 
 
 def load_port(count: int) -> wiring.Signature:
@@ -111,9 +112,9 @@ def _baked(
 class Loader(wiring.Component):
     """Write the words of the load bus to the memories that they address.
 
-    Takes one word per cycle and writes it in the next, from registers, as the enables of all memories start here;
-    never makes the bus wait. A word that arrives while a job runs, or for an address outside the memories, is
-    dropped and reported.
+    Takes one word per cycle and never makes the bus wait. The word is in a register in the next cycle, and is written in
+    the one after, from registers again, as the enables of all memories start here. A word that arrives while a job
+    runs, or for an address outside the memories, is dropped and reported.
 
     Parameters
     ----------
@@ -126,8 +127,10 @@ class Loader(wiring.Component):
         A job is running.
     weight, index, column, bias, program : Out(load_port)
         One enable for each part of `loaded_memories`.
+    loading : Out(1)
+        A word is on the bus, or was in the cycle before: it is in its memory at the end of the next cycle but one.
     error : Out(ErrorCode)
-        What is wrong with the word of this cycle.
+        What is wrong with the word of the cycle before.
     """
 
     load: stream.Interface
@@ -139,6 +142,7 @@ class Loader(wiring.Component):
                 "load": In(stream.Signature(LOAD)),
                 "busy": In(1),
                 **{kind.name: Out(load_port(len(kind.widths))) for kind in loaded_memories(config)},
+                "loading": Out(1),
                 "error": Out(ErrorCode),
             }
         )
@@ -146,9 +150,9 @@ class Loader(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config = self.config
-        m.d.comb += self.load.ready.eq(1)
-
-        word = self.load.payload
+        word = delay(m, self.load.payload, 1)
+        valid, busy = delay(m, self.load.valid, 1, reset_less=False), delay(m, self.busy, 1)
+        m.d.comb += [self.load.ready.eq(1), self.loading.eq(self.load.valid | valid)]
         known = Signal()
         for kind in loaded_memories(config):
             port = getattr(self, kind.name)
@@ -156,11 +160,11 @@ class Loader(wiring.Component):
             inside = (word.address.lane < len(kind.widths)) & (word.address.offset < kind.depth)
             with m.If((word.address.region == kind.region) & inside):
                 m.d.comb += known.eq(1)
-                with m.If(self.load.valid & ~self.busy):
+                with m.If(valid & ~busy):
                     m.d.sync += port.enable.bit_select(word.address.lane, 1).eq(1)
 
-        with m.If(self.load.valid):
-            with m.If(self.busy):
+        with m.If(valid):
+            with m.If(busy):
                 m.d.comb += self.error.eq(ErrorCode.LOAD_BUSY)
             with m.Elif(~known):
                 m.d.comb += self.error.eq(ErrorCode.LOAD_ADDRESS)

@@ -26,7 +26,7 @@ def drain_port(config: AcceleratorConfig) -> wiring.Signature:
     """Signature of reading and clearing accumulators.
 
     While `reading`, no op adds to buffer `buffer`. With `enable`, which needs it, row `row` of the buffer is read and
-    cleared in the lanes l with ``(((l % group_lanes) ^ lane) & mask) == 0``; `READ` cycles later it is in `values`,
+    cleared in the lanes l with ``(((l % group_lanes) ^ lane) & mask) == 0``; `SUM_READ` cycles later it is in `values`,
     where all others are zero. With `clear_all`, row `row` of both buffers of every lane is cleared, of
     `accumulator_depth` rows. Who addresses a cleared row two cycles later finds zero.
     """
@@ -239,17 +239,20 @@ class MatrixEngine(wiring.Component):
         """Read the activations of the column in cycle 0; give the operand of each lane in cycle `OPERANDS`."""
         config, values = self.config, self.values
         m.d.comb += [values.word.eq(column.word), values.step.eq(column.step)]
-        shift, private = delay(m, column.shift, READ), delay(m, column.private, ALIGNED)
+        shift, private = delay(m, column.shift, READ), delay(m, column.private, OPERANDS - 1)
         groups = []
         for group, shared in enumerate(values.shared):
             aligned = Signal(signed(config.operand_bits), name=f"aligned{group}", reset_less=True)
             m.d.sync += aligned.eq(shared << shift)
-            groups.append(aligned)
+            groups.append(delay(m, aligned, OPERANDS - 1 - ALIGNED))
         operands = []
         for lane in range(config.lanes):
             aligned = groups[lane // config.group_lanes]
             operand = Signal(signed(config.operand_bits), name=f"operand{lane}", reset_less=True)
-            m.d.sync += operand.eq(Mux(private, values.own[lane], aligned) if config.private else aligned)
+            if config.private:
+                own = delay(m, values.own[lane], OPERANDS - 1 - ALIGNED)
+                aligned = Mux(private, own, aligned)
+            m.d.sync += operand.eq(aligned)
             operands.append(operand)
         return operands
 

@@ -10,7 +10,7 @@ from gatewright.hw.memories import Contents
 from gatewright.hw.ops import ARGUMENTS, Opcode
 from gatewright.hw.rtl.loader import load_members, model_memory
 from gatewright.hw.rtl.pipeline import delay
-from gatewright.hw.rtl.stages import READ
+from gatewright.hw.rtl.stages import READ, SUM_READ
 
 SUM_LATENCY = 1
 """Cycles that the bias takes to be added."""
@@ -60,7 +60,7 @@ class Reduction(wiring.Component):
     read : In(1)
         Accumulators are being read.
     values : In(lanes x signed(accumulator_bits))
-        Accumulators, `READ` cycles behind `read`.
+        Accumulators, `SUM_READ` cycles behind `read`.
     summed, folded : Out(1)
         `sums` are valid, `total` is valid: `read` after `sum_latency` and after `total_latency` cycles.
     sums : Out(drain_lanes x signed(accumulator_bits))
@@ -72,7 +72,7 @@ class Reduction(wiring.Component):
     def __init__(self, config: AcceleratorConfig, contents: Contents | None = None):
         self.config = config
         self.contents = contents
-        self.sum_latency = READ + exact_log2(config.lanes // config.drain_lanes) + SUM_LATENCY
+        self.sum_latency = SUM_READ + exact_log2(config.lanes // config.drain_lanes) + SUM_LATENCY
         self.total_latency = self.sum_latency + exact_log2(config.drain_lanes)
         super().__init__(
             {

@@ -5,13 +5,14 @@
 | 0 | it is chosen; the activations of its column are addressed |
 | 1 | the lanes address the weight and the index |
 | 2 | the activations leave their memory, and are aligned |
-| 3 | weight and index leave their memories; the accumulator is addressed |
-| 4 | the multiplier has its operands |
-| 5 | the product and the old sum are there, and are added |
-| 6 | the new sum is written |
-| 7 | who addresses the accumulator now gets the new sum |
+| 3 | weight and index leave their memories; the row of the accumulator is known |
+| 4 | the accumulator is addressed; the weight is on its way to the multiplier |
+| 5 | the multiplier has its operands |
+| 6 | the product and the old sum are there, and are added |
+| 7 | the new sum is written; who names the row now gets the new sum |
 
-A block RAM's own output is slow, so that each read takes two cycles: the memory, and a register behind it.
+A block RAM's own output is slow, so that each read takes two cycles: the memory, and a register behind it. Block RAMs
+lie far apart, so that there is a register on the way from one to the next as well.
 """
 
 READ = 2
@@ -24,21 +25,24 @@ ALIGNED = READ + 1
 """Cycle in which the aligned activation goes to the lanes."""
 
 ROW = ADDRESS + READ
-"""Cycle in which a word's accumulators are addressed."""
+"""Cycle in which the rows of a word's accumulators are known."""
 
-OPERANDS = ROW + 1
-"""Cycle in which the multiplier has its operands."""
+SUM_READ = 1 + READ
+"""Cycles from the row of an accumulator to its sum: a register carries the address to the memory."""
 
-ADD = ROW + READ
+ADD = ROW + SUM_READ
 """Cycle in which the product is added."""
 
+OPERANDS = ADD - 1
+"""Cycle in which the multiplier has its operands."""
+
 WRITE = ADD + 1
-"""Cycle in which the sum is written: who is addressed later reads it."""
+"""Cycle in which the sum is written: who names its row in this cycle, or later, reads it."""
 
 REACH = 2
 """Cycles from what a producer tells to the selection of a column that it allows."""
 
-ARRIVAL = 3
+ARRIVAL = 4
 """Cycles from the selection of a column to its arrival at the queue before the lanes."""
 
 TAKE = 1
@@ -49,14 +53,17 @@ FIRST_WORD = 3 + ARRIVAL + TAKE
 three cycles later."""
 
 FIRST_READ = FIRST_WORD + ROW
-"""Cycles from the acceptance of a matrix op to its first reading of an accumulator, at least."""
+"""Cycles from the acceptance of a matrix op to its first row of an accumulator, at least."""
 
 DRAIN_ISSUE = 3
 """Cycles from the count of a matrix op's columns to the first reading of a drain op that waited for it: the slot is
-free, the op is issued, the accumulators are addressed."""
+free, the op is issued, the row is known."""
 
-RETIRE = WRITE + 1 - DRAIN_ISSUE
+RETIRE = WRITE - DRAIN_ISSUE
 """Cycle of a column's last word in which it is counted out: a drain op that waited for it reads what it added."""
+
+STORE = 1
+"""Cycles that the activation memory keeps a write in a register."""
 
 LEAD = REACH + ARRIVAL + TAKE
 """Cycles by which a producer announces an element before it can be read, at most: from what it tells to the address

@@ -5,7 +5,7 @@ from simulation import Simulation
 
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.rtl.accumulators import Accumulators
-from gatewright.hw.rtl.stages import READ
+from gatewright.hw.rtl.stages import SUM_READ
 
 ROWS = 8
 
@@ -38,7 +38,7 @@ def test_adds_to_few_sums_in_every_order(rows, gaps, changes):
     simulation = Simulation(dut)
 
     async def testbench(ctx):
-        addends = [0] * READ
+        addends = [0] * SUM_READ
         for _ in range(400):
             there, buffer, row = rng.random() >= gaps, rng.randrange(2), rng.randrange(rows)
             addend = rng.randrange(-(1 << 17), 1 << 17)
@@ -48,12 +48,12 @@ def test_adds_to_few_sums_in_every_order(rows, gaps, changes):
                 ("add", there),
                 ("buffer", buffer),
                 ("address", row),
-                ("addend", addends[-1 - READ]),
+                ("addend", addends[-1 - SUM_READ]),
             ):
                 ctx.set(getattr(dut, name), value)
             await ctx.tick()
         ctx.set(dut.add, 0)
-        for addend in addends[-READ:]:
+        for addend in addends[-SUM_READ:]:
             ctx.set(dut.addend, addend)
             await ctx.tick()
         await ctx.tick().repeat(2)
@@ -66,7 +66,7 @@ def test_adds_to_few_sums_in_every_order(rows, gaps, changes):
                     await ctx.tick()
                     ctx.set(dut.drain, 0)
                     ctx.set(dut.selected, 1 - selected)
-                    await ctx.tick()
+                    await ctx.tick().repeat(SUM_READ - 1)
                     assert ctx.get(dut.value) == (wrapped(total, bits) if selected and not again else 0)
 
     simulation.add(testbench)
@@ -80,7 +80,7 @@ def test_one_buffer_is_drained_while_the_other_is_added_to():
 
     async def testbench(ctx):
         sums, seen = [[0] * ROWS for _ in range(2)], []
-        pending = [0] * READ
+        pending = [0] * SUM_READ
         for round_ in range(6):
             adding = round_ % 2
             for cycle in range(ROWS + 4):
@@ -92,21 +92,21 @@ def test_one_buffer_is_drained_while_the_other_is_added_to():
                     ("add", adds),
                     ("buffer", adding),
                     ("address", row),
-                    ("addend", pending[-1 - READ]),
+                    ("addend", pending[-1 - SUM_READ]),
                     ("drain", drains << 1 - adding),
                     ("drain_address", cycle % ROWS),
                     ("selected", drains),
                 ):
                     ctx.set(getattr(dut, name), value)
-                if 2 <= cycle < ROWS + 2 and round_ > 0:
-                    seen.append(ctx.get(dut.value) == sums[1 - adding][cycle - 2])
-                    sums[1 - adding][cycle - 2] = 0
+                if SUM_READ <= cycle < ROWS + SUM_READ and round_ > 0:
+                    seen.append(ctx.get(dut.value) == sums[1 - adding][cycle - SUM_READ])
+                    sums[1 - adding][cycle - SUM_READ] = 0
                 sums[adding][row] += addend * adds
                 await ctx.tick()
             ctx.set(dut.add, 0)
             for _ in range(4):
                 pending.append(0)
-                ctx.set(dut.addend, pending[-1 - READ])
+                ctx.set(dut.addend, pending[-1 - SUM_READ])
                 await ctx.tick()
         assert len(seen) == 5 * ROWS
         assert all(seen)

@@ -5,7 +5,7 @@ from simulation import Simulation
 
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.rtl.lane import Lane
-from gatewright.hw.rtl.stages import ADDRESS, ROW, WRITE
+from gatewright.hw.rtl.stages import ADD, ADDRESS, OPERANDS, ROW, SUM_READ, WRITE
 
 
 def config(narrowest_weight, activation_bits):
@@ -37,7 +37,7 @@ async def drain(ctx, dut, row, *, buffer=0, selected=True):
     ctx.set(dut.drain_row, row ^ 7)
     ctx.set(dut.drain, 0)
     ctx.set(dut.selected, not selected)
-    await ctx.tick()
+    await ctx.tick().repeat(SUM_READ - 1)
     ctx.set(dut.selected, 0)
     return ctx.get(dut.value)
 
@@ -100,15 +100,14 @@ def test_stages_buffers_and_drain():
             "accumulate": 1,
             "buffer": buffer,
         }
-        stages = [
-            {"weight_address": weight, "index_address": index},
-            {},
-            row,
-            {"operand": operand},
-            {"quartered": split == 2},
-            {},
-        ]
-        for stage in stages:
+        stages = {
+            ADDRESS: {"weight_address": weight, "index_address": index},
+            ROW: row,
+            OPERANDS: {"operand": operand},
+            ADD: {"quartered": split == 2},
+        }
+        for cycle in range(ADDRESS, WRITE + 1):
+            stage = stages.get(cycle, {})
             for name, value in (idle | {"buffer": 1 - buffer, "quartered": split != 2} | stage).items():
                 ctx.set(getattr(dut, name), value)
             await ctx.tick()
