@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.cycles.latencies import timing
 from gatewright.hw.memories import Style, memories
-from gatewright.hw.rtl.columns import CREDITS, column_layout
+from gatewright.hw.rtl.column_layout import CREDITS, column_layout
 from gatewright.hw.rtl.io import BUFFER
 from gatewright.hw.rtl.sigma import TABLE, chords
 from gatewright.sw.bundle import GATES

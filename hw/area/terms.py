@@ -6,7 +6,7 @@ from amaranth.utils import ceil_log2, exact_log2
 
 from gatewright.hw.area.memories import Memory, mapped
 from gatewright.hw.config import WEIGHT_BITS, AcceleratorConfig
-from gatewright.hw.rtl.columns import column_layout
+from gatewright.hw.rtl.column_layout import column_layout
 from gatewright.sw.numbers import STATE
 
 Terms = dict[str, float]

@@ -6,7 +6,7 @@ from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.cycles.records import Timing
 from gatewright.hw.ops import Op, Opcode
 from gatewright.hw.rtl.cell import CellLane
-from gatewright.hw.rtl.columns import CREDITS, SLOTS
+from gatewright.hw.rtl.column_layout import CREDITS, SLOTS
 from gatewright.hw.rtl.drain import ROUNDING_LATENCY
 from gatewright.hw.rtl.io import BUFFER, OUTPUT_LATENCY
 from gatewright.hw.rtl.reduction import SUM_LATENCY

@@ -18,12 +18,12 @@ def absorb(netlist: str) -> str:
 
     A block RAM gives data 5.6 ns after the clock, 1.0 ns with its output register (speed grade 6); a multiplier takes
     3.9 ns and the routing to and from it, 3.5 ns in all between registers of its own. The netlist does what it did:
-    only flip-flops move that load at every rising edge of one clock, have no reset, and begin with zero as the
-    registers of the blocks do. They move
+    only flip-flops move that load at rising edges of one clock, have no reset, and begin with zero as the registers of
+    the blocks do. They move
 
-    - to a port of a block RAM that reads in every cycle, if all bits that are read of it go to such flip-flops and
-      nowhere else;
-    - to the product of a multiplier, on the same condition;
+    - to a port of a block RAM, if all bits that are read of it go to such flip-flops and nowhere else, and these load
+      when the port reads: always, or with the same enable;
+    - to the product of a multiplier, on the same condition, if they always load;
     - to the operands of a multiplier, if every bit of both comes from such flip-flops or is zero, because nextpnr
       times a multiplier with one registered operand as if it had none; and if no logic is in front of them, which
       would get the way to the multiplier, too. A flip-flop that others read stays for them, and a copy moves.
@@ -97,20 +97,20 @@ class _Netlist:
             port = sides[-1]
             found = self._behind(memory, [f"DO{side}{bit}" for side in sides for bit in range(_OPERAND_BITS)])
             plain = parameters[f"CLK{port}MUX"] == f"CLK{port}" and _net(memory, f"RST{port}") == "0"
-            # The flip-flops load where the port does not read, too; what the register does then is not documented.
-            reads = _net(memory, f"CE{port}") == "1"
-            if plain and reads and self._clocks(found.values()) == {_net(memory, f"CLK{port}")}:
+            # What the register does where it loads and the port does not read is not documented.
+            reads = _net(memory, f"CE{port}")
+            if plain and self._loads(found.values()) == {(_net(memory, f"CLK{port}"), reads)}:
                 self._move(memory, found)
                 for side in sides:
                     parameters[f"REGMODE_{side}"] = "OUTREG"
-                    connections[f"OCE{side}"] = ["1"]
+                    connections[f"OCE{side}"] = [reads]
 
     def _register_product(self, multiplier: Cell) -> None:
         found = self._behind(multiplier, [f"P{bit}" for bit in range(_PRODUCT_BITS)])
-        clocks = self._clocks(found.values())
-        if len(clocks) == 1:
+        clock = _always(self._loads(found.values()))
+        if clock is not None:
             self._move(multiplier, found)
-            _clock(multiplier, "OUTPUT", clocks.pop())
+            _clock(multiplier, "OUTPUT", clock)
 
     def _register_operands(self, multiplier: Cell) -> None:
         inputs = [f"{operand}{bit}" for operand in "AB" for bit in range(_OPERAND_BITS)]
@@ -118,9 +118,9 @@ class _Netlist:
         if not all(net in self.driving for net in bits.values()):
             return
         before = {net: _net(self.cells[self.driving[net]], "DI") for net in bits.values()}
-        clocks = self._clocks(self.driving[net] for net in before)
+        clock = _always(self._loads(self.driving[net] for net in before))
         straight = self.logic.isdisjoint(before.values())
-        if not straight or len(clocks) != 1 or _net(multiplier, "CLK0") not in (None, *clocks):
+        if not straight or clock is None or _net(multiplier, "CLK0") not in (None, clock):
             return
         for name, net in bits.items():
             multiplier["connections"][name] = [before[net]]
@@ -129,7 +129,6 @@ class _Netlist:
         for net in before:
             if not self.readers[net]:
                 self._remove(self.driving[net])
-        (clock,) = clocks
         for operand in "AB":
             _clock(multiplier, f"INPUT{operand}", clock)
 
@@ -145,8 +144,9 @@ class _Netlist:
             found[output] = self.loading[net]
         return found
 
-    def _clocks(self, flip_flops: Iterable[str]) -> set:
-        return {_net(self.cells[name], "CLK") for name in flip_flops}
+    def _loads(self, flip_flops: Iterable[str]) -> set:
+        """Give by which clocks they load, each with its enable."""
+        return {(_net(self.cells[name], "CLK"), _enable(self.cells[name])) for name in flip_flops}
 
     def _move(self, cell: Cell, found: dict[str, str]) -> None:
         for output, name in found.items():
@@ -163,14 +163,31 @@ class _Netlist:
 
 
 def _is_plain(cell: Cell) -> bool:
-    """Whether a cell is a flip-flop that loads at every rising edge, has no reset, and begins with zero."""
+    """Whether a cell is a flip-flop that loads at rising edges, has no reset, and begins with zero."""
     if cell["type"] != "TRELLIS_FF":
         return False
     parameters = cell["parameters"]
-    # Yosys puts a space behind text that could be taken for a number.
-    always = parameters["CEMUX"].strip() == "1" and parameters["CLKMUX"] == "CLK"
+    rising = parameters["CLKMUX"] == "CLK" and _enable(cell) is not None
     reset = parameters["LSRMUX"] != "LSR" or _net(cell, "LSR") != "0"
-    return always and not reset and parameters["REGSET"] == "RESET"
+    return rising and not reset and parameters["REGSET"] == "RESET"
+
+
+def _enable(flip_flop: Cell) -> int | str | None:
+    """Give the net by which a flip-flop is enabled, "1" for always; None if it is the inverse of a net."""
+    # Yosys puts a space behind text that could be taken for a number.
+    match flip_flop["parameters"]["CEMUX"].strip():
+        case "1":
+            return "1"
+        case "CE":
+            return _net(flip_flop, "CE")
+        case _:
+            return None
+
+
+def _always(loads: set) -> int | str | None:
+    """Give the clock of flip-flops that load at each of its edges, if that holds for all."""
+    ((clock, enable),) = loads if len(loads) == 1 else ((None, None),)
+    return clock if enable == "1" else None
 
 
 def _net(cell: Cell, port: str) -> int | str | None:

@@ -42,8 +42,8 @@ class Accumulators(wiring.Component):
         There is a word; the buffer that it adds to.
     addend : In(signed(accumulator_bits)) (3)
     drain : In(2) (0)
-        A bit for each buffer: the sum at `drain_address` is read and, if `selected`, becomes zero: for addresses from the second
-        cycle on.
+        A bit for each buffer: the sum at `drain_address` is read and, if `selected`, becomes zero: for addresses from
+        the second cycle on.
     drain_address : In (0)
     selected : In(1) (0)
     value : Out(signed(accumulator_bits)) (3)

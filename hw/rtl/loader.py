@@ -112,8 +112,8 @@ def _baked(
 class Loader(wiring.Component):
     """Write the words of the load bus to the memories that they address.
 
-    Takes one word per cycle and never makes the bus wait. The word is in a register in the next cycle, and is written in
-    the one after, from registers again, as the enables of all memories start here. A word that arrives while a job
+    Takes one word per cycle and never makes the bus wait. The word is in a register in the next cycle, and is written
+    in the one after, from registers again, as the enables of all memories start here. A word that arrives while a job
     runs, or for an address outside the memories, is dropped and reported.
 
     Parameters

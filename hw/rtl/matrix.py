@@ -8,7 +8,8 @@ from amaranth.utils import exact_log2
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.memories import Contents
 from gatewright.hw.rtl.activations import producer_port, scan_port, values_port, vector_bits
-from gatewright.hw.rtl.columns import CREDITS, MATRIX_OP, SLOTS, ColumnFrontEnd
+from gatewright.hw.rtl.column_layout import CREDITS, MATRIX_OP, SLOTS
+from gatewright.hw.rtl.columns import ColumnFrontEnd
 from gatewright.hw.rtl.lane import Lane
 from gatewright.hw.rtl.loader import load_members
 from gatewright.hw.rtl.pipeline import delay

@@ -9,7 +9,7 @@ from gatewright.hw.interface import JOB, ErrorCode
 from gatewright.hw.memories import Contents
 from gatewright.hw.ops import HEADER_LAYOUT, Opcode, When, argument_layout
 from gatewright.hw.rtl.activations import producer_port
-from gatewright.hw.rtl.columns import MATRIX_OP
+from gatewright.hw.rtl.column_layout import MATRIX_OP
 from gatewright.hw.rtl.drain import DRAIN_OP, READING
 from gatewright.hw.rtl.fetch import PROGRAM_PARTS, Fetch, arguments
 from gatewright.hw.rtl.io import output_reading

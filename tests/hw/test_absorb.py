@@ -84,9 +84,10 @@ def made(kind, *arguments):
     return {"Lookup": Lookup, "Product": Product}[kind](*arguments)
 
 
+@pytest.mark.parametrize("change", ["", "pause enable"])
 @pytest.mark.parametrize("width", [4, 9, 18, 36])
-def test_a_register_behind_a_block_ram_moves_in(width):
-    before = designed(Lookup(width))
+def test_a_register_behind_a_block_ram_moves_in(width, change):
+    before = designed(Lookup(width, change))
     after = absorb(before)
     assert counts(before)["TRELLIS_FF"] - counts(after)["TRELLIS_FF"] == width
     (memory,) = cells(after, "DP16KD")
@@ -153,6 +154,7 @@ def test_a_register_that_got_lost_is_seen(component, kind, parameter, value):
 )
 def test_a_register_that_moved_in_spite_of_its_reset_or_enable_is_seen(component, monkeypatch):
     monkeypatch.setattr(module, "_is_plain", lambda cell: cell["type"] == "TRELLIS_FF")
+    monkeypatch.setattr(module, "_enable", lambda _: "1")
     before = designed(made(*component))
     after = absorb(before)
     assert counts(after)["TRELLIS_FF"] < counts(before)["TRELLIS_FF"]
