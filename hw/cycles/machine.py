@@ -377,6 +377,9 @@ def _multiply(slots, front, flight, queue, lanes, timing, cycle, counts, timelin
     moved = front.returned != 0
     front.outstanding -= front.returned
     front.returned = 0
+    if front.dropped != NONE:
+        slots[front.dropped].columns -= 1
+        front.dropped = NONE
     if lanes.arrived < lanes.selected and flight[lanes.arrived % RING].time == cycle:
         column = flight[lanes.arrived % RING]
         lanes.arrived += 1
@@ -385,7 +388,7 @@ def _multiply(slots, front, flight, queue, lanes, timing, cycle, counts, timelin
             queue[lanes.queued % RING].words, queue[lanes.queued % RING].slot = column.words, column.slot
             lanes.queued += 1
         else:
-            slots[column.slot].columns -= 1
+            front.dropped = column.slot
             front.returned += 1
     if lanes.taken < lanes.queued and cycle >= lanes.last_word:
         column = queue[lanes.taken % RING]

@@ -96,6 +96,7 @@ _FRONT = _integers(
     "known",
     "outstanding",
     "returned",
+    "dropped",
 )
 """The front end. The slots of the ops before stage 0, on the way to it, in it, and just out of it; whether there is a
 free slot; the first column step that is neither selected nor known to be zero, and the end of those in its activation

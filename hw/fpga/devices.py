@@ -97,8 +97,8 @@ _ECP5_LUTS = ("abc9 -W 1000", "clean")
 """Yosys's commands for the stage ``map_luts`` of ``synth_ecp5``: what it does there, but with 1000 ps for a wire, as
 routing gives them, instead of 300. With these it saves look-up tables where levels of logic count."""
 
-_TIMING_FIRST = ("--placer-heap-critexp", "4", "--placer-heap-timingweight", "25")
-"""The placer's options that weigh slow paths more than wire length."""
+_PLACER = ("--placer", "static")
+"""The placer's options: the electrostatic placer keeps a lane's block RAMs together, which its default does not."""
 
 ECP5 = Family(
     name="ECP5",
@@ -187,7 +187,7 @@ def _ecp5(size: str, luts: int, block_rams: int, multipliers: int) -> Device:
         multipliers=multipliers,
         package=package,
         speed=speed,
-        options=(f"--{size}", "--package", package, "--speed", speed, *_TIMING_FIRST),
+        options=(f"--{size}", "--package", package, "--speed", speed, *_PLACER),
     )
 
 

@@ -8,7 +8,15 @@ from amaranth.utils import exact_log2
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.memories import Contents
 from gatewright.hw.rtl.activations import producer_port, scan_port, vector_bits
-from gatewright.hw.rtl.column_layout import CREDITS, MATRIX_OP, SLOTS, TASK, chosen_layout, column_layout
+from gatewright.hw.rtl.column_layout import (
+    CREDITS,
+    MATRIX_OP,
+    SLOTS,
+    TASK,
+    chosen_layout,
+    column_layout,
+    skips,
+)
 from gatewright.hw.rtl.loader import load_members
 from gatewright.hw.rtl.locate import locate, offer
 from gatewright.hw.rtl.pipeline import delay
@@ -51,7 +59,7 @@ class ColumnFrontEnd(wiring.Component):
     - If it passes over all that is to do in the word, the same; this takes the cycle.
 
     A column selected in cycle s is at `o` in cycle s + `ARRIVAL` at the earliest, behind the columns before it. One of
-    no words is dropped in cycle s + `ARRIVAL`.
+    no words is dropped in cycle s + `ARRIVAL` + 1.
 
     Parameters
     ----------
@@ -128,28 +136,27 @@ class ColumnFrontEnd(wiring.Component):
             active.eq(preparing | (active & ~self.finished)),
         ]
 
-        # `mask`: the steps of the word; `tail`: those of the last word; `rest`: those not yet behind. Which of them may
-        # be selected, and whether all elements of the word are there (`complete`), was found a cycle ago for the sake
-        # of the clock, for this word or for the next if stage 0 `turned` to it. Steps only ever become ready, so what
-        # was ready then still is.
+        # `mask`: the steps of the word; `tail`: those of the last word; `rest`: those not yet behind; `upcoming`: those
+        # of the next word, of which there are none behind the last. Which of them may be selected, and whether all
+        # elements of the word are there (`complete`), was found a cycle ago for the sake of the clock, for this word or
+        # for the next if stage 0 `turned` to it. Steps only ever become ready, so what was ready then still is.
         steps = config.group_lanes
         mask, tail, rest = (Signal(steps, reset_less=True) for _ in range(3))
-        turned = Signal()
+        upcoming, keeps, turned = Signal(steps), Signal(reset_less=True), Signal()
         word, next_word = (Signal(vector_bits(config), reset_less=True) for _ in range(2))
         number, next_number, words_left = (Signal(config.count_bits, reset_less=True) for _ in range(3))
-        final, next_final = words_left == 0, words_left == 1
-        next_mask = tail | ~(next_final | current.op.arguments.private).replicate(steps)
-        upcoming = Mux(self.ops.ready, self.ops.payload.arguments.source, waiting.op.arguments.source)
+        # Whether the word, or the next, is the op's last.
+        final, next_final = Signal(), Signal()
+        source = Mux(self.ops.ready, self.ops.payload.arguments.source, waiting.op.arguments.source)
         producers = (self.input, self.drained)
-        reached = reach(m, config, producers, upcoming, waiting.op, current.op, loaded)
+        reached = reach(m, config, producers, source, waiting.op, current.op, loaded)
         (here, here_all), (there, there_all) = reached(number, final), reached(next_number, next_final)
         # Behind the last word nothing is ready and all is complete, so that what follows need not ask for `active`.
         behind = final | ~loaded
         eligible, lower, complete = Signal(steps), Signal(steps), Signal(init=1)
-        nonzero = nonzero_steps(config, self.scan.nonzero, current.op, final, tail)
-        next_nonzero = nonzero_steps(config, self.scan_next.nonzero, current.op, next_final, tail)
-        can = here & nonzero & mask
-        next_can = there & next_nonzero & next_mask & ~behind.replicate(steps)
+        last = current.op.arguments.tail
+        can = here & nonzero_steps(config, self.scan.nonzero, last, keeps, final, tail)
+        next_can = there & nonzero_steps(config, self.scan_next.nonzero, last, keeps, next_final, tail)
 
         below, following = Signal(steps), Signal(steps)
         found, more, advance = Signal(), Signal(), Signal()
@@ -169,28 +176,45 @@ class ColumnFrontEnd(wiring.Component):
         ]
         m.d.sync += [
             turned.eq(advance),
-            rest.eq(following | advance.replicate(steps)),
-            eligible.eq(Mux(advance, next_can, can & following)),
-            lower.eq(Mux(advance, next_can & (next_mask >> 1), can & following & (mask >> 1))),
+            rest.eq(Mux(advance, upcoming, following)),
+            eligible.eq(Mux(advance, next_can & upcoming, can & following)),
+            lower.eq(Mux(advance, next_can & (upcoming >> 1), can & following & (mask >> 1))),
             complete.eq(Mux(advance, there_all | behind, here_all)),
         ]
+        new = waiting.op.arguments
+        new_tail = tail_steps(config, new)
         with m.If(loading):
-            m.d.sync += [current.eq(waiting), tail.eq(tail_steps(config, waiting.op.arguments))]
+            m.d.sync += [
+                current.eq(waiting),
+                tail.eq(new_tail),
+                keeps.eq(~skips(waiting.op)),
+            ]
         with m.If(advance):
-            m.d.sync += [mask.eq(next_mask), word.eq(next_word), number.eq(next_number)]
+            m.d.sync += [mask.eq(upcoming), word.eq(next_word), number.eq(next_number)]
             # A mask, as reset logic would lengthen the path of `advance`.
             m.d.sync += next_number.eq((next_number + 1) & loaded.replicate(len(number)))
             with m.If(loaded):
                 m.d.sync += [
                     next_word.eq(next_word + 1),
                     words_left.eq(words_left - 1),
+                    final.eq(next_final),
+                    next_final.eq(words_left == 2),
+                    upcoming.eq(
+                        (tail | ~((words_left == 2) | current.op.arguments.private).replicate(steps))
+                        & ~(final | next_final).replicate(steps)
+                    ),
                 ]
             with m.Else():
-                new = waiting.op.arguments
                 partial = new.columns[exact_log2(steps) :] + new.columns[: exact_log2(steps)].any()
+                words = Mux(new.private, new.columns, partial)[: len(words_left)]
                 m.d.sync += [
                     next_word.eq(new.source),
-                    words_left.eq(Mux(new.private, new.columns, partial)),
+                    words_left.eq(words),
+                    final.eq(0),
+                    next_final.eq(words == 1),
+                    upcoming.eq(
+                        (new_tail | ~((words == 1) | new.private).replicate(steps)) & held.replicate(steps)
+                    ),
                 ]
 
         chosen = delay(m, eligible & ~below, 1)
@@ -204,14 +228,12 @@ class ColumnFrontEnd(wiring.Component):
 
         column = locate(m, config, self.contents["column"] if self.contents else self.table, first, step)
         valid = delay(m, self.selected, ARRIVAL, reset_less=False)
-        m.d.comb += [
-            self.dropped.eq(valid & (column.words == 0)),
-            self.dropped_slot.eq(column.slot),
-        ]
+        dropped, taken = Signal(), Signal()
+        m.d.comb += [dropped.eq(valid & (column.words == 0)), taken.eq(self.o.valid & self.o.ready)]
+        m.d.sync += [self.dropped.eq(dropped), self.dropped_slot.eq(column.slot)]
         offer(m, valid & (column.words != 0), column, self.o)
         # A credit comes back a cycle later, for the sake of the clock.
-        returned = delay(m, Cat(self.dropped, self.o.valid & self.o.ready), 1, reset_less=False)
-        others = outstanding - returned[0] - returned[1]
+        others = outstanding - self.dropped - delay(m, taken, 1, reset_less=False)
         m.d.sync += [
             outstanding.eq(Mux(self.selected, others + 1, others)),
             full.eq(Mux(self.selected, others == CREDITS - 1, others == CREDITS)),

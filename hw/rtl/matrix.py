@@ -51,9 +51,9 @@ class MatrixEngine(wiring.Component):
 
     `ColumnFrontEnd` says in which cycles columns are selected. The lanes take a column's words one per cycle, with no
     gap between columns: the first word's address is on the lanes in the cycle after the column was taken from
-    the front end, that is in cycle s + 4 at the earliest for a column selected in cycle s. It is taken in the cycle of
-    the last word of the column before, or at once when there is none. With an empty engine, an op accepted in cycle c
-    whose vector is complete has its first word in cycle c + `FIRST_WORD`.
+    the front end, that is in cycle s + `ARRIVAL` + `TAKE` at the earliest for a column selected in cycle s. It is taken
+    in the cycle of the last word of the column before, or at once when there is none. With an empty engine, an op
+    accepted in cycle c whose vector is complete has its first word in cycle c + `FIRST_WORD`.
 
     What happens to a word from then on, `stages` tells. An op holds a slot from the cycle after it was accepted until
     stage 0 is done with it (free two cycles later) and the last word of each of its columns is past cycle `RETIRE`,

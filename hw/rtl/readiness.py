@@ -51,19 +51,22 @@ def reach(m: Module, config: AcceleratorConfig, producers, upcoming: Value, wait
     return reached
 
 
-def nonzero_steps(config: AcceleratorConfig, flags: Value, op, final: Value, tail: Value) -> Value:
-    """Give which steps of a word need not be skipped, from its elements' flags.
+def nonzero_steps(
+    config: AcceleratorConfig, flags: Value, there: Value, keeps: Value, final: Value, tail: Value
+) -> Value:
+    """Give which steps of a word are not passed over, from its elements' flags; all if the op `keeps` them.
 
-    In the last step, that of the highest bit in `tail` in the `final` word, the op's own `tail` counts.
+    In the last step, that of the highest bit in `tail` in the `final` word, as many elements count as are `there`; 0
+    stands for all.
     """
     groups = config.groups
-    there = op.arguments.tail[: exact_log2(groups)]
+    there = there[: exact_log2(groups)]
     missing = Cat(0, *((there != 0) & (there <= part) for part in range(1, groups)))
     steps = []
     for k in range(config.group_lanes):
         last = final & tail[k] & ~tail[k + 1 : k + 2].any()
         present = flags[k * groups :][:groups] & ~(missing & last.replicate(groups))
-        steps.append(present.any() | ~skips(op))
+        steps.append(present.any() | keeps)
     return Cat(steps)
 
 

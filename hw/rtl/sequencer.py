@@ -54,7 +54,7 @@ class Sequencer(wiring.Component):
     program : In(load_port(4))
         Write access to the program memory, by 32-bit quarters, unless it is baked.
     loading : In(1)
-        A word is on its way from the load bus; it is in its memory at the end of the next cycle but one.
+        A word is on its way from the load bus: the next cycle may write it.
     load_error : In(ErrorCode)
         What is wrong with a word of the load bus.
     length_error : In(1)
