@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import tempfile
 import threading
@@ -19,6 +20,7 @@ from gatewright.cosim.traffic import harness_parameters
 from gatewright.errors import ToolError
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.verilog import emit
+from gatewright.hw.rtl.checks import CHECKS
 from gatewright.progress import Progress, silent
 
 TOP = "gatewright_harness"
@@ -30,6 +32,7 @@ HARNESS = Path(__file__).with_name("harness.sv")
 _TIMESCALE = ("1ns", "1ps")
 _BUILD_ARGS = [
     "--timing",
+    "--assert",
     "-O3",
     "--x-assign",
     "fast",
@@ -45,6 +48,7 @@ _ENVIRONMENT = {"COCOTB_REWRITE_ASSERTION_FILES": ""}
 # What cocotb's runner raises when a command fails or something that it needs is missing.
 _RUNNER_ERRORS = (RuntimeError, OSError, ValueError)
 _LOG_LINES = 30
+_BROKEN = re.compile(rf"Assertion failed in (\S+?)(?:\.{CHECKS})?\.never_(\w+)")
 
 QUICK_LANES = 128
 """With more lanes a simulation is built without optimising, as compiling hundreds of lanes would take longer than what
@@ -207,7 +211,8 @@ def simulate(
     Raises
     ------
     ToolError
-        The simulation died, or other than the given tests ran; the text ends with the end of the log.
+        The simulation died, as it does where `gatewright.hw.rtl.checks.never` sees what it is told, or other than the
+        given tests ran; the text ends with the end of the log.
     """
     folder = Path(folder)
     log, xml = folder / "simulation.log", folder / "results.xml"
@@ -240,6 +245,10 @@ def simulate(
             if watch is not None:
                 watch()
         seconds = time.perf_counter() - start
+    if broken := _BROKEN.search(_read(log)):
+        raise ToolError(
+            f"the hardware did what it never may: {broken[2].replace('_', ' ')} (in {broken[1]})\n{_tail(log)}"
+        )
     try:
         ran, failed = get_results(xml)
     except (RuntimeError, SyntaxError) as error:
@@ -251,8 +260,12 @@ def simulate(
     return Outcome(seconds, failed, _tail(log))
 
 
-def _tail(log: Path) -> str:
+def _read(log: Path) -> str:
     try:
-        return "\n".join(log.read_text(errors="replace").splitlines()[-_LOG_LINES:])
+        return log.read_text(errors="replace")
     except OSError:
         return "(no log)"
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(_read(log).splitlines()[-_LOG_LINES:])

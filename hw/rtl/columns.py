@@ -10,6 +10,7 @@ from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.memories import Contents
 from gatewright.hw.ops import Opcode, argument_layout
 from gatewright.hw.rtl.activations import producer_port, progress, scan_port, vector_bits, writing
+from gatewright.hw.rtl.checks import never
 from gatewright.hw.rtl.loader import load_members, model_memory
 from gatewright.hw.rtl.pipeline import delay
 from gatewright.hw.rtl.stages import ARRIVAL
@@ -251,6 +252,9 @@ class ColumnFrontEnd(wiring.Component):
             outstanding.eq(Mux(self.selected, others + 1, others)),
             full.eq(Mux(self.selected, others == CREDITS - 1, others == CREDITS)),
         ]
+        never(m, "more columns on their way than CREDITS", outstanding > CREDITS)
+        never(m, "a step selected that is no longer ready", self.selected & (eligible & ~below & ~can).any())
+        never(m, "a column of no words", self.o.valid & (self.o.payload.words == 0))
         return m
 
     def _reach(self, m: Module, waiting, current, loaded: Signal):
@@ -385,3 +389,4 @@ class ColumnFrontEnd(wiring.Component):
             read.addr.eq(head),
         ]
         m.d.sync += [tail.eq(tail + push), head.eq(head + pop), count.eq(count + push - pop)]
+        never(m, "more columns in the queue than CREDITS", push & (count == CREDITS))

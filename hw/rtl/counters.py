@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.interface import COUNTERS
+from gatewright.hw.rtl.checks import never
 from gatewright.hw.rtl.pipeline import delay
 
 
@@ -51,4 +52,5 @@ class Counters(wiring.Component):
                 m.d.sync += counter.eq(0)
             with m.Elif(self.busy):
                 m.d.sync += counter.eq(counter + step)
+        never(m, "events in the cycle of start", self.start & events.as_value().any())
         return m
