@@ -199,7 +199,13 @@ def prepare(
     return Recordings(loaded, model or loaded, checked, rate, rate, seed, fresh, skips, baked)
 
 
-def play(simulation: Path, each: Sequence[Recordings], progress: Progress = silent) -> list[Verification]:
+def play(
+    simulation: Path,
+    each: Sequence[Recordings],
+    progress: Progress = silent,
+    *,
+    power_up: int | None = None,
+) -> list[Verification]:
     """Run models of one configuration, one after the other, in one simulation.
 
     Parameters
@@ -209,6 +215,8 @@ def play(simulation: Path, each: Sequence[Recordings], progress: Progress = sile
     each : sequence of Recordings
     progress : Progress
         Told about every finished sequence.
+    power_up : int, optional
+        As in `simulator.simulate`.
 
     Raises
     ------
@@ -228,7 +236,13 @@ def play(simulation: Path, each: Sequence[Recordings], progress: Progress = sile
             progress("simulating", max(0, started - 1), total, "")
 
         outcome = simulator.simulate(
-            simulation, recordings.NAME, root, tests=recordings.TESTS, seed=each[0].seed, watch=watch
+            simulation,
+            recordings.NAME,
+            root,
+            tests=recordings.TESTS,
+            seed=each[0].seed,
+            power_up=power_up,
+            watch=watch,
         )
         reports = [report for folder in folders if (report := Report.load(folder))]
         stopped = (root / STOPPED).read_text().strip() if (root / STOPPED).exists() else ""

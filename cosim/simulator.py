@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import tempfile
 import threading
@@ -19,6 +20,7 @@ from gatewright.cosim.traffic import harness_parameters
 from gatewright.errors import ToolError
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.verilog import emit
+from gatewright.hw.rtl.checks import CHECKS
 from gatewright.progress import Progress, silent
 
 TOP = "gatewright_harness"
@@ -30,11 +32,8 @@ HARNESS = Path(__file__).with_name("harness.sv")
 _TIMESCALE = ("1ns", "1ps")
 _BUILD_ARGS = [
     "--timing",
+    "--assert",
     "-O3",
-    "--x-assign",
-    "fast",
-    "--x-initial",
-    "fast",
     "-Wno-fatal",
     "-Wno-lint",
 ]
@@ -45,6 +44,12 @@ _ENVIRONMENT = {"COCOTB_REWRITE_ASSERTION_FILES": ""}
 # What cocotb's runner raises when a command fails or something that it needs is missing.
 _RUNNER_ERRORS = (RuntimeError, OSError, ValueError)
 _LOG_LINES = 30
+# What registers, and memories of zeros, begin with in the emitted text.
+_REGISTER = re.compile(r"^(  reg .*?) = \d+'[hd][0-9a-f]+;$", re.MULTILINE)
+_ZEROS = re.compile(
+    r"^  initial begin(?: : \w+\n    integer entry;)?\n(?:    .* = \d+'[hd]0+;\n)+  end\n", re.MULTILINE
+)
+_BROKEN = re.compile(rf"Assertion failed in (\S+?)(?:\.{CHECKS})?\.never_(\w+)")
 
 QUICK_LANES = 128
 """With more lanes a simulation is built without optimising, as compiling hundreds of lanes would take longer than what
@@ -54,7 +59,12 @@ _POLL_SECONDS = 0.1
 
 
 def build(
-    config: AcceleratorConfig, progress: Progress = silent, *, verilog: str | None = None, adapter: str = ""
+    config: AcceleratorConfig,
+    progress: Progress = silent,
+    *,
+    verilog: str | None = None,
+    adapter: str = "",
+    power_up: bool = False,
 ) -> Path:
     """Return the folder of the simulation of one accelerator, built if the cache does not hold it.
 
@@ -71,6 +81,8 @@ def build(
         The text to simulate, of the module `gatewright_accelerator`; the emitted one unless given.
     adapter : str
         Text that is compiled beside it: of that module, where `verilog` has another top.
+    power_up : bool
+        Let registers and memories begin with anything, as `simulate` says, in place of what the text gives them.
 
     Raises
     ------
@@ -80,7 +92,8 @@ def build(
     progress("building the simulation", 0, 1, "emitting Verilog")
     text = emit(config) if verilog is None else verilog
     quick = config.lanes > QUICK_LANES
-    folder = build_verilog(text, harness_parameters(config), progress, adapter=adapter, quick=quick)
+    parameters = harness_parameters(config)
+    folder = build_verilog(text, parameters, progress, adapter=adapter, quick=quick, power_up=power_up)
     progress("building the simulation", 1, 1, "")
     return folder
 
@@ -93,18 +106,20 @@ def build_verilog(
     adapter: str = "",
     top: str = TOP,
     quick: bool = False,
+    power_up: bool = False,
 ) -> Path:
     """Do what `build` does, for given harness parameters.
 
     With another `top`, that module of the text is simulated by itself, and its ports are the bench's to drive. What is
     built with `quick` is built sooner and runs slower.
     """
-    texts = {"accelerator.sv": verilog}
+    texts = {"accelerator.sv": _ZEROS.sub("", _REGISTER.sub(r"\1;", verilog)) if power_up else verilog}
     if adapter:
         texts["adapter.sv"] = adapter
     if top == TOP:
         texts["harness.sv"] = HARNESS.read_text()
-    key = json.dumps([texts, top, parameters, _TIMESCALE, _build_args(top), versions(), quick])
+    arguments = _build_args(top, power_up)
+    key = json.dumps([texts, top, parameters, _TIMESCALE, arguments, versions(), quick])
     builds = cache_folder() / "builds"
     entry = builds / hashlib.sha256(key.encode()).hexdigest()[:32]
     # Looked for before the lock is taken, so that a cache which may only be read serves too.
@@ -115,17 +130,26 @@ def build_verilog(
         with FileLock(entry.with_suffix(".lock")):
             if not entry.is_dir():
                 progress("building the simulation", 0, 1, "compiling")
-                _compile(entry, texts, parameters, top, quick)
+                _compile(entry, texts, parameters, top, arguments, quick)
     except OSError as error:
         raise ToolError(f"cannot write to the cache folder {builds} ({error}); {SET_CACHE}") from error
     return entry
 
 
-def _build_args(top: str) -> list[str]:
-    return _BUILD_ARGS + _HARNESS_ARGS if top == TOP else _BUILD_ARGS
+def _build_args(top: str, power_up: bool) -> list[str]:
+    unknown = "unique" if power_up else "fast"
+    values = ["--x-assign", unknown, "--x-initial", unknown]
+    return [*_BUILD_ARGS, *values, *(_HARNESS_ARGS if top == TOP else ())]
 
 
-def _compile(entry: Path, texts: dict[str, str], parameters: dict[str, int], top: str, quick: bool) -> None:
+def _compile(
+    entry: Path,
+    texts: dict[str, str],
+    parameters: dict[str, int],
+    top: str,
+    arguments: list[str],
+    quick: bool,
+) -> None:
     for left in entry.parent.glob(f"{entry.name}.*.partial"):
         shutil.rmtree(left, ignore_errors=True)
     # Of a name of its own: the compiler that a killed build left behind may still be writing to the last one.
@@ -142,7 +166,7 @@ def _compile(entry: Path, texts: dict[str, str], parameters: dict[str, int], top
                 sources=[partial / name for name in texts],
                 hdl_toplevel=top,
                 parameters=parameters,
-                build_args=_build_args(top),
+                build_args=arguments,
                 build_dir=partial,
                 timescale=_TIMESCALE,
                 always=True,
@@ -183,6 +207,7 @@ def simulate(
     tests: list[str],
     top: str = TOP,
     seed: int = 0,
+    power_up: int | None = None,
     watch: Callable[[], None] | None = None,
 ) -> Outcome:
     """Run tests of a bench in a child process.
@@ -201,18 +226,22 @@ def simulate(
         Top module of the simulation.
     seed : int
         Seed of the bench's random numbers.
+    power_up : int, optional
+        Seed, from 1 on, of what registers and memories begin with; for what was built with `power_up`.
     watch : callable, optional
         Called several times a second while the simulation runs.
 
     Raises
     ------
     ToolError
-        The simulation died, or other than the given tests ran; the text ends with the end of the log.
+        The simulation died, as it does where `gatewright.hw.rtl.checks.never` sees what it is told, or other than the
+        given tests ran; the text ends with the end of the log.
     """
     folder = Path(folder)
     log, xml = folder / "simulation.log", folder / "results.xml"
     runner = get_runner("verilator")
     failures: list[str] = []
+    random = [] if power_up is None else ["+verilator+rand+reset+2", f"+verilator+seed+{power_up}"]
 
     def run() -> None:
         try:
@@ -223,6 +252,7 @@ def simulate(
                 testcase=tests,
                 seed=seed,
                 extra_env=_ENVIRONMENT,
+                plusargs=random,
                 build_dir=simulation,
                 test_dir=folder,
                 results_xml=str(xml),
@@ -240,6 +270,10 @@ def simulate(
             if watch is not None:
                 watch()
         seconds = time.perf_counter() - start
+    if broken := _BROKEN.search(_read(log)):
+        raise ToolError(
+            f"the hardware did what it never may: {broken[2].replace('_', ' ')} (in {broken[1]})\n{_tail(log)}"
+        )
     try:
         ran, failed = get_results(xml)
     except (RuntimeError, SyntaxError) as error:
@@ -251,8 +285,12 @@ def simulate(
     return Outcome(seconds, failed, _tail(log))
 
 
-def _tail(log: Path) -> str:
+def _read(log: Path) -> str:
     try:
-        return "\n".join(log.read_text(errors="replace").splitlines()[-_LOG_LINES:])
+        return log.read_text(errors="replace")
     except OSError:
         return "(no log)"
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(_read(log).splitlines()[-_LOG_LINES:])

@@ -20,6 +20,7 @@ from gatewright.hw.memories import Contents
 from gatewright.hw.rtl.accelerator import Accelerator
 from gatewright.hw.rtl.axi import AxiTop
 from gatewright.hw.rtl.axi_registers import registers
+from gatewright.hw.rtl.checks import CHECKS
 
 TOP = "gatewright_accelerator"
 """Name of the top module."""
@@ -126,7 +127,27 @@ def emit_component(component: wiring.Component, name: str) -> str:
     text = re.sub(r"^  (wire|reg)( signed)? \[-1:0\] .*;\n", "", text, flags=re.MULTILINE)
     # An element of an array is named \a[1], which Yosys's ABC9 takes for bit 1 of a: write \a.1 instead.
     text = re.sub(r"\\\S+", lambda match: match[0].replace("[", ".").replace("]", ""), text)
-    return _fold_memories(text.lstrip("\n"))
+    return _guard_checks(_fold_memories(text.lstrip("\n")))
+
+
+_CHECKS = re.compile(
+    rf"^module \\\S+\.{CHECKS} \(.*?^endmodule\n|^  \\\S+\.{CHECKS}  {CHECKS} \(.*?^  \);\n",
+    re.MULTILINE | re.DOTALL,
+)
+_CHECK = re.compile(r'if \(!.*\)\n +\$write\("(.*)"\);\n +(assert \(.*\);)')
+
+
+def _guard_checks(text: str) -> str:
+    """Hide the checks from synthesis, and name their assertions after what they say.
+
+    A failed one is reported by its name. An ``else`` with a message of its own is more than Yosys reads.
+    """
+
+    def name(check: re.Match) -> str:
+        label = re.sub(r"\W+", "_", check[1])
+        return f"{label}: {check[2]}"
+
+    return _CHECKS.sub(lambda found: f"`ifndef SYNTHESIS\n{_CHECK.sub(name, found[0])}`endif\n", text)
 
 
 _INITIAL = re.compile(r"^  initial begin\n((?:    \S+ ?\[\d+\] = \d+'h[0-9a-f]+;\n)+)  end\n", re.MULTILINE)

@@ -14,7 +14,7 @@ from gatewright.hw.rtl.io import InputUnit, OutputUnit
 from gatewright.hw.rtl.loader import Loader
 from gatewright.hw.rtl.matrix import MatrixEngine
 from gatewright.hw.rtl.sequencer import Sequencer
-from gatewright.hw.rtl.stream import Merge, connect
+from gatewright.hw.rtl.stream import Merge, check_offer, connect
 
 
 class Accelerator(wiring.Component):
@@ -133,6 +133,7 @@ class Accelerator(wiring.Component):
                 events.zero_inputs.eq(input_unit.zero),
                 self.counters.eq(counters.counters),
             ]
+        check_offer(m, self.o, "a result")
         return m
 
     def _load(self, m: Module, sequencer: Sequencer, matrix: MatrixEngine, drain: DrainUnit) -> None:

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2, exact_log2
 
 from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.rtl.checks import checks, never
 from gatewright.hw.rtl.pipeline import delay
 from gatewright.hw.rtl.stages import READ, STORE
 
@@ -114,6 +115,18 @@ def progress(producers, chosen: Value) -> tuple[Value, Value]:
         announced = Mux(active, producer.announced, announced)
         written = Mux(active, producer.written, written)
     return announced, written
+
+
+def check_producer(m: Module, producer) -> None:
+    """Check what `producer_port` promises of the counts."""
+    before = delay(checks(m), producer, 1, reset_less=False)
+    going_on = producer.active & before.active
+    never(m, "a vector changed while it is written", going_on & (producer.vector != before.vector))
+    for name in ("announced", "written"):
+        never(m, f"fewer elements {name} than before", going_on & (producer[name] < before[name]))
+    never(
+        m, "more elements written than announced", producer.active & (producer.written > producer.announced)
+    )
 
 
 class ActivationMemory(wiring.Component):
@@ -251,3 +264,24 @@ class ActivationMemory(wiring.Component):
                 read.addr.eq(port.word),
                 port.nonzero.eq(read.data),
             ]
+        self._check_order(m, by_word, address, enable)
+
+    def _check_order(self, m: Module, by_word: Value, address: Value, enable: Value) -> None:
+        """Check that each of the two writes a word's elements in order, from its first on."""
+        inner = checks(m)
+        within, following = (
+            Signal(range(self.config.cell_lanes)),
+            Signal(self.element.payload.address.shape()),
+        )
+        for k in reversed(range(self.config.cell_lanes)):
+            with inner.If(enable[k]):
+                inner.d.comb += within.eq(k)
+        position = Cat(within, address)
+        begins = position[: exact_log2(self.config.lanes)] == 0
+        inner.d.comb += following.eq(position + Mux(enable.all(), self.config.cell_lanes, 1))
+        for writer in range(2):
+            expected = Signal.like(following, name=f"expected{writer}")
+            writes = enable.any() & (by_word == writer)
+            with inner.If(writes):
+                inner.d.sync += expected.eq(following)
+            never(m, f"writer {writer} out of order", writes & ~begins & (position != expected))

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.ops import Opcode, argument_layout
+from gatewright.hw.rtl.checks import never
 from gatewright.hw.rtl.pipeline import SHIFT_LATENCY, delay, saturate, shift_right
 from gatewright.hw.rtl.sigma import Sigma
 from gatewright.sw.bundle import GATES
@@ -184,4 +185,5 @@ class CellUnit(wiring.Component):
                 write.data[k].eq(lane.c),
                 self.hidden[k].eq(lane.h),
             ]
+        never(m, "begun while units are under way", self.start & (self.valid | reading | writing))
         return m

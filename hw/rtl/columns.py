@@ -8,6 +8,7 @@ from amaranth.utils import exact_log2
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.memories import Contents
 from gatewright.hw.rtl.activations import producer_port, scan_port, vector_bits
+from gatewright.hw.rtl.checks import never
 from gatewright.hw.rtl.column_layout import (
     CREDITS,
     MATRIX_OP,
@@ -238,6 +239,9 @@ class ColumnFrontEnd(wiring.Component):
             outstanding.eq(Mux(self.selected, others + 1, others)),
             full.eq(Mux(self.selected, others == CREDITS - 1, others == CREDITS)),
         ]
+        never(m, "more columns on their way than CREDITS", outstanding > CREDITS)
+        never(m, "a step selected that is no longer ready", self.selected & (eligible & ~below & ~can).any())
+        never(m, "a column of no words", self.o.valid & (self.o.payload.words == 0))
         return m
 
     def _count_skipped(self, m: Module, moved, found, turned, last_word, first, step: Value) -> None:

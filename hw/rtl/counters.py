@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.interface import COUNTERS
+from gatewright.hw.rtl.checks import never
 from gatewright.hw.rtl.pipeline import delay
 
 
@@ -48,4 +49,5 @@ class Counters(wiring.Component):
         for name, step in steps.items():
             counter = self.counters[name]
             m.d.sync += counter.eq(Mux(start, 0, counter) + Mux(self.busy, step, 0))
+        never(m, "events in the cycle of start", start & events.as_value().any())
         return m

@@ -10,8 +10,9 @@ from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.interface import RESULT
 from gatewright.hw.memories import Contents
 from gatewright.hw.ops import ARGUMENTS, Opcode, argument_layout
-from gatewright.hw.rtl.activations import producer_port, word_port
+from gatewright.hw.rtl.activations import check_producer, producer_port, word_port
 from gatewright.hw.rtl.cell import CellLane, CellUnit
+from gatewright.hw.rtl.checks import never
 from gatewright.hw.rtl.loader import load_members
 from gatewright.hw.rtl.matrix import drain_port
 from gatewright.hw.rtl.pipeline import SHIFT_LATENCY, delay, saturate, shift_right
@@ -154,6 +155,11 @@ class DrainUnit(wiring.Component):
             m.d.sync += [idle.eq(at_end), clearing.eq(~at_end)]
         with m.Elif(written | (self.results.valid & self.results.ready)):
             m.d.sync += [idle.eq(last), unfinished.eq(unfinished - 1)]
+        check_producer(m, self.producer)
+        finishes = written | (self.results.valid & self.results.ready)
+        never(m, "a value finished without an op", finishes & (idle | clearing | (unfinished == 0)))
+        never(m, "accumulators read without an op", reading & (idle | clearing | (count == 0)))
+        never(m, "a clearing begun while busy or with an op", self.clear & (~idle | self.ops.valid))
         return m
 
     def _offered(self, m: Module):
@@ -290,6 +296,8 @@ class DrainUnit(wiring.Component):
             self.hidden.enable.eq(Mux(task.reduce, writing << within, writing.replicate(config.cell_lanes))),
             self.hidden.data.eq(Cat(values)),
         ]
+        done = position - (task.destination << exact_log2(config.lanes)) + Mux(writing, step, 0)
+        never(m, "elements counted that are not written", self.producer.active & (written > done))
         return writing
 
     def _send(self, m: Module, task, reduction: Reduction, last) -> tuple[Signal, Signal]:
@@ -313,4 +321,7 @@ class DrainUnit(wiring.Component):
         following, has_room = Signal.like(free), Signal(init=1)
         m.d.comb += following.eq(free + taken - (self.accumulators.enable & task.send))
         m.d.sync += [free.eq(following), has_room.eq(following != 0)]
+        never(m, "a full buffer of totals written", buffer.w_en & ~buffer.w_rdy)
+        never(m, "a total read without room", self.accumulators.enable & task.send & (free == 0))
+        never(m, "more room for totals than there is", free > depth)
         return free, has_room

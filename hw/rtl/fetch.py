@@ -9,7 +9,9 @@ from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.interface import LOAD
 from gatewright.hw.memories import Contents
 from gatewright.hw.ops import HEADER_LAYOUT, OP_BITS, Opcode, When, argument_layout
+from gatewright.hw.rtl.checks import checks, never
 from gatewright.hw.rtl.loader import load_members, model_memory
+from gatewright.hw.rtl.pipeline import delay
 
 PROGRAM_PARTS = OP_BITS // LOAD["data"].width
 """Parts in which an op is loaded, of 32 bits."""
@@ -125,6 +127,12 @@ class Fetch(wiring.Component):
             m.d.sync += [present.eq(0), searched.eq(0)]
         with m.Elif(~searched & present[1] & (header.end | (fetched_address == depth - 1))):
             m.d.sync += [present.eq(0), searched.eq(1), last.eq(fetched_address)]
+        ran, was_ready = (
+            delay(checks(m), value, 1, reset_less=False) for value in (self.running, self.ready)
+        )
+        never(m, "a program written while it runs", writing & self.running)
+        never(m, "a program begun before its end is known", self.running & ~ran & ~was_ready)
+        never(m, "an op taken that is not there", self.taken & ~valid)
         return m
 
 

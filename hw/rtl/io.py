@@ -9,6 +9,7 @@ from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.interface import RESULT, element
 from gatewright.hw.ops import Opcode, argument_layout
 from gatewright.hw.rtl.activations import (
+    check_producer,
     element_layout,
     producer_port,
     progress,
@@ -16,8 +17,9 @@ from gatewright.hw.rtl.activations import (
     vector_bits,
     writing,
 )
+from gatewright.hw.rtl.checks import checks, never
 from gatewright.hw.rtl.pipeline import delay
-from gatewright.hw.rtl.stages import READ
+from gatewright.hw.rtl.stages import READ, WRITE_LEAD
 
 OUTPUT_LATENCY = READ + 1
 """Cycles from the reading of an element to its offer: the memory, a register, the buffer."""
@@ -143,6 +145,9 @@ class InputUnit(wiring.Component):
                 left.eq(left - 1),
                 written.eq(written + 1),
             ]
+        check_producer(m, self.producer)
+        never(m, "a job begun or ended during an op", (self.start | self.finish) & active)
+        never(m, "idle during an op or a rest", idle & (active | discarding))
         return m
 
 
@@ -227,4 +232,9 @@ class OutputUnit(wiring.Component):
             ]
         with m.Elif(read):
             m.d.sync += [number.eq(number + 1), left.eq(left - 1), active.eq(left != 1)]
+        _, there = progress(producers, writing(producers, vector))
+        there = delay(checks(m), there, WRITE_LEAD)
+        never(m, "an element read before it is written", read & (there <= number))
+        never(m, "a full buffer of results written", buffer.w_en & ~buffer.w_rdy)
+        never(m, "more room for results than there is", room > BUFFER)
         return m

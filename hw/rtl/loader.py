@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from amaranth.hdl import Module, Shape, ShapeLike, Signal, Value, ValueLike
+from amaranth.hdl import Cat, Module, Shape, ShapeLike, Signal, Value, ValueLike
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Member, Out
@@ -11,6 +11,7 @@ from amaranth.lib.wiring import In, Member, Out
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.interface import LOAD, LOAD_ADDRESS, ErrorCode
 from gatewright.hw.memories import Contents, loaded_memories
+from gatewright.hw.rtl.checks import never
 from gatewright.hw.rtl.pipeline import delay
 
 
@@ -171,4 +172,8 @@ class Loader(wiring.Component):
                 m.d.comb += self.error.eq(ErrorCode.LOAD_BUSY)
             with m.Elif(~known.any()):
                 m.d.comb += self.error.eq(ErrorCode.LOAD_ADDRESS)
+        ports = [getattr(self, kind.name) for kind in kinds]
+        enables = Cat(port.enable for port in ports)
+        never(m, "a memory written while a job runs", self.busy & enables.any())
+        never(m, "two words written at once", enables & (enables - 1))
         return m

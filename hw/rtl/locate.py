@@ -7,6 +7,7 @@ from amaranth.lib import stream
 from amaranth.lib.memory import Memory
 
 from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.rtl.checks import never
 from gatewright.hw.rtl.column_layout import CREDITS, column_layout, passed_on
 from gatewright.hw.rtl.loader import model_memory
 from gatewright.hw.rtl.pipeline import delay
@@ -86,3 +87,4 @@ def offer(m: Module, valid: Value, column, o: stream.Interface) -> None:
         read.addr.eq(head),
     ]
     m.d.sync += [tail.eq(tail + push), head.eq(head + pop), count.eq(count + push - pop)]
+    never(m, "more columns in the queue than CREDITS", push & (count == CREDITS))

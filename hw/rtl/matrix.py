@@ -8,12 +8,13 @@ from amaranth.utils import exact_log2
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.memories import Contents
 from gatewright.hw.rtl.activations import producer_port, scan_port, values_port, vector_bits
+from gatewright.hw.rtl.checks import checks, never
 from gatewright.hw.rtl.column_layout import CREDITS, MATRIX_OP, SLOTS
 from gatewright.hw.rtl.columns import ColumnFrontEnd
 from gatewright.hw.rtl.lane import Lane
 from gatewright.hw.rtl.loader import load_members
 from gatewright.hw.rtl.pipeline import delay
-from gatewright.hw.rtl.stages import ADD, ADDRESS, ALIGNED, OPERANDS, READ, RETIRE, ROW, WRITE
+from gatewright.hw.rtl.stages import ADD, ADDRESS, ALIGNED, OPERANDS, READ, RETIRE, ROW, WRITE, WRITE_LEAD
 
 
 def matrix_slots(config: AcceleratorConfig) -> data.ArrayLayout:
@@ -190,7 +191,34 @@ class MatrixEngine(wiring.Component):
                         inner.offset.eq(port.offset),
                         inner.data.eq(port.data),
                     ]
+        self._check_reads(m, valid, column)
+        self._check_drain(m, valids[ROW:WRITE], buffer, drained)
         return m
+
+    def _check_reads(self, m: Module, valid: Value, column) -> None:
+        """Check that a column's activations are read when they are written, by their producer's count."""
+        lanes, groups = self.config.lanes, self.config.groups
+        vector = Signal.like(column.word)
+        with checks(m).Switch(column.slot):
+            for name, slot in enumerate(self.slots):
+                with checks(m).Case(name):
+                    checks(m).d.comb += vector.eq(slot.vector)
+        end = (column.word - vector)[: len(vector)] * lanes
+        end += Mux(column.private, lanes, column.step * groups + groups)
+        for unit, producer in (("input", self.input), ("drained", self.drained)):
+            written = delay(checks(m), producer.written, WRITE_LEAD)
+            unwritten = producer.active & (producer.vector == vector) & (end > written)
+            never(m, f"activations read before {unit} wrote them", valid & unwritten)
+
+    def _check_drain(self, m: Module, words: list[Value], buffer: Value, drained: Value) -> None:
+        """Check that no word is on its way to a buffer while it is drained, or begins in the cycle behind."""
+        conflicts = words[0] & delay(checks(m), drained, 1, reset_less=False).bit_select(buffer, 1)
+        for word in words:
+            conflicts |= word & drained.bit_select(buffer, 1)
+            buffer = delay(checks(m), buffer, 1)
+        never(m, "a word added to a buffer that is drained", conflicts)
+        never(m, "a row drained without reading its buffer", self.drain.enable & ~self.drain.reading)
+        never(m, "all rows cleared while ops are under way", self.drain.clear_all & ~self.idle)
 
     def _contents_of(self, lane: int) -> Contents | None:
         """Give what the memories of one lane hold."""
@@ -235,6 +263,8 @@ class MatrixEngine(wiring.Component):
                 slot.vector.eq(vector),
                 slot.buffer.eq(buffer),
             ]
+            never(m, f"slot {name} given to two ops", accepted & (front.slot == name) & slot.active)
+            never(m, f"columns of slot {name} out of bounds", columns > CREDITS + RETIRE + 1)
 
     def _operands(self, m: Module, column) -> list[Value]:
         """Read the activations of the column in cycle 0; give the operand of each lane in cycle `OPERANDS`."""

@@ -8,6 +8,7 @@ from amaranth.utils import exact_log2
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.memories import Contents
 from gatewright.hw.ops import ARGUMENTS, Opcode
+from gatewright.hw.rtl.checks import never
 from gatewright.hw.rtl.loader import load_members, model_memory
 from gatewright.hw.rtl.pipeline import delay
 from gatewright.hw.rtl.stages import READ, SUM_READ
@@ -128,6 +129,7 @@ class Reduction(wiring.Component):
             ]
         with m.Elif(advance):
             m.d.sync += position.eq(position + Mux(single, 1, config.drain_lanes))
+        never(m, "begun while a reading is under way", self.start & (self.read | advance))
 
         stored = model_memory(
             m,

@@ -9,6 +9,7 @@ from gatewright.hw.interface import JOB, ErrorCode
 from gatewright.hw.memories import Contents
 from gatewright.hw.ops import HEADER_LAYOUT, Opcode, When, argument_layout
 from gatewright.hw.rtl.activations import producer_port
+from gatewright.hw.rtl.checks import never
 from gatewright.hw.rtl.column_layout import MATRIX_OP
 from gatewright.hw.rtl.drain import DRAIN_OP, READING
 from gatewright.hw.rtl.fetch import PROGRAM_PARTS, Fetch, arguments
@@ -237,6 +238,9 @@ class Sequencer(wiring.Component):
 
         with m.If(self.start | (self.error == ErrorCode.NONE)):
             m.d.sync += self.error.eq(found)
+        never(m, "an op offered to two units", offered & (offered - 1))
+        never(m, "an op issued against a hazard", (offered & ready).any() & hazard)
+        never(m, "an op issued without a job", (offered & ready).any() & ~self.busy)
         return m
 
     def _dispatch(self, m: Module, op: Signal, decoded, odd: Signal) -> tuple[Value, Value]:

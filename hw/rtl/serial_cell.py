@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.ops import Opcode, argument_layout
+from gatewright.hw.rtl.checks import never
 from gatewright.hw.rtl.pipeline import delay, saturate
 from gatewright.hw.rtl.sigma import Sigma
 from gatewright.sw.numbers import GATE, STATE, round_shift
@@ -119,6 +120,9 @@ class SerialCell(wiring.Component):
         m.d.sync += c.eq(saturate(round_shift(total, 1), STATE))
         dropped = len(product) - len(self.hidden)
         m.d.comb += self.hidden.eq(product[dropped:])
+        between = Cat(past[n] for n in range(self.LATENCY) if (n + 1) % self.INTERVAL)
+        never(m, "begun while a unit is under way", self.start & at.any())
+        never(m, "a unit between the cycles of others", self.valid & between.any())
         return m
 
     def _states(self, m: Module, at, c: Signal) -> tuple[Signal, Signal]:

@@ -4,6 +4,9 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from gatewright.hw.rtl.checks import checks, never
+from gatewright.hw.rtl.pipeline import delay
+
 
 def connect(m: Module, producer, consumer) -> None:
     """Connect two stream interfaces whose payloads have the same shape.
@@ -20,6 +23,13 @@ def connect(m: Module, producer, consumer) -> None:
     if shapes[0] != shapes[1]:
         raise TypeError(f"streams of {shapes[0]!r} and {shapes[1]!r} cannot be connected")
     wiring.connect(m, producer, consumer)
+
+
+def check_offer(m: Module, offered, what: str) -> None:
+    """Check that a stream keeps what it has offered until it is taken."""
+    waited = delay(checks(m), offered.valid & ~offered.ready, 1, reset_less=False)
+    changed = ~offered.valid | (delay(checks(m), offered.payload, 1).as_value() != offered.payload.as_value())
+    never(m, f"{what} taken back", waited & changed)
 
 
 class Merge(wiring.Component):

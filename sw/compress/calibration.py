@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gatewright.errors import BundleError, ConfigError, DataError
 from gatewright.sw.batching import by_length, pad
+from gatewright.sw.compress.alignment import close_formats
 from gatewright.sw.compress.formats import best_format
 from gatewright.sw.determinism import one_thread
 from gatewright.sw.network import LstmNetwork, ProductParameters
@@ -26,7 +27,8 @@ def calibrated_formats(
 ) -> dict[str, Fixed]:
     """Choose the format of every matrix and vector, each by itself, by the smallest squared error.
 
-    Matrices of long rows that take 16 bits get a coarser one, where their sums would overflow the accumulators.
+    With 16-bit activations, products are then brought together as `close_formats` does. Matrices of long rows that take
+    16 bits get a coarser format, where their sums would overflow the accumulators.
 
     Parameters
     ----------
@@ -56,6 +58,7 @@ def calibrated_formats(
             raise BundleError(
                 f"the network's {name} holds values that are not finite: train or import it again"
             )
+    fixed = {f"layer{k}.output" for k, layer in enumerate(network.layers) if layer.projection is None}
     for name, product in network.products().items():
         if name not in spec.products:
             raise ConfigError(f"the specification has no entry for {name}; it needs one for each product")
@@ -65,9 +68,14 @@ def calibrated_formats(
         name: _weight_format(matrix.detach().numpy(), spec.of(name).bits, spec.activation_bits)
         for name, matrix in network.matrices().items()
     }
-    for name, values in _vectors(network, sequences).items():
-        formats[name] = best_format(values, spec.activation_bits)
-    return formats
+    _check(network, sequences)
+    # From sequences that are spread over the data.
+    chosen = sequences[:: max(1, sum(map(len, sequences)) // _STEPS)]
+    vectors = _vectors(network, chosen)
+    for name, values in vectors.items():
+        if name not in fixed:
+            formats[name] = best_format(values, spec.activation_bits)
+    return close_formats(network, formats, vectors, chosen) if spec.activation_bits == 16 else formats
 
 
 def _weight_format(weights: np.ndarray, bits: int, source_bits: int) -> Fixed:
@@ -80,10 +88,7 @@ def _weight_format(weights: np.ndarray, bits: int, source_bits: int) -> Fixed:
     return Fixed(bits, min(format.frac, limit))
 
 
-@one_thread()
-@torch.no_grad()
-def _vectors(network: LstmNetwork, sequences: Sequence[Tensor]) -> dict[str, np.ndarray]:
-    """Give the values of every vector whose format is free, over sequences that are spread over the data."""
+def _check(network: LstmNetwork, sequences: Sequence[Tensor]) -> None:
     for k, sequence in enumerate(sequences):
         if sequence.dim() != 2 or sequence.shape[1] != network.input_size or len(sequence) == 0:
             raise DataError(
@@ -94,9 +99,13 @@ def _vectors(network: LstmNetwork, sequences: Sequence[Tensor]) -> dict[str, np.
             raise DataError(f"calibration sequence {k} holds values that are not finite")
     if not sequences:
         raise DataError("calibration needs at least one sequence")
-    steps = sum(map(len, sequences))
-    chosen = sequences[:: max(1, steps // _STEPS)]
-    lengths = torch.tensor([len(s) for s in chosen])
+
+
+@one_thread()
+@torch.no_grad()
+def _vectors(network: LstmNetwork, sequences: Sequence[Tensor]) -> dict[str, np.ndarray]:
+    """Give the values of every vector that a matrix takes."""
+    lengths = torch.tensor([len(s) for s in sequences])
     seen: dict[str, list[Tensor]] = defaultdict(list)
 
     def see(name: str, product: ProductParameters, vectors: Tensor) -> None:
@@ -104,13 +113,12 @@ def _vectors(network: LstmNetwork, sequences: Sequence[Tensor]) -> dict[str, np.
             seen[f"{name}.middle"].append(vectors @ product.factors[0].T)
 
     for indices in by_length(lengths, _BATCH):
-        x = pad(chosen, indices)
+        x = pad(sequences, indices)
         real = torch.arange(len(x))[:, None] < lengths[indices]
         seen["input"].append(x[real])
         for k, layer in enumerate(network.layers):
             y = layer(x)
-            if layer.projection is not None:
-                seen[f"layer{k}.output"].append(y[real])
+            seen[f"layer{k}.output"].append(y[real])
             see(f"layer{k}.input", layer.input, x[real])
             see(f"layer{k}.recurrent", layer.recurrent, y[real])
             x = y

@@ -34,7 +34,10 @@ def best_format(values: np.ndarray, bits: int) -> Fixed:
 
 
 def legal_formats(
-    network: LstmNetwork, wanted: Mapping[str, Fixed], finest: Mapping[str, int]
+    network: LstmNetwork,
+    wanted: Mapping[str, Fixed],
+    finest: Mapping[str, int],
+    alignment: Mapping[str, int] | None = None,
 ) -> dict[str, Fixed]:
     """Change the formats of a network where the hardware could not align or round its products.
 
@@ -47,12 +50,14 @@ def legal_formats(
         as ``layer0.output``, and of what lies between two factors as ``layer0.input.middle``.
     finest : dict of int
         Most fractional bits of each layer's accumulators, by ``layer0`` and so on.
+    alignment : dict of int, optional
+        Most bits by which products of each layer can be aligned; `MAX_ALIGNMENT` unless given.
 
     Returns
     -------
     dict of Fixed
-        All of `wanted`, as wide as they were. Weights are made coarser where their products would be more than
-        `MAX_ALIGNMENT` bits finer than those of the layer's other matrix; vectors where they would be finer than the
+        All of `wanted`, as wide as they were. Weights are made coarser where their products would be finer than those
+        of the layer's other matrix by more bits than can be aligned; vectors where they would be finer than the
         accumulators that they are rounded from.
     """
     formats = dict(wanted)
@@ -78,9 +83,9 @@ def legal_formats(
             last_stage(f"layer{k}.input", layer.input.rank, source),
             last_stage(f"layer{k}.recurrent", layer.recurrent.rank, output),
         ]
-        coarsest = STATE.frac - MAX_ALIGNMENT
-        fracs = [max(wanted[name].frac + vector.frac, coarsest) for name, vector in stages]
-        limit = min(min(fracs) + MAX_ALIGNMENT, finest[f"layer{k}"])
+        most = MAX_ALIGNMENT if alignment is None else alignment[f"layer{k}"]
+        fracs = [max(wanted[name].frac + vector.frac, STATE.frac - most) for name, vector in stages]
+        limit = min(min(fracs) + most, finest[f"layer{k}"])
         for (name, vector), frac in zip(stages, fracs, strict=True):
             formats[name] = Fixed(wanted[name].bits, min(frac, limit) - vector.frac)
         source = output

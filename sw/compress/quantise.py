@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from gatewright.errors import AccumulatorOverflowError
 from gatewright.progress import Progress, silent
 from gatewright.sw.bundle import Bundle, Head, LowRank, LstmLayer, Matrix, Product, Projection
+from gatewright.sw.compress.alignment import alignment_limits
 from gatewright.sw.compress.calibration import calibrated_formats
 from gatewright.sw.compress.distillation import Distillation
 from gatewright.sw.compress.formats import FINEST, FINEST_ACCUMULATOR, legal_formats
@@ -77,6 +78,8 @@ class QuantisedNetwork(nn.Module):
             for name, matrix in self.masters.matrices().items()
         }
         self._finest = {f"layer{k}": FINEST_ACCUMULATOR for k in range(len(self.masters.layers))}
+        legal = legal_formats(self.masters, self._wanted, self._finest)
+        self._alignment = alignment_limits(self.masters, legal)
         self._frozen = False
         with torch.no_grad():
             self._parts()
@@ -90,7 +93,7 @@ class QuantisedNetwork(nn.Module):
         ):
             format = wanted[name]
             wanted[name] = Fixed(format.bits, min(FINEST, format.frac - coarser))
-        return legal_formats(self.masters, wanted, self._finest)
+        return legal_formats(self.masters, wanted, self._finest, self._alignment)
 
     @property
     def state_sizes(self) -> list[tuple[int, int]]:

@@ -1,4 +1,5 @@
 import os
+import re
 
 import pytest
 
@@ -59,6 +60,18 @@ def test_everything_that_matters_is_in_the_key(builder, monkeypatch, tmp_path):
     entries.add(simulator.build_verilog("module a; endmodule", PARAMETERS, quick=True))
     entries.add(simulator.build_verilog("module a; endmodule", PARAMETERS, adapter="module b; endmodule"))
     assert len(entries) == builder.builds == 9
+
+
+def test_power_up_takes_away_what_registers_and_memories_of_zeros_begin_with(builder, config):
+    text = simulator.emit(config)
+    plain = simulator.build_verilog(text, PARAMETERS)
+    entry = simulator.build_verilog(text, PARAMETERS, power_up=True)
+    assert entry != plain
+    left = (entry / "accelerator.sv").read_text()
+    assert not re.search(r"^ +(output )?reg .*=|initial begin", left, re.MULTILINE)
+    tables = re.findall(r"^  initial for .*", text, re.MULTILINE)
+    assert tables
+    assert re.findall(r"^  initial for .*", left, re.MULTILINE) == tables
 
 
 @pytest.mark.parametrize(("lanes", "flag"), [(128, "OPT_FAST=-O2"), (256, "OPT_FAST=-O0")])

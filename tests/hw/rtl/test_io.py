@@ -7,7 +7,7 @@ from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.rtl.activations import ActivationMemory
 from gatewright.hw.rtl.io import OUTPUT_LATENCY, InputUnit, OutputUnit
 
-CONFIG = AcceleratorConfig(lanes=8, cell_lanes=2, activation_depth=32)
+CONFIG = AcceleratorConfig(lanes=8, cell_lanes=2, activation_depth=40)
 
 
 class Both(wiring.Component):
@@ -63,9 +63,9 @@ def test_what_goes_in_comes_out(gaps, stalls):
 
     async def word_port(ctx):
         """Writes of the drain unit, which come first, to a vector of their own."""
-        ctx.set(dut.memory.word.address, 31 // CONFIG.cell_lanes)
+        ctx.set(dut.memory.word.address, 4 * CONFIG.lanes // CONFIG.cell_lanes)
         while True:
-            ctx.set(dut.memory.word.enable, 0b10 if gaps else 0)
+            ctx.set(dut.memory.word.enable, 0b01 if gaps else 0)
             await ctx.tick()
             ctx.set(dut.memory.word.enable, 0)
             await ctx.tick()

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from matrix_rig import MatrixBench, matvec, random_op
 
-from gatewright.hw.rtl.stages import FIRST_WORD, LEAD, OPERANDS, RETIRE, WRITE, WRITE_LEAD
+from gatewright.hw.rtl.stages import DRAIN_ISSUE, FIRST_WORD, LEAD, OPERANDS, RETIRE, WRITE, WRITE_LEAD
 
 
 @pytest.mark.parametrize(
@@ -89,9 +89,10 @@ def test_one_buffer_drains_while_the_other_accumulates():
             op = matvec(columns=11, words=2, split=2, buffer=buffer, weight_base=3)
             await bench.issue(ctx, op)
             for row, lane in itertools.product(range(8), (0, 4)):
-                # Not before the op that used this buffer before has ended.
+                # Not before the op that used this buffer before has ended, as a drain op that waited for it reads.
                 while any(ctx.get(slot.active & (slot.buffer != buffer)) for slot in bench.engine.slots):
                     await ctx.tick()
+                await ctx.tick().repeat(DRAIN_ISSUE)
                 await bench.drain(ctx, 1 - buffer, row, lane, mask=4)
         await bench.finish(ctx)
         await bench.drain_all(ctx)
