@@ -31,7 +31,8 @@ class Family:
     synthesis : tuple of str
         Yosys's commands, if it is the tool, with the field `top` for the module's name.
     cells : dict of tuple of str
-        Types that the placer counts as multipliers, block RAMs, look-up tables and flip-flops, by those names.
+        Types that the placer counts as multipliers, block RAMs, single-port RAMs, look-up tables and flip-flops, by
+        those names.
     """
 
     name: str
@@ -167,7 +168,12 @@ def _ice40(kind: str, options: str) -> Family:
             "setattr -unset ram_style a:ram_style=distributed",
             f"synth_ice40 {options} -top {{top}}",
         ),
-        cells={"multipliers": ("ICESTORM_DSP",), "block_ram": ("ICESTORM_RAM",), "luts": ("ICESTORM_LC",)},
+        cells={
+            "multipliers": ("ICESTORM_DSP",),
+            "block_ram": ("ICESTORM_RAM",),
+            "single_port_ram": ("ICESTORM_SPRAM",),
+            "luts": ("ICESTORM_LC",),
+        },
     )
 
 
