@@ -27,7 +27,7 @@ _RANGES = {
     "accumulator_bits": (16, ACCUMULATOR.bits),
 }
 
-_SWITCHES = ("private", "zero_skipping", "block_accumulators", "serial_cell", "counters")
+_SWITCHES = ("private", "zero_skipping", "block_accumulators", "serial_cell", "counters", "single_port")
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,9 @@ class AcceleratorConfig:
         cell lanes with five and eight, that take one. Needs ``cell_lanes = 1``.
     counters : int
         1 for hardware with performance counters; 0 without: they read as zero, and cycles cannot be measured.
+    single_port : int
+        1 for memories of weights and indices that are read or written in a cycle, with the words of all lanes side by
+        side, as the large RAMs of iCE40 UltraPlus want it; 0 for one of each in every lane, with two ports.
 
     Raises
     ------
@@ -109,6 +112,7 @@ class AcceleratorConfig:
     block_accumulators: int = 1
     serial_cell: int = 0
     counters: int = 1
+    single_port: int = 0
 
     def __post_init__(self):
         for field in dataclasses.fields(self):

@@ -25,8 +25,9 @@ Contents = Mapping[str, Sequence[Sequence[int]]]
 """What memories hold, by the name of their kind: the words of each instance from the first on, parts side by side."""
 
 
-Style = Literal["block", "distributed", "cheaper"]
-"""What memories are made of: block RAM, look-up tables used as RAM, or what the tool finds cheaper."""
+Style = Literal["block", "distributed", "cheaper", "huge"]
+"""What memories are made of: block RAM, look-up tables used as RAM, what the tool finds cheaper, or the large RAMs of
+one port that some devices have; on all others these are what is cheaper."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class MemoryKind:
         Bits of each part of a word, of all instances. A part is written by itself.
     parts : int
         Parts in a word.
-    style : "block", "distributed" or "cheaper"
+    style : "block", "distributed", "cheaper" or "huge"
     """
 
     name: str
@@ -80,12 +81,8 @@ def loaded_memories(config: AcceleratorConfig) -> tuple[MemoryKind, ...]:
     """Give the memories that hold a model, one kind for each region of the load bus."""
     word = LOAD["data"].width
     return (
-        MemoryKind(
-            "weight", "weight_depth", config.weight_depth, (WEIGHT_BITS,) * config.lanes, style="cheaper"
-        ),
-        MemoryKind(
-            "index", "index_depth", config.index_depth, (config.index_bits,) * config.lanes, style="cheaper"
-        ),
+        _of_lanes(config, "weight", config.weight_depth, WEIGHT_BITS),
+        _of_lanes(config, "index", config.index_depth, config.index_bits),
         MemoryKind("column", "column_depth", config.column_depth, config.column_widths, style="cheaper"),
         MemoryKind(
             "bias",
@@ -102,6 +99,14 @@ def loaded_memories(config: AcceleratorConfig) -> tuple[MemoryKind, ...]:
             OP_BITS // word,
         ),
     )
+
+
+def _of_lanes(config: AcceleratorConfig, name: str, depth: int, bits: int) -> MemoryKind:
+    """Give one memory for each lane, or one for all of them, with a part of its words for each."""
+    widths = (bits,) * config.lanes
+    if config.single_port:
+        return MemoryKind(name, f"{name}_depth", depth, widths, config.lanes, "huge")
+    return MemoryKind(name, f"{name}_depth", depth, widths, style="cheaper")
 
 
 def memories(config: AcceleratorConfig) -> tuple[MemoryKind, ...]:

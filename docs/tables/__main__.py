@@ -114,9 +114,10 @@ def results() -> str:
         "The cycle model against the RTL (`gatewright bench cycles --n 500`):",
         hardware.model_table(),
         "## Clock frequency",
-        "Accelerators placed and routed by nextpnr for Lattice ECP5, speed grade 6 (`gatewright bench place`); look-up "
-        "tables are those of the plain top after synthesis, with adders and RAM. The models are dense, of one layer, "
-        "inputs → hidden. These are the tools' estimates; no chip was measured.",
+        "Accelerators placed and routed by nextpnr for Lattice ECP5, speed grade 6, and iCE40 UP5K (`gatewright bench "
+        "place`); look-up tables are those of the plain top after synthesis, with adders and RAM, but for iCE40 the "
+        "logic cells of the placed design. The models are dense, of one layer, inputs → hidden, but for the digits, "
+        "which `gatewright bench up5k` trains and runs. These are the tools' estimates; no chip was measured.",
         hardware.placement_table(),
     ]
     return "\n\n".join(parts) + "\n"

@@ -4,7 +4,7 @@ from headline import DENSITY, demo, demo_cycles
 from source import markdown, rows
 
 from gatewright.benchmarks.place import SYNTHESISED
-from gatewright.results import Row
+from gatewright.results import Row, Rows
 
 NONE = "–"
 
@@ -180,6 +180,14 @@ def model_table() -> str:
     return markdown(("figure", "value"), table)
 
 
+def _counted(source: Rows, name: str, design: str) -> str:
+    """Return a count after synthesis, or that of the placed design where there is no other."""
+    synthesised = source.value(name, design=design)
+    placed = source.value(f"placed_{name}", design=design)
+    found = placed if synthesised is None else synthesised
+    return NONE if found is None else f"{found:,}"
+
+
 def placement_table() -> str:
     """Return logic and clock of the placed accelerators, and what a step of the small models costs in both."""
     source = rows("place")
@@ -192,7 +200,7 @@ def placement_table() -> str:
             (
                 design,
                 at["device"],
-                *(f"{source.figure(name, design=design):,}" for name in SYNTHESISED),
+                *(_counted(source, name, design) for name in SYNTHESISED),
                 f"{source.figure('median_frequency', design=design):.1f} ({speeds})",
                 NONE if cycles is None else f"{cycles:,.0f}",
                 NONE if cycles is None else f"{source.figure('step_time', design=design):.2f}",

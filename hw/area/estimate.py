@@ -25,7 +25,7 @@ HOLDERS = {
     "program": "sequencer",
     "output": "ports",
 }
-"""The module that holds the memories of a kind."""
+"""The module that holds the memories of a kind, where each lane has its own."""
 
 _DIRECT_BITS = 19
 """Widest operand of a lane that takes one multiplier: 18 bits, as one bit more is a look-up table each."""
@@ -54,10 +54,11 @@ def estimate_resources(config: AcceleratorConfig) -> Resources:
 def fixed_resources(config: AcceleratorConfig) -> dict[str, Counts]:
     """Give what is exact of each module: multipliers, block RAM, and what other memories are."""
     products, blocks, cells, registers = multipliers(config), Counter[str](), Counter[str](), Counter[str]()
+    holders = HOLDERS | (dict.fromkeys(("weight", "index"), "matrix") if config.single_port else {})
     for name, count, memory in mapped(config):
-        blocks[HOLDERS[name]] += count * memory.block_rams
-        cells[HOLDERS[name]] += count * memory.lut_ram_cells
-        registers[HOLDERS[name]] += count * memory.flip_flops
+        blocks[holders[name]] += count * memory.block_rams
+        cells[holders[name]] += count * memory.lut_ram_cells
+        registers[holders[name]] += count * memory.flip_flops
     return {
         name: Counts(
             products.get(name, 0), blocks[name], LUT_SITES["TRELLIS_DPR16X4"] * cells[name], registers[name]

@@ -36,9 +36,10 @@ class Memory:
     ----------
     bits, depth, parts : int
         `depth` words of `parts` of `bits` each, with a write enable for each part.
-    style : "block", "distributed" or "cheaper"
+    style : "block", "distributed", "cheaper" or "huge"
         "cheaper": Yosys maps it to what costs least. A 16 x 4 cell of LUT RAM costs 4, and with r cells one above the
-        other each output bit, and each part's write enable, ``(r - 1) / 2``. A block RAM costs 128.
+        other each output bit, and each part's write enable, ``(r - 1) / 2``. A block RAM costs 128. An ECP5 has
+        nothing "huge", and takes what is cheaper.
     """
 
     bits: int
@@ -52,7 +53,7 @@ class Memory:
         if self.depth == 1:
             return 0
         needed = min(self._blocks(width) * -(-self.depth // depth) for width, depth in _BLOCK_MODES)
-        cheaper = self.style == "cheaper" and self._lut_ram_cost > _BLOCK_COST * needed
+        cheaper = self.style in ("cheaper", "huge") and self._lut_ram_cost > _BLOCK_COST * needed
         return needed if self.style == "block" or cheaper else 0
 
     @property

@@ -62,6 +62,8 @@ def _lanes(config: AcceleratorConfig, forms: Mapping[str, Memory]) -> Terms:
     bits, operand, row = config.accumulator_bits, config.operand_bits, config.row_bits - exact_log2(banks)
     sums, weights, indices = forms["accumulator"], forms["weight"], forms.get("index")
     quarters, indexed, tables = banks == 4, indices is not None, not config.block_accumulators
+    # With one port, one memory has a part for each lane; the choice of its address is too little to be a term.
+    memories = 1 if config.single_port else lanes
     product = min(bits, operand + WEIGHT_BITS)
     # Yosys leaves out the operand's bits above the sum's.
     multipliers, factor = min(banks, 2), min(operand, bits)
@@ -79,8 +81,8 @@ def _lanes(config: AcceleratorConfig, forms: Mapping[str, Memory]) -> Terms:
         "bits of sums": lanes * banks * bits,
         "bits out of LUT RAM": lanes * read,
         "sums chosen": 2 * banks * lanes * _bits(sums) * _SUM_CHOICES.get(sums.rows, 0),
-        "words chosen": lanes * (_chosen(weights) + _chosen(indices)),
-        "enables": lanes * (2 * banks * _enables(sums) + _enables(weights) + _enables(indices)),
+        "words chosen": memories * (_chosen(weights) + _chosen(indices)),
+        "enables": lanes * 2 * banks * _enables(sums) + memories * (_enables(weights) + _enables(indices)),
         "indexed bank": indexed * lanes * banks,
         "indexed address": indexed * lanes * banks * row,
         "indexed address of two": indexed * (banks == 2) * lanes * banks * row,

@@ -133,13 +133,14 @@ def fastest_config(
     progress : Progress
         Told about the configurations that were tried.
     **fixed : int
-        Values of `AcceleratorConfig` that are settled.
+        Values of `AcceleratorConfig` that are settled; before those that the device wants.
 
     Raises
     ------
     ConfigError
         None fits; the text says what is short.
     """
+    fixed = device.values | fixed
     shapes = list(_shapes(fixed))
     fitting: list[tuple[float, AcceleratorConfig]] = []
     refused: list[str] = []

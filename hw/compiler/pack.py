@@ -36,7 +36,7 @@ class Packed:
     sparse, private : bool
         Mode and orientation.
     rows : int
-        Accumulator rows of the region that the matrix needs: a power of two.
+        Accumulator rows that the matrix uses.
     """
 
     weights: np.ndarray
@@ -109,7 +109,7 @@ def pack(matrix: Matrix, config: AcceleratorConfig, *, gates: bool, private: boo
         split=slots.bit_length() - 1,
         sparse=mode == "sparse",
         private=private,
-        rows=1 << (rows - 1).bit_length(),
+        rows=rows,
     )
 
 

@@ -21,12 +21,17 @@ from gatewright.hw.ops import Op, Opcode, When
 class Region:
     """Accumulators from their first product until they are drained.
 
-    `rows` is a power of two. `buffer` and `row`, as in `gatewright.hw.ops`, are assigned by `schedule`.
+    `rows` of them are used. `buffer` and `row`, as in `gatewright.hw.ops`, are assigned by `schedule`.
     """
 
     rows: int = 1
     buffer: int = 0
     row: int = 0
+
+    @property
+    def alignment(self) -> int:
+        """What `row` is a multiple of."""
+        return 1 << (self.rows - 1).bit_length()
 
 
 @dataclass(eq=False)
@@ -217,6 +222,6 @@ def _choose_rows(step: Step, tasks: Sequence[Task]) -> int:
         ]
         region.row = 0
         while any(region.row < r.row + r.rows and r.row < region.row + region.rows for r in rivals):
-            region.row += region.rows
+            region.row += region.alignment
         placed.append(region)
     return max(region.row + region.rows for region in placed)

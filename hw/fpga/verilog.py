@@ -150,8 +150,13 @@ def _guard_checks(text: str) -> str:
     return _CHECKS.sub(lambda found: f"`ifndef SYNTHESIS\n{_CHECK.sub(name, found[0])}`endif\n", text)
 
 
-_INITIAL = re.compile(r"^  initial begin\n((?:    \S+ ?\[\d+\] = \d+'h[0-9a-f]+;\n)+)  end\n", re.MULTILINE)
-_ENTRY = re.compile(r"    (\S+ ?)\[\d+\] = (\d+)'h([0-9a-f]+);\n")
+_INITIAL = re.compile(
+    r"^  initial begin\n((?:    \S+ ?\[\d+\] = \d+'[hd][0-9a-f]+;\n)+)  end\n", re.MULTILINE
+)
+_ENTRY = re.compile(r"    (\S+ ?)\[\d+\] = (\d+)'([hd])([0-9a-f]+);\n")
+_BASES = {"h": 16, "d": 10}
+"""Yosys writes words of 32 bits in decimal, all others in hexadecimal."""
+
 _LITERAL_BITS = 512
 """Bits of a literal with words of a memory: much longer ones are slow in Yosys, as are single words."""
 
@@ -169,7 +174,7 @@ def _fold_memories(text: str) -> str:
         blocks += 1
         entries = _ENTRY.findall(match[1])
         name, bits = entries[0][0], int(entries[0][1])
-        words = [int(word, 16) for _, _, word in entries]
+        words = [int(word, _BASES[base]) for _, _, base, word in entries]
         if any(words):
             return _literals(f"fill{blocks}", name, bits, words)
         return (

@@ -3,9 +3,9 @@
 import functools
 import operator
 
-from amaranth.hdl import Module, Mux, Signal, Value, signed
+from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Member, Out
 from amaranth.utils import ceil_log2, exact_log2
 
 from gatewright.hw.config import WEIGHT_BITS, AcceleratorConfig
@@ -18,6 +18,20 @@ from gatewright.hw.rtl.stages import ADD, OPERANDS, ROW
 
 _HALF_BITS = WEIGHT_BITS // 2
 _QUARTER_BITS = WEIGHT_BITS // 4
+
+
+def _own(config: AcceleratorConfig, contents: Contents | None) -> dict[str, Member]:
+    """Give the members of a lane with memories of its own."""
+    return {
+        "weight_address": In(ceil_log2(config.weight_depth)),
+        "index_address": In(ceil_log2(config.index_depth)),
+        **load_members({"weights": 1, "indices": 1}, contents),
+    }
+
+
+def _shared(config: AcceleratorConfig) -> dict[str, Member]:
+    """Give the members of a lane whose memories are outside."""
+    return {"weight": In(WEIGHT_BITS), "index": In(config.index_bits)}
 
 
 class Lane(wiring.Component):
@@ -41,6 +55,8 @@ class Lane(wiring.Component):
     weight_address : In (1)
     index_address : In (1)
         Where there is an index memory.
+    weight, index : In (2)
+        Instead of addresses, where one memory serves all lanes: what it gives.
     split, sparse : In (3)
         Weights in a word, as log2; take the rows from the index memory.
     rows : In(unsigned(index_bits)) (3)
@@ -66,8 +82,7 @@ class Lane(wiring.Component):
         self.contents = contents
         super().__init__(
             {
-                "weight_address": In(ceil_log2(config.weight_depth)),
-                "index_address": In(ceil_log2(config.index_depth)),
+                **(_shared(config) if config.single_port else _own(config, contents)),
                 "split": In(ARGUMENTS[Opcode.MATVEC]["split"]),
                 "sparse": In(1),
                 "rows": In(config.index_bits),
@@ -80,26 +95,33 @@ class Lane(wiring.Component):
                 "drain_row": In(range(config.accumulator_depth)),
                 "selected": In(1),
                 "value": Out(signed(config.accumulator_bits)),
-                **load_members({"weights": 1, "indices": 1}, contents),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config = self.config
-        contents = self.contents
-        weights = contents["weight"][0] if contents else self.weights
-        address = self.weight_address
-        weight = model_memory(m, "weight_memory", WEIGHT_BITS, config.weight_depth, address, weights)
+        weight, index = (self.weight, self.index) if config.single_port else self._memories(m)
         weight, rows = delay(m, weight, 1), self.rows
         if config.index_depth:
-            indices = contents["index"][0] if contents else self.indices
-            address = self.index_address
-            index = model_memory(m, "index_memory", config.index_bits, config.index_depth, address, indices)
             rows = Mux(self.sparse, delay(m, index, 1), rows)
         addends = {1: self._whole, 2: self._halves, 4: self._quarters}[config.banks](m, weight)
         self._accumulate(m, self._places(m, rows), addends)
         return m
+
+    def _memories(self, m: Module) -> tuple[Value, Value]:
+        """Add the memories of this lane; give its weight and its index of cycle 2."""
+        config, contents = self.config, self.contents
+        weights = contents["weight"][0] if contents else self.weights
+        address = self.weight_address
+        weight = model_memory(m, "weight_memory", WEIGHT_BITS, config.weight_depth, address, weights)
+        if not config.index_depth:
+            return weight, Const(0, config.index_bits)
+        indices = contents["index"][0] if contents else self.indices
+        address = self.index_address
+        return weight, model_memory(
+            m, "index_memory", config.index_bits, config.index_depth, address, indices
+        )
 
     def _whole(self, m: Module, weight: Value) -> list[Value]:
         """One multiplier: one weight per word."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Shape, ShapeLike, Signal, Value, ValueLike
+from amaranth.hdl import Cat, Module, Mux, Shape, ShapeLike, Signal, Value, ValueLike
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Member, Out
@@ -71,19 +71,25 @@ def model_memory(
     part : int, optional
         The part of the port that writes it, where a word is one part of several.
     style : str, optional
-        "block" for block RAM, whatever it costs.
+        "block" for block RAM, whatever it costs; "huge" for a large RAM of one port, which reads whenever nothing is
+        written: then `enable` must be 1. Contents cannot be in such a RAM.
     """
     if isinstance(load, Sequence):
-        return _baked(m, name, shape, address, load, enable, style)
+        return _baked(m, name, shape, address, load, enable, None if style == "huge" else style)
     attrs = {"collision": "none"} | ({"ram_style": style} if style else {})
     m.submodules[name] = memory = Memory(shape=shape, depth=depth, init=[], attrs=attrs)
     enables = load.enable if part is None else load.enable[part]
     parts = len(enables)
     read, write = memory.read_port(), memory.write_port(granularity=1 if parts > 1 else None)
+    single_port = style == "huge"
+    if single_port:
+        # Yosys takes one port for reading and writing if it sees that never both are done.
+        writing = enables.any()
+        address, enable = Mux(writing, load.offset, address), ~writing
     m.d.comb += [
         read.addr.eq(address),
         read.en.eq(enable),
-        write.addr.eq(load.offset),
+        write.addr.eq(read.addr if single_port else load.offset),
         write.data.eq(load.data[: Shape.cast(shape).width // parts].replicate(parts)),
         write.en.eq(enables),
     ]

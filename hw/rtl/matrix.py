@@ -5,14 +5,14 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, flipped
 from amaranth.utils import exact_log2
 
-from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.config import WEIGHT_BITS, AcceleratorConfig
 from gatewright.hw.memories import Contents
 from gatewright.hw.rtl.activations import producer_port, scan_port, values_port, vector_bits
 from gatewright.hw.rtl.checks import checks, never
 from gatewright.hw.rtl.column_layout import CREDITS, MATRIX_OP, SLOTS
 from gatewright.hw.rtl.columns import ColumnFrontEnd
 from gatewright.hw.rtl.lane import Lane
-from gatewright.hw.rtl.loader import load_members
+from gatewright.hw.rtl.loader import load_members, model_memory
 from gatewright.hw.rtl.pipeline import delay
 from gatewright.hw.rtl.stages import ADD, ADDRESS, ALIGNED, OPERANDS, READ, RETIRE, ROW, WRITE, WRITE_LEAD
 
@@ -166,11 +166,14 @@ class MatrixEngine(wiring.Component):
         drained = Cat(self.drain.reading & ~self.drain.buffer, self.drain.reading & self.drain.buffer)
         drained |= self.drain.clear_all.replicate(2)
         selected = self._selected()
+        shared = self._shared_memories(m, weight, index) if config.single_port else {}
         for number, operand in enumerate(operands):
             m.submodules[f"lane{number}"] = lane = Lane(config, self._contents_of(number))
+            if config.single_port:
+                m.d.comb += [getattr(lane, name).eq(words[number]) for name, words in shared.items()]
+            else:
+                self._connect_memories(m, lane, number, weight, index)
             m.d.comb += [
-                lane.weight_address.eq(weight),
-                lane.index_address.eq(index),
                 lane.split.eq(split),
                 lane.sparse.eq(sparse),
                 lane.rows.eq(rows),
@@ -184,16 +187,37 @@ class MatrixEngine(wiring.Component):
                 lane.selected.eq(selected[number % config.group_lanes]),
                 self.drain.values[number].eq(lane.value),
             ]
-            if not self.contents:
-                for port, inner in ((self.weights, lane.weights), (self.indices, lane.indices)):
-                    m.d.comb += [
-                        inner.enable.eq(port.enable[number]),
-                        inner.offset.eq(port.offset),
-                        inner.data.eq(port.data),
-                    ]
         self._check_reads(m, valid, column)
         self._check_drain(m, valids[ROW:WRITE], buffer, drained)
         return m
+
+    def _connect_memories(self, m: Module, lane: Lane, number: int, weight: Value, index: Value) -> None:
+        """Give a lane with memories of its own the addresses of cycle `ADDRESS`, and let them be loaded."""
+        m.d.comb += [lane.weight_address.eq(weight), lane.index_address.eq(index)]
+        if not self.contents:
+            for port, inner in ((self.weights, lane.weights), (self.indices, lane.indices)):
+                m.d.comb += [
+                    inner.enable.eq(port.enable[number]),
+                    inner.offset.eq(port.offset),
+                    inner.data.eq(port.data),
+                ]
+
+    def _shared_memories(self, m: Module, weight: Value, index: Value) -> dict[str, Value]:
+        """Add the memories that serve all lanes; give what each has at the address of cycle `ADDRESS`, a cycle later.
+
+        A port that reads and writes is free to write: nothing is loaded while a job runs.
+        """
+        config, contents = self.config, self.contents
+        words = {}
+        for name, bits, depth, address, load in (
+            ("weight", WEIGHT_BITS, config.weight_depth, weight, "weights"),
+            ("index", config.index_bits, config.index_depth, index, "indices"),
+        ):
+            if depth:
+                shape = data.ArrayLayout(bits, config.lanes)
+                source = contents[name][0] if contents else getattr(self, load)
+                words[name] = model_memory(m, f"{name}_memory", shape, depth, address, source, style="huge")
+        return words
 
     def _check_reads(self, m: Module, valid: Value, column) -> None:
         """Check that a column's activations are read when they are written, by their producer's count."""
@@ -221,8 +245,8 @@ class MatrixEngine(wiring.Component):
         never(m, "all rows cleared while ops are under way", self.drain.clear_all & ~self.idle)
 
     def _contents_of(self, lane: int) -> Contents | None:
-        """Give what the memories of one lane hold."""
-        if self.contents is None:
+        """Give what the memories of one lane hold, if it has any that are not loaded."""
+        if self.contents is None or self.config.single_port:
             return None
         return {name: self.contents[name][lane : lane + 1] for name in ("weight", "index")}
 

@@ -153,6 +153,7 @@ _HARDWARE = {
     "median_error": Quantity("percent", "median difference of an estimated resource from synthesis"),
     "placed_multipliers": Quantity("count", "multipliers of the placed design"),
     "placed_block_ram": Quantity("count", "block RAMs of the placed design"),
+    "placed_single_port_ram": Quantity("count", "single-port RAMs of the placed design"),
     "placed_luts": Quantity("count", "look-up tables of the placed design"),
     "placed_flip_flops": Quantity("count", "flip-flops of the placed design"),
     "placed_frequency": Quantity("MHz", "clock frequency of the placed design, by static timing analysis"),

@@ -33,7 +33,7 @@ def model(config, *, mode, bits, density=0.4, seed=0):
     words = [-(-size // config.lanes) for size in (INPUTS, 2 * UNITS, RANK + config.lanes)]
     x, h, z = 0, words[0], words[0] + words[1]
     from_input = packed(4 * UNITS, INPUTS, gates=True)
-    gate_rows = from_input.rows
+    gate_rows = 1 << (from_input.rows - 1).bit_length()
     builder.op(Opcode.INPUT, When.FIRST, destination=x, count=INPUTS)
     builder.matvec(from_input, When.FIRST, source=x, shift=5)
     builder.matvec(packed(RANK, UNITS, private=True), When.CARRIED, source=h, buffer=1, row=gate_rows)

@@ -88,9 +88,20 @@ def test_several_models_share_the_fastest(bundle):
         assert cycles_per_step(compile_bundle(each, config, mode=mode)) == cycles(each, config, mode)
 
 
+def test_a_device_names_the_values_that_it_wants():
+    small = random_bundle(1, hidden=20, kept=2, lanes=4, weight_bits=(4, 4, 2))
+    target = device("ice40-up5k")
+    config = fastest_config([(small, "sparse")], target)
+    assert config.lanes == 4
+    assert target.values.items() <= config.to_json().items()
+    assert config.single_port
+    # What is settled goes first.
+    assert fastest_config([(small, "sparse")], target, counters=1).counters
+
+
 def test_what_fits_nowhere_says_what_is_short(bundle):
     with pytest.raises(
-        ConfigError, match=r"fits ice40-up5k: with 4 lanes .* multipliers, has 8; take a larger"
+        ConfigError, match=r"fits ice40-up5k: with 4 lanes .* needs \d+ block RAMs, has 30; take a larger"
     ):
         fastest_config([(bundle, "sparse")], device("ice40-up5k"))
     with pytest.raises(ConfigError, match="no legal one has"):

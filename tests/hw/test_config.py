@@ -29,6 +29,7 @@ from gatewright.hw.memories import memory_bits
         ("program_depth", 257),
         ("serial_cell", 2),
         ("counters", -1),
+        ("single_port", 2),
         ("serial_cell", 1),
         ("lanes", "32"),
         ("lanes", 32.0),

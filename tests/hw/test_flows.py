@@ -14,7 +14,7 @@ from gatewright.hw.compiler import compile_bundle
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.constraints import constraints_file
 from gatewright.hw.fpga.demand import Demand, demand, shortages
-from gatewright.hw.fpga.devices import DEVICES, OPEN_DEVICES, VIVADO_DEVICE, device
+from gatewright.hw.fpga.devices import DEVICES, ECP5, OPEN_DEVICES, VIVADO_DEVICE, device
 from gatewright.hw.fpga.flows import write_flows
 from gatewright.hw.fpga.implement import main
 from gatewright.hw.fpga.serial import SERIAL_TOP, SerialPorts
@@ -206,33 +206,37 @@ def test_a_model_for_other_hardware(compiled, tmp_path):
 
 
 def test_shortages():
-    small = Demand(luts=100, lut_ram_bits=640, block_ram_bits=1000, multipliers=4)
+    small = Demand(luts=100, block_rams=1, single_port_rams=0, multipliers=4)
     assert shortages(small, device("ecp5-25k")) == []
     assert shortages(small, device("ice40-hx8k")) == ["needs 4 multipliers, has 0"]
-    many = replace(small, luts=30_000, block_ram_bits=56 * 18 * 1024 + 1)
-    # Single-port RAMs may hold what block RAMs do not.
-    held = replace(small, lut_ram_bits=0, block_ram_bits=30 * 4096 + 4 * 256 * 1024)
-    assert shortages(held, device("ice40-up5k")) == []
-    assert len(shortages(replace(held, block_ram_bits=held.block_ram_bits + 1), device("ice40-up5k"))) == 1
-    assert [text.split(",")[0] for text in shortages(many, device("ecp5-25k"))] == [
-        "needs 30060 look-up tables",
-        f"needs {56 * 18 * 1024 + 1} bits of block RAM",
-    ]
-    # Without RAM in look-up tables, each of its bits takes one.
-    assert shortages(replace(small, multipliers=0, lut_ram_bits=7_600), device("ice40-hx8k")) == [
-        "needs 7700 look-up tables, has 7680"
+    many = Demand(luts=30_000, block_rams=57, single_port_rams=1, multipliers=4)
+    assert shortages(many, device("ecp5-25k")) == [
+        "needs 30000 look-up tables, has 24288",
+        "needs 57 block RAMs, has 56",
+        "needs 1 single-port RAMs, has 0",
     ]
 
 
 def test_demand_follows_the_configuration():
-    plain = demand(AcceleratorConfig(lanes=16, cell_lanes=2, narrowest_weight=8))
+    config = AcceleratorConfig(lanes=16, cell_lanes=2, narrowest_weight=8)
+    plain = demand(config, ECP5)
     assert plain.multipliers == 16 + 8 * 2 + 1
-    assert (
-        demand(AcceleratorConfig(lanes=16, cell_lanes=2, narrowest_weight=4)).multipliers
-        == 2 * 16 + 8 * 2 + 1
-    )
-    assert plain.block_ram_bits > 16 * 4096 * 8
-    # Two copies of the zero flags, and nothing else.
-    assert plain.lut_ram_bits == 2 * 1024
-    in_tables = demand(AcceleratorConfig(lanes=16, cell_lanes=2, block_accumulators=0))
-    assert in_tables.lut_ram_bits == 2 * 16 * 32 * 32 + 2 * 1024
+    assert demand(replace(config, narrowest_weight=4), ECP5).multipliers == 2 * 16 + 8 * 2 + 1
+    assert plain.block_rams > 16 * 4096 * 8 / (18 * 1024)
+    # Two copies of the zero flags: a cell of LUT RAM has 64 bits, and takes six look-up tables.
+    sums = 16 * 32
+    assert plain.luts == sums + 2 * 1024 * 6 // 64
+    in_tables = demand(replace(config, block_accumulators=0), ECP5)
+    assert in_tables.luts == sums + round((2 * 16 * 32 * 32 + 2 * 1024) * 6 / 64)
+    # Without RAM in look-up tables, each of its bits takes one.
+    assert demand(config, device("ice40-hx8k").family).luts == sums + 2 * 1024
+
+
+def test_single_port_rams_hold_weights_and_indices_where_there_are_any():
+    config = AcceleratorConfig(lanes=4, cell_lanes=1, single_port=1, weight_depth=16384, index_depth=1024)
+    up5k, hx8k = device("ice40-up5k").family, device("ice40-hx8k").family
+    # Two lanes in 16 bits: a word of 8 bits each, and an index of 5 bits, written as two nibbles.
+    assert demand(config, up5k).single_port_rams == 2 + 2
+    assert demand(config, hx8k).single_port_rams == demand(config, ECP5).single_port_rams == 0
+    held = 4 * 16384 * 8 // 4096 + -(-4 * 5 // 16) * 4
+    assert demand(config, hx8k).block_rams == demand(config, up5k).block_rams + held

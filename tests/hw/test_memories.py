@@ -16,6 +16,7 @@ CONFIGS = [
     AcceleratorConfig(lanes=8, cell_lanes=1, groups=2, narrowest_weight=2, activation_bits=16, private=0),
     AcceleratorConfig(lanes=16, cell_lanes=4, zero_skipping=0, index_depth=0, column_depth=0),
     AcceleratorConfig(lanes=4, cell_lanes=1, serial_cell=1, block_accumulators=0, accumulator_bits=24),
+    AcceleratorConfig(lanes=4, cell_lanes=1, single_port=1, column_depth=0),
 ]
 
 

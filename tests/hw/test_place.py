@@ -7,10 +7,12 @@ from amaranth.lib.wiring import In, Out
 from simulation import Simulation
 from small_designs import Mixture, Products
 
+from gatewright.benchmarks import up5k
 from gatewright.errors import ConfigError, ToolError
 from gatewright.hw.fpga import nextpnr
+from gatewright.hw.fpga.demand import demand
 from gatewright.hw.fpga.devices import OPEN_DEVICES, VIVADO_DEVICE, device
-from gatewright.hw.fpga.place import place
+from gatewright.hw.fpga.place import place, place_accelerator
 from gatewright.hw.fpga.serial import SerialPorts
 from gatewright.hw.fpga.synthesis import netlist
 from gatewright.hw.fpga.verilog import emit_component
@@ -63,6 +65,14 @@ def test_serial_ports_reach_every_port(clock):
     assert seen == ([0, *bits] if clock else bits)
 
 
+def test_outputs_may_be_left_open():
+    ports = SerialPorts(Wires(), without=("x", "y"))
+    text = emit_component(ports, "wires")
+    assert "[5:0] into" in text
+    # One output is left, and what is shifted out has one bit.
+    assert "wire out;" in text
+
+
 def test_placement_is_read_back_and_repeats(netlist_of_two):
     told = []
     first = place(netlist_of_two, device("ecp5-25k"), (1, 2), progress=lambda *step: told.append(step))
@@ -93,6 +103,18 @@ def test_a_small_design_on_every_device(known):
     assert placement.critical_path
 
 
+def test_the_accelerator_for_digits_on_an_up5k():
+    """Weights and indices are in single-port RAM, and what is counted beforehand is what is placed."""
+    target = device(up5k.DEVICE)
+    needs = demand(up5k.CONFIG, target.family)
+    (placement,) = place_accelerator(up5k.CONFIG, target, (1,))
+    assert placement.used["single_port_ram"] == needs.single_port_rams == 4
+    assert placement.used["block_ram"] == needs.block_rams <= 30
+    assert placement.used["multipliers"] == needs.multipliers <= 8
+    assert placement.used["luts"] <= 5280
+    assert placement.megahertz >= 16
+
+
 def test_the_slowest_path_names_modules_and_adds_up():
     text = emit_component(SerialPorts(Mixture()), "mixture")
     (placement,) = place(netlist(text, top="mixture"), device("ecp5-25k"), (1,))
@@ -107,7 +129,9 @@ def test_the_slowest_path_names_modules_and_adds_up():
 
 
 def test_a_design_that_does_not_fit():
-    with pytest.raises(ToolError, match="nextpnr failed for ecp5-25k, seed 1"):
+    with pytest.raises(
+        ToolError, match="nextpnr failed for ecp5-25k, seed 1; it takes 29 MULT18X18D of 28; its log"
+    ):
         place(design(29), device("ecp5-25k"), (1,))
 
 

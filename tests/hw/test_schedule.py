@@ -85,3 +85,12 @@ def test_regions_in_use_together_have_rows_of_their_own():
     factors = {op.arguments["row"] for op in ops if op.opcode is REDUCE}
     assert gates == {0}
     assert 0 not in factors
+
+
+def test_a_region_may_begin_behind_the_rows_that_another_uses():
+    """120 units on 4 lanes use 120 rows of 128, and leave room for the head's three."""
+    config = AcceleratorConfig(lanes=4, cell_lanes=1, accumulator_rows=128, private=0, weight_depth=65536)
+    compiled = compile_bundle(random_bundle(1, hidden=120, classes=10), config, mode="dense")
+    rows = {op.opcode: op.arguments["row"] for op in compiled.image.program if "row" in op.arguments}
+    assert rows[CELL] == 0
+    assert rows[REDUCE] == 120

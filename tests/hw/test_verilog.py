@@ -73,6 +73,13 @@ def test_memories_of_zeros_are_loops_left_out_of_synthesis():
     assert "= 32'h07654321;" in text
 
 
+def test_zeros_of_32_bits_are_loops_too(verilog):
+    """Yosys writes them in decimal; accumulators have this width by default."""
+    assert CONFIG.accumulator_bits == 32
+    assert re.search(r"\[entry\] = 32'h0;", verilog)
+    assert not re.search(r"\[\d+\] = \d+'d0;", verilog)
+
+
 def test_signals_of_no_bits_are_left_out():
     text = emit_component(Store([1] * 8), "store")
     assert "[-1:0]" not in text

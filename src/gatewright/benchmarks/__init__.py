@@ -6,6 +6,7 @@ NAMES = (
     "hw-wide",
     "cycles",
     "place",
+    "up5k",
     "resources",
     "sim",
     "golden",

@@ -34,7 +34,14 @@ CONFIGS = tuple(
     AcceleratorConfig(**_MEMORIES | values)
     for values in (
         {"lanes": 4, "cell_lanes": 1, "narrowest_weight": 2},
-        {"lanes": 4, "cell_lanes": 1, "activation_bits": 16, "column_depth": 0, "serial_cell": 1},
+        {
+            "lanes": 4,
+            "cell_lanes": 1,
+            "activation_bits": 16,
+            "column_depth": 0,
+            "serial_cell": 1,
+            "single_port": 1,
+        },
         {"lanes": 8, "cell_lanes": 2, "narrowest_weight": 4, "block_accumulators": 0},
         {"lanes": 8, "cell_lanes": 1, "groups": 2, "narrowest_weight": 2, "private": 0, "serial_cell": 1},
         {"lanes": 16, "cell_lanes": 1, "column_depth": 0, "index_depth": 0, "zero_skipping": 0},

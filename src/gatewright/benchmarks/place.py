@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from gatewright.benchmarks import up5k
 from gatewright.benchmarks.shapes import Case, Shape
 from gatewright.hw.compiler import compile_bundle, smallest_config
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.estimate import cycles_per_step
-from gatewright.hw.fpga.devices import device
+from gatewright.hw.fpga.devices import ECP5, device
 from gatewright.hw.fpga.place import place_accelerator
 from gatewright.hw.fpga.synthesis import synthesise
 from gatewright.hw.fpga.verilog import emit
@@ -21,7 +22,7 @@ CONFIG = AcceleratorConfig(lanes=16, cell_lanes=1)
 SEEDS = (1, 2, 3)
 
 SYNTHESISED = ("luts", "flip_flops", "multipliers", "block_ram")
-"""What is counted in the plain top after synthesis."""
+"""What is counted in the plain top after synthesis, for ECP5."""
 
 _LEAN = {"serial_cell": 1, "counters": 0, "zero_skipping": 0}
 """What small dense models do without."""
@@ -62,14 +63,15 @@ def designs() -> Sequence[Design]:
         Design("8 lanes", "ecp5-25k", AcceleratorConfig(lanes=8, cell_lanes=1, weight_depth=2048)),
         Design.of(Shape("1 → 20", 1, 20, lanes=4, cell_lanes=1), "ecp5-25k"),
         Design.of(Shape("2 → 16", 2, 16, lanes=8, cell_lanes=1), "ecp5-25k"),
+        Design("digits, 1/16 of the weights", up5k.DEVICE, up5k.CONFIG),
     )
 
 
 def bench_place(progress: Progress = silent) -> list[Row]:
     """Synthesise each design with plain ports, and place and route it with three seeds.
 
-    Gives the synthesis, each seed's placement, the median frequency and, for a model, its steady step: cycles, time at
-    that frequency, and look-up tables times time.
+    Gives the synthesis where it is for ECP5, each seed's placement, the median frequency and, for a model, its steady
+    step: cycles, time at that frequency, and look-up tables times time.
 
     Raises
     ------
@@ -85,8 +87,9 @@ def bench_place(progress: Progress = silent) -> list[Row]:
             "speed": target.speed,
             "lanes": design.config.lanes,
         }
-        resources = synthesise(emit(design.config))
-        rows += [Row(name, "count", getattr(resources, name), at) for name in SYNTHESISED]
+        resources = synthesise(emit(design.config)) if target.family is ECP5 else None
+        if resources is not None:
+            rows += [Row(name, "count", getattr(resources, name), at) for name in SYNTHESISED]
         placements = place_accelerator(design.config, target, SEEDS, within(progress, design.name))
         for placement in placements:
             rows += [
@@ -95,7 +98,7 @@ def bench_place(progress: Progress = silent) -> list[Row]:
             ]
         middle = median(placement.megahertz for placement in placements)
         rows.append(Row("median_frequency", "MHz", middle, at))
-        if design.shape is not None:
+        if design.shape is not None and resources is not None:
             cycles = _cycles(design)
             rows += [
                 Row("estimated_cycles_per_step", "cycles", cycles, at),

@@ -18,6 +18,7 @@ from gatewright.benchmarks.studies import bench_studies
 from gatewright.benchmarks.text import bench_text
 from gatewright.benchmarks.thresholds import calibrate_thresholds
 from gatewright.benchmarks.training import bench_train
+from gatewright.benchmarks.up5k import bench_up5k
 from gatewright.errors import ConfigError
 from gatewright.progress import Progress
 from gatewright.results import Row, write_rows
@@ -63,6 +64,7 @@ BENCHES: dict[str, Callable[[Options], list[Row]]] = {
     "hw-wide": lambda options: bench_hw_wide(options.progress),
     "cycles": lambda options: bench_cycles(options.cases, options.seed, options.progress),
     "place": lambda options: bench_place(options.progress),
+    "up5k": lambda options: bench_up5k(options.progress),
     "resources": lambda options: bench_resources(options.progress),
     "sim": lambda options: bench_sim(options.progress),
     "golden": lambda options: bench_golden(options.progress),

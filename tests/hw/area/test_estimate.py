@@ -36,6 +36,10 @@ BUDGETS = [
         TINY | {"index_depth": 512, "column_depth": 64},
         Counts(multipliers=13, block_ram=33, luts=4064, flip_flops=3103),
     ),
+    (
+        TINY | LEAN | {"index_depth": 512, "single_port": 1},
+        Counts(multipliers=7, block_ram=21, luts=2532, flip_flops=2050),
+    ),
 ]
 """Small configurations, and what synthesis makes of them."""
 

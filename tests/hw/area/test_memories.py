@@ -38,8 +38,10 @@ class Memories(wiring.Component):
                 attrs={"collision": "none", **style},
             )
             read, write = inner.read_port(), inner.write_port(granularity=1)
+            huge = memory.style == "huge"
             m.d.comb += [
-                read.addr.eq(getattr(self, f"read{k}")),
+                read.addr.eq(write.addr if huge else getattr(self, f"read{k}")),
+                read.en.eq(~write.en.any() if huge else 1),
                 getattr(self, f"data{k}").eq(read.data),
                 write.addr.eq(getattr(self, f"write{k}")),
                 write.data.eq(getattr(self, f"new{k}")),
@@ -58,6 +60,10 @@ class Memories(wiring.Component):
         # Shapes of block RAM.
         [Memory(8, 4096), Memory(12, 2048), Memory(32, 1024), Memory(64, 512), Memory(20, 4)],
         [Memory(8, 1024, 2), Memory(16, 512, 2), Memory(8, 2048, 4), Memory(24, 512, 4), Memory(8, 2, 8)],
+        # With one port, several parts in each word.
+        [Memory(8, 2048, 4, "huge"), Memory(8, 1024, 4, "huge"), Memory(7, 4096, 8, "huge")],
+        [Memory(8, 512, 4, "huge"), Memory(8, 1000, 8, "huge")],
+        [Memory(8, 16, 4, "huge"), Memory(5, 32, 4, "huge")],
         # Of LUT RAM.
         [
             Memory(16, 4, style="distributed"),

@@ -96,6 +96,7 @@ def check(taken, wanted):
         ({"inputs": 5, "hidden": 7}, {"cell_lanes": 1, "serial_cell": 1}, "dense", 1, None),
         ({"inputs": 5, "hidden": 7, "layers": 2, "activation_bits": 16}, {}, "dense", 0, None),
         ({"inputs": 5, "hidden": 7, "kept": 1, "rank": 3}, {}, "sparse", 1, 2),
+        ({"inputs": 5, "hidden": 7, "kept": 1}, {"single_port": 1}, "sparse", 1, None),
         ({"inputs": 9, "hidden": 6, "projection": 4, "weight_bits": (2, 4, 8)}, {}, "dense", 1, None),
         ({"inputs": 9, "hidden": 6, "unbalanced": 0.7}, {"groups": 2, "cell_lanes": 1}, "sparse", 1, None),
     ],
@@ -132,6 +133,7 @@ def test_sequences_equal_the_reference(model, fixed, mode, skip, pace):
     ("model", "fixed", "mode"),
     [
         ({"inputs": 5, "hidden": 7}, {"cell_lanes": 1, "serial_cell": 1}, "dense"),
+        ({"inputs": 5, "hidden": 7, "kept": 1}, {"single_port": 1}, "sparse"),
         ({"inputs": 9, "hidden": 6, "unbalanced": 0.7}, {"groups": 2, "cell_lanes": 1}, "sparse"),
     ],
 )

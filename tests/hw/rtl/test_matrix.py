@@ -17,6 +17,7 @@ from gatewright.hw.rtl.stages import DRAIN_ISSUE, FIRST_WORD, LEAD, OPERANDS, RE
         (4, {"narrowest_weight": 8, "groups": 2, "column_depth": 0}),
         (5, {"index_depth": 0, "column_depth": 0}),
         (6, {"activation_bits": 16, "lanes": 4, "accumulator_rows": 4}),
+        (7, {"lanes": 4, "narrowest_weight": 4, "single_port": 1}),
     ],
 )
 def test_random_ops_leave_the_right_sums(seed, changes):
