@@ -2,12 +2,13 @@
 
 import copy
 import random
+from collections import deque
 
 from simulation import Simulation
 
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.rtl.drain import DrainUnit
-from gatewright.hw.rtl.stages import LEAD, WRITE_LEAD
+from gatewright.hw.rtl.stages import LEAD, STORE, SUM_READ, WRITE_LEAD
 
 ROWS = 8
 """Accumulator rows in each buffer."""
@@ -49,11 +50,13 @@ class Bench:
 
     async def _matrix_engine(self, ctx):
         port, config = self.dut.accumulators, self.config
-        registered = (0, 0, 0, 0, 0, 0)
+        # What was asked for is in `values` in cycle `SUM_READ`: set at the end of the cycle before.
+        requests = deque([(0, 0, 0, 0, 0, 0)] * (SUM_READ - 1))
         async for _, _, *request in ctx.tick().sample(
             port.enable, port.clear_all, port.buffer, port.row, port.lane, port.mask
         ):
-            enable, clear_all, buffer, row, lane, mask = registered
+            requests.append(request)
+            enable, clear_all, buffer, row, lane, mask = requests.popleft()
             if enable:
                 sums = self.accumulators[buffer][row]
                 chosen = [((k % config.group_lanes) ^ lane) & mask == 0 for k in range(config.lanes)]
@@ -63,7 +66,6 @@ class Bench:
                 self.cleared.append(row)
                 for half in self.accumulators:
                     half[row : row + 1] = [[0] * config.lanes] if row < ROWS else []
-            registered = request
 
     async def _watch(self, ctx):
         """Log every cycle and carry its write out."""
@@ -113,10 +115,13 @@ class Bench:
         return cycles
 
     def check_reports(self, log, vector):
-        """Hold what the producer port said in the cycles of an op against the writes that followed."""
+        """Hold what the producer port said in the cycles of an op against the writes that followed.
+
+        What is written in a cycle can be read `STORE` + 1 cycles later.
+        """
         for cycle, (_, producer, _) in enumerate(log):
-            so_far = sum(count for _, _, count in log[: cycle + WRITE_LEAD])
-            soon = sum(count for _, _, count in log[: cycle + LEAD])
+            so_far = sum(count for _, _, count in log[: cycle + WRITE_LEAD - STORE])
+            soon = sum(count for _, _, count in log[: cycle + LEAD - STORE])
             assert producer.active == (vector is not None)
             if producer.active:
                 assert (producer.vector, producer.written, producer.announced) == (vector, so_far, soon)

@@ -162,8 +162,8 @@ class MatrixBench(wiring.Component):
             await self.drain(ctx, buffer, row)
         ctx.set(port.reading, 1)
         ctx.set(port.enable, 1)
-        for cycle in range(len(places) + 2):
-            if cycle >= 2:
+        for cycle in range(len(places) + SUM_READ):
+            if cycle >= SUM_READ:
                 assert not any(ctx.get(port.values))
             if cycle < len(places):
                 buffer, row = places[cycle]

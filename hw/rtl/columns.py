@@ -232,7 +232,7 @@ class ColumnFrontEnd(wiring.Component):
         dropped, taken = Signal(), Signal()
         m.d.comb += [dropped.eq(valid & (column.words == 0)), taken.eq(self.o.valid & self.o.ready)]
         m.d.sync += [self.dropped.eq(dropped), self.dropped_slot.eq(column.slot)]
-        offer(m, valid & (column.words != 0), column, self.o)
+        offer(m, valid & (column.words != 0), valid, column, self.o)
         # A credit comes back a cycle later, for the sake of the clock.
         others = outstanding - self.dropped - delay(m, taken, 1, reset_less=False)
         m.d.sync += [

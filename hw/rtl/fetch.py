@@ -87,6 +87,8 @@ class Fetch(wiring.Component):
         # Of the memory's register and of the one behind it: whether there is an op in it, and its address.
         present, fetched = Signal(2), Signal(OP_BITS, reset_less=True)
         address, fetched_address = Signal(ceil_log2(depth)), Signal(ceil_log2(depth))
+        # The address behind that in the memory's register.
+        following = Signal.like(address, reset_less=True)
         last, searched = Signal.like(address), Signal()
         op, decoded = Signal.like(self.op, reset_less=True), Signal.like(self.decoded, reset_less=True)
         valid, waiting = Signal(), Signal()
@@ -98,7 +100,7 @@ class Fetch(wiring.Component):
             waiting.eq(searched & ~self.running),
             moves.eq(~valid | self.taken),
             reads.eq(~present[1] | moves),
-            upcoming.eq(Mux(waiting | ~present[0] | (searched & (address == last)), 0, address + 1)),
+            upcoming.eq(Mux(waiting | ~present[0], 0, following)),
             self.ready.eq(searched & ~writing),
             self.valid.eq(valid),
             self.op.eq(op),
@@ -107,6 +109,7 @@ class Fetch(wiring.Component):
         with m.If(reads):
             m.d.sync += [
                 address.eq(upcoming),
+                following.eq(Mux(searched & (upcoming == last), 0, upcoming + 1)),
                 fetched.eq(stored),
                 fetched_address.eq(address),
                 present.eq(Cat(1, present)),

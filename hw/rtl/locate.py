@@ -66,8 +66,19 @@ def locate(m: Module, config: AcceleratorConfig, table, first, step: Value):
     return column
 
 
-def offer(m: Module, valid: Value, column, o: stream.Interface) -> None:
-    """Offer columns in order; at once if none is before."""
+def offer(m: Module, valid: Value, written: Value, column, o: stream.Interface) -> None:
+    """Offer columns in order; at once if none is before.
+
+    Parameters
+    ----------
+    m : Module
+    valid : Value
+        There is a column.
+    written : Value
+        There may be one.
+    column : view of column_layout(config)
+    o : stream of column_layout(config)
+    """
     m.submodules.queue = memory = Memory(
         shape=column.shape(), depth=CREDITS, init=[], attrs={"ram_style": "distributed"}
     )
@@ -81,7 +92,8 @@ def offer(m: Module, valid: Value, column, o: stream.Interface) -> None:
         o.payload.eq(Mux(count == 0, column, read.data)),
         push.eq(valid & ~through),
         pop.eq((count != 0) & o.ready),
-        write.en.eq(push),
+        # What is not pushed is written as well, for the sake of the clock: its place is free.
+        write.en.eq(written),
         write.addr.eq(tail),
         write.data.eq(column),
         read.addr.eq(head),

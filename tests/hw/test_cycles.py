@@ -17,9 +17,10 @@ from gatewright.hw.cycles.model import predict
 from gatewright.hw.interface import LOAD_ADDRESS
 from gatewright.hw.ops import ARGUMENTS, Op, Opcode, When
 from gatewright.hw.rtl.accelerator import Accelerator
+from gatewright.hw.rtl.column_layout import CREDITS
 from gatewright.hw.rtl.io import OUTPUT_LATENCY
 from gatewright.hw.rtl.reduction import Reduction
-from gatewright.hw.rtl.stages import FIRST_READ, FIRST_WORD, RETIRE
+from gatewright.hw.rtl.stages import ARRIVAL, FIRST_READ, FIRST_WORD, RETIRE, TAKE
 
 CONFIG = AcceleratorConfig(lanes=4, cell_lanes=1, narrowest_weight=2)
 
@@ -199,11 +200,19 @@ def test_a_vector_on_the_output_stream_is_whole():
 
 
 def test_credits_hold_the_front_end_back():
-    """The sixth column is selected when the second goes to the lanes; only then the op behind leaves its place."""
+    """The first column goes to the lanes, and `CREDITS` are selected behind it; then one when the second goes as well.
+
+    That brings its credit back two cycles later. Only when the last is selected, the op behind leaves its place, for
+    the next in another two.
+    """
     behind = op(Opcode.MATVEC, columns=1, words=1), op(Opcode.MATVEC, columns=1, words=1, end=True)
-    five, six = (issues(op(Opcode.MATVEC, columns=columns, words=100), *behind) for columns in (5, 6))
-    assert five[2] < 30
-    assert 100 < six[2] < 130
+    many = CREDITS + 1
+    held, late = (
+        issues(op(Opcode.MATVEC, columns=columns, words=100), *behind) for columns in (many, many + 1)
+    )
+    first_word = held[0] + FIRST_WORD
+    assert held[2] == first_word - TAKE - ARRIVAL + many - 1 + 2
+    assert late[2] == first_word - TAKE + 100 + 2 + 2
 
 
 def test_ops_run_in_their_steps():

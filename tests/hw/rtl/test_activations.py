@@ -7,7 +7,7 @@ from simulation import Simulation
 
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.rtl.activations import ActivationMemory, producer_port, progress, writing
-from gatewright.hw.rtl.stages import READ
+from gatewright.hw.rtl.stages import READ, STORE
 
 SHAPES = [
     {"lanes": 8, "cell_lanes": 1},
@@ -94,6 +94,7 @@ def test_all_ports_see_what_was_written(shape):
                 await ctx.tick()
             ctx.set(dut.word.enable, 0)
             ctx.set(dut.element.valid, 0)
+            await ctx.tick().repeat(STORE)
             # Of a word that was not written to its end, the flags behind mean nothing.
             await check(ctx, [second])
             memory[lanes * first : lanes * (first + 1)] = [0] * lanes
@@ -102,6 +103,7 @@ def test_all_ports_see_what_was_written(shape):
                 ctx.set(dut.element.valid, 1)
                 await ctx.tick()
             ctx.set(dut.element.valid, 0)
+            await ctx.tick().repeat(STORE)
             await check(ctx, [first, second])
         assert waited
 

@@ -3,8 +3,9 @@ from drain_rig import Bench
 
 from gatewright.hw.rtl.cell import CellLane
 from gatewright.hw.rtl.drain import ROUNDING_LATENCY
+from gatewright.hw.rtl.reduction import SUM_LATENCY
 from gatewright.hw.rtl.serial_cell import SerialCell
-from gatewright.hw.rtl.stages import FIRST_READ
+from gatewright.hw.rtl.stages import FIRST_READ, SUM_READ
 from gatewright.sw.numbers import ACCUMULATOR, STATE
 from gatewright.sw.numbers.reference import cell, requantise
 
@@ -17,6 +18,10 @@ SHAPES = [
     {"lanes": 4, "groups": 1, "cell_lanes": 1, "serial_cell": 1},
     {"lanes": 16, "groups": 2, "cell_lanes": 1, "serial_cell": 1, "activation_bits": 16},
 ]
+
+
+FIRST_SUM = 1 + SUM_READ + SUM_LATENCY
+"""Cycle in which the first sum of one lane would be there: the first reading is in cycle 1."""
 
 
 def log2(value):
@@ -38,12 +43,12 @@ def test_cell_drains_groups_in_order(shape, groups):
         begin = len(bench.log)
         cycles = await bench.issue(ctx, "cell", 1, destination=1, buffer=buffer, **arguments)
         if config.serial_cell:
-            one = 4 + log2(config.lanes) + ROUNDING_LATENCY + SerialCell.LATENCY
+            one = FIRST_SUM + log2(config.lanes) + ROUNDING_LATENCY + SerialCell.LATENCY
             guarded = SerialCell.INTERVAL * max(0, groups - FIRST_READ // SerialCell.INTERVAL)
             assert cycles == one + SerialCell.INTERVAL * (groups - 1)
         else:
             guarded = max(0, groups - FIRST_READ)
-            assert cycles == groups + 3 + log2(config.lanes // width) + CellLane.LATENCY
+            assert cycles == groups - 1 + FIRST_SUM + log2(config.lanes // width) + CellLane.LATENCY
         assert bench.reading_cycles(bench.log[begin + 1 :], buffer) == guarded
         # The accumulators are zero now, so the second step shows biases and states alone.
         await bench.issue(ctx, "cell", 0, destination=8, buffer=buffer, **arguments)
@@ -106,7 +111,7 @@ def test_reduce_rounds_values_into_a_vector(shape):
                 biased=biased,
                 row=row,
             )
-            assert cycles == count + 3 + log2(config.lanes) + ROUNDING_LATENCY
+            assert cycles == count - 1 + FIRST_SUM + log2(config.lanes) + ROUNDING_LATENCY
             assert bench.reading_cycles(bench.log[begin + 1 :], 0) == max(0, count - FIRST_READ)
             bench.check_drained(0, drained)
             assert bench.activations == {
@@ -134,7 +139,7 @@ def test_reduce_sends_exact_sums(shape, stalls):
             cycles = await bench.issue(
                 ctx, "reduce", count=count, bias_base=7, buffer=1, private=private, biased=1, send=1
             )
-            assert stalls is not None or cycles == count + 4 + log2(bench.config.lanes)
+            assert stalls is not None or cycles == count + FIRST_SUM + log2(bench.config.lanes)
             assert [(result.data, result.last) for result in taken[-count:]] == [
                 (value, n == count - 1) for n, value in enumerate(values)
             ]
@@ -239,7 +244,7 @@ def test_clears_all_rows_after_reset_and_when_told():
         await ctx.tick()
         ctx.set(bench.dut.clear, 0)
         assert await bench.wait_idle(ctx) == bench.config.accumulator_depth
-        await ctx.tick().repeat(2)
+        await ctx.tick().repeat(SUM_READ)
         assert bench.cleared == list(range(bench.config.accumulator_depth))
 
     bench.simulation.add(testbench)
