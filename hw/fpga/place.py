@@ -196,7 +196,8 @@ def _placement(report: str, device: Device, seed: int, modules: list[str]) -> Pl
 def _counts(utilisation: dict, device: Device, key: str) -> dict[str, int]:
     cells = device.family.cells
     if key == "available":
-        return {name: utilisation[kinds[0]][key] for name, kinds in cells.items() if kinds[0] in utilisation}
+        # Of cells that it has none of, the device is silent.
+        return {name: utilisation.get(kinds[0], {key: 0})[key] for name, kinds in cells.items()}
     return {
         name: sum(utilisation[kind][key] for kind in kinds if kind in utilisation)
         for name, kinds in cells.items()

@@ -54,8 +54,8 @@ class ColumnFrontEnd(wiring.Component):
     cycles later.
 
     - It selects this step if all of its elements are announced or, when skipping, written; and if fewer than
-      `CREDITS` of the columns that it selected in earlier cycles are still on their way, that is neither dropped nor
-      taken from `o` at least two cycles before. Else it stands still.
+      `CREDITS` of the columns that it selected in earlier cycles are still on their way, that is neither dropped in an
+      earlier cycle nor taken from `o` at least two cycles before. Else it stands still.
     - If it selects the last step of the word, it has the next word in the next cycle, or is done with the op.
     - If it passes over all that is to do in the word, the same; this takes the cycle.
 

@@ -50,7 +50,7 @@ class Sequencer(wiring.Component):
     Members
     -------
     job : In(stream of JOB)
-        Taken when no job runs, all units are idle, no word is on the load bus, and the program's end is known: one
+        Taken when no job runs, all units are idle, no word is `loading`, and the program's end is known: one
         cycle for each of its ops after it was loaded.
     program : In(load_port(4))
         Write access to the program memory, by 32-bit quarters, unless it is baked.

@@ -13,6 +13,7 @@ from gatewright.errors import DataError
 from gatewright.hw.compiler import compile_bundle, smallest_config
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.cycles import latencies
+from gatewright.hw.cycles.machine import RING
 from gatewright.hw.cycles.model import predict
 from gatewright.hw.interface import LOAD_ADDRESS
 from gatewright.hw.ops import ARGUMENTS, Op, Opcode, When
@@ -280,3 +281,7 @@ def test_refusals():
     predict(compiled, 2, skip=True, trace=trace)
     with pytest.raises(DataError, match="it is another's"):
         predict(compiled, 3, skip=True, trace=trace)
+
+
+def test_no_more_columns_are_under_way_than_the_machine_has_places():
+    assert max(ARRIVAL, CREDITS + RETIRE + 1) <= RING

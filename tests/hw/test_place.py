@@ -101,6 +101,7 @@ def test_a_small_design_on_every_device(known):
     assert placement.used["luts"] > 24
     assert placement.megahertz > 20
     assert placement.critical_path
+    assert {f"placed_{name}" for name in placement.used} < {row.name for row in placement.rows()}
 
 
 def test_the_accelerator_for_digits_on_an_up5k():

@@ -51,7 +51,7 @@ LOAD = {"load.valid": 1, "load.payload": {"address": {"region": Region.BIAS}}}
 MATVEC = {"ops.valid": 1, "ops.payload": matvec(columns=8, source=1, words=2)}
 
 CASES = [
-    ("a memory written while a job runs", Loader, [LOAD, {"busy": 1}]),
+    ("a memory written while a job runs", Loader, [LOAD, {}, {}, {"busy": 1}]),
     (
         "a program written while it runs",
         Fetch,
@@ -65,7 +65,7 @@ CASES = [
     ("begun while units are under way", CellUnit, [{}, {"valid": 1, "start": 1}]),
     ("begun while a unit is under way", SerialCell, [{"valid": 1}, *[{}] * 5, {"start": 1}]),
     ("a unit between the cycles of others", SerialCell, [{"valid": 1}, *[{}] * 5, {"valid": 1}]),
-    ("events in the cycle of start", Counters, [{"events": {"matrix": 1}}, {"start": 1}]),
+    ("events in the cycle of start", Counters, [{"events": {"matrix": 1}, "start": 1}, {}]),
     ("an offer taken back", Offer, [{"o.valid": 1}, {}]),
     ("an offer taken back", Offer, [{"o.valid": 1}, {"o.valid": 1, "o.payload": {"data": 1}}]),
     ("a clearing begun while busy or with an op", DrainUnit, [{}, {"clear": 1}]),

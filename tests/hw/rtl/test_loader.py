@@ -61,6 +61,8 @@ def test_enables_exactly_the_addressed_memory(busy):
                 assert ctx.get(dut.loading)
                 assert not enabled(ctx)
                 await ctx.tick()
+            # No job begins before the word is written.
+            ctx.set(dut.busy, 0)
             assert ctx.get(dut.error) == code
             assert ctx.get(dut.loading)
             assert not enabled(ctx)
