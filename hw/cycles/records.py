@@ -102,8 +102,8 @@ _FRONT = _integers(
 """The front end. The slots of the ops before stage 0, on the way to it, in it, and just out of it; whether there is a
 free slot; the first column step that is neither selected nor known to be zero, and the end of those in its activation
 word; the elements of its vector that its producer tells of, and those that it knows of; columns between it and the
-lanes, and those of them that are gone and give their credits back in this cycle; the slot of one that was dropped in the
-cycle before."""
+lanes, and those of them that are gone and give their credits back in this cycle; the slot of one that was dropped in
+the cycle before."""
 
 _LANES = _integers("selected", "arrived", "queued", "taken", "retired", "last_word")
 """Numbers of columns that got so far; the cycle of the last word of those taken."""
