@@ -28,7 +28,7 @@ SILERO ?=
 
 results: demo ## Measure what docs/results.md and the README state; TEXT=kjv.txt and SILERO=folder add what needs them
 	mkdir -p docs/results docs/images
-	for name in golden sim train qat compress factors patterns import hw hw-large hw-wide place resources methods proxies discretisation thresholds; do $(VENV)/bin/gatewright bench $$name --rows docs/results/$$name.json || exit 1; done
+	for name in golden sim train qat compress factors patterns import hw hw-large hw-wide place up5k resources methods proxies discretisation thresholds; do $(VENV)/bin/gatewright bench $$name --rows docs/results/$$name.json || exit 1; done
 	$(VENV)/bin/gatewright bench cycles --n 500 --rows docs/results/cycles.json
 	$(if $(TEXT),for name in text spaces; do $(VENV)/bin/gatewright bench $$name --text $(TEXT) --rows docs/results/$$name.json || exit 1; done)
 	$(if $(SILERO),$(VENV)/bin/gatewright bench roads --silero $(SILERO) --rows docs/results/roads.json)

@@ -62,7 +62,7 @@ def designs() -> Sequence[Design]:
         Design("16 lanes", "ecp5-85k", CONFIG),
         Design("8 lanes", "ecp5-25k", AcceleratorConfig(lanes=8, cell_lanes=1, weight_depth=2048)),
         Design.of(Shape("1 → 20", 1, 20, lanes=4, cell_lanes=1), "ecp5-25k"),
-        Design.of(Shape("2 → 16", 2, 16, lanes=8, cell_lanes=1), "ecp5-25k"),
+        Design.of(Shape("2 → 16 → 16", 2, 16, lanes=8, cell_lanes=1, layers=2), "ecp5-25k"),
         Design("digits, 1/16 of the weights", up5k.DEVICE, up5k.CONFIG),
     )
 

@@ -10,7 +10,7 @@ from gatewright.sw.rows import gate_rows
 
 @dataclass(frozen=True)
 class Shape:
-    """A model of one layer, and the accelerator that it runs on.
+    """A model, and the accelerator that it runs on.
 
     Parameters
     ----------
@@ -23,6 +23,8 @@ class Shape:
         Elements of the projection y, where there is one.
     steps : int
         Length of the sequence.
+    layers : int
+        LSTM layers, all of the same size.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Shape:
     classes: int = 0
     projection: int | None = None
     steps: int = 50
+    layers: int = 1
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ class Case:
             projection=shape.projection,
             kept=max(1, (int(row.max()) + 1) // 8) if self.sparse else None,
             lanes=shape.lanes,
+            layers=shape.layers,
             weight_bits=self.weight_bits,
             rank=self.rank,
         )
