@@ -7,13 +7,14 @@ from amaranth.utils import ceil_log2, exact_log2
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.ops import Opcode, argument_layout
 from gatewright.hw.rtl.activations import vector_bits
+from gatewright.hw.rtl.stages import ARRIVAL
 
 SLOTS = 4
 """Matrix ops that are under way at once."""
 
-CREDITS = 8
-"""Columns between their selection and the lanes; also the depth of their queue. As many as hide the way there and
-back."""
+CREDITS = ARRIVAL + 2
+"""Columns between their selection and the lanes; also the depth of their queue. As many as hide the way there, and that
+of a credit back, when a column goes to the lanes in every cycle."""
 
 MATRIX_OP = data.StructLayout({"arguments": argument_layout(Opcode.MATVEC), "skip": 1})
 """A matrix op with its `buffer` resolved, so that `alternate` means nothing any more; `skip` passes over
@@ -61,5 +62,5 @@ TASK = data.StructLayout({"op": MATRIX_OP, "slot": range(SLOTS)})
 
 
 def chosen_layout(config: AcceleratorConfig) -> data.StructLayout:
-    """What is known of a chosen column beside its step: its task, and the address and the number of its word."""
-    return data.StructLayout({"task": TASK, "word": vector_bits(config), "number": config.count_bits})
+    """What is known of a chosen column beside its task and its step: the address and the number of its word."""
+    return data.StructLayout({"word": vector_bits(config), "number": config.count_bits})

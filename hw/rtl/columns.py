@@ -223,11 +223,17 @@ class ColumnFrontEnd(wiring.Component):
             Cat(chosen[k] for k in range(steps) if k >> bit & 1).any() for bit in range(exact_log2(steps))
         )
         first = Signal(chosen_layout(config), reset_less=True)
-        m.d.sync += [first.task.eq(current), first.word.eq(word), first.number.eq(number)]
+        m.d.sync += [first.word.eq(word), first.number.eq(number)]
+        # The next op has its first column three cycles behind the last of this one at the earliest. So a column in
+        # cycle 1 still belongs to the current op, and those in cycles 2 to `ARRIVAL` to one that follows it late.
+        located = Signal(TASK, reset_less=True)
+        with m.If(delay(m, loading, ARRIVAL - 1, reset_less=False)):
+            m.d.sync += located.eq(current)
         moved = delay(m, active & (advance | self.selected), 1, reset_less=False)
-        self._count_skipped(m, moved, delay(m, found, 1), turned, delay(m, final, 1), first, step)
+        self._count_skipped(m, moved, delay(m, found, 1), turned, delay(m, final, 1), current.op, step)
 
-        column = locate(m, config, self.contents["column"] if self.contents else self.table, first, step)
+        table = self.contents["column"] if self.contents else self.table
+        column = locate(m, config, table, located, first, step)
         valid = delay(m, self.selected, ARRIVAL, reset_less=False)
         dropped, taken = Signal(), Signal()
         m.d.comb += [dropped.eq(valid & (column.words == 0)), taken.eq(self.o.valid & self.o.ready)]
@@ -244,9 +250,9 @@ class ColumnFrontEnd(wiring.Component):
         never(m, "a column of no words", self.o.valid & (self.o.payload.words == 0))
         return m
 
-    def _count_skipped(self, m: Module, moved, found, turned, last_word, first, step: Value) -> None:
+    def _count_skipped(self, m: Module, moved, found, turned, last_word, op, step: Value) -> None:
         """Count the steps from one selection, or start of a word, to the next; a cycle behind stage 0."""
-        op = first.task.op.arguments
+        op = op.arguments
         steps = self.config.group_lanes
         position = Signal(range(steps + 1))
         rest = op.columns[: exact_log2(steps)]

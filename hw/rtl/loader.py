@@ -119,9 +119,9 @@ def _baked(
 class Loader(wiring.Component):
     """Write the words of the load bus to the memories that they address.
 
-    Takes one word per cycle and never makes the bus wait. The word is in a register in the next cycle, its region is
-    known in the second, and it is written in the third, from registers again, as the enables of all memories start
-    here. A word that arrives while a job runs, or for an address outside the memories, is dropped and reported.
+    Takes one word per cycle and never makes the bus wait. The word and its region are in registers in the next cycle,
+    and it is written in the second, from registers again, as the enables of all memories start here. A word that
+    arrives while a job runs, or for an address outside the memories, is dropped and reported.
 
     Parameters
     ----------
@@ -135,9 +135,9 @@ class Loader(wiring.Component):
     weight, index, column, bias, program : Out(load_port)
         One enable for each part of `loaded_memories`.
     loading : Out(1)
-        A word is on the bus, or was in one of the two cycles before: the next cycle may write it.
+        A word is on the bus, or was in the cycle before: the next cycle may write it.
     error : Out(ErrorCode)
-        What is wrong with the word of two cycles before.
+        What is wrong with the word of the cycle before.
     """
 
     load: stream.Interface
@@ -159,22 +159,19 @@ class Loader(wiring.Component):
         kinds = loaded_memories(self.config)
         word = delay(m, self.load.payload, 1)
         valid, busy = delay(m, self.load.valid, 1, reset_less=False), delay(m, self.busy, 1)
-        settled = delay(m, word, 1)
-        known, refused = Signal(len(kinds)), Signal()
-        looked_at = delay(m, valid, 1, reset_less=False)
-        m.d.comb += [self.load.ready.eq(1), self.loading.eq(self.load.valid | valid | looked_at)]
-        m.d.sync += refused.eq(busy)
+        known, new = Signal(len(kinds)), self.load.payload.address
+        m.d.comb += [self.load.ready.eq(1), self.loading.eq(self.load.valid | valid)]
         for number, kind in enumerate(kinds):
             port = getattr(self, kind.name)
-            inside = (word.address.lane < len(kind.widths)) & (word.address.offset < kind.depth)
+            inside = (new.lane < len(kind.widths)) & (new.offset < kind.depth)
             m.d.sync += [
-                known[number].eq(inside & (word.address.region == kind.region)),
-                port.offset.eq(settled.address.offset),
-                port.data.eq(settled.data),
-                port.enable.eq((looked_at & ~refused & known[number]) << settled.address.lane),
+                known[number].eq(inside & (new.region == kind.region)),
+                port.offset.eq(word.address.offset),
+                port.data.eq(word.data),
+                port.enable.eq((valid & ~busy & known[number]) << word.address.lane),
             ]
-        with m.If(looked_at):
-            with m.If(refused):
+        with m.If(valid):
+            with m.If(busy):
                 m.d.comb += self.error.eq(ErrorCode.LOAD_BUSY)
             with m.Elif(~known.any()):
                 m.d.comb += self.error.eq(ErrorCode.LOAD_ADDRESS)

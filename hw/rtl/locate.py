@@ -13,7 +13,7 @@ from gatewright.hw.rtl.loader import model_memory
 from gatewright.hw.rtl.pipeline import delay
 
 
-def locate(m: Module, config: AcceleratorConfig, table, first, step: Value):
+def locate(m: Module, config: AcceleratorConfig, table, task, first, step: Value):
     """Give a column in cycle `ARRIVAL` of its way: its step times `words`, or as the table says.
 
     Parameters
@@ -22,18 +22,19 @@ def locate(m: Module, config: AcceleratorConfig, table, first, step: Value):
     config : AcceleratorConfig
     table : load port, or sequence of contents
         Of the column table's offsets and counts.
+    task : view of TASK
+        The column's, from cycle 2 through `ARRIVAL`.
     first : view of chosen_layout(config)
         The column in cycle 1.
     step : Value
         Its step in the word, in cycle 1.
     """
     first, step = delay(m, first, 1), delay(m, step, 1)
-    op = first.task.op.arguments
+    op = task.op.arguments
     k = Signal(config.count_bits)
     m.d.comb += k.eq(Mux(op.private, first.number, Cat(step, first.number)))
-    words = delay(m, op.words[: config.row_bits + 1], 1)
-    offset = delay(m, delay(m, k, 1) * words, 1)
-    words = delay(m, words, 1)
+    words = op.words[: config.row_bits + 1]
+    offset = delay(m, delay(m, k, 1) * delay(m, words, 1), 1)
     if config.column_depth:
         offsets, counts = (
             model_memory(
@@ -47,21 +48,18 @@ def locate(m: Module, config: AcceleratorConfig, table, first, step: Value):
             )
             for part, name in enumerate(("offset", "count"))
         )
-        looked_up = delay(m, op.table, 2)
-        offset = Mux(looked_up, delay(m, offsets, 1), offset)
-        words = Mux(looked_up, delay(m, counts, 1), words)
+        offset = Mux(op.table, delay(m, offsets, 1), offset)
+        words = Mux(op.table, delay(m, counts, 1), words)
 
-    third = delay(m, first, 2)
-    arguments = third.task.op.arguments
     column = Signal(column_layout(config))
-    m.d.comb += [column[name].eq(arguments[name]) for name in passed_on(config)]
+    m.d.comb += [column[name].eq(op[name]) for name in passed_on(config)]
     m.d.comb += [
-        column.weight.eq(arguments.weight_base + offset),
-        column.index.eq(arguments.index_base + offset),
+        column.weight.eq(op.weight_base + offset),
+        column.index.eq(op.index_base + offset),
         column.words.eq(words),
-        column.word.eq(third.word),
+        column.word.eq(delay(m, first.word, 2)),
         column.step.eq(delay(m, step, 2)),
-        column.slot.eq(third.task.slot),
+        column.slot.eq(task.slot),
     ]
     return column
 
@@ -98,5 +96,8 @@ def offer(m: Module, valid: Value, written: Value, column, o: stream.Interface) 
         write.data.eq(column),
         read.addr.eq(head),
     ]
-    m.d.sync += [tail.eq(tail + push), head.eq(head + pop), count.eq(count + push - pop)]
+    for moves, pointer in ((push, tail), (pop, head)):
+        with m.If(moves):
+            m.d.sync += pointer.eq(Mux(pointer == CREDITS - 1, 0, pointer + 1))
+    m.d.sync += count.eq(count + push - pop)
     never(m, "more columns in the queue than CREDITS", push & (count == CREDITS))

@@ -51,7 +51,7 @@ LOAD = {"load.valid": 1, "load.payload": {"address": {"region": Region.BIAS}}}
 MATVEC = {"ops.valid": 1, "ops.payload": matvec(columns=8, source=1, words=2)}
 
 CASES = [
-    ("a memory written while a job runs", Loader, [LOAD, {}, {}, {"busy": 1}]),
+    ("a memory written while a job runs", Loader, [LOAD, {}, {"busy": 1}]),
     (
         "a program written while it runs",
         Fetch,

@@ -22,7 +22,7 @@ SIZES = {
     Region.COLUMN: ("column", 2, 9),
 }
 
-JUDGED = 2
+JUDGED = 1
 """Cycles from a word on the bus to what is said of it; in the cycle behind it is written."""
 
 
