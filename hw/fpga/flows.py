@@ -9,7 +9,13 @@ from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.constraints import constraints_file, placer_options
 from gatewright.hw.fpga.demand import demand, shortages
 from gatewright.hw.fpga.devices import DEVICES, ECP5, VIVADO_DEVICE, Device
-from gatewright.hw.fpga.serial import SERIAL_TOP, SerialPorts
+from gatewright.hw.fpga.serial import (
+    PLAIN_SERIAL_TOP,
+    SERIAL_TOP,
+    SerialPorts,
+    serial_accelerator,
+    serial_top,
+)
 from gatewright.hw.fpga.verilog import AXI_TOP, TOP, emit, emit_axi, emit_component
 from gatewright.hw.rtl.axi import AxiTop
 from gatewright.storage import whole_file
@@ -17,8 +23,9 @@ from gatewright.storage import whole_file
 _README = """\
 # Gatewright for FPGAs
 
-`rtl/` has the accelerator with plain ports (`{plain}`), with AXI ports (`{axi}`), and the latter behind shift registers
-(`{serial}`): no package has pins for all its ports, so that is what nextpnr places, to tell area and clock frequency.
+`rtl/` has the accelerator with plain ports (`{plain}`) and with AXI ports (`{axi}`). No package has pins for all of
+them, so nextpnr places it behind shift registers, to tell area and clock frequency: with AXI ports (`{serial}`), on an
+iCE40 with plain ones (`{plain_serial}`).
 {memories}
 
 | flow | device | state |
@@ -135,6 +142,7 @@ def write_flows(
         plain=TOP,
         axi=AXI_TOP,
         serial=SERIAL_TOP,
+        plain_serial=PLAIN_SERIAL_TOP,
         memories=_NOT_BAKED if compiled is None else _BAKED,
         flows="\n".join(
             f"| {name} | {known.family.name} | {'; '.join(missing[name]) or 'written'} |"
@@ -158,6 +166,7 @@ def _rtl(config: AcceleratorConfig, compiled: Compiled | None) -> Iterator[tuple
     yield f"rtl/{AXI_TOP}.sv", emit_axi(config, image)
     serial = SerialPorts(AxiTop(config, contents), clock="aclk")
     yield f"rtl/{SERIAL_TOP}.sv", emit_component(serial, SERIAL_TOP)
+    yield f"rtl/{PLAIN_SERIAL_TOP}.sv", emit_component(serial_accelerator(config, contents), PLAIN_SERIAL_TOP)
 
 
 def _xdc(megahertz: float) -> str:
@@ -167,6 +176,7 @@ def _xdc(megahertz: float) -> str:
 def _open(device: Device, megahertz: float) -> dict[str, str]:
     family = device.family
     file, constraints = constraints_file(device, megahertz)
+    top = serial_top(family)
     known = {
         "device": device.name,
         "family": family.name,
@@ -176,8 +186,8 @@ def _open(device: Device, megahertz: float) -> dict[str, str]:
         "speed": device.speed,
         "clock": f"{megahertz:g}",
         "difference": _DIFFERENCE if family is ECP5 else "",
-        "top": SERIAL_TOP,
-        "synthesis": "; ".join(family.synthesis).format(top=SERIAL_TOP),
+        "top": top,
+        "synthesis": "; ".join(family.synthesis).format(top=top),
         "options": " ".join(placer_options(device, file and f"constraints/{file}", megahertz)),
     }
     texts = {"README.md": _OPEN_README, "run.py": _RUN, "run.sh": _OPEN_SCRIPT}

@@ -9,7 +9,7 @@ from gatewright.errors import GatewrightError, ToolError
 from gatewright.hw.fpga.constraints import constraints_file
 from gatewright.hw.fpga.devices import device
 from gatewright.hw.fpga.place import Placement, place
-from gatewright.hw.fpga.serial import SERIAL_TOP
+from gatewright.hw.fpga.serial import serial_top
 from gatewright.hw.fpga.synthesis import netlist
 from gatewright.progress import Progress, silent
 from gatewright.results import write_rows
@@ -42,9 +42,10 @@ def implement(
     """
     target = device(name)
     rtl = folder / "rtl"
-    text = (rtl / f"{SERIAL_TOP}.sv").read_text(encoding="utf-8")
+    top = serial_top(target.family)
+    text = (rtl / f"{top}.sv").read_text(encoding="utf-8")
     memories = sorted(rtl.glob("*.mem"))
-    mapped = netlist(text, progress, top=SERIAL_TOP, family=target.family, files=memories)
+    mapped = netlist(text, progress, top=top, family=target.family, files=memories)
     file, _ = constraints_file(target, megahertz)
     constraints = (folder / "constraints" / file).read_text(encoding="utf-8") if file else None
     (placed,) = place(

@@ -4,8 +4,16 @@ from amaranth.hdl import Cat, ClockSignal, Module, Shape, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.fpga.devices import Family
+from gatewright.hw.memories import Contents
+from gatewright.hw.rtl.accelerator import Accelerator
+
 SERIAL_TOP = "gatewright_serial"
-"""Name of the top module around an accelerator."""
+"""Name of the top module around an accelerator with AXI ports, and around whatever is placed by itself."""
+
+PLAIN_SERIAL_TOP = "gatewright_plain_serial"
+"""Name of the top module around an accelerator with plain ports in a delivered folder."""
 
 COMPONENT = "component"
 """Name of the instance in it."""
@@ -60,3 +68,13 @@ class SerialPorts(wiring.Component):
         with m.Else():
             m.d.sync += out.eq(out << 1)
         return m
+
+
+def serial_accelerator(config: AcceleratorConfig, contents: Contents | None = None) -> SerialPorts:
+    """Give an accelerator with plain ports behind shift registers; counters that it lacks have none."""
+    return SerialPorts(Accelerator(config, contents), without=() if config.counters else ("counters",))
+
+
+def serial_top(family: Family) -> str:
+    """Name the top module of a delivered folder that is placed on devices of a family."""
+    return SERIAL_TOP if family.axi else PLAIN_SERIAL_TOP

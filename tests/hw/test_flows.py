@@ -17,7 +17,7 @@ from gatewright.hw.fpga.demand import Demand, demand, shortages
 from gatewright.hw.fpga.devices import DEVICES, ECP5, OPEN_DEVICES, VIVADO_DEVICE, device
 from gatewright.hw.fpga.flows import write_flows
 from gatewright.hw.fpga.implement import main
-from gatewright.hw.fpga.serial import SERIAL_TOP, SerialPorts
+from gatewright.hw.fpga.serial import PLAIN_SERIAL_TOP, SERIAL_TOP, SerialPorts
 from gatewright.hw.fpga.verilog import AXI_TOP, TOP, emit_component
 from gatewright.hw.fpga.yosys import run_yosys
 from gatewright.results import read_rows
@@ -85,9 +85,10 @@ def test_scripts_call_the_tools_with_files_that_exist(flows, tmp_path):
         )
         synthesis, placement = run.stdout.splitlines()
         assert synthesis.startswith(f"{folder.name}|")
-        assert f"rtl/{SERIAL_TOP}.sv" in synthesis
+        top = PLAIN_SERIAL_TOP if known.family.name.startswith("iCE40") else SERIAL_TOP
+        assert f"rtl/{top}.sv" in synthesis
         for command in known.family.synthesis:
-            assert f"; {command.format(top=SERIAL_TOP)};" in synthesis
+            assert f"; {command.format(top=top)};" in synthesis
         assert f"; write_json {name}/netlist.json" in synthesis
         assert "--freq 80 --seed 7" in placement
         # A clock that is missed is a failure.
@@ -97,7 +98,7 @@ def test_scripts_call_the_tools_with_files_that_exist(flows, tmp_path):
         assert len(named) == bool(known.family.constraints)
         for file in named:
             assert (folder / file).exists()
-        assert (folder / "rtl" / f"{SERIAL_TOP}.sv").exists()
+        assert (folder / "rtl" / f"{top}.sv").exists()
     assert 'FREQUENCY PORT "clk" 80 MHZ' in (folder / "constraints/gatewright.lpf").read_text()
     assert "-period 12.500" in (folder / "constraints/gatewright.xdc").read_text()
 
