@@ -19,10 +19,10 @@ from gatewright.results import Row
 COUNT = 40
 """Configurations for each seed."""
 
-FIT_SEEDS = 1, 2
+FIT_SEEDS = (1,)
 """Of the configurations that the weights are fitted to."""
 
-SEED = 3
+SEED = 4
 """Of those that `bench_resources` compares."""
 
 _LANES = (4,) * 16 + (8,) * 13 + (16,) * 8 + (32,) * 2 + (64,)
