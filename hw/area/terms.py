@@ -15,9 +15,9 @@ Terms = dict[str, float]
 _WIDE = 18
 """Widest operand of one multiplier."""
 
-_SUM_CHOICES = {1: 0, 2: 1, 4: 3, 8: 6, 16: 35, 32: 50, 64: 77}
+_SUM_CHOICES = {1: 0, 2: 1, 4: 3, 8: 6, 16: 14, 32: 29, 64: 73}
 """Look-up tables that choose a bit of a sum, by the cells of LUT RAM to choose from: from syntheses of single memories.
-From 16 cells on, this is the slowest path, for which Yosys gives look-up tables away."""
+With 64 cells this is the slowest path, for which Yosys gives look-up tables away."""
 
 
 def terms(config: AcceleratorConfig) -> dict[str, Terms]:

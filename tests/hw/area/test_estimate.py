@@ -31,14 +31,14 @@ LEAN = {
 }
 
 BUDGETS = [
-    (TINY | LEAN, Counts(multipliers=7, block_ram=23, luts=2336, flip_flops=1842)),
+    (TINY | LEAN, Counts(multipliers=7, block_ram=23, luts=2406, flip_flops=1910)),
     (
         TINY | {"index_depth": 512, "column_depth": 64},
-        Counts(multipliers=13, block_ram=33, luts=4064, flip_flops=3103),
+        Counts(multipliers=13, block_ram=33, luts=4042, flip_flops=3211),
     ),
     (
         TINY | LEAN | {"index_depth": 512, "single_port": 1},
-        Counts(multipliers=7, block_ram=21, luts=2532, flip_flops=2050),
+        Counts(multipliers=7, block_ram=21, luts=2547, flip_flops=2134),
     ),
 ]
 """Small configurations, and what synthesis makes of them."""
@@ -63,8 +63,8 @@ RECORDED = [
         },
         17,
         39,
-        3394,
-        2704,
+        3407,
+        2881,
     ),
     (
         {
@@ -86,8 +86,8 @@ RECORDED = [
         },
         13,
         40,
-        16777,
-        3129,
+        12049,
+        3229,
     ),
     (
         {
@@ -108,8 +108,8 @@ RECORDED = [
         },
         25,
         87,
-        7839,
-        6056,
+        7872,
+        6432,
     ),
     (
         {
@@ -129,8 +129,8 @@ RECORDED = [
         },
         25,
         71,
-        5537,
-        4343,
+        5597,
+        4627,
     ),
     (
         {
@@ -152,8 +152,8 @@ RECORDED = [
         },
         33,
         37,
-        13074,
-        10281,
+        12743,
+        11098,
     ),
     (
         {
@@ -176,8 +176,8 @@ RECORDED = [
         },
         41,
         128,
-        6361,
-        5578,
+        6231,
+        5934,
     ),
     (
         {
@@ -198,8 +198,8 @@ RECORDED = [
         },
         97,
         120,
-        52804,
-        16226,
+        50982,
+        17275,
     ),
 ]
 """Configurations, and what synthesis made of them: multipliers, block RAMs, look-up tables, flip-flops."""
