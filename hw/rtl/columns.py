@@ -8,7 +8,7 @@ from amaranth.utils import exact_log2
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.memories import Contents
 from gatewright.hw.rtl.activations import producer_port, scan_port, vector_bits
-from gatewright.hw.rtl.checks import never
+from gatewright.hw.rtl.checks import checks, never
 from gatewright.hw.rtl.column_layout import (
     CREDITS,
     MATRIX_OP,
@@ -247,6 +247,8 @@ class ColumnFrontEnd(wiring.Component):
         ]
         never(m, "more columns on their way than CREDITS", outstanding > CREDITS)
         never(m, "a step selected that is no longer ready", self.selected & (eligible & ~below & ~can).any())
+        its_slot = delay(checks(m), current.slot, ARRIVAL)
+        never(m, "a column located by another op than its own", valid & (column.slot != its_slot))
         never(m, "a column of no words", self.o.valid & (self.o.payload.words == 0))
         return m
 
