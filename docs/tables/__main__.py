@@ -116,7 +116,7 @@ def results() -> str:
         "## Clock frequency",
         "Accelerators placed and routed by nextpnr for Lattice ECP5, speed grade 6, and iCE40 UP5K (`gatewright bench "
         "place`); look-up tables are those of the plain top after synthesis, with adders and RAM, but for iCE40 the "
-        "logic cells of the placed design. The models are dense, of one layer, inputs → hidden, but for the digits, "
+        "logic cells of the placed design. The models are dense, inputs → hidden of each layer, but for the digits, "
         "which `gatewright bench up5k` trains and runs. These are the tools' estimates; no chip was measured.",
         hardware.placement_table(),
     ]
