@@ -119,6 +119,8 @@ def results() -> str:
         "logic cells of the placed design. The models are dense, inputs → hidden of each layer, but for the digits, "
         "which `gatewright bench up5k` trains and runs. These are the tools' estimates; no chip was measured.",
         hardware.placement_table(),
+        "The digits' model for the UP5K (`gatewright bench up5k`):",
+        hardware.up5k_table(),
     ]
     return "\n\n".join(parts) + "\n"
 

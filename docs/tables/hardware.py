@@ -180,6 +180,21 @@ def model_table() -> str:
     return markdown(("figure", "value"), table)
 
 
+def up5k_table() -> str:
+    """Return what the digits' model does on the iCE40 UP5K."""
+    source = rows("up5k")
+    table = (
+        ("test accuracy, in floating point", f"{source.figure('float_score'):.2f} %"),
+        ("test accuracy, in integers", f"{source.figure('score'):.2f} %"),
+        (
+            "integers of the RTL compared, different",
+            f"{source.figure('integers_compared'):,}, {source.figure('mismatches')}",
+        ),
+        ("cycles per step, estimated", f"{source.figure('estimated_cycles_per_step'):,.0f}"),
+    )
+    return markdown(("figure", "value"), table)
+
+
 def _counted(source: Rows, name: str, design: str) -> str:
     """Return a count after synthesis, or that of the placed design where there is no other."""
     synthesised = source.value(name, design=design)
