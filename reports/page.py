@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from gatewright.reports.formatting import amount, number, percent
 from gatewright.reports.style import inline_svg, theme_css, to_png, to_svg
-from gatewright.results import Rows, rows_json
+from gatewright.results import Row, Rows, rows_json
 from gatewright.run import ReportFolder
 from gatewright.storage import whole_file
 
@@ -53,7 +53,7 @@ def write_page(
             figures={name: Markup(inline_svg(svg, name)) for name, svg in svgs.items()},
             theme=Markup(theme_css()),
             versions=_distinct(row.versions for row in everything),
-            commits=sorted({str(row.commit) for row in everything}),
+            commits=sorted({_commit(row) for row in everything}),
             files=files,
             **context,
         )
@@ -86,6 +86,10 @@ def _environment() -> Environment:
     return environment
 
 
+def _commit(row: Row) -> str:
+    return f"{row.commit} with uncommitted changes" if row.dirty else str(row.commit)
+
+
 def _distinct(versions: Iterable[Mapping]) -> dict[str, str]:
     """Join the versions of all rows; a tool that changed between rows shows every version."""
     found: dict[str, set[str]] = {}
@@ -105,11 +109,12 @@ def _rows_csv(rows: Mapping[str, Rows]) -> str:
     """Write one line for each row; parameters and versions as JSON in their cells."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(("step", "name", "unit", "value", "parameters", "seed", "versions", "commit"))
+    writer.writerow(("step", "name", "unit", "value", "parameters", "seed", "versions", "commit", "dirty"))
     for name, each in rows.items():
         for row in each:
             parameters, versions = json.dumps(row.parameters), json.dumps(row.versions)
-            writer.writerow((name, row.name, row.unit, row.value, parameters, row.seed, versions, row.commit))
+            origin = (row.seed, versions, row.commit, row.dirty)
+            writer.writerow((name, row.name, row.unit, row.value, parameters, *origin))
     return stream.getvalue()
 
 

@@ -27,7 +27,14 @@ SETTINGS = {
 def row(name, unit, value, seed=7, /, **parameters):
     """A row; all have the same versions."""
     return Row(
-        name, unit, value, parameters, seed=seed, versions={"gatewright": "1.2.3"}, commit="0123456789ab"
+        name,
+        unit,
+        value,
+        parameters,
+        seed=seed,
+        versions={"gatewright": "1.2.3"},
+        commit="0123456789ab",
+        dirty=False,
     )
 
 

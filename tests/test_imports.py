@@ -15,6 +15,7 @@ COMMON = (
     "custody",
     "errors",
     "executors",
+    "origin",
     "progress",
     "quantities",
     "results",

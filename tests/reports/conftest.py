@@ -21,7 +21,16 @@ FILES = {"rtl/accelerator.sv": "rtl", "images/quarter.sparse.npz": "image"}
 
 
 def row(name, unit, value, **parameters):
-    return Row(name, unit, value, parameters, seed=7, versions={"gatewright": "1.2.3"}, commit="0123456789ab")
+    return Row(
+        name,
+        unit,
+        value,
+        parameters,
+        seed=7,
+        versions={"gatewright": "1.2.3"},
+        commit="0123456789ab",
+        dirty=False,
+    )
 
 
 def scored(name, value, metric="accuracy", unit="percent", better="more", **parameters):

@@ -201,6 +201,14 @@ def test_hostile_strings_stay_text(make_run):
         assert any(line["commit"] == HOSTILE for line in csv.DictReader(stream))
 
 
+def test_rows_of_uncommitted_code_are_told_apart(make_run):
+    rows = verify_rows(make_run())
+    folder = make_run(verify=[*rows, replace(rows[0], commit="c0ffee", dirty=True)])
+    assert "0123456789ab, c0ffee with uncommitted changes" in read(write_report(folder)).text
+    with (folder / "rows.csv").open(newline="") as stream:
+        assert {line["dirty"] for line in csv.DictReader(stream)} == {"False", "True"}
+
+
 def test_rows_leave_in_both_formats(make_run):
     folder = make_run()
     write_report(folder)

@@ -1,6 +1,7 @@
 """The benchmarks by name: each measures a part and gives rows."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from gatewright.benchmarks.cycles import bench_cycles
 from gatewright.benchmarks.factors import bench_factors
 from gatewright.benchmarks.patterns import bench_patterns
 from gatewright.benchmarks.place import bench_place
+from gatewright.benchmarks.publishing import publish, refuse_changes
 from gatewright.benchmarks.qat import bench_qat
 from gatewright.benchmarks.resources import bench_resources
 from gatewright.benchmarks.roads import bench_roads
@@ -20,8 +22,9 @@ from gatewright.benchmarks.thresholds import calibrate_thresholds
 from gatewright.benchmarks.training import bench_train
 from gatewright.benchmarks.up5k import bench_up5k
 from gatewright.errors import ConfigError
+from gatewright.origin import HERE, state
 from gatewright.progress import Progress
-from gatewright.results import Row, write_rows
+from gatewright.results import Row
 
 
 class Options(NamedTuple):
@@ -89,14 +92,22 @@ BENCHES: dict[str, Callable[[Options], list[Row]]] = {
 def bench(name: str, path: Path | None, options: Options) -> list[Row]:
     """Run one benchmark; with a path, write its rows there.
 
+    Rows of code that changed while it was measured are dirty.
+
     Raises
     ------
     ConfigError
-        There is no benchmark of that name, or it lacks an option.
+        There is no benchmark of that name, it lacks an option, or its rows would go to ``docs/results`` although the
+        code is not committed.
     """
     if name not in BENCHES:
         raise ConfigError(f"no benchmark named {name!r}; known are {', '.join(BENCHES)}")
-    rows = BENCHES[name](options)
     if path:
-        write_rows(path, rows)
+        refuse_changes(path)
+    begun = state()
+    rows = BENCHES[name](options)
+    if HERE.state() != begun:
+        rows = [replace(row, dirty=True) for row in rows]
+    if path:
+        publish(path, rows)
     return rows

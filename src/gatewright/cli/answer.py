@@ -54,7 +54,7 @@ class Answer:
         rows = []
         for row in self.rows:
             entry = asdict(row)
-            del entry["versions"], entry["commit"]
+            del entry["versions"], entry["commit"], entry["dirty"]
             rows.append(entry)
         return {
             "command": command,
