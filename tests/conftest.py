@@ -1,11 +1,16 @@
 import pytest
 from hypothesis import settings
+from stale_figures import print_recorded
 
 from gatewright.hw.config import AcceleratorConfig
 
 # The same examples on every run and machine; a busy machine is no failure.
 settings.register_profile("fixed", derandomize=True, deadline=None)
 settings.load_profile("fixed")
+
+
+def pytest_terminal_summary(terminalreporter):
+    print_recorded(terminalreporter)
 
 
 @pytest.fixture(scope="session")

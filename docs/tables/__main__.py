@@ -1,10 +1,13 @@
 """Write ``docs/results.md`` and the README's ten figures: ``make results``, or ``python docs/tables`` after it."""
 
+from contextlib import suppress
+from functools import partial
+
 import hardware
 import search
 import software
 from headline import headline_table
-from source import ROOT, rows
+from source import ROOT, NotMeasuredError, Text, origins, rows, shown
 
 from gatewright.reports.figures import busy_figure, patterns_figure
 from gatewright.reports.metrics import metric_of
@@ -19,110 +22,127 @@ BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
 def results() -> str:
     """Return ``docs/results.md``: a section for all that has been measured."""
-    parts = [
+    parts: list[str | Text | tuple[str | Text, ...]] = [
         "# Results",
         "`make results` measures what stands here. It keeps the rows in `docs/results/`, with versions, seed and "
-        "commit, and writes this page from them. The spoken digits have 13 inputs; their model has 128 hidden units.",
+        "commit, and writes this page from them; `make results ONLY=hw,place` measures parts. The spoken digits have "
+        "13 inputs; their model has 128 hidden units.",
         "## Accuracy",
         "Spoken digits in 8 bits:",
-        software.accuracy_table(),
-        "![Test accuracy of the integer model against the share of weights kept](images/scores.png)",
+        software.accuracy_table,
+        software.scores_picture,
         "The baseline, logistic regression on mean and deviation of each feature, uses no recurrence. Train and test "
         "share their six speakers: the accuracies say how well known voices are understood.",
         "## Size",
         "The digits' model compressed to a volume (`gatewright bench compress`): hidden units are dropped, then "
         "weights narrowed. Counted are the bits of the whole emitted image, program and biases included. "
         "Means of 3 seeds:",
-        software.volume_table(),
+        software.volume_table,
         "A character model (64 symbols, 256 units, on the King James text of Debian's `bible-kjv`, "
         "`gatewright bench text --text kjv.txt`), which has no capacity to spare:",
-        software.text_table(),
+        software.text_table,
         "## Patterns",
         "In a balanced pattern no lane waits for another. Test accuracy in 8-bit integers beside unstructured "
         "pruning at equal density (`gatewright bench patterns`, means of 3 seeds):",
-        software.patterns_table(),
-        f"![Accuracy of balanced and unstructured pruning](images/{PATTERNS_PICTURE.name})",
+        (
+            software.patterns_table,
+            f"![Accuracy of balanced and unstructured pruning](images/{PATTERNS_PICTURE.name})",
+        ),
         "## Low rank",
         "What two factors leave of a trained matrix, at equal weights, as shares of its norm: singular values against "
         "the best tensor train of two cores (`gatewright bench factors`, means of 3 seeds). Singular values leave less "
         "of W_hh, and only they give factors that the lanes read as they are stored:",
-        software.factors_table(),
+        software.factors_table,
         "## Import",
         "Every model beside its source, on random input (`gatewright bench import`):",
-        software.import_table(),
+        software.import_table,
         "## From a file to a proof",
         "Small models of seven kinds, from a file of another framework to a proof on the RTL by `gatewright import`, "
         "`quantise`, `build` and `verify` (`gatewright bench roads`; two shared cores; `verify` compiles a "
         "simulation where no model of the same shape came before):",
-        software.roads_table(),
+        software.roads_table,
         "## Silero VAD",
         "From its ONNX file to the RTL on 32 lanes, without its training data (`examples/silero_vad/run.py`, whose "
-        f"[README](../examples/silero_vad/README.md) has the command). {software.silero_speech()}:",
-        software.silero_table(),
+        "[README](../examples/silero_vad/README.md) has the command).",
+        (software.silero_speech, software.silero_table),
         "## Accelerator and tools",
         "The digits' models on 32 lanes, and the tools' speed:",
-        hardware.demo_table(),
-        "![Clock cycles of a step at each density, dense and sparse](images/cycles.png)",
+        (
+            hardware.demo_table,
+            "![Clock cycles of a step at each density, dense and sparse](images/cycles.png)",
+        ),
         "## Search",
         "Digits, 200 candidates, each trained for an epoch and measured on the RTL; 32 of them trained in full, of "
         "which these are the front. Validation chose, test is shown. `gatewright search --granularity matrix "
         "--trials 200 --tune-epochs 1 --points 32 --uniform`:",
-        search.front_table(),
-        search.uniform_text(),
+        (search.front_table, search.uniform_text),
         "**Hardware, too**: lanes and cell lanes that fit an ECP5-25k with its 28 multipliers (`gatewright search "
         "--choose lanes=4,8,16,32 --choose cell_lanes=1,2 --device ecp5-25k --trials 80 --tune-epochs 1 "
         "--points 4`; cycles predicted for each candidate's own accelerator, and measured for the front):",
-        search.hardware_table(),
+        search.hardware_table,
         "**On models that were not trained here** (`gatewright bench studies`): the search of bits and densities of "
         "each matrix beside quantising by hand. Two layers of 32 units, one value per step, mean squared error:",
-        search.studies_table("regression"),
-        search.studies_text("regression"),
+        (partial(search.studies_table, "regression"), partial(search.studies_text, "regression")),
         "Silero VAD without targets, by equal decisions of its decoder, in percent of frames:",
-        search.studies_table("silero"),
-        search.studies_text("silero"),
+        (partial(search.studies_table, "silero"), partial(search.studies_text, "silero")),
         "**Methods**, 50 candidates each from one super network, scored by a reward of accuracy, cycles and bits "
         "(`gatewright bench methods`; *entropy* trains instead of trying):",
-        search.methods_table(),
+        search.methods_table,
         "**What to choose**, in equal time (`gatewright bench spaces --text kjv.txt`: the digits, and a character "
         "model of 64 units; hypervolume in points, or bits, × octaves of cycles × octaves of stored bits, median and "
         "range of 3 seeds):",
-        search.spaces_table(),
+        search.spaces_table,
         "**Proxies**: fronts found by measured cycles and by multiply-accumulates, both measured "
         "(`gatewright bench proxies`):",
-        search.proxies_table(),
+        search.proxies_table,
         "**Discretisation** of the gradient search, without retraining (`gatewright bench discretisation`):",
-        search.discretisation_table(),
+        search.discretisation_table,
         "## Thresholds of the sparse mode",
         "Solved from sweeps on the RTL (`gatewright bench thresholds`):",
-        search.thresholds_table(),
+        search.thresholds_table,
         "## Shapes",
         "Random 8-bit models, some of published shapes, batch 1, on the RTL in Verilator, every result equal to the "
         "golden model's (`gatewright bench hw`, `hw-large` and `hw-wide`). *Busy* is the share of all lanes and cycles "
         "of a sequence that multiply by a true non-zero weight; padding is idle.",
-        hardware.shapes_table(),
-        f"![Share of lanes busy on true non-zero weights](images/{BUSY_PICTURE.name})",
+        (
+            hardware.shapes_table,
+            f"![Share of lanes busy on true non-zero weights](images/{BUSY_PICTURE.name})",
+        ),
         "**Narrow weights and low rank**, against the same model dense, in 8 bits and full rank. Low rank has to "
         "pay in cycles, not only in parameters.",
-        hardware.compression_table(),
+        hardware.compression_table,
         "**Zero inputs** are skipped; the bound is the lanes' words of those column steps that are not zero.",
-        hardware.zeros_table(),
+        hardware.zeros_table,
         "**Peers.** Their figures are those that they published, not measured here, on their own models and chips; "
         "only cycles × multipliers and busy shares can be set beside ours. Our multipliers are those of the "
         "lanes, without the cell unit's.",
-        hardware.peers_table(),
+        hardware.peers_table,
         "## Predicted cycles",
         "The cycle model against the RTL (`gatewright bench cycles --n 500`):",
-        hardware.model_table(),
+        hardware.model_table,
         "## Clock frequency",
         "Accelerators placed and routed by nextpnr for Lattice ECP5, speed grade 6, and iCE40 UP5K (`gatewright bench "
         "place`); look-up tables are those of the plain top after synthesis, with adders and RAM, but for iCE40 the "
         "logic cells of the placed design. The models are dense, inputs → hidden of each layer, but for the digits, "
         "which `gatewright bench up5k` trains and runs. These are the tools' estimates; no chip was measured.",
-        hardware.placement_table(),
+        hardware.placement_table,
         "The digits' model for the UP5K (`gatewright bench up5k`):",
-        hardware.up5k_table(),
+        hardware.up5k_table,
+        "## Resources",
+        "The estimate of `gatewright estimate` against synthesis for ECP5, on 40 random configurations that it was not "
+        "fitted to (`gatewright bench resources`):",
+        hardware.resources_table,
+        "## Where the figures come from",
+        "A figure is stale where code that it depends on has changed since its commit, by all that its benchmark "
+        "imports, or where that code was not committed. It is marked when this page is written; "
+        "`make results-status` says which are stale now, and `make results ONLY=stale` measures them anew.",
+        origins(),
     ]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(_rendered(part) for part in parts) + "\n"
+
+
+def _rendered(part: str | Text | tuple[str | Text, ...]) -> str:
+    return part if isinstance(part, str) else shown(*part) if isinstance(part, tuple) else shown(part)
 
 
 def main() -> None:
@@ -132,10 +152,15 @@ def main() -> None:
     _, _, after = rest.partition(END)
     README.write_text(f"{before}{BEGIN}\n{headline_table()}\n{END}{after}")
     with style():
-        BUSY_PICTURE.write_bytes(to_png(busy_figure(hardware.busy_shares())))
-        PATTERNS_PICTURE.write_bytes(
-            to_png(patterns_figure(software.pattern_curves(), metric_of(rows("patterns"))))
-        )
+        for path, figure in (
+            (BUSY_PICTURE, lambda: busy_figure(hardware.busy_shares())),
+            (
+                PATTERNS_PICTURE,
+                lambda: patterns_figure(software.pattern_curves(), metric_of(rows("patterns"))),
+            ),
+        ):
+            with suppress(NotMeasuredError):  # The page says that it is missing, and shows no picture.
+                path.write_bytes(to_png(figure()))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The accelerator, its cycles, and the tools' speed."""
 
-from headline import DENSITY, demo, demo_cycles
-from source import markdown, rows
+from headline import DENSITY, demo_cycles
+from source import markdown, rows, summary
 
 from gatewright.benchmarks.place import SYNTHESISED
 from gatewright.results import Row, Rows
@@ -17,9 +17,9 @@ PLAIN = {"weight_bits": 8, "zeros": 0.0, "rank": None}
 
 def demo_table() -> str:
     """Return the figures of the accelerator for the spoken digits, of the tools' speed, and of the estimates."""
-    summary = demo()
+    demo = summary("demo")
     sim, golden, synth = rows("sim"), rows("golden"), rows("synth")
-    dense, sparse = demo_cycles(summary)
+    dense, sparse = demo_cycles()
     speed = [
         sim.figure("simulated_cycles_per_second", mode=mode, narrowest_weight=narrowest)
         for narrowest in (8, 2)
@@ -30,7 +30,7 @@ def demo_table() -> str:
     table = [
         (
             "integers compared between PyTorch, golden model and RTL; mismatches",
-            f"{summary['integers_compared']:,}; {summary['mismatches']}",
+            f"{demo['integers_compared']:,}; {demo['mismatches']}",
             "make demo",
         ),
         (
@@ -40,7 +40,7 @@ def demo_table() -> str:
         ),
         (
             "seconds that all steps of the demo take, its search included",
-            f"{summary['seconds']:.0f}",
+            f"{demo['seconds']:.0f}",
             "make demo",
         ),
         (
@@ -232,6 +232,17 @@ def placement_table() -> str:
         "MHz, median (all)",
     )
     return markdown((*heads, "cycles per step", "µs per step", "look-up tables × µs"), body)
+
+
+def resources_table() -> str:
+    """Return how far estimated resources are from those of synthesis."""
+    source = rows("resources")
+    largest = source.values("largest_error", "resource")
+    middle = source.values("median_error", "resource")
+    body = (
+        (name.replace("_", " "), f"{middle[name]:.2f} %", f"{error:.2f} %") for name, error in largest.items()
+    )
+    return markdown(("resource", "error, median", "error, largest"), body)
 
 
 def busy_shares() -> dict[str, dict[str, float]]:

@@ -2,7 +2,7 @@
 
 from statistics import mean
 
-from source import markdown, rows
+from source import markdown, rows, summary
 
 
 def accuracy_table() -> str:
@@ -23,16 +23,22 @@ def accuracy_table() -> str:
     table.append(("an epoch of integer-exact training, in float epochs", f"{ratio:.1f}"))
     body = [(*line, "`gatewright bench train`") for line in table]
     qat = rows("qat")
-    ratios = [qat.figure("update_ratio", of=name) for name in ("integer-exact", "brevitas")]
+    ratios = [qat.value("update_ratio", of=name) for name in ("integer-exact", "brevitas")]
     (version,) = qat.texts("brevitas")
     body.append(
         (
-            f"an update in integers, in float updates; with the QuantLSTM of Brevitas {version}",
-            "; ".join(f"{ratio:.1f}" for ratio in ratios),
+            f"an update in integers, in float updates; with the QuantLSTM of Brevitas ({version})",
+            "; ".join("–" if ratio is None else f"{ratio:.1f}" for ratio in ratios),
             "`gatewright bench qat`",
         )
     )
     return markdown(("figure", "value", "command"), body)
+
+
+def scores_picture() -> str:
+    """Show the picture of the demo's scores."""
+    summary("demo")  # What the picture is drawn from, so that it is marked with it.
+    return "![Test accuracy of the integer model against the share of weights kept](images/scores.png)"
 
 
 def pattern_curves() -> dict[str, dict[float, float]]:
@@ -170,7 +176,7 @@ def silero_speech() -> str:
     at = found.parameters
     return (
         f"{at['frames']:,} decisions in {at['recordings']} recordings, {found.value:.1f} % of the inputs zero; "
-        f"{compared:,} integers of PyTorch, golden model and RTL compared, {differing} mismatches"
+        f"{compared:,} integers of PyTorch, golden model and RTL compared, {differing} mismatches:"
     )
 
 

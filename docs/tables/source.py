@@ -1,18 +1,93 @@
-"""The rows behind the tables, and Markdown."""
+"""The files behind the tables, what is known of them, and Markdown."""
 
-from collections.abc import Iterable
+import json
+import re
+from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 
+from gatewright.benchmarks.staleness import State, Status, statuses
 from gatewright.results import Rows, read_rows
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "results"
 """Rows of the benchmarks, and the demo's summary and synthesis rows."""
 
+READ: list[str] = []
+"""Names of the files that were read, in order."""
+
+MARK = re.compile(r"(\n\n| )\*[Ss]tale: [^*]*\*")
+"""What says in a document that a figure is stale."""
+
+
+Text = Callable[[], str]
+"""A table, or what is said of one."""
+
+
+class NotMeasuredError(Exception):
+    """A file of results is missing; the text is its name."""
+
+
+@cache
+def known() -> dict[str, Status]:
+    """Return what is known of each file, by name."""
+    return statuses()
+
 
 def rows(*names: str) -> Rows:
     """Read the rows of files of results."""
-    return read_rows(*(RESULTS / f"{name}.json" for name in names))
+    return read_rows(*(_path(name) for name in names))
+
+
+def summary(name: str) -> dict:
+    """Read the summary of a run."""
+    return json.loads(_path(name).read_text())
+
+
+def _path(name: str) -> Path:
+    READ.append(name)
+    path = RESULTS / f"{name}.json"
+    if not path.is_file():
+        raise NotMeasuredError(name)
+    return path
+
+
+def shown(*texts: str | Text) -> str:
+    """Return texts one below the other, and below them which of the files that they read are stale.
+
+    Where a file is missing, that is all that is said.
+    """
+    begin = len(READ)
+    try:
+        found = [text if isinstance(text, str) else text() for text in texts]
+    except NotMeasuredError as missing:
+        return _not_measured(str(missing))
+    reasons = [f"{status.file}, because {_reason(status)}" for status in _stale(begin)]
+    return "\n\n".join([*found, *([f"*Stale: {'; '.join(reasons)}.*"] if reasons else [])])
+
+
+def shown_line(what: str, figure: Callable[[], tuple[str, str]]) -> tuple[str, str, str]:
+    """Return what is measured, the figure, and how: marked where it is stale, or missing."""
+    begin = len(READ)
+    try:
+        value, command = figure()
+    except NotMeasuredError as missing:
+        return what, "–", _not_measured(str(missing))
+    marks = (f" *stale: {_reason(status)}*" for status in _stale(begin))
+    return what, value + next(marks, ""), command
+
+
+def _not_measured(name: str) -> str:
+    return f"Not measured: `{known()[name].remedy}` does."
+
+
+def _reason(status: Status) -> str:
+    return status.reason.replace("_", r"\_")  # Else Markdown takes the underscores of a path for emphasis.
+
+
+def _stale(begin: int) -> list[Status]:
+    found = (known()[name] for name in dict.fromkeys(READ[begin:]))
+    return [status for status in found if status.state == State.STALE]
 
 
 def markdown(header: Iterable[str], body: Iterable[Iterable[str]]) -> str:
@@ -20,3 +95,14 @@ def markdown(header: Iterable[str], body: Iterable[Iterable[str]]) -> str:
     header = list(header)
     lines = [header, ["---"] * len(header), *body]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def origins() -> str:
+    """Return the commit that each file was measured at, and whether its code was committed."""
+    committed = {False: "yes", True: "no", None: "not recorded"}
+    body = [
+        (f"`{status.file}`", ", ".join(status.commits) or "not recorded", committed[status.dirty])
+        for status in known().values()
+        if status.state != State.MISSING
+    ]
+    return markdown(("file", "commit", "its code was committed"), body)

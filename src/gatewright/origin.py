@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -99,7 +100,7 @@ def dirty() -> bool | None:
     return state()[1]
 
 
-def named(paths: tuple[str, ...], most: int = 3) -> str:
+def named(paths: Sequence[str], most: int = 3) -> str:
     """Return paths as a text that names a few of them."""
     more = len(paths) - most
     return ", ".join(paths[:most]) + (f" and {more} more" if more > 0 else "")

@@ -3,8 +3,8 @@
 import pytest
 from checkouts import commit, new_checkout, write
 
-from gatewright.benchmarks import publishing, registry
-from gatewright.benchmarks.publishing import ASIDE, checkout_of
+from gatewright.benchmarks import registry
+from gatewright.benchmarks.publishing import ASIDE, RESULTS, checkout_of
 from gatewright.errors import ConfigError
 from gatewright.progress import silent
 from gatewright.results import Row, read_rows
@@ -18,8 +18,7 @@ def checkout(tmp_path, monkeypatch):
         tmp_path / "tree",
         {"src/gatewright/lane.py": "", "docs/results/old.json": "", ".gitignore": "runs/\n"},
     )
-    for module in (registry, publishing):
-        monkeypatch.setattr(module, "HERE", made)
+    monkeypatch.setattr(registry, "HERE", made)
     monkeypatch.setattr(registry, "state", made.state)
     return made
 
@@ -91,7 +90,7 @@ def test_code_that_changes_while_it_is_measured_makes_rows_dirty(checkout, measu
     with pytest.raises(ConfigError, match="the code changed while it was measured"):
         registry.bench("golden", path, OPTIONS)
     assert not path.exists()
-    assert read_rows(checkout.root / ASIDE / "golden.json")[0].dirty is True
+    assert read_rows(checkout.root / ASIDE / RESULTS / "golden.json")[0].dirty is True
 
 
 def test_rows_elsewhere_say_that_they_are_dirty(checkout, measure, tmp_path):

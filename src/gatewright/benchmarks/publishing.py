@@ -4,34 +4,42 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gatewright.errors import ConfigError
-from gatewright.origin import HERE, named
+from gatewright.origin import HERE, Checkout, named
 from gatewright.results import Row, write_rows
 
 RESULTS, ASIDE = Path("docs/results"), Path("runs/results")
-"""In a checkout: the rows that the documents state, and where rows are measured before they get there."""
+"""In a checkout: the rows that the documents state, and where files lie, by the same paths, before they get there."""
 
 
 def checkout_of(path: Path) -> Path | None:
-    """Return the checkout in whose `RESULTS` a file is or would be; None for any other file."""
-    for root in Path(path).resolve().parents:
-        if (root / "src" / "gatewright").is_dir() and (root / RESULTS) in Path(path).resolve().parents:
+    """Return the checkout whose `RESULTS` a path is, or is in; None for any other."""
+    places = (Path(path).resolve(), *Path(path).resolve().parents)
+    for root in places:
+        if (root / "src" / "gatewright").is_dir() and root / RESULTS in places:
             return root
     return None
 
 
-def refuse_changes(path: Path) -> None:
+def refuse_changes(path: Path, checkout: Checkout = HERE) -> None:
     """Refuse to begin what would write rows of uncommitted code to `RESULTS`.
+
+    Parameters
+    ----------
+    path : Path
+        Where the rows would go.
+    checkout : Checkout
+        The code that would run.
 
     Raises
     ------
     ConfigError
         The file is there, and the code has uncommitted changes.
     """
-    changes = HERE.changes()
+    changes = checkout.changes()
     if changes and checkout_of(path):
         raise ConfigError(
-            f"{path}: {RESULTS} takes rows of committed code only, and these files are not committed: "
-            f"{named(changes)}. Commit them, or give a file elsewhere, where the rows say that they are dirty"
+            f"{path} takes rows of committed code only, and these files are not committed: {named(changes)}. "
+            "Commit them, or have the rows of a benchmark elsewhere, where they say that they are dirty"
         )
 
 
@@ -47,7 +55,7 @@ def publish(path: Path, rows: Sequence[Row]) -> None:
     if root is None or not any(row.dirty for row in rows):
         write_rows(path, rows)
         return
-    kept = root / ASIDE / path.name
+    kept = root / ASIDE / RESULTS / path.name
     kept.parent.mkdir(parents=True, exist_ok=True)
     write_rows(kept, rows)
     raise ConfigError(

@@ -103,7 +103,7 @@ def bench(name: str, path: Path | None, options: Options) -> list[Row]:
     if name not in BENCHES:
         raise ConfigError(f"no benchmark named {name!r}; known are {', '.join(BENCHES)}")
     if path:
-        refuse_changes(path)
+        refuse_changes(path, HERE)
     begun = state()
     rows = BENCHES[name](options)
     if HERE.state() != begun:

@@ -1,0 +1,231 @@
+"""The parts that ``docs/results`` is measured in: where each begins, and what it makes."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from gatewright.benchmarks import MODULES
+from gatewright.benchmarks.publishing import ASIDE, RESULTS
+from gatewright.errors import ConfigError, ToolError
+from gatewright.origin import HERE
+from gatewright.results import read_rows
+from gatewright.storage import write_json
+
+EXAMPLE = "examples/silero_vad"
+
+
+@dataclass(frozen=True)
+class Work:
+    """Where and from what parts are measured.
+
+    Parameters
+    ----------
+    root : Path
+        The checkout.
+    text : Path, optional
+        A text for the character models.
+    silero : Path, optional
+        A folder with Silero VAD and speech, see ``examples/silero_vad/README.md``.
+    """
+
+    root: Path = HERE.root
+    text: Path | None = None
+    silero: Path | None = None
+
+    def has(self, need: str) -> bool:
+        """Return whether there is what a part needs."""
+        return not need or getattr(self, need) is not None
+
+    def given(self, need: str) -> Path:
+        """Return what was given for a `Part.need`, as an absolute path.
+
+        Raises
+        ------
+        ConfigError
+            Nothing was given.
+        """
+        if not self.has(need):
+            raise ConfigError(f"it needs {need.upper()}=")
+        return Path(getattr(self, need)).resolve()
+
+    def aside(self, path: str) -> Path:
+        """Return where a file of the checkout lies until all parts are done; makes its folder."""
+        found = self.root / ASIDE / path
+        found.parent.mkdir(parents=True, exist_ok=True)
+        return found
+
+    def rows(self, name: str) -> Path:
+        """Return `aside` for a file of results."""
+        return self.aside(f"{RESULTS}/{name}.json")
+
+    def run(self, name: str) -> Path:
+        """Return the folder of a run that a part makes on its way."""
+        return self.aside(f"runs/{name}")
+
+    def python(self, *words: str | Path, folder: Path | None = None, modules: Path | None = None) -> None:
+        """Run Python in a folder, the checkout unless told otherwise, with further modules.
+
+        Raises
+        ------
+        ToolError
+            It failed; the text is the last line that it said.
+        """
+        command = [sys.executable, *map(str, words)]
+        places = [str(modules)] if modules else []
+        places += [place for place in (os.environ.get("PYTHONPATH"),) if place]
+        done = subprocess.run(
+            command,
+            cwd=folder or self.root,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(places)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            said = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
+            raise ToolError(f"{' '.join(command[1:])} ended with {done.returncode}: {said[0]}")
+
+    def gatewright(self, *words: str | Path) -> None:
+        """Run a command of Gatewright."""
+        self.python("-m", "gatewright", *words, "--quiet")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the results that is measured by itself.
+
+    Parameters
+    ----------
+    name : str
+    files : tuple of str
+        Of ``docs/results``, without their suffix.
+    sources : tuple of str
+        Files of the checkout where measuring begins, and folders for all modules in them; what the figures depend on
+        follows from them, see `dependencies`.
+    measure : callable
+        Writes the files to `Work.rows`, and the pictures to `Work.aside`.
+    need : str
+        ``text`` or ``silero`` where something must be given that does not come with Gatewright; else empty.
+    pictures : tuple of str
+        Further files of the checkout that it makes.
+    """
+
+    name: str
+    files: tuple[str, ...]
+    sources: tuple[str, ...]
+    measure: Callable[[Work], None]
+    need: str = ""
+    pictures: tuple[str, ...] = ()
+
+    @property
+    def made(self) -> tuple[str, ...]:
+        """All files of the checkout that it makes."""
+        return (*(f"{RESULTS}/{name}.json" for name in self.files), *self.pictures)
+
+
+def _bench(name: str, need: str, work: Work) -> None:
+    given = (f"--{need}", work.given(need)) if need else ()
+    work.gatewright("bench", name, "--rows", work.rows(name), *given)
+
+
+def _studies(work: Work) -> None:
+    """Measure the studies where the metric of the example finds its model."""
+    words = (
+        "-m",
+        "gatewright",
+        "bench",
+        "studies",
+        "--silero",
+        ".",
+        "--rows",
+        work.rows("studies"),
+        "--quiet",
+    )
+    work.python(*words, folder=work.given("silero"), modules=work.root / EXAMPLE)
+
+
+def _silero(work: Work) -> None:
+    folder, run = work.given("silero"), work.run("silero-vad")
+    model, speech = folder / "silero_vad_16k_sequence.onnx", folder / "speech"
+    work.python(f"{EXAMPLE}/run.py", "--model", model, "--speech", speech, "--out", run)
+    shutil.copy(run / "rows.json", work.rows("silero-vad"))
+
+
+def _demo(work: Work) -> None:
+    run = work.run("demo")
+    work.gatewright("demo", "-o", run, "--overwrite")
+    rows = read_rows(*sorted((run / "rows").glob("*.json")))
+    summary = json.loads((run / "summary.json").read_text())
+    # The command names a folder that is gone when it is read.
+    summary |= {"command": "gatewright demo", "commit": rows[0].commit, "dirty": rows[0].dirty}
+    write_json(work.rows("demo"), summary)
+    shutil.copy(run / "rows" / "synth.json", work.rows("synth"))
+    for name in _DEMO_PICTURES:
+        shutil.copy(run / "figures" / Path(name).name, work.aside(name))
+
+
+def _search(work: Work) -> None:
+    model, study, small = work.run("float.pt"), work.run("study"), work.run("small")
+    search = ("search", model, "--data", "digits", "--tune-epochs", "1", "--overwrite")
+    work.gatewright("train", "--data", "digits", "-o", model, "--overwrite")
+    work.gatewright(
+        *search, "-o", study, "--granularity", "matrix", "--trials", "200", "--points", "32", "--uniform"
+    )
+    hardware = ("--choose", "lanes=4,8,16,32", "--choose", "cell_lanes=1,2", "--device", "ecp5-25k")
+    work.gatewright(*search, "-o", small, *hardware, "--trials", "80", "--points", "4")
+    shutil.copy(study / "front.json", work.rows("search-front"))
+    shutil.copy(small / "front.json", work.rows("hardware-front"))
+    for name in _COMPARISONS:
+        for folder in (work.root / RESULTS, work.rows(name).parent):
+            if (folder / f"{name}.json").exists():
+                shutil.copy(folder / f"{name}.json", study)
+    work.gatewright("report", study)
+    shutil.copy(study / "report.html", work.aside(_GALLERY))
+
+
+_NEEDS = {"text": "text", "spaces": "text", "roads": "silero", "studies": "silero"}
+"""Benchmarks that something must be given for."""
+
+_MORE_SOURCES = {
+    # Runs commands, each of which is a function of `flow`, on features that the example writes.
+    "roads": ("src/gatewright/flow", f"{EXAMPLE}/features.py"),
+    "studies": (f"{EXAMPLE}/features.py", f"{EXAMPLE}/decisions.py"),
+}
+"""Where benchmarks begin besides their module: what they run without importing it."""
+
+_DEMO_PICTURES = ("docs/images/cycles.png", "docs/images/scores.png")
+_GALLERY = "reports/gallery/search.html"
+_COMPARISONS = ("methods", "spaces", "proxies", "discretisation", "thresholds")
+"""Results that the report of a study shows beside it."""
+
+
+def _benchmark(name: str) -> Part:
+    need = _NEEDS.get(name, "")
+    sources = (f"src/gatewright/benchmarks/{MODULES[name]}.py", *_MORE_SOURCES.get(name, ()))
+    measure = _studies if name == "studies" else partial(_bench, name, need)
+    return Part(name, (name,), sources, measure, need)
+
+
+PARTS: dict[str, Part] = {
+    each.name: each
+    for each in (
+        Part("demo", ("demo", "synth"), ("src/gatewright/flow/demo.py",), _demo, pictures=_DEMO_PICTURES),
+        *map(_benchmark, MODULES),
+        Part("silero-vad", ("silero-vad",), (f"{EXAMPLE}/run.py",), _silero, "silero"),
+        Part(
+            "search",
+            ("search-front", "hardware-front"),
+            ("src/gatewright/flow/train.py", "src/gatewright/flow/search.py"),
+            _search,
+            pictures=(_GALLERY,),
+        ),
+    )
+}
+"""By name; those that show what others measured come after them."""
