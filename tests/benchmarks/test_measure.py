@@ -1,0 +1,221 @@
+"""`make results` with parts that take no time, in a small repository."""
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from checkouts import commit, new_checkout, write
+
+from gatewright.benchmarks import __main__ as command
+from gatewright.benchmarks.measure import measure, publish_all, select
+from gatewright.benchmarks.parts import PARTS, Part, Work
+from gatewright.errors import ConfigError, ToolError
+from gatewright.results import Row, write_rows
+
+SOURCE = "src/gatewright/benchmarks/lanes.py"
+PICTURE = "docs/images/lanes.png"
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    return new_checkout(
+        tmp_path / "tree", {SOURCE: "", ".gitignore": "runs/\n", "docs/results/b.json": "old"}
+    )
+
+
+@pytest.fixture
+def work(checkout):
+    return Work(checkout.root)
+
+
+@pytest.fixture
+def parts(checkout):
+    """Three parts; `b` fails until a file `mended` is there, `c` needs a text. `measured` holds what ran."""
+    measured = []
+
+    def rows(name, work):
+        measured.append(name)
+        if name == "b" and not (checkout.root / "runs/mended").exists():
+            raise ToolError("the tool is missing")
+        origin = {"commit": checkout.commit(), "dirty": False}
+        work.rows(name).write_text(json.dumps({**origin, "rows": [{"name": name}]}))
+        if name == "a":
+            work.aside(PICTURE).write_text("drawn")
+
+    def made(name, need="", pictures=()):
+        return Part(name, (name,), (SOURCE,), lambda work: rows(name, work), need, pictures)
+
+    found = {"a": made("a", pictures=(PICTURE,)), "b": made("b"), "c": made("c", "text")}
+    return found, measured
+
+
+def told(outcomes):
+    return {outcome.part.name: outcome.text for outcome in outcomes}
+
+
+def run(checkout, work, parts, said=lambda line: None):
+    return measure(list(parts.values()), work, checkout, said)
+
+
+def test_a_part_that_fails_is_named_and_loses_no_other(checkout, work, parts):
+    lines = []
+    outcomes = run(checkout, work, parts[0], lines.append)
+    assert told(outcomes) == {
+        "a": "measured",
+        "b": "failed: the tool is missing",
+        "c": "left out: it needs TEXT=",
+    }
+    assert lines[:2] == ["[1/3] a", "  measured"]
+    assert not (checkout.root / "docs/results/a.json").exists()  # All go there at the end.
+    assert checkout.state()[1] is False
+    publish_all(outcomes, work)
+    assert json.loads((checkout.root / "docs/results/a.json").read_text())["rows"] == [{"name": "a"}]
+    assert (checkout.root / PICTURE).read_text() == "drawn"
+    assert (checkout.root / "docs/results/b.json").read_text() == "old"
+
+
+def test_a_run_that_was_stopped_goes_on(checkout, work, parts):
+    found, measured = parts
+    run(checkout, work, found)
+    (checkout.root / "runs/mended").touch()
+    assert told(run(checkout, work, found)) | {"c": ""} == {"a": "kept", "b": "measured", "c": ""}
+    assert measured == ["a", "b", "b"]
+    write(checkout.root, {SOURCE: "x = 1\n"})
+    commit(checkout.root)
+    assert told(run(checkout, work, found))["a"] == "measured"
+
+
+def test_a_published_part_is_measured_anew_when_asked_for(checkout, work, parts):
+    for _ in range(2):
+        outcomes = run(checkout, work, {"a": parts[0]["a"]})
+        publish_all(outcomes, work)
+        assert told(outcomes) == {"a": "measured"}
+
+
+def test_uncommitted_code_is_not_measured(checkout, work, parts):
+    write(checkout.root, {SOURCE: "x = 1\n"})
+    with pytest.raises(ConfigError, match=r"not committed: src/gatewright/benchmarks/lanes\.py"):
+        run(checkout, work, parts[0])
+    assert not parts[1]
+
+
+def test_code_that_changes_while_it_is_measured_fails(checkout, work, parts):
+    plain = parts[0]["a"]
+
+    def change(work):
+        plain.measure(work)
+        write(checkout.root, {SOURCE: "x = 1\n"})
+
+    changing = Part("a", plain.files, plain.sources, change, pictures=plain.pictures)
+    (outcome,) = measure([changing], work, checkout, lambda line: None)
+    assert outcome.text == f"failed: a: {SOURCE} changed since {checkout.commit()}"
+
+
+def test_a_part_that_makes_too_little_fails(checkout, work, parts):
+    lazy = Part("a", ("a",), (SOURCE,), lambda work: None, pictures=(PICTURE,))
+    (outcome,) = measure([lazy], work, checkout, lambda line: None)
+    assert outcome.text == f"failed: docs/results/a.json was not made; {PICTURE} was not made"
+
+
+def test_parts_are_chosen_by_name_or_because_they_are_stale(checkout, work, parts):
+    found, _ = parts
+
+    def chosen(*only):
+        return [part.name for part in select(only, checkout, found)]
+
+    assert chosen() == ["a", "b", "c"]
+    assert chosen("c", "a") == ["a", "c"]
+    (checkout.root / "docs/results/b.json").unlink()
+    publish_all(run(checkout, work, {"a": found["a"]}), work)
+    assert chosen("stale") == ["b", "c"]
+    assert chosen("stale", "a") == ["a", "b", "c"]
+    with pytest.raises(ConfigError, match="there is no part d; there are a, b, c, and stale"):
+        chosen("d")
+
+
+class Rehearsal(Work):
+    """Work whose commands write empty files where the real ones write theirs."""
+
+    def python(self, *words, folder=None, modules=None):
+        words = [str(word) for word in words]
+        after = dict(pairwise(words))
+        verb = "bench" if "bench" in words else words[2 if words[0] == "-m" else 0]
+        row = Row("steps", "steps", 1, commit="c0ffee", dirty=False)
+        if verb == "bench":
+            write_rows(after["--rows"], [row])
+        elif verb == "demo":
+            run = Path(after["-o"])
+            write(run, {"summary.json": '{"seconds": 9}', "figures/cycles.png": "", "figures/scores.png": ""})
+            write(run, {"rows/x": ""})
+            for step in ("build", "synth"):
+                write_rows(run / "rows" / f"{step}.json", [row])
+        elif verb == "search":
+            assert self.run("float.pt").is_file()
+            write(Path(after["-o"]), {"front.json": "{}"})
+        elif verb == "train":
+            self.run("float.pt").touch()
+        elif verb == "report":
+            write(Path(words[-2]), {"report.html": ""})
+        else:
+            assert verb == "examples/silero_vad/run.py"
+            write(Path(after["--out"]), {"rows.json": "{}"})
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_every_part_makes_its_files(tmp_path, name):
+    work = Rehearsal(tmp_path, text=tmp_path, silero=tmp_path)
+    PARTS[name].measure(work)
+    assert all(work.aside(path).is_file() for path in PARTS[name].made)
+    if name == "demo":
+        summary = json.loads(work.rows("demo").read_text())
+        assert summary == {"seconds": 9, "command": "gatewright demo", "commit": "c0ffee", "dirty": False}
+
+
+def test_every_part_names_files_of_its_own():
+    files = [path for part in PARTS.values() for path in part.made]
+    assert len(files) == len(set(files))
+    assert all(name == part.name for name, part in PARTS.items())
+
+
+def test_a_tool_that_fails_says_why(work):
+    work.python("-c", "pass")
+    with pytest.raises(ToolError, match=r"-c .* ended with 3: no\. Really no$"):
+        work.python("-c", "import sys; print('maybe\\nno. Really no', file=sys.stderr); sys.exit(3)")
+    with pytest.raises(ToolError, match="it said nothing"):
+        work.python("-c", "import sys; sys.exit(1)")
+
+
+def test_what_was_not_given_is_asked_for(work, tmp_path, monkeypatch):
+    with pytest.raises(ConfigError, match="it needs SILERO="):
+        work.given("silero")
+    monkeypatch.chdir(tmp_path)
+    assert Work(text="kjv.txt").given("text") == tmp_path / "kjv.txt"
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (["measure", "--only", "nothing"], 3, "there is no part nothing; there are demo, hw"),
+        (["status"], 0, ""),
+    ],
+)
+def test_the_command_line(words, status, said, capsys):
+    assert command.main(words) == status
+    assert said in capsys.readouterr().err
+
+
+def test_the_command_line_publishes_and_names_what_failed(checkout, parts, monkeypatch, capsys):
+    found, _ = parts
+    monkeypatch.setattr(command, "HERE", checkout)
+    monkeypatch.setattr(command, "select", lambda only, checkout: [found[name] for name in only])
+    monkeypatch.setattr(command, "Work", lambda **given: Work(checkout.root, **given))
+    write(checkout.root, {"docs/tables/__main__.py": "open('docs/results.md', 'w').write('page')"})
+    commit(checkout.root)
+    assert command.main(["measure", "--only", "a, b"]) == 5
+    assert capsys.readouterr().out.endswith(
+        "1 of 2 parts are in docs/results\nb failed: the tool is missing\n"
+    )
+    assert (checkout.root / "docs/results.md").read_text() == "page"
+    (checkout.root / "runs/mended").touch()
+    assert command.main(["measure", "--only", "b"]) == 0
