@@ -1,6 +1,9 @@
 """Small source trees under Git that stand for Gatewright's own."""
 
+import shutil
 import subprocess
+
+import pytest
 
 from gatewright.origin import Checkout
 
@@ -22,6 +25,8 @@ def write(root, files):
 
 def new_checkout(root, files):
     """Commit files, by name, to a new repository."""
+    if shutil.which("git") is None:
+        pytest.skip("Git is not installed")
     root.mkdir(exist_ok=True)
     git(root, "init", "-q")
     write(root, files)

@@ -53,7 +53,7 @@ class Checkout:
         outside = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
         command = ["git", "--no-optional-locks", "-C", str(self.root), *words]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, check=True, env=outside)
+            done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True, env=outside)
         except (OSError, subprocess.CalledProcessError):
             return None
         return done.stdout.rstrip("\n")

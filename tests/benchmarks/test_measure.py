@@ -219,3 +219,16 @@ def test_the_command_line_publishes_and_names_what_failed(checkout, parts, monke
     assert (checkout.root / "docs/results.md").read_text() == "page"
     (checkout.root / "runs/mended").touch()
     assert command.main(["measure", "--only", "b"]) == 0
+
+
+def test_an_interrupted_run_publishes_nothing(checkout, monkeypatch, capsys):
+    def stop(work):
+        work.rows("a").write_text("{}")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "HERE", checkout)
+    monkeypatch.setattr(command, "select", lambda only, checkout: [Part("a", ("a",), (SOURCE,), stop)])
+    monkeypatch.setattr(command, "Work", lambda **given: Work(checkout.root, **given))
+    assert command.main(["measure"]) == 130
+    assert "the same command goes on" in capsys.readouterr().err
+    assert not (checkout.root / "docs/results/a.json").exists()
