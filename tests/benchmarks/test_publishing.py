@@ -16,10 +16,16 @@ OPTIONS = registry.Options(silent, cases=1, seed=0, text=None, silero=None)
 def checkout(tmp_path, monkeypatch):
     made = new_checkout(
         tmp_path / "tree",
-        {"src/gatewright/lane.py": "", "docs/results/old.json": "", ".gitignore": "runs/\n"},
+        {
+            "src/gatewright/benchmarks/accelerator.py": "from gatewright import lane",
+            "src/gatewright/lane.py": "",
+            "src/gatewright/other.py": "",
+            "docs/results/old.json": "",
+            ".gitignore": "runs/\n",
+        },
     )
     monkeypatch.setattr(registry, "HERE", made)
-    monkeypatch.setattr(registry, "state", made.state)
+    monkeypatch.setattr(registry, "commit", made.commit)
     return made
 
 
@@ -91,6 +97,19 @@ def test_code_that_changes_while_it_is_measured_makes_rows_dirty(checkout, measu
         registry.bench("golden", path, OPTIONS)
     assert not path.exists()
     assert read_rows(checkout.root / ASIDE / RESULTS / "golden.json")[0].dirty is True
+
+
+@pytest.mark.parametrize("committed", [False, True])
+def test_other_code_may_change_while_it_is_measured(checkout, measure, committed):
+    def change():
+        write(checkout.root, {"src/gatewright/other.py": "x = 1\n", "docs/results/old.json": "{}"})
+        if committed:
+            commit(checkout.root)
+
+    measure(change)
+    path = checkout.root / "docs/results/golden.json"
+    registry.bench("golden", path, OPTIONS)
+    assert read_rows(path)[0].dirty is False
 
 
 def test_rows_elsewhere_say_that_they_are_dirty(checkout, measure, tmp_path):

@@ -9,6 +9,7 @@ from gatewright.benchmarks.accelerator import bench_golden, bench_hw, bench_hw_l
 from gatewright.benchmarks.compress import bench_compress
 from gatewright.benchmarks.cycles import bench_cycles
 from gatewright.benchmarks.factors import bench_factors
+from gatewright.benchmarks.parts import PARTS
 from gatewright.benchmarks.patterns import bench_patterns
 from gatewright.benchmarks.place import bench_place
 from gatewright.benchmarks.publishing import publish, refuse_changes
@@ -16,13 +17,14 @@ from gatewright.benchmarks.qat import bench_qat
 from gatewright.benchmarks.resources import bench_resources
 from gatewright.benchmarks.roads import bench_roads
 from gatewright.benchmarks.search import bench_both_spaces, bench_discretisation, bench_methods, bench_proxies
+from gatewright.benchmarks.staleness import changed_since
 from gatewright.benchmarks.studies import bench_studies
 from gatewright.benchmarks.text import bench_text
 from gatewright.benchmarks.thresholds import calibrate_thresholds
 from gatewright.benchmarks.training import bench_train
 from gatewright.benchmarks.up5k import bench_up5k
 from gatewright.errors import ConfigError
-from gatewright.origin import HERE, state
+from gatewright.origin import HERE, commit
 from gatewright.progress import Progress
 from gatewright.results import Row
 
@@ -92,7 +94,7 @@ BENCHES: dict[str, Callable[[Options], list[Row]]] = {
 def bench(name: str, path: Path | None, options: Options) -> list[Row]:
     """Run one benchmark; with a path, write its rows there.
 
-    Rows of code that changed while it was measured are dirty.
+    Rows are dirty, too, where code that they depend on changed while it was measured.
 
     Raises
     ------
@@ -104,9 +106,9 @@ def bench(name: str, path: Path | None, options: Options) -> list[Row]:
         raise ConfigError(f"no benchmark named {name!r}; known are {', '.join(BENCHES)}")
     if path:
         refuse_changes(path, HERE)
-    begun = state()
+    begun = commit()
     rows = BENCHES[name](options)
-    if HERE.state() != begun:
+    if changed_since(begun, PARTS[name], HERE):
         rows = [replace(row, dirty=True) for row in rows]
     if path:
         publish(path, rows)

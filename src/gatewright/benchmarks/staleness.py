@@ -89,6 +89,14 @@ def statuses(
     }
 
 
+def changed_since(commit: str, part: Part, checkout: Checkout) -> list[str]:
+    """Return the files that the figures of a part depend on whose code is no longer that of a commit."""
+    history = _History(checkout)
+    return (
+        [] if history.without_git else history.changed(commit, Dependencies(checkout.root).of(part.sources))
+    )
+
+
 def _status(path: Path, part: Part, history: "_History", files: set[str]) -> Status:
     if not path.is_file():
         return Status(path.stem, part.name, State.MISSING, "it has not been measured")
