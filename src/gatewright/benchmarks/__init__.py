@@ -25,6 +25,6 @@ MODULES = {
     "discretisation": "search",
     "thresholds": "thresholds",
 }
-"""The benchmarks, and the module here where each begins; `registry` says how, and takes longer to import."""
+"""The benchmarks, and the module or package here where each begins; `registry` says how, and takes longer to import."""
 
 NAMES = tuple(MODULES)

@@ -206,9 +206,15 @@ _COMPARISONS = ("methods", "spaces", "proxies", "discretisation", "thresholds")
 """Results that the report of a study shows beside it."""
 
 
+def source_of(name: str) -> str:
+    """Return the file of the checkout where a benchmark begins, or its folder where it is a package."""
+    path = f"src/gatewright/benchmarks/{MODULES[name]}"
+    return path if (HERE.root / path).is_dir() else f"{path}.py"
+
+
 def _benchmark(name: str) -> Part:
     need = _NEEDS.get(name, "")
-    sources = (f"src/gatewright/benchmarks/{MODULES[name]}.py", *_MORE_SOURCES.get(name, ()))
+    sources = (source_of(name), *_MORE_SOURCES.get(name, ()))
     measure = _studies if name == "studies" else partial(_bench, name, need)
     return Part(name, (name,), sources, measure, need)
 
