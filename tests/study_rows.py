@@ -13,7 +13,7 @@ SETTINGS = {
     "data": {"source": "somewhere/digits.npz", "seed": 3},
     "command": "gatewright search --study runs/study --seed 7",
     "search": {
-        "method": "worth",
+        "method": "linear",
         "trials": 60,
         "rounds": 3,
         "seed": 7,
@@ -160,7 +160,7 @@ def op_rows(cycles, at):
 
 def method_rows():
     rows, random = [], Random(3)
-    for place, method in enumerate(("worth", "entropy", "tpe", "nsga2", "random")):
+    for place, method in enumerate(("linear", "entropy", "tpe", "nsga2", "random")):
         for seed in range(5):
             reward = 70 + random.uniform(-3, 3)
             for trials in range(1, 61):

@@ -16,8 +16,8 @@ from gatewright.cosim.search.folder import Plan, StudyFolder
 from gatewright.cosim.search.samplers import Given
 from gatewright.errors import RunFolderError
 from gatewright.sw.metrics import Metric
+from gatewright.sw.search.bandit import note
 from gatewright.sw.search.space import Candidate
-from gatewright.sw.search.worth import note
 
 DIRECTIONS: tuple[Literal["maximize", "minimize"], ...] = ("maximize", "minimize", "minimize")
 """Of the study's objectives: quality, cycles per step, stored bits."""

@@ -180,8 +180,8 @@ def test_progress_is_the_best_so_far():
 
 def test_methods_are_medians_within_their_range():
     progress = {k: Spread((k - 1.0, k + 0.0, k + 3.0)) for k in (1, 2, 3)}
-    figure = comparison_figures.methods_figure({"worth": Method(progress, {}), "late": Method({}, {0: 1.0})})
-    assert lines(figure.axes[0]) == {"worth": [[1, 2, 3], [1, 2, 3]]}
+    figure = comparison_figures.methods_figure({"linear": Method(progress, {}), "late": Method({}, {0: 1.0})})
+    assert lines(figure.axes[0]) == {"linear": [[1, 2, 3], [1, 2, 3]]}
     (band,) = figure.axes[0].collections
     low, high = band.get_datalim(figure.axes[0].transData).intervaly
     assert (low, high) == (0, 6)

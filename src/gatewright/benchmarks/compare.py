@@ -17,11 +17,11 @@ from gatewright.cosim.search.samplers import distributions, sampler
 from gatewright.cosim.search.settings import SearchSettings
 from gatewright.progress import Progress, silent
 from gatewright.sw.models import FloatModel
+from gatewright.sw.search.bandit import note
 from gatewright.sw.search.differentiable import entropy_search
 from gatewright.sw.search.parameters import Kind
 from gatewright.sw.search.settings import EntropySettings
 from gatewright.sw.search.space import Candidate, SearchSpace
-from gatewright.sw.search.worth import note
 from gatewright.sw.tasks import Task
 
 Key = tuple

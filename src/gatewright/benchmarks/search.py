@@ -27,7 +27,7 @@ from gatewright.cosim.search.evaluate import Evaluation, Evaluator
 from gatewright.cosim.search.folder import Plan, StudyFolder
 from gatewright.cosim.search.hardware import space_config
 from gatewright.cosim.search.rows import CYCLES, MACS
-from gatewright.cosim.search.settings import Method, SearchSettings
+from gatewright.cosim.search.settings import BANDITS, Method, SearchSettings
 from gatewright.errors import ConfigError, DataError
 from gatewright.progress import Progress, silent, within
 from gatewright.results import Row, score_row
@@ -41,7 +41,7 @@ from gatewright.sw.training import train_float
 TIMES = 12
 """Times faster and smaller than the uncompressed 8-bit model: the targets of the reward."""
 
-METHODS: tuple[Method, ...] = ("worth", "tpe", "nsga2", "random")
+METHODS: tuple[Method, ...] = (*BANDITS, "tpe", "nsga2", "random")
 
 MODEL_SEED = 1
 """Of the model that methods are compared on. What is ours in them was chosen on seeds 0 and 2."""
