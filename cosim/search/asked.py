@@ -235,7 +235,7 @@ def uncompressed(task: Task, model: FloatModel, plan: Plan) -> tuple[Bundle, Cos
 
 
 def same_model(one: FloatModel, other: FloatModel) -> bool:
-    """Tell whether two models compute the same from the same raw inputs."""
+    """Tell whether two models compute the same from the same raw inputs, and are trained further alike."""
     parts, others = one.network.state_dict(), other.network.state_dict()
     return (
         parts.keys() == others.keys()
@@ -243,6 +243,7 @@ def same_model(one: FloatModel, other: FloatModel) -> bool:
         and (one.mean == other.mean).all()
         and (one.deviation == other.deviation).all()
         and one.labels == other.labels
+        and one.settings == other.settings
     )
 
 

@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from gatewright import __version__
 from gatewright.cosim.search.settings import SearchSettings
 from gatewright.errors import GatewrightError, RunFolderError
@@ -17,7 +15,7 @@ from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.devices import device
 from gatewright.results import read_rows
 from gatewright.run import StudyFiles
-from gatewright.storage import write_json
+from gatewright.storage import locked, write_json
 from gatewright.sw.models import FloatModel
 from gatewright.sw.search.settings import EntropySettings, SuperSettings
 from gatewright.sw.search.space import Candidate, SearchSpace
@@ -245,17 +243,8 @@ class StudyFolder(StudyFiles):
         RunFolderError
             Another process runs it.
         """
-        lock = FileLock(self._lock)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise RunFolderError(
-                f"another process runs the study in {self.root}; wait for its end or stop it"
-            ) from error
-        try:
+        with locked(self._lock, f"runs the study in {self.root}"):
             yield
-        finally:
-            lock.release()
 
     @property
     def _lock(self) -> Path:

@@ -23,6 +23,7 @@ from gatewright.sw.models import FloatModel
 
 COMMANDS = (
     "train",
+    "tune",
     "import",
     "quantise",
     "simplify",
@@ -366,3 +367,31 @@ def test_a_missing_compiler_is_a_tool_that_failed(folder, tmp_path, monkeypatch)
         assert not (tmp_path / "new").exists()
     finally:
         toolchain.compiler.cache_clear()
+
+
+def test_what_tuning_found_is_what_train_and_quantise_take(folder, tmp_path):
+    data = ["--data", folder / "mine.npz", "--workers", "1", "--trials", "3", "--samples", "2"]
+    choose = ["--choose", "clip=0.5:2", "--choose", "weight-decay=0,0.01"]
+    found = answer("tune", *data, *choose, "--hidden", "8", "--epochs", "2", "-o", tmp_path / "tuned")
+    assert set(found["values"]) == {"clip", "weight_decay"}
+    trained = answer("train", "--config", found["config"], "-o", tmp_path / "tuned.pt")
+    scores = [row for row in trained["rows"] if row["name"] == "float_score"]
+    assert scores[0]["value"] == found["score"]
+    settings = FloatModel.load(tmp_path / "tuned.pt").settings
+    assert (settings.hidden, settings.clip) == (8, found["values"]["clip"])
+    out, error = run("tune", *data, *choose, "--hidden", "8", "--epochs", "2", "-o", tmp_path / "tuned")
+    assert "best trial" in out + error
+    assert "separate optima together" in out + error
+    quick = ["--lanes", "8", "--density", "0.34", *QUICK]
+    found = answer("tune", folder / "model.pt", *data, *quick, "-o", tmp_path / "schedule")
+    made = answer("quantise", "--config", found["config"], "-o", tmp_path / "tuned.npz")
+    (score,) = (
+        row for row in made["rows"] if row["name"] == "score" and row["parameters"]["split"] == "validation"
+    )
+    assert score["value"] == found["score"]
+    text = said("tune", *data, "--density", "0.5", "-o", tmp_path / "no", status=ExitCode.INPUT)
+    assert "options of quantising need a MODEL" in text
+    text = said(
+        "tune", folder / "model.pt", *data, "--hidden", "8", "-o", tmp_path / "no", status=ExitCode.INPUT
+    )
+    assert "options of float training need no MODEL" in text

@@ -10,9 +10,11 @@ from gatewright.cli.app import command
 from gatewright.cli.options import (
     ActivationBits,
     Bits,
+    Clip,
     ColumnCounts,
     DataSource,
     Density,
+    Dropout,
     Epochs,
     FloatFile,
     Hidden,
@@ -24,9 +26,14 @@ from gatewright.cli.options import (
     Overwrite,
     Projection,
     PruneEpochs,
+    PrunePower,
+    PruneRate,
+    PruneShare,
     QuantiseEpochs,
+    QuantiseRate,
     Rank,
     Seed,
+    WeightDecay,
     check_output,
 )
 from gatewright.flow.settings import CompressChoice, Shape, TrainChoice
@@ -47,6 +54,9 @@ def train(
     projection: Projection = None,
     epochs: Epochs = None,
     learning_rate: LearningRate = None,
+    weight_decay: WeightDecay = None,
+    dropout: Dropout = None,
+    clip: Clip = None,
     seed: Seed = 0,
     overwrite: Overwrite = False,
     *,
@@ -57,7 +67,7 @@ def train(
     from gatewright.flow.train import train as run
 
     check_output(output, overwrite)
-    choice = TrainChoice(hidden, layers, projection, epochs, learning_rate, seed)
+    choice = TrainChoice(hidden, layers, projection, epochs, learning_rate, seed, weight_decay, dropout, clip)
     trained = run(as_task(data, metric=metric, seed=seed), choice, name=output.stem, progress=progress)
     trained.model.save(output)
     following = f"gatewright quantise {output} --data {data} -o {output.with_suffix('.npz')}"
@@ -144,6 +154,13 @@ def quantise(
     ] = True,
     prune_epochs: PruneEpochs = None,
     quantise_epochs: QuantiseEpochs = None,
+    prune_rate: PruneRate = None,
+    quantise_rate: QuantiseRate = None,
+    prune_share: PruneShare = None,
+    prune_power: PrunePower = None,
+    weight_decay: WeightDecay = None,
+    dropout: Dropout = None,
+    clip: Clip = None,
     seed: Seed = 0,
     overwrite: Overwrite = False,
     *,
@@ -155,7 +172,19 @@ def quantise(
 
     check_output(output, overwrite)
     shape = Shape(density, bits, rank, columns, activation_bits, lanes)
-    choice = CompressChoice(prune_epochs, quantise_epochs, scale, seed)
+    choice = CompressChoice(
+        prune_epochs,
+        quantise_epochs,
+        scale,
+        seed,
+        prune_rate,
+        quantise_rate,
+        prune_share,
+        prune_power,
+        weight_decay,
+        dropout,
+        clip,
+    )
     found = run(
         as_model(model),
         as_task(data, metric=metric, seed=seed),
@@ -192,6 +221,11 @@ def simplify(
     lanes: Lanes = None,
     prune_epochs: PruneEpochs = None,
     quantise_epochs: QuantiseEpochs = None,
+    prune_rate: PruneRate = None,
+    quantise_rate: QuantiseRate = None,
+    weight_decay: WeightDecay = None,
+    dropout: Dropout = None,
+    clip: Clip = None,
     seed: Seed = 0,
     overwrite: Overwrite = False,
     *,
@@ -209,7 +243,16 @@ def simplify(
         as_task(data, metric=metric, seed=seed),
         Requirement(score, volume),
         how,
-        CompressChoice(prune_epochs, quantise_epochs, seed=seed),
+        CompressChoice(
+            prune_epochs,
+            quantise_epochs,
+            seed=seed,
+            prune_rate=prune_rate,
+            quantise_rate=quantise_rate,
+            weight_decay=weight_decay,
+            dropout=dropout,
+            clip=clip,
+        ),
         name=output.stem,
         progress=progress,
     )

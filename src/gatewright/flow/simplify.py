@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from gatewright.flow.inputs import Data, Model, as_model, as_task
-from gatewright.flow.settings import CompressChoice, override
+from gatewright.flow.settings import CompressChoice
 from gatewright.flow.size import stored_bits
 from gatewright.progress import Progress, silent
 from gatewright.results import Row
@@ -63,13 +63,8 @@ def simplify(
     """
     how = how or SimplifySettings()
     choice = choice or CompressChoice()
-    task, dense = as_task(data), as_model(model)
-    settings = override(
-        task.compression,
-        prune_epochs=choice.prune_epochs,
-        quantise_epochs=choice.quantise_epochs,
-        seed=choice.seed,
-    )
+    task, dense = as_task(data), choice.taught(as_model(model))
+    settings = choice.compression(task.compression)
     outcome = compress_to(
         task, dense, requirement, lambda bundle: stored_bits(bundle, how.lanes), settings, how, progress
     )
