@@ -216,6 +216,10 @@ def discretisation_rows(metric="accuracy"):
                     scored("super_score", metric, 0.96, seed, **at),
                     scored("discretised_score", metric, 0.96 - loss / 100, seed, **at),
                 ]
+                rows += [
+                    row("baseline_loss", "points", loss + 2, seed, **at, how=how)
+                    for how in ("singular values", "rescaled components")
+                ]
                 for epoch in range(1, 21):
                     left = 1 - 0.045 * epoch if entropy else 1 - 0.01 * epoch
                     for what, value in (

@@ -1,6 +1,7 @@
 """The folder of a study: plain files, and what was decided when it was made."""
 
 import dataclasses
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -185,7 +186,7 @@ class StudyFolder(StudyFiles):
                 path.unlink()
             for path in (self.float_model, self.journal, self.root / TASK, self.root / "rows.csv"):
                 path.unlink(missing_ok=True)
-            for folder in (self.models, self.root / "figures"):
+            for folder in (self.models, self.root / "figures", self.root / "trained"):
                 shutil.rmtree(folder, ignore_errors=True)
         self._lock.unlink(missing_ok=True)
         if not any(self.root.iterdir()):
@@ -204,6 +205,11 @@ class StudyFolder(StudyFiles):
     def supernet(self, round: int) -> Path:
         """Give the super network that a round's candidates are cut out of."""
         return self.root / f"supernet-{round}.pt"
+
+    def trained(self, candidate: Candidate) -> Path:
+        """Give the network that a search by gradient trained for a candidate."""
+        text = json.dumps(candidate, sort_keys=True)
+        return self.root / "trained" / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.pt"
 
     @property
     def models(self) -> Path:

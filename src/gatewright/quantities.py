@@ -205,6 +205,7 @@ _SEARCH = {
     "worth": _score("mean validation score of the trainings that had a value of a hyper-parameter"),
     "tuned_score": _score("validation score of the best trial, or of the separate optima together"),
     "discretisation_loss": Quantity("points", "score lost by discretisation, without retraining", "signed"),
+    "baseline_loss": Quantity("points", "the same where components are kept in another way", "signed"),
     "entropy_progress": Quantity(
         "value", "entropy of operations or edges, or the score, after an epoch", "signed"
     ),

@@ -61,6 +61,22 @@ def prune(
     retrain(task, dense, network, settings, settings.prune_epochs, what, progress, narrow)
 
 
+@torch.no_grad()
+def prune_at_once(network: LstmNetwork, spec: CompressionSpec) -> LstmNetwork:
+    """Leave only the largest weights that the patterns allow, as many as each product's density says; in place.
+
+    Raises
+    ------
+    ConfigError
+        The lanes do not suit the network.
+    """
+    for name, matrix in network.matrices().items():
+        if spec.of(name).density < 1:
+            places = layout(name, matrix, spec)
+            matrix.mul_(balanced_mask(matrix, places, spec.of(name).density, spec.columns))
+    return network
+
+
 def retrain(
     task: Task,
     dense: FloatModel,

@@ -123,6 +123,8 @@ def test_comparisons(study):
     assert list(losses)[:3] == [(2, 8, False), (2, 8, True), (4, 16, False)]
     assert losses[2, 8, True].high < 1 < losses[2, 8, False].low
     assert study.discretisation.before[2, 8, True] == Spread((96.0,) * 3)
+    lost = study.discretisation.baselines["singular values"][2, 8, True].median
+    assert lost == pytest.approx(losses[2, 8, True].median + 2)
     curve = study.discretisation.progress[True, 2, 8, "operations"]
     assert [epoch for epoch, _ in curve] == list(range(1, 21))
     assert curve[-1][1] == pytest.approx(0.11)

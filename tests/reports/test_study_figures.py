@@ -222,6 +222,20 @@ def test_losses_are_medians():
     assert {bar.get_facecolor() for bar in figure.axes[0].patches[1:]} == {to_rgba(SPARSE)}
 
 
+def test_baselines_of_losses_are_marked_and_named():
+    losses = {(2, 8, True): Spread((0.25,))}
+    baselines = {
+        "singular values": {(2, 8, True): Spread((3.0, 4.0, 8.0))},
+        "rescaled components": {(2, 8, True): Spread((0.5,))},
+    }
+    figure = comparison_figures.losses_figure(Discretisation(losses, {}, {}, {}, baselines))
+    marks = lines(figure.axes[0])
+    assert marks["singular values"][0] == [4.0]
+    assert marks["rescaled components"][0] == [0.5]
+    (legend,) = figure.legends
+    assert {text.get_text() for text in legend.get_texts()} >= set(baselines)
+
+
 def test_entropies_have_a_panel_for_each_kind():
     progress = {
         (on, 2, 8, what): [(1.0, 2.0), (2.0, 1.0)] for on in (True, False) for what in ("edges", "score")

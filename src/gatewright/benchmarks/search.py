@@ -84,6 +84,8 @@ class Workbench(NamedTuple):
     evaluate : Memory
     measured : Memory
         The same at RTL level.
+    predicted : Evaluator
+        Evaluates by the cycle model, without a memory.
     prepared : float
         Seconds that training the super network took.
     """
@@ -95,6 +97,7 @@ class Workbench(NamedTuple):
     settings: SearchSettings
     evaluate: Memory
     measured: Memory
+    predicted: Evaluator
     prepared: float
 
 
@@ -170,6 +173,7 @@ def workbench(
             settings,
             Memory(predicted, settings.reward),
             Memory(measured, settings.reward),
+            predicted,
             prepared,
         )
 
@@ -197,15 +201,8 @@ def bench_methods(
                 spent.append(tried[-1].seconds)
                 rows += _method_rows(method, tried, seed)
                 progress("methods", len(rows), 0, f"{method}, seed {seed}")
-            tried = gradient_search(
-                bench.task,
-                bench.dense,
-                bench.space,
-                EntropySettings(seed=seed),
-                bench.evaluate,
-                bench.prepared + float(np.mean(spent)),
-                within(progress, f"seed {seed}"),
-            )
+            budget = bench.prepared + float(np.mean(spent))
+            tried = gradient_search(replace(bench.predicted, seed=seed), bench.settings.reward, budget)
             rows += _method_rows("entropy", tried, seed)
     return rows
 
