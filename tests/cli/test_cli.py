@@ -258,10 +258,21 @@ def test_a_model_is_trained_and_simplified(folder, tmp_path):
     found = answer("train", "--data", folder / "mine.npz", *shape, "-o", tmp_path / "own.pt")
     assert {row["name"] for row in found["rows"]} == {"baseline_score", "float_score", "training_progress"}
     assert len(FloatModel.load(tmp_path / "own.pt").network.layers) == 2
-    asked = ["simplify", tmp_path / "own.pt", "--data", folder / "mine.npz", "--lanes", "8", *QUICK]
-    found = answer(*asked, "--score", "20", "--volume", "20000", "-o", tmp_path / "small.npz")
+    asked = ["simplify", tmp_path / "own.pt", "--data", folder / "mine.npz", "--lanes", "8", *QUICK,
+             "--score", "20"]  # fmt: skip
+    small = ["--float", tmp_path / "small.pt", "-o", tmp_path / "small.npz"]
+    found = answer(*asked, "--volume", "8000", *small)
     assert found["met"] is True
     Bundle.load(tmp_path / "small.npz")
+    rows = {(row["name"], row["parameters"].get("model")): row["value"] for row in found["rows"]}
+    assert rows["stored_bits", "small"] <= 8000 < rows["stored_bits", "whole, 8 bits"]
+    for model in ("small", "whole, 8 bits"):
+        assert rows["cycles_predicted_per_step", model] > 0
+    assert any("gatewright search" in each for each in found["next"])
+    sizes = [layer.hidden_size for layer in FloatModel.load(tmp_path / "small.pt").network.layers]
+    assert sum(sizes) < 16
+    assert "small.pt exists" in said(*asked, "--volume", "1", "--float", tmp_path / "small.pt",
+                                     "-o", tmp_path / "other.npz", status=ExitCode.INPUT)  # fmt: skip
 
 
 def test_existing_files_and_foreign_folders_are_kept(folder, tmp_path):

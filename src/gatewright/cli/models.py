@@ -204,6 +204,7 @@ def quantise(
 
 @command(
     "gatewright simplify digits.pt --data digits --score 97.5 --volume 48000 -o small.npz",
+    "gatewright simplify digits.pt --data digits --score 97.5 --volume 48000 --float small.pt -o small.npz",
 )
 def simplify(
     model: FloatFile,
@@ -214,6 +215,14 @@ def simplify(
     volume: Annotated[int, typer.Option("--volume", min=1, help="Most bits of the emitted image.")],
     metric: MetricName = "",
     output: Output = Path("model.npz"),
+    float_output: Annotated[
+        Path | None,
+        typer.Option(
+            "--float",
+            help="Also write the simplified float model (.pt): `gatewright search` may start from it.",
+            show_default=False,
+        ),
+    ] = None,
     degree: Annotated[
         Degree, typer.Option("--degree", help="Measure of contribution.")
     ] = SimplifySettings.degree,
@@ -231,15 +240,19 @@ def simplify(
     *,
     progress: Progress,
 ) -> Answer:
-    """Drop what contributes least while the score allows, then narrow weights until the volume is met."""
+    """Drop what contributes least until the volume is met or the score forbids it; narrow weights only if needed."""
     from gatewright.flow.inputs import as_model, as_task
     from gatewright.flow.simplify import simplify as run
+    from gatewright.flow.size import usual_lanes
     from gatewright.sw.compress import Requirement
 
     check_output(output, overwrite)
-    how = SimplifySettings(degree=degree, scheme=scheme, lanes=lanes or SimplifySettings.lanes)
+    if float_output is not None:
+        check_output(float_output, overwrite)
+    dense = as_model(model)
+    how = SimplifySettings(degree=degree, scheme=scheme, lanes=lanes or usual_lanes(dense.network))
     found = run(
-        as_model(model),
+        dense,
         as_task(data, metric=metric, seed=seed),
         Requirement(score, volume),
         how,
@@ -257,11 +270,15 @@ def simplify(
         progress=progress,
     )
     found.bundle.save(output)
+    following = [f"gatewright build {output} -o fpga"]
+    if float_output is not None:
+        found.model.save(float_output)
+        following.append(f"gatewright search {float_output} --data {data} -o study")
     missed = () if found.outcome.met else (f"the requirement is not met: {found.outcome.reason}",)
     return Answer(
         found.rows,
         warnings=missed,
         wrote=output,
-        following=(f"gatewright build {output} -o fpga",),
+        following=tuple(following),
         values={"met": found.outcome.met},
     )
