@@ -75,18 +75,19 @@ class EntropySettings:
     learning_rate : float
         Peak of the one-cycle schedule, 1e-6 to 1.
     alpha_rate, beta_rate : float
-        Learning rates of the scores of widths and of the weights of components, 1e-6 to 1.
+        Learning rates of the scores of widths and densities and of the weights of components, 1e-6 to 1. The authors'
+        code: 3e-4 for both; here the updates are far fewer.
     entropy : bool
         Whether there are entropy losses.
     weight : float
         Of the entropy losses, 0 to 100. Stated: 0.1; here the choices are far more, and the updates far fewer.
     delay : float
-        Share of the epochs in which widths do not learn, 0 to 0.5. Stated: 8 of 50 epochs.
+        Share of the epochs in which widths and densities do not learn, 0 to 0.5. Stated: 8 of 50 epochs.
     control, operations_control : str
-        How the weight of both losses grows, and after the delay that of the widths': a name of `entropy.CONTROLS`.
+        How the weight of both losses grows, and after the delay that of the operations': a name of `entropy.CONTROLS`.
         Stated: linear and log.
     cycles_weight : float
-        Of the expected cycles as a share of the most, where a table of cycles is given: 0 to 100.
+        Of the expected cycles, as a share of those of the candidate that the search begins with: 0 to 100.
     seed : int
         Of order of batches and disturbances, 0 to 2**32 - 1.
 
@@ -132,7 +133,7 @@ class EntropySettings:
 
     @property
     def first_epoch(self) -> int:
-        """The epoch, counted from 1, from which widths learn."""
+        """The epoch, counted from 1, from which widths and densities learn."""
         return max(1, round(self.delay * self.epochs))
 
 

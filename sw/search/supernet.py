@@ -1,8 +1,8 @@
 """One network with shared weights that every candidate of a search is cut out of.
 
-Source: CN112771545A (2021) initialises a super network, samples and evaluates sub-networks of it, and searches their
-rank and precision. Ours: the factors at full rank, whose leading rows and columns are the sub-networks' factors; hidden
-units in the order of what they contribute; and how they are trained together (`sandwich`).
+Source: CN112771545A, WO2022141189A1 (2021) initialises a super network, samples and evaluates sub-networks of it, and
+searches their rank and precision. Ours: the factors at full rank, whose leading rows and columns are the sub-networks'
+factors; hidden units in the order of what they contribute; and how they are trained together (`sandwich`).
 """
 
 import dataclasses
