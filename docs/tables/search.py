@@ -190,9 +190,16 @@ def discretisation_table() -> str:
         losses = [
             median(source.all("discretisation_loss", kept=kept, entropy=entropy)) for entropy in (False, True)
         ]
-        losses += [median(source.all("baseline_loss", kept=kept, entropy=True, how=how)) for how in baselines]
+        losses += [
+            median(source.all("baseline_loss", kept=kept, entropy=False, how=how)) for how in baselines
+        ]
         body.append((f"{kept} of {components}", *(f"{loss:.2f} points" for loss in losses)))
-    header = ("components kept", "without entropy losses", "with", *(f"with, {how}" for how in baselines))
+    header = (
+        "components kept",
+        "without entropy losses",
+        "with",
+        *(f"without, by {how}" for how in baselines),
+    )
     return markdown(header, body)
 
 

@@ -155,20 +155,15 @@ class MixedProduct(ProductParameters):
 
     @torch.no_grad()
     def rescaled(self, rank: int | None) -> ProductParameters:
-        """Return the components of the largest weights, each scaled so that they approximate all of them best.
-
-        A baseline. The scales are the least squares in the norm of the matrix.
-        """
+        """Return the components of the largest weights, so that these add up to what all do: a baseline."""
         kept = self.discretised(rank)
         if self.beta is None or rank is None:
             return kept
+        weights = edge_weights(self.beta).clamp(min=0.0)
+        left = weights.topk(rank).values.sum()
         first, second = kept.factors
-        all_first, all_second = self.weighted()
-        # Inner products of rank-1 matrices are products of those of their factors.
-        between = (second.T @ second) * (first @ first.T)
-        wanted = ((second.T @ all_second) * (first @ all_first.T)).sum(dim=1)
-        scales = torch.linalg.lstsq(between, wanted[:, None]).solution
-        return ProductParameters(scales * first, second)
+        # Where all are off, there is nothing to scale.
+        return ProductParameters(first * (weights.sum() / left if left > 0 else 1.0), second)
 
 
 class MixedNetwork:
