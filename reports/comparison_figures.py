@@ -104,7 +104,7 @@ def proxies_figure(fronts: Mapping[str, Proxy], metric: Metric) -> Figure:
 
 
 def losses_figure(found: Discretisation) -> Figure:
-    """Score lost by discretisation without and with the entropy losses, for every N of n."""
+    """Score lost by discretisation without and with the entropy losses, for every N of n; baselines are marked."""
     settings = list(dict.fromkeys((kept, of) for kept, of, _ in found.losses))
     figure = new_figure(1.3 + 0.5 * len(settings))
     axes = figure.add_subplot()
@@ -120,11 +120,22 @@ def losses_figure(found: Discretisation) -> Figure:
                 text = f"{spread.median:.2f}"
                 label = note(axes, end, place + offset, text, (6, 0), va="center", color=INK, size=9)
                 label.set_bbox({"facecolor": SURFACE, "edgecolor": "none", "pad": 1})
+            for (how, losses), marker in zip(found.baselines.items(), "xD", strict=False):
+                if baseline := losses.get((*setting, entropy)):
+                    axes.plot(
+                        baseline.median,
+                        place + offset,
+                        marker,
+                        color=INK,
+                        markersize=5,
+                        label=how,
+                        fillstyle="none",
+                    )
     axes.axvline(LOSS_LIMIT, color=MUTED, linewidth=1.2, linestyle=(0, (5, 3)))
     axes.set_xlabel(f"points lost, dashed: {LOSS_LIMIT:g}; bars: median over the seeds, strokes: range")
     axes.set_ylabel("kept, N of n")
     _name_lines(axes, [f"{kept} of {of}" for kept, of in settings])
-    legend_above(figure, 2)
+    legend_above(figure, 2 + len(found.baselines))
     return figure
 
 

@@ -1,6 +1,6 @@
 """Comparisons of ways to search, read back from rows: methods, spaces, proxies, losses by discretisation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import permutations
 from statistics import median
 
@@ -98,12 +98,15 @@ class Discretisation:
         Those two scores.
     progress : dict of list of (epoch, value)
         By (entropy, kept, of, what): the entropy of operations or of edges, or the score; means over the seeds.
+    baselines : dict of dict of Spread
+        Losses where the components are kept in another way, by that way; none in older rows.
     """
 
     losses: dict[tuple[int, int, bool], Spread]
     before: dict[tuple[int, int, bool], Spread]
     after: dict[tuple[int, int, bool], Spread]
     progress: dict[tuple[bool, int, int, str], list[tuple[float, float]]]
+    baselines: dict[str, dict[tuple[int, int, bool], Spread]] = field(default_factory=dict)
 
 
 def read_methods(rows: Rows) -> dict[str, Method]:
@@ -176,6 +179,10 @@ def read_discretisation(rows: Rows) -> Discretisation:
         {
             key: [(epoch, sum(values) / len(values)) for epoch, values in sorted(curve.items())]
             for key, curve in progress.items()
+        },
+        {
+            how: _spreads(rows.where("baseline_loss", how=how), "baseline_loss")
+            for how in rows.where("baseline_loss").distinct("how")
         },
     )
 

@@ -19,7 +19,10 @@ from gatewright.run import StudyFiles
 Part = TypeVar("Part")
 
 METHODS = {
-    "worth": "worth of choices (additive model)",
+    "linear": "linear bandit",
+    "ucb": "worth of values, upper confidence bound",
+    "softmax": "worth of values, soft-max",
+    "greedy": "worth of values, ε-greedy",
     "entropy": "gradient search with entropy losses",
     "tpe": "tree-structured Parzen estimator (Optuna)",
     "nsga2": "NSGA-II (Optuna)",

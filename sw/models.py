@@ -1,10 +1,12 @@
 """A float model: a network with the scaling of its raw inputs, and its checkpoint on disk."""
 
+import copy
 import dataclasses
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -51,6 +53,19 @@ class FloatModel:
     settings: TrainSettings
     history: tuple[float, ...] = ()
     notes: dict = field(default_factory=dict)
+
+    def trained_with(self, **changes: Any) -> "FloatModel":
+        """Return the model with other settings of further training, by their names in `TrainSettings`.
+
+        Raises
+        ------
+        ConfigError
+            A value is outside its range.
+        """
+        settings = dataclasses.replace(self.settings, **changes)
+        network = copy.deepcopy(self.network)
+        network.dropout.p = settings.dropout
+        return dataclasses.replace(self, network=network, settings=settings)
 
     def standardise(self, sequences: Sequence[np.ndarray]) -> list[Tensor]:
         """Scale raw sequences to the network's inputs.

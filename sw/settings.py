@@ -36,7 +36,7 @@ def check_ranges(settings, ranges: dict[str, tuple[float, float]]) -> None:
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """How a float model is trained, and how its data are disturbed whenever it or its descendants are.
+    """How a float model is trained; what is said of updates and of disturbances holds for its descendants too.
 
     Parameters
     ----------
@@ -59,6 +59,8 @@ class TrainSettings:
         Of AdamW, 0 to 1.
     dropout : float
         Share of the last hidden vector dropped in training, 0 to 0.9.
+    clip : float
+        Largest norm of the gradients of an update, 1e-3 to 1e6: longer ones are scaled down to it.
     noise : float
         Deviation of the noise on every standardised feature in training, 0 to 2.
     offset : float
@@ -83,6 +85,7 @@ class TrainSettings:
     learning_rate: float = 4e-3
     weight_decay: float = 1e-4
     dropout: float = 0.3
+    clip: float = 1.0
     noise: float = 0.3
     offset: float = 0.2
     smoothing: float = 0.1
@@ -100,6 +103,7 @@ class TrainSettings:
                 "learning_rate": (1e-6, 1.0),
                 "weight_decay": (0.0, 1.0),
                 "dropout": (0.0, 0.9),
+                "clip": (1e-3, 1e6),
                 "noise": (0.0, 2.0),
                 "offset": (0.0, 2.0),
                 "smoothing": (0.0, 0.5),
@@ -124,6 +128,10 @@ class CompressSettings:
         Epochs of quantisation-aware training, 0 to 1000; 0 leaves what calibration gives.
     prune_rate, quantise_rate : float
         Peak learning rates of the two, 1e-6 to 1.
+    prune_share : float
+        Share of the updates of pruning in which the density falls, 0.05 to 1; the rest fine-tunes with frozen masks.
+    prune_power : float
+        How the density falls: as this power of what is left of those updates, 1 to 10. 1 is a straight line.
     distillation : float
         Weight of the dense model's outputs in the loss, 0 to 1; the rest is that of the data's targets. With 1, and
         where there are none, targets are not looked at.
@@ -144,6 +152,8 @@ class CompressSettings:
     quantise_epochs: int = 10
     prune_rate: float = 4e-3
     quantise_rate: float = 1e-3
+    prune_share: float = 0.5
+    prune_power: float = 3.0
     distillation: float = 0.7
     temperature: float = 2.0
     learn_scales: bool = True
@@ -157,6 +167,8 @@ class CompressSettings:
                 "quantise_epochs": (0, 1000),
                 "prune_rate": (1e-6, 1.0),
                 "quantise_rate": (1e-6, 1.0),
+                "prune_share": (0.05, 1.0),
+                "prune_power": (1.0, 10.0),
                 "distillation": (0.0, 1.0),
                 "temperature": (0.5, 20.0),
                 "seed": (0, 2**32 - 1),

@@ -24,7 +24,6 @@ _WARM_UP = 0.2
 _SHORTEST_CYCLE = round(
     2 / _WARM_UP
 )  # Updates: shorter ones have no warm-up, which the scheduler divides by.
-_GRADIENT_NORM = 1.0
 
 
 def train_float(task: Task, settings: TrainSettings, progress: Progress = silent) -> FloatModel:
@@ -137,7 +136,7 @@ def fit(
     Parameters
     ----------
     model : FloatModel
-        Gives the scaling of the inputs and the settings of batches, disturbances and weight decay.
+        Gives the scaling of the inputs and the settings of batches, disturbances, weight decay and clipping.
     network : nn.Module
         Whose parameters are trained.
     loss : callable
@@ -193,7 +192,7 @@ def fit(
                     )
                 optimiser.zero_grad()
                 value.backward()
-                nn.utils.clip_grad_norm_(parameters, _GRADIENT_NORM)
+                nn.utils.clip_grad_norm_(parameters, settings.clip)
                 optimiser.step()
                 done += 1
                 if done <= updates:

@@ -13,7 +13,7 @@ SETTINGS = {
     "data": {"source": "somewhere/digits.npz", "seed": 3},
     "command": "gatewright search --study runs/study --seed 7",
     "search": {
-        "method": "worth",
+        "method": "linear",
         "trials": 60,
         "rounds": 3,
         "seed": 7,
@@ -167,7 +167,7 @@ def op_rows(cycles, at):
 
 def method_rows():
     rows, random = [], Random(3)
-    for place, method in enumerate(("worth", "entropy", "tpe", "nsga2", "random")):
+    for place, method in enumerate(("linear", "entropy", "tpe", "nsga2", "random")):
         for seed in range(5):
             reward = 70 + random.uniform(-3, 3)
             for trials in range(1, 61):
@@ -222,6 +222,10 @@ def discretisation_rows(metric="accuracy"):
                     row("discretisation_loss", "points", loss, seed, **at),
                     scored("super_score", metric, 0.96, seed, **at),
                     scored("discretised_score", metric, 0.96 - loss / 100, seed, **at),
+                ]
+                rows += [
+                    row("baseline_loss", "points", loss + 2, seed, **at, how=how)
+                    for how in ("singular values", "rescaled components")
                 ]
                 for epoch in range(1, 21):
                     left = 1 - 0.045 * epoch if entropy else 1 - 0.01 * epoch

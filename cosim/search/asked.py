@@ -24,7 +24,7 @@ from gatewright.sw.models import FloatModel
 from gatewright.sw.network import LstmNetwork
 from gatewright.sw.search.parameters import Choices
 from gatewright.sw.search.settings import EntropySettings, SuperSettings
-from gatewright.sw.search.space import Granularity, SearchSpace
+from gatewright.sw.search.space import HIDDEN_SHARES, Granularity, SearchSpace
 from gatewright.sw.search.supernet import shortened
 from gatewright.sw.settings import CompressSettings
 from gatewright.sw.spec import Columns, CompressionSpec
@@ -42,6 +42,8 @@ _UPDATES = 360, 3600
 @dataclass(frozen=True)
 class Scope:
     """What a study searches, and for which hardware.
+
+    Unless `choices` says otherwise, a layer may keep half, three quarters or all of its hidden units.
 
     Parameters
     ----------
@@ -93,6 +95,7 @@ class Scope:
             lanes=lanes,
             activation_bits=self.activation_bits,
             columns=self.columns,
+            hidden=HIDDEN_SHARES,
         )
         return space.changed(self.choices)
 
@@ -235,7 +238,7 @@ def uncompressed(task: Task, model: FloatModel, plan: Plan) -> tuple[Bundle, Cos
 
 
 def same_model(one: FloatModel, other: FloatModel) -> bool:
-    """Tell whether two models compute the same from the same raw inputs."""
+    """Tell whether two models compute the same from the same raw inputs, and are trained further alike."""
     parts, others = one.network.state_dict(), other.network.state_dict()
     return (
         parts.keys() == others.keys()
@@ -243,6 +246,7 @@ def same_model(one: FloatModel, other: FloatModel) -> bool:
         and (one.mean == other.mean).all()
         and (one.deviation == other.deviation).all()
         and one.labels == other.labels
+        and one.settings == other.settings
     )
 
 

@@ -1,9 +1,10 @@
 """The evaluation of one candidate: its validation score, its size, and its cycles, predicted and measured."""
 
+import copy
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -21,13 +22,15 @@ from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.devices import device
 from gatewright.progress import Progress, silent
 from gatewright.sw.bundle import Bundle
+from gatewright.sw.compress.pruning import prune_at_once
 from gatewright.sw.determinism import one_thread
 from gatewright.sw.integer import evaluate
 from gatewright.sw.models import FloatModel
+from gatewright.sw.network import LstmNetwork
 from gatewright.sw.search.differentiable import entropy_search, starts
 from gatewright.sw.search.sandwich import train_super
 from gatewright.sw.search.space import Candidate
-from gatewright.sw.search.supernet import SuperNetwork, candidate_bundle, shortened
+from gatewright.sw.search.supernet import SuperNetwork, quick_bundle, shortened
 from gatewright.sw.tasks import Task
 
 
@@ -121,9 +124,12 @@ class Evaluator:
     ----------
     folder : Path
         The study's; all workers must see it.
+    seed : int, optional
+        Of the searches by gradient; the study's if left out.
     """
 
     folder: Path
+    seed: int | None = None
 
     def prepare(self, round: int, targets: Sequence[Candidate], progress: Progress) -> None:
         """Train the super network of a round, and build the simulation."""
@@ -144,22 +150,48 @@ class Evaluator:
 
     @one_thread()
     def by_gradient(self, place: int, round: int) -> tuple[Candidate, Evaluation | Infeasible]:
-        """Train a search by gradient, and evaluate what it chose as any other candidate.
+        """Train a search by gradient, and evaluate what it chose, with the weights that it trained.
+
+        These are kept in the study's folder, where the final front takes them from.
 
         Raises what `__call__` does.
         """
         begin = time.perf_counter()
         shared = _shared(self.folder)
         plan = shared.plan
-        base, settings = starts(plan.space, plan.gradient, plan.search.seed, place - len(plan.search.known))
+        seed = plan.search.seed if self.seed is None else self.seed
+        base, settings = starts(plan.space, plan.gradient, seed, place - len(plan.search.known))
         try:
-            candidate = entropy_search(shared.task, shared.dense, plan.space, base, settings).candidate
+            result = entropy_search(
+                shared.task,
+                shared.dense,
+                plan.space,
+                base,
+                settings,
+                cycles=partial(self.cycles, round=round),
+            )
         except DivergenceError as error:
             return base, Infeasible(str(error))
-        found = self(candidate, round)
-        if isinstance(found, Evaluation):
-            found = replace(found, seconds=time.perf_counter() - begin)
-        return candidate, found
+        path = StudyFolder(self.folder).trained(result.candidate)
+        path.parent.mkdir(exist_ok=True)
+        replace(shared.dense, network=result.network).save(path)
+        pruned = prune_at_once(copy.deepcopy(result.network), result.spec)
+        return result.candidate, self._measured(result.candidate, lambda: pruned, begin)
+
+    def cycles(self, candidate: Candidate, round: int) -> float:
+        """Return the cycles per step of a sub-network of a round's super network, by the exact model.
+
+        Raises
+        ------
+        CapacityError
+            No hardware, or not the study's, can run it.
+        """
+        shared = _shared(self.folder)
+        spec = shared.plan.space.spec(candidate)
+        network = _supernet(StudyFolder(self.folder).supernet(round)).subnetwork(spec)
+        bundle = shared.bundle(network, candidate, 0)
+        config = shared.plan.config or candidate_config(bundle, shared.plan.space, candidate)
+        return Costs.of(bundle, config, shared.recordings, shared.task.validation.every_step).cycles
 
     @one_thread()
     def __call__(self, candidate: Candidate, round: int) -> Evaluation | Infeasible:
@@ -173,11 +205,18 @@ class Evaluator:
             A tool failed, golden model and RTL disagree, or predicted and measured cycles do.
         """
         begin = time.perf_counter()
+        spec = _shared(self.folder).plan.space.spec(candidate)
+        supernet = _supernet(StudyFolder(self.folder).supernet(round))
+        return self._measured(candidate, lambda: supernet.subnetwork(spec), begin)
+
+    def _measured(
+        self, candidate: Candidate, network: Callable[[], LstmNetwork], begin: float
+    ) -> Evaluation | Infeasible:
+        """Evaluate a candidate with the weights of a pruned network."""
         shared = _shared(self.folder)
         search = shared.plan.search
-        supernet = _supernet(StudyFolder(self.folder).supernet(round))
         try:
-            bundle, config = shared.candidate(supernet, candidate)
+            bundle, config = shared.candidate(network, candidate)
         except (_NoHardware, DivergenceError) as error:
             return Infeasible(str(error))
         try:
@@ -236,7 +275,9 @@ class _Shared(NamedTuple):
     recordings: list[np.ndarray]
     measure: bool
 
-    def candidate(self, supernet: SuperNetwork, candidate: Candidate) -> tuple[Bundle, AcceleratorConfig]:
+    def candidate(
+        self, network: Callable[[], LstmNetwork], candidate: Candidate
+    ) -> tuple[Bundle, AcceleratorConfig]:
         """Give a candidate's integer model and its hardware; it is trained only where that fits.
 
         Raises
@@ -246,23 +287,22 @@ class _Shared(NamedTuple):
         """
         epochs = self.plan.search.tune_epochs
         if self.plan.config is not None:
-            return self._bundle(supernet, candidate, epochs), self.plan.config
+            return self.bundle(network(), candidate, epochs), self.plan.config
         try:
             # Shapes and patterns, which decide what memories hold, are there before the training.
-            bundle = self._bundle(supernet, candidate, 0)
+            bundle = self.bundle(network(), candidate, 0)
             config = self._config(bundle, candidate)
             if epochs:
-                bundle = self._bundle(supernet, candidate, epochs)
+                bundle = self.bundle(network(), candidate, epochs)
                 config = self._config(bundle, candidate)
         except (ConfigError, CapacityError) as error:
             raise _NoHardware(str(error)) from error
         return bundle, config
 
-    def _bundle(self, supernet: SuperNetwork, candidate: Candidate, epochs: int) -> Bundle:
+    def bundle(self, network: LstmNetwork, candidate: Candidate, epochs: int) -> Bundle:
+        """Give a candidate's integer model."""
         spec = self.plan.space.spec(candidate)
-        return candidate_bundle(
-            self.task, self.dense, supernet, spec, self.sample, self.plan.tune, epochs, silent
-        )
+        return quick_bundle(self.task, self.dense, network, spec, self.sample, self.plan.tune, epochs, silent)
 
     def _config(self, bundle: Bundle, candidate: Candidate) -> AcceleratorConfig:
         config = candidate_config(bundle, self.plan.space, candidate)

@@ -1,14 +1,13 @@
 """The folder of a study: plain files, and what was decided when it was made."""
 
 import dataclasses
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from gatewright import __version__
 from gatewright.cosim.search.settings import SearchSettings
@@ -17,7 +16,7 @@ from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.devices import device
 from gatewright.results import read_rows
 from gatewright.run import StudyFiles
-from gatewright.storage import write_json
+from gatewright.storage import locked, write_json
 from gatewright.sw.models import FloatModel
 from gatewright.sw.search.settings import EntropySettings, SuperSettings
 from gatewright.sw.search.space import Candidate, SearchSpace
@@ -187,7 +186,7 @@ class StudyFolder(StudyFiles):
                 path.unlink()
             for path in (self.float_model, self.journal, self.root / TASK, self.root / "rows.csv"):
                 path.unlink(missing_ok=True)
-            for folder in (self.models, self.root / "figures"):
+            for folder in (self.models, self.root / "figures", self.root / "trained"):
                 shutil.rmtree(folder, ignore_errors=True)
         self._lock.unlink(missing_ok=True)
         if not any(self.root.iterdir()):
@@ -206,6 +205,11 @@ class StudyFolder(StudyFiles):
     def supernet(self, round: int) -> Path:
         """Give the super network that a round's candidates are cut out of."""
         return self.root / f"supernet-{round}.pt"
+
+    def trained(self, candidate: Candidate) -> Path:
+        """Give the network that a search by gradient trained for a candidate."""
+        text = json.dumps(candidate, sort_keys=True)
+        return self.root / "trained" / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.pt"
 
     @property
     def models(self) -> Path:
@@ -245,17 +249,8 @@ class StudyFolder(StudyFiles):
         RunFolderError
             Another process runs it.
         """
-        lock = FileLock(self._lock)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise RunFolderError(
-                f"another process runs the study in {self.root}; wait for its end or stop it"
-            ) from error
-        try:
+        with locked(self._lock, f"runs the study in {self.root}"):
             yield
-        finally:
-            lock.release()
 
     @property
     def _lock(self) -> Path:

@@ -25,6 +25,7 @@ from gatewright.hw.fpga.devices import device
 from gatewright.progress import Progress, silent, within
 from gatewright.results import Row, score_row, write_rows
 from gatewright.sw.bundle import Bundle
+from gatewright.sw.compress import compress
 from gatewright.sw.integer import evaluate
 from gatewright.sw.metrics import Metric
 from gatewright.sw.models import FloatModel
@@ -118,7 +119,8 @@ def finish(
 ) -> list[Row]:
     """Train the front in full, and measure all of it; leaves rows and bundles in the study's folder.
 
-    Each point starts from the super network of the last round, so do those that are set by hand. Validation chose the
+    Each point starts from the super network of the last round, so do those that are set by hand; what a search by
+    gradient chose starts from the weights that it trained. Validation chose the
     points; the test split is looked at here, once for each. Bundles that are there already are not trained again, those
     of an earlier front are deleted. A point beyond a limit or the device is told, with the reason, and is not on it.
 
@@ -214,8 +216,13 @@ def _finalise(root: Path, point: Point, round: int, settings: CompressSettings) 
     task = folder.load_task(dense)
     bundle = _kept(path, point.spec, round, settings)
     if bundle is None:
-        supernet = SuperNetwork.load(folder.supernet(round))
-        bundle = finalise(task, dense, supernet, point.spec, settings)
+        trained = folder.trained(point.candidate)
+        if point.kind == "found" and trained.exists():
+            start = FloatModel.load(trained).network
+            bundle = compress(task, dense, point.spec, settings, start=start)
+        else:
+            supernet = SuperNetwork.load(folder.supernet(round))
+            bundle = finalise(task, dense, supernet, point.spec, settings)
         notes = bundle.notes | {"study": folder.plan.name, "round": round, "candidate": point.candidate}
         replace(bundle, notes=notes).save(path)
     return f"validation {evaluate(bundle, task.validation, task.metric):.4g} {task.metric.unit}"

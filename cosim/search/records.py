@@ -7,8 +7,7 @@ from typing import Literal
 
 import optuna
 from optuna.distributions import CategoricalDistribution
-from optuna.storages import BaseStorage, JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from gatewright.cosim.search.evaluate import Evaluation, Infeasible
@@ -16,8 +15,9 @@ from gatewright.cosim.search.folder import Plan, StudyFolder
 from gatewright.cosim.search.samplers import Given
 from gatewright.errors import RunFolderError
 from gatewright.sw.metrics import Metric
+from gatewright.sw.search.bandit import note
+from gatewright.sw.search.journal import fail_running, journal
 from gatewright.sw.search.space import Candidate
-from gatewright.sw.search.worth import note
 
 DIRECTIONS: tuple[Literal["maximize", "minimize"], ...] = ("maximize", "minimize", "minimize")
 """Of the study's objectives: quality, cycles per step, stored bits."""
@@ -93,8 +93,7 @@ class Records:
 
     def fail_running(self) -> None:
         """End the trials that run no more, without a result: their places are free again."""
-        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            self.study.tell(trial.number, state=TrialState.FAIL)
+        fail_running(self.study)
 
     def places(self) -> set[int]:
         """Give the places in the order of trials that are taken: by all trials that did not fail."""
@@ -169,16 +168,7 @@ def _found(notes: Mapping) -> Evaluation | Infeasible:
 def _storage(folder: StudyFolder, plan: Plan) -> BaseStorage | str:
     if plan.storage is not None:
         return plan.storage
-    _mend(folder)
-    return JournalStorage(JournalFileBackend(str(folder.journal)))
-
-
-def _mend(folder: StudyFolder) -> None:
-    """Undo what a process that was killed while it wrote left of the journal: a lock, and half a line."""
-    folder.journal.with_name(folder.journal.name + ".lock").unlink(missing_ok=True)
-    if folder.journal.exists():
-        with folder.journal.open("rb+") as stream:
-            stream.truncate(stream.read().rfind(b"\n") + 1)
+    return journal(folder.journal)
 
 
 def best(records: Sequence[Record]) -> Record | None:

@@ -1,4 +1,4 @@
-"""The samplers behind one name each: ours by worth, and Optuna's as baselines."""
+"""The samplers behind one name each: bandits of ours, and Optuna's as baselines."""
 
 from functools import partial
 from typing import Any
@@ -10,6 +10,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from gatewright.cosim.search.settings import SearchSettings
+from gatewright.sw.search.linear import LinearBanditSampler
 from gatewright.sw.search.space import Candidate, SearchSpace
 from gatewright.sw.search.worth import WorthSampler
 
@@ -35,10 +36,12 @@ def sampler(settings: SearchSettings, place: int) -> BaseSampler:
         return Given(settings.known[place])
     seed, aim = (int(each) for each in np.random.SeedSequence([settings.seed, place]).generate_state(2))
     match settings.method:
-        case "worth":
-            # Takes its random numbers from the study's own count of trials.
+        # Bandits take their random numbers from the study's own count of trials.
+        case "linear":
             scale = 2 ** (settings.spread * (aim / 2**31 - 1))
-            return WorthSampler(settings.seed, combine=partial(settings.reward, scale=scale))
+            return LinearBanditSampler(settings.seed, combine=partial(settings.reward, scale=scale))
+        case "ucb" | "softmax" | "greedy":
+            return WorthSampler(settings.seed, rule=settings.method)
         case "tpe":
             return TPESampler(seed=seed)
         case "nsga2":

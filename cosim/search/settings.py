@@ -9,8 +9,12 @@ from gatewright.errors import ConfigError
 from gatewright.sw.search.space import Candidate
 from gatewright.sw.settings import check_ranges
 
-Method = Literal["worth", "tpe", "nsga2", "random", "entropy"]
-"""Who proposes candidates: the worths of their values, a sampler of Optuna's, or the search by gradient."""
+Method = Literal["linear", "ucb", "softmax", "greedy", "tpe", "nsga2", "random", "entropy"]
+"""Who proposes candidates: a linear bandit; a bandit for each parameter, by one of three rules; a sampler of Optuna's;
+or the search by gradient."""
+
+BANDITS: tuple[Method, ...] = ("linear", "ucb", "softmax", "greedy")
+"""Methods that learn worths of values, so that each parameter has an optimum of its own."""
 
 WEIGHT = 10.0
 """Points of a percentage that the reward loses where cycles, or bits, are twice the target's, unless told otherwise."""
@@ -83,7 +87,7 @@ class SearchSettings:
 
     Parameters
     ----------
-    method : "worth", "tpe", "nsga2", "random" or "entropy"
+    method : Method
         Proposes candidates.
     trials : int
         Evaluated candidates, 1 to 100,000.
@@ -119,7 +123,7 @@ class SearchSettings:
     score_weight : float
         λ_S: what the reward loses in addition for each point that the quality falls short of the target, 0 to 1e6.
     spread : float
-        Octaves, 0 to 20: every trial of ``worth`` aims at targets that are up to so much looser or tighter, so that
+        Octaves, 0 to 20: every trial of ``linear`` aims at targets that are up to so much looser or tighter, so that
         the search covers the front; 0 looks for the largest reward alone.
     patience : int
         Trials without a better reward and without a new point on the front after which the search ends, 0 to 100,000;
@@ -137,7 +141,7 @@ class SearchSettings:
         A value is outside its range.
     """
 
-    method: Method = "worth"
+    method: Method = "linear"
     trials: int = 60
     rounds: int = 2
     round_epochs: int = 2

@@ -21,7 +21,7 @@ from gatewright.cosim.search.pareto import dominated
 from gatewright.cosim.search.records import Record, Records, best
 from gatewright.cosim.search.rows import trial_rows
 from gatewright.cosim.search.samplers import distributions, sampler
-from gatewright.cosim.search.settings import SearchSettings
+from gatewright.cosim.search.settings import BANDITS, SearchSettings
 from gatewright.executors import Workers, workers
 from gatewright.progress import Progress, silent
 from gatewright.results import write_rows
@@ -254,7 +254,7 @@ class _Loop:
     def _combine(self, found: Workers) -> None:
         """Evaluate the combination of the separate optima, once: it may never have been tried."""
         finished = self._records.finished()
-        if self._plan.search.method != "worth" or self._records.separate or not best(finished):
+        if self._plan.search.method not in BANDITS or self._records.separate or not best(finished):
             return
         last = max(each.round for each in finished)
         if self._round != last:

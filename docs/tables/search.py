@@ -183,14 +183,24 @@ def proxies_table() -> str:
 def discretisation_table() -> str:
     """Return what discretising costs with and without entropy losses."""
     source = rows("discretisation")
+    baselines = source.where("baseline_loss").distinct("how")
     body = []
     for kept in source.distinct("kept"):
         (components,) = source.where("discretisation_loss", kept=kept).distinct("components")
         losses = [
             median(source.all("discretisation_loss", kept=kept, entropy=entropy)) for entropy in (False, True)
         ]
+        losses += [
+            median(source.all("baseline_loss", kept=kept, entropy=False, how=how)) for how in baselines
+        ]
         body.append((f"{kept} of {components}", *(f"{loss:.2f} points" for loss in losses)))
-    return markdown(("components kept", "without entropy losses", "with"), body)
+    header = (
+        "components kept",
+        "without entropy losses",
+        "with",
+        *(f"without, by {how}" for how in baselines),
+    )
+    return markdown(header, body)
 
 
 def thresholds_table() -> str:

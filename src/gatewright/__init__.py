@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         search,
         simplify,
         train,
+        tune,
     )
     from gatewright.sw.bundle import Bundle
     from gatewright.sw.metrics import Metric
@@ -44,6 +45,7 @@ _HOMES = {
     "load_data": "gatewright.face",
     "load_model": "gatewright.face",
     "train": "gatewright.face",
+    "tune": "gatewright.face",
     "quantise": "gatewright.face",
     "simplify": "gatewright.face",
     "search": "gatewright.face",
@@ -71,6 +73,7 @@ __all__ = [
     "search",
     "simplify",
     "train",
+    "tune",
 ]
 
 

@@ -28,6 +28,8 @@ from gatewright.flow.simplify import Simplified
 from gatewright.flow.simplify import simplify as _simplify
 from gatewright.flow.train import Trained
 from gatewright.flow.train import train as _train
+from gatewright.flow.tune import TunedTraining, read_candidates
+from gatewright.flow.tune import tune as _tune
 from gatewright.hw.compiler.choose import HardwareChoice
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.progress import Progress, silent
@@ -38,6 +40,7 @@ from gatewright.sw.importers import import_model as _import
 from gatewright.sw.metrics import Metric
 from gatewright.sw.models import FloatModel
 from gatewright.sw.search.choices import read_choices
+from gatewright.sw.search.settings import TuneMethod, TuneSettings
 from gatewright.sw.search.space import Granularity
 from gatewright.sw.spec import Columns
 from gatewright.sw.tasks import Task
@@ -112,6 +115,9 @@ def train(
     projection: int | None = None,
     epochs: int | None = None,
     learning_rate: float | None = None,
+    weight_decay: float | None = None,
+    dropout: float | None = None,
+    clip: float | None = None,
     seed: int = 0,
     progress: Progress = silent,
 ) -> Trained:
@@ -123,8 +129,8 @@ def train(
         With targets.
     hidden, layers, projection : int, optional
         LSTM units of each layer, number of layers, size of the recurrent projection; as suits the data unless given.
-    epochs, learning_rate : optional
-        Of the training; as suits the data unless given.
+    epochs, learning_rate, weight_decay, dropout, clip : optional
+        Of the training; as suits the data unless given. `clip` is the largest norm of the gradients.
     seed : int
     progress : Progress
 
@@ -138,8 +144,76 @@ def train(
     GatewrightError
         A setting is illegal, or the data have no targets.
     """
-    return _train(
-        data, TrainChoice(hidden, layers, projection, epochs, learning_rate, seed), progress=progress
+    choice = TrainChoice(hidden, layers, projection, epochs, learning_rate, seed, weight_decay, dropout, clip)
+    return _train(data, choice, progress=progress)
+
+
+def tune(
+    data: Data,
+    folder: str | Path,
+    model: Any = None,
+    *,
+    choose: Sequence[str] = (),
+    method: TuneMethod = TuneSettings.method,
+    trials: int = TuneSettings.trials,
+    samples: int = TuneSettings.samples,
+    shape: Shape | None = None,
+    choice: TrainChoice | CompressChoice | None = None,
+    workers: int | None = None,
+    seed: int = 0,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> TunedTraining:
+    """Adjust how a float model is trained, or how one is quantised, by the worth of values; goes on where it was left.
+
+    Parameters
+    ----------
+    data : as `load_data` takes it
+    folder : str or path
+        Of the journal and of the result.
+    model : Imported, FloatModel, nn.Module or path, optional
+        Its quantising is tuned; without one, training is.
+    choose : sequence of str
+        What is tuned: ranges as ``learning-rate=1e-3:1e-2``, values as ``dropout=0,0.2,0.4``; rates, weight decay,
+        dropout, clipping and the schedule of pruning unless given.
+    method : str
+        A bandit for each hyper-parameter (ucb, softmax, greedy), or a linear one for all.
+    trials, samples : int
+        Trainings in all, and values that are drawn from each range.
+    shape : Shape, optional
+        What the model is quantised to.
+    choice : TrainChoice or CompressChoice, optional
+        How it is trained otherwise.
+    workers : int, optional
+        Processes; one per processor unless given.
+    seed : int
+        Of the proposals; that of the trainings is the choice's.
+    overwrite : bool
+        Begin anew.
+    progress : Progress
+
+    Returns
+    -------
+    TunedTraining
+        `tuned` (all trials, the best, the separate optima together), `choice`, and the `config` that a command takes.
+
+    Raises
+    ------
+    GatewrightError
+        A setting is illegal, or the folder holds something else.
+    """
+    kind = TrainChoice if model is None else CompressChoice
+    return _tune(
+        data,
+        folder,
+        model,
+        shape=shape,
+        choice=choice,
+        candidates=read_candidates(choose, kind) if choose else None,
+        settings=TuneSettings(method, trials, samples, seed),
+        workers=WorkerSettings(workers),
+        overwrite=overwrite,
+        progress=progress,
     )
 
 
@@ -156,6 +230,13 @@ def quantise(
     scale: bool = True,
     prune_epochs: int | None = None,
     quantise_epochs: int | None = None,
+    prune_rate: float | None = None,
+    quantise_rate: float | None = None,
+    prune_share: float | None = None,
+    prune_power: float | None = None,
+    weight_decay: float | None = None,
+    dropout: float | None = None,
+    clip: float | None = None,
     seed: int = 0,
     progress: Progress = silent,
 ) -> Quantised:
@@ -173,6 +254,12 @@ def quantise(
         Bring features of different size to one scale, folded into the model.
     prune_epochs, quantise_epochs : int, optional
         Epochs of pruning in float and of training in integers; as suits the data unless given.
+    prune_rate, quantise_rate : float, optional
+        Peak learning rates of the two.
+    prune_share, prune_power : float, optional
+        Share of the updates of pruning in which the density falls, and by what power.
+    weight_decay, dropout, clip : float, optional
+        In place of those that the float model was trained with.
     seed : int
     progress : Progress
 
@@ -187,7 +274,19 @@ def quantise(
         A setting is illegal, the data do not suit the model, or no accelerator holds it.
     """
     shape = Shape(density, bits, rank, columns, activation_bits, lanes)
-    choice = CompressChoice(prune_epochs, quantise_epochs, scale, seed)
+    choice = CompressChoice(
+        prune_epochs,
+        quantise_epochs,
+        scale,
+        seed,
+        prune_rate,
+        quantise_rate,
+        prune_share,
+        prune_power,
+        weight_decay,
+        dropout,
+        clip,
+    )
     return _quantise(model, data, shape, choice, progress=progress)
 
 

@@ -200,7 +200,12 @@ _SEARCH = {
     "proxy_point_macs": Quantity(_MACS, "multiply-accumulates of a point of a front"),
     "proxy_hypervolume": _score("volume that a front dominates: score × octaves of cycles"),
     "proxy_dominated": Quantity("share", "points of a front that the other front dominates"),
+    "tuning_score": _score("validation score of a training with tried hyper-parameters"),
+    "tuning_seconds": Quantity("seconds", "time of that training; 0 if equal values were trained before"),
+    "worth": _score("mean validation score of the trainings that had a value of a hyper-parameter"),
+    "tuned_score": _score("validation score of the best trial, or of the separate optima together"),
     "discretisation_loss": Quantity("points", "score lost by discretisation, without retraining", "signed"),
+    "baseline_loss": Quantity("points", "the same where components are kept in another way", "signed"),
     "entropy_progress": Quantity(
         "value", "entropy of operations or edges, or the score, after an epoch", "signed"
     ),
@@ -236,6 +241,7 @@ PARAMETERS: dict[str, ParameterKind] = {
     "target": "number",
     "trial": "number",
     "trials": "number",
+    "values": "object",
     "volume": "number",
     "weight_bits": "number",
     "weights": "number",

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from gatewright.errors import BundleError, GatewrightError, RunFolderError
 
@@ -22,6 +23,33 @@ def whole_file(path: Path) -> Iterator[Path]:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(lock: Path, what: str) -> Iterator[None]:
+    """Keep other processes out of a block; the system frees the lock when this one ends, however it ends.
+
+    Parameters
+    ----------
+    lock : Path
+        A file of its own.
+    what : str
+        What another process would be doing, for the error's text.
+
+    Raises
+    ------
+    RunFolderError
+        Another process is in it.
+    """
+    held = FileLock(lock)
+    try:
+        held.acquire(timeout=0)
+    except Timeout as error:
+        raise RunFolderError(f"another process {what}; wait for its end or stop it") from error
+    try:
+        yield
+    finally:
+        held.release()
 
 
 def remove_made(folder: Path, made: Iterable[str]) -> list[str]:

@@ -3,13 +3,14 @@
 import copy
 import dataclasses
 
-from gatewright.errors import DataError
+from gatewright.errors import CapacityError, DataError
 from gatewright.progress import Progress, silent
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.compress.factorise import factorise
 from gatewright.sw.compress.pruning import prune, retrain
-from gatewright.sw.compress.quantise import quantise
+from gatewright.sw.compress.quantise import calibrate, quantise
 from gatewright.sw.compress.rounds import Outcome, Requirement, Round
+from gatewright.sw.compress.sample import sample_of
 from gatewright.sw.compress.scaling import scaled_where_it_pays
 from gatewright.sw.compress.simplify import simplify, weight_count
 from gatewright.sw.compress.units import keep_units, kept_units
@@ -101,7 +102,8 @@ def compress_to(
 ) -> Outcome:
     """Compress a float model to a score and a volume: simplify, retrain, and quantise only as far as needed.
 
-    A requirement that cannot be met is no error: the outcome says so and why.
+    Simplifying ends where the score would fail, or where the image in 8 bits meets the volume. Weights get narrower
+    only where it does not. A requirement that cannot be met is no error: the outcome says so and why.
 
     Parameters
     ----------
@@ -112,7 +114,7 @@ def compress_to(
         Start and teacher; left as it is.
     requirement : Requirement
     volume : callable
-        Measures the emitted image of a bundle.
+        Measures the emitted image of a bundle; may raise a CapacityError where it is too large for any.
     settings : CompressSettings
         `prune_epochs` retrain the simplified model, `quantise_epochs` train each round of quantising.
     how : SimplifySettings
@@ -132,15 +134,26 @@ def compress_to(
     task, float_model = suited(task, float_model)
     if scale:
         float_model = scaled_where_it_pays(float_model, task.train.sequences)
+    sample = float_model.standardise(sample_of(task).sequences)
+
+    def eight_bits(network: LstmNetwork) -> int | None:
+        student = calibrate(network, sample, uniform_spec(network, lanes=how.lanes))
+        try:
+            return volume(student.bundle(float_model.mean, float_model.deviation, float_model.labels))
+        except CapacityError:
+            return None
+
     with seeded(settings.seed):
-        network, rounds = simplify(task, float_model, requirement.score, settings, how, progress)
+        network, rounds = simplify(task, float_model, requirement, eight_bits, settings, how, progress)
         retrained = copy.deepcopy(network)
         before = dataclasses.replace(float_model, network=network).score(task.validation, task.metric)
         after = retrain(task, float_model, retrained, settings, settings.prune_epochs, "retrain", progress)
         better = task.metric.meets(after, before)
         rounds.append(Round("retrain", "all weights", 0.0, 0, weight_count(retrained), after, None, better))
+        if better:
+            network = retrained
         model, quantising, reason = quantise_to(
-            task, float_model, retrained if better else network, requirement, volume, settings, how, progress
+            task, float_model, network, requirement, volume, settings, how, progress
         )
     rounds += quantising
     if not task.metric.meets(model.score, requirement.score):
@@ -154,7 +167,9 @@ def compress_to(
         "reason": reason,
     }
     bundle = dataclasses.replace(model.bundle, notes=notes)
-    return Outcome(requirement, bundle, model.volume, tuple(rounds), not reason, reason)
+    left = {"simplified": {"from": float_model.notes, "weights": weight_count(network)}}
+    simplified = dataclasses.replace(float_model, network=network.eval(), notes=left)
+    return Outcome(requirement, bundle, simplified, model.volume, tuple(rounds), not reason, reason)
 
 
 def shaped(network: LstmNetwork, spec: CompressionSpec) -> LstmNetwork:

@@ -15,16 +15,14 @@ from gatewright.sw.spec import CompressionSpec
 from gatewright.sw.tasks import Task
 from gatewright.sw.training import fit
 
-PRUNING_SHARE = 0.5
-"""Share of the updates in which the density falls; fine-tuning with frozen masks is the rest."""
 
+def scheduled_density(target: float, done: float, settings: CompressSettings) -> float:
+    """Return the density when the share `done` of all updates is done: it falls from 1 to `target`.
 
-def scheduled_density(target: float, done: float) -> float:
-    """Give the density when the share `done` of all updates is done: a cubic fall from 1 to `target`.
-
-    Source: M. Zhu, S. Gupta, To prune, or not to prune, 2017.
+    Source: M. Zhu, S. Gupta, To prune, or not to prune, 2017, where the power is 3.
     """
-    return target + (1 - target) * (1 - min(1.0, done / PRUNING_SHARE)) ** 3
+    left = 1 - min(1.0, done / settings.prune_share)
+    return target + (1 - target) * left**settings.prune_power
 
 
 def prune(
@@ -53,14 +51,30 @@ def prune(
     }
 
     def narrow(before: float, done: float) -> None:
-        if before < PRUNING_SHARE:
+        if before < settings.prune_share:
             for matrix, places, target in pruned.values():
-                mask = balanced_mask(matrix, places, scheduled_density(target, done), spec.columns)
+                mask = balanced_mask(matrix, places, scheduled_density(target, done, settings), spec.columns)
                 matrix.mul_(mask)
 
     densities = sorted({spec.of(name).density for name in matrices})
     what = f"prune to {', '.join(f'{density:.4g}' for density in densities)}"
     retrain(task, dense, network, settings, settings.prune_epochs, what, progress, narrow)
+
+
+@torch.no_grad()
+def prune_at_once(network: LstmNetwork, spec: CompressionSpec) -> LstmNetwork:
+    """Leave only the largest weights that the patterns allow, as many as each product's density says; in place.
+
+    Raises
+    ------
+    ConfigError
+        The lanes do not suit the network.
+    """
+    for name, matrix in network.matrices().items():
+        if spec.of(name).density < 1:
+            places = layout(name, matrix, spec)
+            matrix.mul_(balanced_mask(matrix, places, spec.of(name).density, spec.columns))
+    return network
 
 
 def retrain(

@@ -9,6 +9,7 @@ from gatewright.errors import ConfigError
 from gatewright.results import Row
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.compress.figures import score_rows, shape_rows
+from gatewright.sw.models import FloatModel
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,11 @@ class Round:
     dropped : int
         Units dropped.
     weights : int
-        Weights of all matrices that are not zero behind the round.
+        Weights of all matrices that are not zero after the round.
     score : float
-        Validation score behind it.
+        Validation score after it.
     volume : int, optional
-        Bits of the emitted image, where the model is in integers.
+        Bits of the emitted image; in 8 bits while the model is in floating point, None where that did not change.
     passed : bool
         Whether the model was kept; else the one before was restored.
     """
@@ -81,6 +82,9 @@ class Outcome:
     requirement : Requirement
     bundle : Bundle
         The best model found. Its notes name the metric.
+    simplified : FloatModel
+        The float model that was quantised: what is left of hidden units and words, retrained. A search may start from
+        it.
     volume : int
         Bits of its image.
     rounds : tuple of Round
@@ -92,6 +96,7 @@ class Outcome:
 
     requirement: Requirement
     bundle: Bundle
+    simplified: FloatModel
     volume: int
     rounds: tuple[Round, ...]
     met: bool

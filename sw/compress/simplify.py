@@ -1,7 +1,8 @@
-"""Simplify a network by contribution degrees, as far as an accuracy requirement lets it.
+"""Simplify a network by contribution degrees, as far as an accuracy requirement lets it and a volume needs it.
 
 Source: CN108734266A (2018) drops the units of each layer that contribute least, until the requirement is met. Ours:
-the kinds of units, the measures, and that a round that fails is taken back and tried with half the share.
+the kinds of units, the measures, that a round that fails is taken back and tried with half the share, and that it ends
+as soon as the image in 8 bits is as small as it has to be: what is dropped below that only costs score.
 """
 
 import copy
@@ -15,7 +16,7 @@ from gatewright.progress import Progress, silent
 from gatewright.sw.compress.contribution import Contributions, contributions
 from gatewright.sw.compress.distillation import Distillation
 from gatewright.sw.compress.pruning import retrain
-from gatewright.sw.compress.rounds import Round
+from gatewright.sw.compress.rounds import Requirement, Round
 from gatewright.sw.compress.sample import batches_of, sample_of
 from gatewright.sw.compress.units import keep_units, removable, unit_degrees
 from gatewright.sw.compress.words import drop_words, word_degrees
@@ -32,20 +33,23 @@ NAMES = {"hidden": "hidden units", "words": "words"}
 def simplify(
     task: Task,
     dense: FloatModel,
-    required: float,
+    requirement: Requirement,
+    volume: Callable[[LstmNetwork], int | None],
     settings: CompressSettings,
     how: SimplifySettings,
     progress: Progress = silent,
 ) -> tuple[LstmNetwork, list[Round]]:
-    """Drop what contributes least, round after round, and retrain behind each.
+    """Drop what contributes least, round after round, and retrain after each, until the volume is met.
 
     Parameters
     ----------
     task : Task
     dense : FloatModel
         Start and teacher; left as it is.
-    required : float
-        Validation score that every model kept has.
+    requirement : Requirement
+        Score that every model kept has, and the volume that ends the rounds.
+    volume : callable
+        Bits of the image of a network, with all weights in the widest integers; None where it is too large for any.
     settings : CompressSettings
     how : SimplifySettings
     progress : Progress
@@ -58,21 +62,24 @@ def simplify(
     """
     network, rounds = copy.deepcopy(dense.network).eval(), []
     batches, loss = batches_of(sample_of(task), dense), Distillation(dense, settings, task)
+    size = volume(network)
     for unit in how.units:
         share = how.share
-        while share >= how.least_share:
+        while share >= how.least_share and (size is None or size > requirement.volume):
             degrees = contributions(network, how.degree, batches, loss)
             candidate, dropped = _WITHOUT[unit](network, degrees, share, how)
             if not dropped:
                 break
             what = f"drop {dropped} {NAMES[unit]}"
             score = retrain(task, dense, candidate, settings, how.round_epochs, what, progress)
-            passed = task.metric.meets(score, required)
+            passed, smaller = task.metric.meets(score, requirement.score), volume(candidate)
             rounds.append(
-                Round("simplify", NAMES[unit], share, dropped, weight_count(candidate), score, None, passed)
+                Round(
+                    "simplify", NAMES[unit], share, dropped, weight_count(candidate), score, smaller, passed
+                )
             )
             if passed:
-                network = candidate
+                network, size = candidate, smaller
             else:
                 share /= 2
     return network, rounds

@@ -1,6 +1,7 @@
 """The parameters of a search space: their names, what each decides, and its legal values."""
 
 from collections.abc import Mapping
+from math import ceil
 from typing import Any, Literal, get_args
 
 from gatewright.errors import ConfigError
@@ -116,6 +117,12 @@ def possible_units(counts: tuple[Value, ...], most: int) -> tuple[Value, ...]:
     """Give the numbers of units that a layer can keep, and all of them in place of larger ones."""
     fewer = tuple(count for count in counts if isinstance(count, int) and count < most)
     return fewer if len(fewer) == len(counts) else (*fewer, most)
+
+
+def units_kept(share: float, units: int, lanes: int) -> int:
+    """Return a share of a layer's hidden units, rounded up to whole quads of lanes, but at most all."""
+    quads = max(1, lanes // 4)
+    return min(units, quads * ceil(share * units / quads))
 
 
 def ordered(values: tuple[Value, ...]) -> tuple[Value, ...]:

@@ -1,10 +1,17 @@
-"""How the searches that train weights and choices together do so: every choice with its legal range."""
+"""How the searches that train do so: every choice with its legal range."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from gatewright.errors import ConfigError
 from gatewright.sw.search.entropy import CONTROLS
 from gatewright.sw.settings import check_ranges
+
+Number = int | float
+
+TuneMethod = Literal["ucb", "softmax", "greedy", "linear"]
+"""How values are sampled: by a rule of `worth.Rule`, or by a linear bandit over all of them."""
 
 
 @dataclass(frozen=True)
@@ -68,18 +75,19 @@ class EntropySettings:
     learning_rate : float
         Peak of the one-cycle schedule, 1e-6 to 1.
     alpha_rate, beta_rate : float
-        Learning rates of the scores of widths and of the weights of components, 1e-6 to 1.
+        Learning rates of the scores of widths and densities and of the weights of components, 1e-6 to 1. The authors'
+        code: 3e-4 for both; here the updates are far fewer.
     entropy : bool
         Whether there are entropy losses.
     weight : float
         Of the entropy losses, 0 to 100. Stated: 0.1; here the choices are far more, and the updates far fewer.
     delay : float
-        Share of the epochs in which widths do not learn, 0 to 0.5. Stated: 8 of 50 epochs.
+        Share of the epochs in which widths and densities do not learn, 0 to 0.5. Stated: 8 of 50 epochs.
     control, operations_control : str
-        How the weight of both losses grows, and after the delay that of the widths': a name of `entropy.CONTROLS`.
+        How the weight of both losses grows, and after the delay that of the operations': a name of `entropy.CONTROLS`.
         Stated: linear and log.
     cycles_weight : float
-        Of the expected cycles as a share of the most, where a table of cycles is given: 0 to 100.
+        Of the expected cycles, as a share of those of the candidate that the search begins with: 0 to 100.
     seed : int
         Of order of batches and disturbances, 0 to 2**32 - 1.
 
@@ -125,5 +133,73 @@ class EntropySettings:
 
     @property
     def first_epoch(self) -> int:
-        """The epoch, counted from 1, from which widths learn."""
+        """The epoch, counted from 1, from which widths and densities learn."""
         return max(1, round(self.delay * self.epochs))
+
+
+@dataclass(frozen=True)
+class Range:
+    """A range of numbers that candidates are drawn from.
+
+    Parameters
+    ----------
+    low, high : float
+        Its ends; `low` is the smaller.
+    logarithmic : bool
+        Draw log-uniformly, as suits scales; `low` is above 0 then.
+    whole : bool
+        Integers only.
+
+    Raises
+    ------
+    ConfigError
+        The ends are in another order, or a logarithmic range has some that are not above 0.
+    """
+
+    low: float
+    high: float
+    logarithmic: bool = False
+    whole: bool = False
+
+    def __post_init__(self):
+        if not self.low < self.high:
+            raise ConfigError(f"a range must go from small to large, not from {self.low:g} to {self.high:g}")
+        if self.logarithmic and self.low <= 0:
+            raise ConfigError(f"a range on a logarithmic scale must be above 0, not from {self.low:g}")
+
+
+Candidates = Mapping[str, Range | tuple[Number, ...]]
+"""What each hyper-parameter may be: a range, or the values themselves."""
+
+
+@dataclass(frozen=True)
+class TuneSettings:
+    """How hyper-parameters are adjusted.
+
+    Parameters
+    ----------
+    method : TuneMethod
+    trials : int
+        Trainings, 1 to 100,000.
+    samples : int
+        Candidates that are drawn from each range, 1 to 1000.
+    seed : int
+        Of the candidates and of the proposals, 0 to 2**32 - 1.
+
+    Raises
+    ------
+    ConfigError
+        A value is outside its range.
+    """
+
+    method: TuneMethod = "ucb"
+    trials: int = 30
+    samples: int = 5
+    seed: int = 0
+
+    def __post_init__(self):
+        check_ranges(self, {"trials": (1, 100_000), "samples": (1, 1000), "seed": (0, 2**32 - 1)})
+        if self.method not in get_args(TuneMethod):
+            raise ConfigError(
+                f"TuneSettings.method must be one of {', '.join(get_args(TuneMethod))}, not {self.method!r}"
+            )

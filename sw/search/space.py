@@ -28,6 +28,7 @@ from gatewright.sw.search.parameters import (
     possible_units,
     removable_units,
     scopes,
+    units_kept,
     worth_having,
 )
 from gatewright.sw.spec import GATE_PRODUCTS, WEIGHT_BITS, Columns, CompressionSpec, ProductSpec
@@ -44,6 +45,7 @@ for each matrix."""
 
 RANKS = (4, 8, 16, 32, 64, None)
 DENSITIES = (0.0625, 0.125, 0.25, 0.5, 1.0)
+HIDDEN_SHARES = (0.5, 0.75, 1.0)
 
 _WHOLE: dict[Kind, Value] = {"rank": None, "bits": max(WEIGHT_BITS), "density": 1.0}
 
@@ -110,6 +112,7 @@ class SearchSpace:
         activation_bits: int = CompressionSpec.activation_bits,
         columns: Columns = CompressionSpec.columns,
         hardware: Choices | None = None,
+        hidden: tuple[float, ...] = (),
     ) -> "SearchSpace":
         """Give the space of a network: the head is never factorised or pruned, as it is small.
 
@@ -125,6 +128,9 @@ class SearchSpace:
             As the space has them.
         hardware : dict of tuples, optional
             Candidate values of `HARDWARE`, by their names there.
+        hidden : tuple of float
+            Shares of the hidden units that a layer may keep, those that contribute most; up to whole quads of lanes,
+            which stay busy. Empty keeps all.
         """
         shapes = {name: (each.rows, each.columns) for name, each in network.products().items()}
         gates = [name for name in shapes if name.endswith(GATE_PRODUCTS)]
@@ -138,6 +144,10 @@ class SearchSpace:
         widths = pruned + [name for name in shapes if name == "head"]
         choices |= {f"{scope}.bits": bits for scope in widths}
         choices |= {f"{scope}.density": densities for scope in pruned}
+        for layer, units in removable_units(shapes).items() if hidden else ():
+            kept = {units_kept(share, units, lanes) for share in hidden}
+            if len(kept) > 1:
+                choices[f"{layer}.{HIDDEN}"] = tuple(sorted(kept))
         choices |= {f"hardware.{name}": values for name, values in (hardware or {}).items()}
         return cls(shapes, choices, lanes, activation_bits, columns)
 

@@ -1,8 +1,8 @@
 """One network with shared weights that every candidate of a search is cut out of.
 
-Source: CN112771545A (2021) initialises a super network, samples and evaluates sub-networks of it, and searches their
-rank and precision. Ours: the factors at full rank, whose leading rows and columns are the sub-networks' factors; hidden
-units in the order of what they contribute; and how they are trained together (`sandwich`).
+Source: CN112771545A, WO2022141189A1 (2021) initialises a super network, samples and evaluates sub-networks of it, and
+searches their rank and precision. Ours: the factors at full rank, whose leading rows and columns are the sub-networks'
+factors; hidden units in the order of what they contribute; and how they are trained together (`sandwich`).
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ from gatewright.sw.batching import Carry
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.compress import compress
 from gatewright.sw.compress.factorise import with_products
-from gatewright.sw.compress.pattern import balanced_mask, layout
+from gatewright.sw.compress.pruning import prune_at_once
 from gatewright.sw.compress.quantise import QuantisedNetwork, train_quantised
 from gatewright.sw.compress.sample import sample_of
 from gatewright.sw.compress.units import cut, keep_units, kept_units, unit_order, unit_places
@@ -141,12 +141,7 @@ class SuperNetwork:
                 *_part(name, list(product.factors), spec.products[name].rank)
             ),
         )
-        if prune:
-            for name, matrix in network.matrices().items():
-                if spec.of(name).density < 1:
-                    places = layout(name, matrix, spec)
-                    matrix.mul_(balanced_mask(matrix, places, spec.of(name).density, spec.columns))
-        return network.eval()
+        return (prune_at_once(network, spec) if prune else network).eval()
 
     def beside(
         self, teacher: FloatModel, carry: Carry, student: QuantisedNetwork, spec: CompressionSpec
@@ -218,13 +213,8 @@ def candidate_bundle(
     supernet : SuperNetwork
         Left as it is.
     spec : CompressionSpec
-    sequences : sequence of tensors [steps, inputs]
-        Inputs of the network (standardised) that all formats are calibrated on.
-    settings : CompressSettings
-        How it is trained, but for the epochs.
-    epochs : int
-        Of integer training, from the shared weights; 0 only calibrates.
-    progress : Progress
+    sequences, settings, epochs, progress
+        As `quick_bundle` has them.
 
     Raises
     ------
@@ -235,7 +225,45 @@ def candidate_bundle(
     DivergenceError
         Training diverged.
     """
-    network = supernet.subnetwork(spec)
+    return quick_bundle(task, dense, supernet.subnetwork(spec), spec, sequences, settings, epochs, progress)
+
+
+def quick_bundle(
+    task: Task,
+    dense: FloatModel,
+    network: LstmNetwork,
+    spec: CompressionSpec,
+    sequences: Sequence[Tensor],
+    settings: CompressSettings,
+    epochs: int = 0,
+    progress: Progress = silent,
+) -> Bundle:
+    """Bring a network to integers, trained a little or not at all.
+
+    Parameters
+    ----------
+    task : Task
+        Its train split trains; its test split is not looked at.
+    dense : FloatModel
+        Teaches.
+    network : LstmNetwork
+        Of the shape of the specification, and pruned.
+    spec : CompressionSpec
+    sequences : sequence of tensors [steps, inputs]
+        Inputs of the network (standardised) that all formats are calibrated on.
+    settings : CompressSettings
+        How it is trained, but for the epochs.
+    epochs : int
+        Of integer training; 0 only calibrates.
+    progress : Progress
+
+    Raises
+    ------
+    AccumulatorOverflowError
+        Some input could overflow an accumulator.
+    DivergenceError
+        Training diverged.
+    """
     with seeded(settings.seed):
         student = QuantisedNetwork(network, spec, sequences, learn_scales=settings.learn_scales)
         train_quantised(

@@ -79,7 +79,7 @@ def test_a_candidate_is_evaluated_once_and_rewarded_by_the_given_rule(memory):
     assert first.reward == first.quality - first.cycles / 10
 
 
-@pytest.mark.parametrize("method", ["worth", "tpe", "nsga2", "random"])
+@pytest.mark.parametrize("method", ["linear", "tpe", "nsga2", "random"])
 def test_searches_end_at_their_limits(memory, method):
     settings = SearchSettings(method=method, trials=30, seed=1)
     found = search(SPACE, settings, memory, seconds=9 * SECONDS)
@@ -92,7 +92,7 @@ def test_searches_end_at_their_limits(memory, method):
 
 def test_searches_end_where_nothing_is_feasible(memory):
     part = SPACE.fixed({"layer0.rank": 4, "layer0.bits": 2})
-    for method in ("worth", "random"):
+    for method in ("linear", "random"):
         assert search(part, SearchSettings(method=method, trials=30), memory) == []
 
 

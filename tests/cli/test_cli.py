@@ -23,6 +23,7 @@ from gatewright.sw.models import FloatModel
 
 COMMANDS = (
     "train",
+    "tune",
     "import",
     "quantise",
     "simplify",
@@ -257,10 +258,21 @@ def test_a_model_is_trained_and_simplified(folder, tmp_path):
     found = answer("train", "--data", folder / "mine.npz", *shape, "-o", tmp_path / "own.pt")
     assert {row["name"] for row in found["rows"]} == {"baseline_score", "float_score", "training_progress"}
     assert len(FloatModel.load(tmp_path / "own.pt").network.layers) == 2
-    asked = ["simplify", tmp_path / "own.pt", "--data", folder / "mine.npz", "--lanes", "8", *QUICK]
-    found = answer(*asked, "--score", "20", "--volume", "20000", "-o", tmp_path / "small.npz")
+    asked = ["simplify", tmp_path / "own.pt", "--data", folder / "mine.npz", "--lanes", "8", *QUICK,
+             "--score", "20"]  # fmt: skip
+    small = ["--float", tmp_path / "small.pt", "-o", tmp_path / "small.npz"]
+    found = answer(*asked, "--volume", "8000", *small)
     assert found["met"] is True
     Bundle.load(tmp_path / "small.npz")
+    rows = {(row["name"], row["parameters"].get("model")): row["value"] for row in found["rows"]}
+    assert rows["stored_bits", "small"] <= 8000 < rows["stored_bits", "whole, 8 bits"]
+    for model in ("small", "whole, 8 bits"):
+        assert rows["cycles_predicted_per_step", model] > 0
+    assert any("gatewright search" in each for each in found["next"])
+    sizes = [layer.hidden_size for layer in FloatModel.load(tmp_path / "small.pt").network.layers]
+    assert sum(sizes) < 16
+    assert "small.pt exists" in said(*asked, "--volume", "1", "--float", tmp_path / "small.pt",
+                                     "-o", tmp_path / "other.npz", status=ExitCode.INPUT)  # fmt: skip
 
 
 def test_existing_files_and_foreign_folders_are_kept(folder, tmp_path):
@@ -366,3 +378,31 @@ def test_a_missing_compiler_is_a_tool_that_failed(folder, tmp_path, monkeypatch)
         assert not (tmp_path / "new").exists()
     finally:
         toolchain.compiler.cache_clear()
+
+
+def test_what_tuning_found_is_what_train_and_quantise_take(folder, tmp_path):
+    data = ["--data", folder / "mine.npz", "--workers", "1", "--trials", "3", "--samples", "2"]
+    choose = ["--choose", "clip=0.5:2", "--choose", "weight-decay=0,0.01"]
+    found = answer("tune", *data, *choose, "--hidden", "8", "--epochs", "2", "-o", tmp_path / "tuned")
+    assert set(found["values"]) == {"clip", "weight_decay"}
+    trained = answer("train", "--config", found["config"], "-o", tmp_path / "tuned.pt")
+    scores = [row for row in trained["rows"] if row["name"] == "float_score"]
+    assert scores[0]["value"] == found["score"]
+    settings = FloatModel.load(tmp_path / "tuned.pt").settings
+    assert (settings.hidden, settings.clip) == (8, found["values"]["clip"])
+    out, error = run("tune", *data, *choose, "--hidden", "8", "--epochs", "2", "-o", tmp_path / "tuned")
+    assert "best trial" in out + error
+    assert "separate optima together" in out + error
+    quick = ["--lanes", "8", "--density", "0.34", *QUICK]
+    found = answer("tune", folder / "model.pt", *data, *quick, "-o", tmp_path / "schedule")
+    made = answer("quantise", "--config", found["config"], "-o", tmp_path / "tuned.npz")
+    (score,) = (
+        row for row in made["rows"] if row["name"] == "score" and row["parameters"]["split"] == "validation"
+    )
+    assert score["value"] == found["score"]
+    text = said("tune", *data, "--density", "0.5", "-o", tmp_path / "no", status=ExitCode.INPUT)
+    assert "options of quantising need a MODEL" in text
+    text = said(
+        "tune", folder / "model.pt", *data, "--hidden", "8", "-o", tmp_path / "no", status=ExitCode.INPUT
+    )
+    assert "options of float training need no MODEL" in text

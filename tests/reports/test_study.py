@@ -35,7 +35,7 @@ def test_trials_and_targets(study):
     assert [target.reward for target in study.targets] == best
     assert study.stopped == "all 60 trials are done"
     assert study.refused == {"ecp5-25k: too few multipliers": 1}
-    assert (study.metric.name, study.seed, study.method) == ("accuracy", 7, "worth")
+    assert (study.metric.name, study.seed, study.method) == ("accuracy", 7, "linear")
     assert study.goals == [Goal("cycles", 500, hard=False), Goal("bits", 250000, hard=True)]
 
 
@@ -108,12 +108,12 @@ def test_a_study_without_front_is_not_proven(make):
 
 
 def test_comparisons(study):
-    assert list(study.methods) == ["worth", "entropy", "tpe", "nsga2", "random"]
-    worth = study.methods["worth"]
-    assert list(worth.progress) == list(range(1, 61))
-    assert set(worth.rewards) == set(range(5))
-    assert worth.final.median == sorted(worth.rewards.values())[2]
-    assert worth.progress[60].high == max(worth.rewards.values())
+    assert list(study.methods) == ["linear", "entropy", "tpe", "nsga2", "random"]
+    linear = study.methods["linear"]
+    assert list(linear.progress) == list(range(1, 61))
+    assert set(linear.rewards) == set(range(5))
+    assert linear.final.median == sorted(linear.rewards.values())[2]
+    assert linear.progress[60].high == max(linear.rewards.values())
     assert list(study.spaces) == ["digits", "text"]
     assert len(study.spaces["digits"]["joint"].values) == 3
     assert [len(front.points) for front in study.proxies.values()] == [7, 7]
@@ -123,6 +123,8 @@ def test_comparisons(study):
     assert list(losses)[:3] == [(2, 8, False), (2, 8, True), (4, 16, False)]
     assert losses[2, 8, True].high < 1 < losses[2, 8, False].low
     assert study.discretisation.before[2, 8, True] == Spread((96.0,) * 3)
+    lost = study.discretisation.baselines["singular values"][2, 8, True].median
+    assert lost == pytest.approx(losses[2, 8, True].median + 2)
     curve = study.discretisation.progress[True, 2, 8, "operations"]
     assert [epoch for epoch, _ in curve] == list(range(1, 21))
     assert curve[-1][1] == pytest.approx(0.11)

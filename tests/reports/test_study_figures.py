@@ -180,8 +180,8 @@ def test_progress_is_the_best_so_far():
 
 def test_methods_are_medians_within_their_range():
     progress = {k: Spread((k - 1.0, k + 0.0, k + 3.0)) for k in (1, 2, 3)}
-    figure = comparison_figures.methods_figure({"worth": Method(progress, {}), "late": Method({}, {0: 1.0})})
-    assert lines(figure.axes[0]) == {"worth": [[1, 2, 3], [1, 2, 3]]}
+    figure = comparison_figures.methods_figure({"linear": Method(progress, {}), "late": Method({}, {0: 1.0})})
+    assert lines(figure.axes[0]) == {"linear": [[1, 2, 3], [1, 2, 3]]}
     (band,) = figure.axes[0].collections
     low, high = band.get_datalim(figure.axes[0].transData).intervaly
     assert (low, high) == (0, 6)
@@ -220,6 +220,20 @@ def test_losses_are_medians():
     assert {"20.00", "0.25", "-0.50", "2 of 8", "4 of 8"} <= set(texts(figure))
     assert [bar.get_width() for bar in figure.axes[0].patches] == [20, 0.25, -0.5]
     assert {bar.get_facecolor() for bar in figure.axes[0].patches[1:]} == {to_rgba(SPARSE)}
+
+
+def test_baselines_of_losses_are_marked_and_named():
+    losses = {(2, 8, True): Spread((0.25,))}
+    baselines = {
+        "singular values": {(2, 8, True): Spread((3.0, 4.0, 8.0))},
+        "rescaled components": {(2, 8, True): Spread((0.5,))},
+    }
+    figure = comparison_figures.losses_figure(Discretisation(losses, {}, {}, {}, baselines))
+    marks = lines(figure.axes[0])
+    assert marks["singular values"][0] == [4.0]
+    assert marks["rescaled components"][0] == [0.5]
+    (legend,) = figure.legends
+    assert {text.get_text() for text in legend.get_texts()} >= set(baselines)
 
 
 def test_entropies_have_a_panel_for_each_kind():

@@ -38,11 +38,11 @@ def test_complete_report(complete, page):
         "Point p4 is recommended. It is 4.5 times smaller and 5.6 times faster than the uncompressed 8-bit model. "
         f"This builds it: gatewright build {complete} --point best -o fpga",
         "Target: at most 500 cycles per step. Limit: at most 250,000 stored bits.",
-        "Gatewright report of a search by worth of choices (additive model), seed 7",
+        "Gatewright report of a search by linear bandit, seed 7",
         "Largest difference of 44 measurements: 0 cycles.",
         "Stopped: all 60 trials are done. 1 candidate without training, not feasible: ecp5-25k: too few multipliers.",
         "gatewright search --study runs/study --seed 7",
-        "search.method worth",
+        "search.method linear",
         "space.choices.network.rank [4, 8, 16, null]",
         "0123456789ab",
         "33.3 %",

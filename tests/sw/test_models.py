@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from gatewright.errors import BundleError, DataError
+from gatewright.errors import BundleError, ConfigError, DataError
 from gatewright.sw.metrics import METRICS
 from gatewright.sw.models import FloatModel
 from gatewright.sw.network import LstmNetwork
@@ -99,3 +99,11 @@ def test_checkpoints_that_disagree_with_themselves_are_refused(float_model, tmp_
     torch.save(stored, path)
     with pytest.raises(BundleError, match="checkpoint version 99; this release reads version 3"):
         FloatModel.load(path)
+
+
+def test_a_model_is_trained_further_with_other_settings(float_model):
+    other = float_model.trained_with(dropout=0.5, clip=2.0)
+    assert (other.settings.dropout, other.network.dropout.p, other.settings.clip) == (0.5, 0.5, 2.0)
+    assert float_model.network.dropout.p == float_model.settings.dropout == 0.1
+    with pytest.raises(ConfigError, match=r"clip must be from 0\.001"):
+        float_model.trained_with(clip=0.0)

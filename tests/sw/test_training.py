@@ -78,3 +78,23 @@ def test_disturbances_have_the_size_that_was_asked_for():
     assert noise.std().item() == pytest.approx(0.5, rel=0.05)
     assert (offset == offset[:1]).all()
     assert offset[0].std().item() == pytest.approx(2.0, rel=0.2)
+
+
+def test_gradients_are_clipped_to_the_setting(task, monkeypatch):
+    norms = []
+    monkeypatch.setattr(
+        torch.nn.utils, "clip_grad_norm_", lambda parameters, norm: norms.append(norm) or torch.tensor(0.0)
+    )
+    train_float(task, dataclasses.replace(BRIEF, epochs=1, clip=0.25))
+    assert set(norms) == {0.25}
+
+
+def test_clipping_weight_decay_and_dropout_change_what_is_learnt(task):
+    def size(**changed):
+        network = train_float(task, dataclasses.replace(BRIEF, epochs=4, **changed)).network
+        return network.layers[0].recurrent().norm().item(), network.dropout.p
+
+    plain = size()
+    assert size(clip=1e-3) != plain
+    assert size(weight_decay=1.0)[0] < plain[0]
+    assert size(dropout=0.75)[1] == 0.75

@@ -10,19 +10,14 @@ from itertools import count
 import optuna
 from optuna.distributions import BaseDistribution
 
-from gatewright.cosim.search.evaluate import Evaluate, Evaluation, Infeasible
+from gatewright.cosim.search.evaluate import Evaluate, Evaluation, Evaluator, Infeasible
 from gatewright.cosim.search.pareto import hypervolume, pareto
 from gatewright.cosim.search.records import DIRECTIONS
 from gatewright.cosim.search.samplers import distributions, sampler
 from gatewright.cosim.search.settings import SearchSettings
-from gatewright.progress import Progress, silent
-from gatewright.sw.models import FloatModel
-from gatewright.sw.search.differentiable import entropy_search
+from gatewright.sw.search.bandit import note
 from gatewright.sw.search.parameters import Kind
-from gatewright.sw.search.settings import EntropySettings
 from gatewright.sw.search.space import Candidate, SearchSpace
-from gatewright.sw.search.worth import note
-from gatewright.sw.tasks import Task
 
 Key = tuple
 
@@ -143,41 +138,23 @@ def search(
 
 
 def gradient_search(
-    task: Task,
-    dense: FloatModel,
-    space: SearchSpace,
-    settings: EntropySettings,
-    evaluate: Memory,
-    seconds: float,
-    progress: Progress = silent,
+    evaluator: Evaluator, reward: Callable[[float, float, float], float], seconds: float
 ) -> list[Tried]:
-    """Search by gradient (M3), once for each rank of the space, from the middle outwards, while there is budget.
+    """Search by gradient (M3), from one rank of the space after the other, while there is budget.
 
-    Densities stay at their largest, as the method does not choose them. The training counts as well as the evaluations.
+    The training counts as well as the evaluations.
     """
     tried: list[Tried] = []
     spent = 0.0
-    ranks = sorted(
-        {
-            value
-            for name, values in space.choices.items()
-            if name.endswith(".rank")
-            for value in values
-            if value
-        }
-    )
-    for rank in sorted(ranks, key=lambda rank: abs(ranks.index(rank) - len(ranks) // 2)):
+    for place in count():
         if spent >= seconds:
             break
-        base = space.largest | {
-            name: rank for name, values in space.choices.items() if name.endswith(".rank") and rank in values
-        }
         begin = time.perf_counter()
-        result = entropy_search(task, dense, space, base, settings, progress)
-        found = evaluate(result.candidate)
+        candidate, found = evaluator.by_gradient(place, 0)
         spent += time.perf_counter() - begin
         if isinstance(found, Evaluation):
-            tried.append(Tried(result.candidate, found, spent))
+            found = replace(found, reward=reward(found.quality, found.cycles, found.stored_bits))
+            tried.append(Tried(candidate, found, spent))
     return tried
 
 

@@ -27,7 +27,7 @@ from gatewright.cosim.search.evaluate import Evaluation, Evaluator
 from gatewright.cosim.search.folder import Plan, StudyFolder
 from gatewright.cosim.search.hardware import space_config
 from gatewright.cosim.search.rows import CYCLES, MACS
-from gatewright.cosim.search.settings import Method, SearchSettings
+from gatewright.cosim.search.settings import BANDITS, Method, SearchSettings
 from gatewright.errors import ConfigError, DataError
 from gatewright.progress import Progress, silent, within
 from gatewright.results import Row, score_row
@@ -41,7 +41,7 @@ from gatewright.sw.training import train_float
 TIMES = 12
 """Times faster and smaller than the uncompressed 8-bit model: the targets of the reward."""
 
-METHODS: tuple[Method, ...] = ("worth", "tpe", "nsga2", "random")
+METHODS: tuple[Method, ...] = (*BANDITS, "tpe", "nsga2", "random")
 
 MODEL_SEED = 1
 """Of the model that methods are compared on. What is ours in them was chosen on seeds 0 and 2."""
@@ -84,6 +84,8 @@ class Workbench(NamedTuple):
     evaluate : Memory
     measured : Memory
         The same at RTL level.
+    predicted : Evaluator
+        Evaluates by the cycle model, without a memory.
     prepared : float
         Seconds that training the super network took.
     """
@@ -95,6 +97,7 @@ class Workbench(NamedTuple):
     settings: SearchSettings
     evaluate: Memory
     measured: Memory
+    predicted: Evaluator
     prepared: float
 
 
@@ -170,6 +173,7 @@ def workbench(
             settings,
             Memory(predicted, settings.reward),
             Memory(measured, settings.reward),
+            predicted,
             prepared,
         )
 
@@ -197,15 +201,8 @@ def bench_methods(
                 spent.append(tried[-1].seconds)
                 rows += _method_rows(method, tried, seed)
                 progress("methods", len(rows), 0, f"{method}, seed {seed}")
-            tried = gradient_search(
-                bench.task,
-                bench.dense,
-                bench.space,
-                EntropySettings(seed=seed),
-                bench.evaluate,
-                bench.prepared + float(np.mean(spent)),
-                within(progress, f"seed {seed}"),
-            )
+            budget = bench.prepared + float(np.mean(spent))
+            tried = gradient_search(replace(bench.predicted, seed=seed), bench.settings.reward, budget)
             rows += _method_rows("entropy", tried, seed)
     return rows
 

@@ -10,9 +10,11 @@ from gatewright.cli.app import command
 from gatewright.cli.options import (
     ActivationBits,
     Bits,
+    Clip,
     ColumnCounts,
     DataSource,
     Density,
+    Dropout,
     Epochs,
     FloatFile,
     Hidden,
@@ -24,9 +26,14 @@ from gatewright.cli.options import (
     Overwrite,
     Projection,
     PruneEpochs,
+    PrunePower,
+    PruneRate,
+    PruneShare,
     QuantiseEpochs,
+    QuantiseRate,
     Rank,
     Seed,
+    WeightDecay,
     check_output,
 )
 from gatewright.flow.settings import CompressChoice, Shape, TrainChoice
@@ -47,6 +54,9 @@ def train(
     projection: Projection = None,
     epochs: Epochs = None,
     learning_rate: LearningRate = None,
+    weight_decay: WeightDecay = None,
+    dropout: Dropout = None,
+    clip: Clip = None,
     seed: Seed = 0,
     overwrite: Overwrite = False,
     *,
@@ -57,7 +67,7 @@ def train(
     from gatewright.flow.train import train as run
 
     check_output(output, overwrite)
-    choice = TrainChoice(hidden, layers, projection, epochs, learning_rate, seed)
+    choice = TrainChoice(hidden, layers, projection, epochs, learning_rate, seed, weight_decay, dropout, clip)
     trained = run(as_task(data, metric=metric, seed=seed), choice, name=output.stem, progress=progress)
     trained.model.save(output)
     following = f"gatewright quantise {output} --data {data} -o {output.with_suffix('.npz')}"
@@ -144,6 +154,13 @@ def quantise(
     ] = True,
     prune_epochs: PruneEpochs = None,
     quantise_epochs: QuantiseEpochs = None,
+    prune_rate: PruneRate = None,
+    quantise_rate: QuantiseRate = None,
+    prune_share: PruneShare = None,
+    prune_power: PrunePower = None,
+    weight_decay: WeightDecay = None,
+    dropout: Dropout = None,
+    clip: Clip = None,
     seed: Seed = 0,
     overwrite: Overwrite = False,
     *,
@@ -155,7 +172,19 @@ def quantise(
 
     check_output(output, overwrite)
     shape = Shape(density, bits, rank, columns, activation_bits, lanes)
-    choice = CompressChoice(prune_epochs, quantise_epochs, scale, seed)
+    choice = CompressChoice(
+        prune_epochs,
+        quantise_epochs,
+        scale,
+        seed,
+        prune_rate,
+        quantise_rate,
+        prune_share,
+        prune_power,
+        weight_decay,
+        dropout,
+        clip,
+    )
     found = run(
         as_model(model),
         as_task(data, metric=metric, seed=seed),
@@ -175,6 +204,7 @@ def quantise(
 
 @command(
     "gatewright simplify digits.pt --data digits --score 97.5 --volume 48000 -o small.npz",
+    "gatewright simplify digits.pt --data digits --score 97.5 --volume 48000 --float small.pt -o small.npz",
 )
 def simplify(
     model: FloatFile,
@@ -185,6 +215,14 @@ def simplify(
     volume: Annotated[int, typer.Option("--volume", min=1, help="Most bits of the emitted image.")],
     metric: MetricName = "",
     output: Output = Path("model.npz"),
+    float_output: Annotated[
+        Path | None,
+        typer.Option(
+            "--float",
+            help="Also write the simplified float model (.pt): `gatewright search` may start from it.",
+            show_default=False,
+        ),
+    ] = None,
     degree: Annotated[
         Degree, typer.Option("--degree", help="Measure of contribution.")
     ] = SimplifySettings.degree,
@@ -192,33 +230,55 @@ def simplify(
     lanes: Lanes = None,
     prune_epochs: PruneEpochs = None,
     quantise_epochs: QuantiseEpochs = None,
+    prune_rate: PruneRate = None,
+    quantise_rate: QuantiseRate = None,
+    weight_decay: WeightDecay = None,
+    dropout: Dropout = None,
+    clip: Clip = None,
     seed: Seed = 0,
     overwrite: Overwrite = False,
     *,
     progress: Progress,
 ) -> Answer:
-    """Drop what contributes least while the score allows, then narrow weights until the volume is met."""
+    """Drop what contributes least until the volume is met or the score forbids it; narrow weights only if needed."""
     from gatewright.flow.inputs import as_model, as_task
     from gatewright.flow.simplify import simplify as run
+    from gatewright.flow.size import usual_lanes
     from gatewright.sw.compress import Requirement
 
     check_output(output, overwrite)
-    how = SimplifySettings(degree=degree, scheme=scheme, lanes=lanes or SimplifySettings.lanes)
+    if float_output is not None:
+        check_output(float_output, overwrite)
+    dense = as_model(model)
+    how = SimplifySettings(degree=degree, scheme=scheme, lanes=lanes or usual_lanes(dense.network))
     found = run(
-        as_model(model),
+        dense,
         as_task(data, metric=metric, seed=seed),
         Requirement(score, volume),
         how,
-        CompressChoice(prune_epochs, quantise_epochs, seed=seed),
+        CompressChoice(
+            prune_epochs,
+            quantise_epochs,
+            seed=seed,
+            prune_rate=prune_rate,
+            quantise_rate=quantise_rate,
+            weight_decay=weight_decay,
+            dropout=dropout,
+            clip=clip,
+        ),
         name=output.stem,
         progress=progress,
     )
     found.bundle.save(output)
+    following = [f"gatewright build {output} -o fpga"]
+    if float_output is not None:
+        found.model.save(float_output)
+        following.append(f"gatewright search {float_output} --data {data} -o study")
     missed = () if found.outcome.met else (f"the requirement is not met: {found.outcome.reason}",)
     return Answer(
         found.rows,
         warnings=missed,
         wrote=output,
-        following=(f"gatewright build {output} -o fpga",),
+        following=tuple(following),
         values={"met": found.outcome.met},
     )

@@ -59,6 +59,54 @@ LearningRate = Annotated[
     float | None,
     typer.Option("--learning-rate", help=f"Peak learning rate; default: {TASKS}.", show_default=False),
 ]
+WeightDecay = Annotated[
+    float | None,
+    typer.Option("--weight-decay", help=f"Of AdamW; default: {TASKS}.", show_default=False),
+]
+Dropout = Annotated[
+    float | None,
+    typer.Option(
+        "--dropout",
+        help=f"Share of the last hidden vector dropped in training; default: {TASKS}.",
+        show_default=False,
+    ),
+]
+Clip = Annotated[
+    float | None,
+    typer.Option(
+        "--clip", help=f"Largest norm of the gradients of an update; default: {TASKS}.", show_default=False
+    ),
+]
+PruneRate = Annotated[
+    float | None,
+    typer.Option(
+        "--prune-rate", help=f"Peak learning rate of training in float; default: {TASKS}.", show_default=False
+    ),
+]
+QuantiseRate = Annotated[
+    float | None,
+    typer.Option(
+        "--quantise-rate",
+        help=f"Peak learning rate of training in integers; default: {TASKS}.",
+        show_default=False,
+    ),
+]
+PruneShare = Annotated[
+    float | None,
+    typer.Option(
+        "--prune-share",
+        help="Share of the updates of pruning in which the density falls; default: 0.5.",
+        show_default=False,
+    ),
+]
+PrunePower = Annotated[
+    float | None,
+    typer.Option(
+        "--prune-power",
+        help="Power by which the density falls, 1 for a line; default: 3.",
+        show_default=False,
+    ),
+]
 Workers = Annotated[
     int | None,
     typer.Option(

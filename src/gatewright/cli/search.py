@@ -44,7 +44,12 @@ def search(
     metric: MetricName = "",
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the study.")] = Path("study"),
     method: Annotated[
-        Method, typer.Option("--method", help="Who proposes candidates.")
+        Method,
+        typer.Option(
+            "--method",
+            help="Who proposes candidates: a linear bandit, a bandit for each parameter (ucb, softmax, greedy), "
+            "Optuna's samplers, or the gradient search (entropy).",
+        ),
     ] = SearchSettings.method,
     trials: Annotated[int, typer.Option("--trials", help="Candidates in all.")] = SearchSettings.trials,
     rounds: Annotated[
@@ -131,7 +136,7 @@ def search(
         float,
         typer.Option(
             "--spread",
-            help="Octaves around both targets that trials of 'worth' aim at, to cover the whole front.",
+            help="Octaves around both targets that trials of 'linear' aim at, to cover the whole front.",
         ),
     ] = SearchSettings.spread,
     patience: Annotated[

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from gatewright.executors import run_all
 from gatewright.flow.inputs import Data, Model, as_model, as_task
-from gatewright.flow.settings import CompressChoice, Shape, WorkerSettings, override
+from gatewright.flow.settings import CompressChoice, Shape, WorkerSettings
 from gatewright.flow.size import spec_of, stored_bits
 from gatewright.progress import Progress, silent
 from gatewright.results import Row
@@ -81,18 +81,20 @@ def _quantise(
     choice: CompressChoice,
     progress: Progress,
 ) -> Quantised:
-    settings = override(
-        settings_for(task, spec),
-        prune_epochs=choice.prune_epochs,
-        quantise_epochs=choice.quantise_epochs,
-        seed=choice.seed,
-    )
+    settings = choice.compression(settings_for(task, spec))
 
     def fits(bundle: Bundle) -> None:
         stored_bits(bundle, spec.lanes)
 
     found = quantise_model(
-        dense, task, spec, settings, name=name, scale=choice.scale, fits=fits, progress=progress
+        choice.taught(dense),
+        task,
+        spec,
+        settings,
+        name=name,
+        scale=choice.scale,
+        fits=fits,
+        progress=progress,
     )
     bits = stored_bits(found.bundle, spec.lanes)
     rows = [*found.rows, Row("stored_bits", "bits", bits, {"model": name}, settings.seed)]

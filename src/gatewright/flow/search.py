@@ -8,7 +8,7 @@ from gatewright.cosim.search.folder import StudyFolder
 from gatewright.cosim.search.settings import SearchSettings
 from gatewright.cosim.search.start import POINTS, Found, Scope
 from gatewright.flow.inputs import Data, Model, as_model, as_task
-from gatewright.flow.settings import CompressChoice, WorkerSettings, override
+from gatewright.flow.settings import CompressChoice, WorkerSettings
 from gatewright.flow.study import is_study
 from gatewright.progress import Progress, silent
 from gatewright.reports.study_report import write_study_report
@@ -88,19 +88,14 @@ def search(
         As `gatewright.cosim.search.start.search` has them.
     """
     settings, workers = settings or SearchSettings(), workers or WorkerSettings()
+    choice = choice or CompressChoice()
     task = as_task(data, metric=metric, seed=settings.seed)
     # Raw features go in at one scale, as they do where a model is quantised.
-    dense = scaled_where_it_pays(as_model(model), task.train.sequences)
+    dense = scaled_where_it_pays(choice.taught(as_model(model)), task.train.sequences)
     root = Path(folder)
     if overwrite and is_study(root):
         StudyFolder.open(root).remove()
-    choice = choice or CompressChoice()
-    tune = override(
-        task.compression,
-        prune_epochs=choice.prune_epochs,
-        quantise_epochs=choice.quantise_epochs,
-        seed=settings.seed,
-    )
+    tune = replace(choice.compression(task.compression), seed=settings.seed)
     found = start.search(
         root,
         dense,

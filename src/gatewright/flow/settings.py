@@ -2,25 +2,21 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from gatewright.errors import ConfigError
 from gatewright.sw.mode import POLICY, ModePolicy
-from gatewright.sw.settings import check_ranges
+from gatewright.sw.settings import CompressSettings, check_ranges
 from gatewright.sw.spec import WEIGHT_BITS, Columns
+
+if TYPE_CHECKING:
+    from gatewright.sw.models import FloatModel
 
 Storage = Literal["auto", "dense", "sparse"]
 """How a model's matrices are stored: each by its own sparsity, all dense, or all but the head sparse."""
 
 MEGAHERTZ = 100.0
 """Clock frequency that constraints ask for, and that cycles are turned into time with, unless told otherwise."""
-
-Settings = TypeVar("Settings")
-
-
-def override(base: Settings, **values: Any) -> Settings:
-    """Return settings with the values that are not None put in."""
-    return replace(base, **{name: value for name, value in values.items() if value is not None})  # type: ignore[type-var]
 
 
 @dataclass(frozen=True)
@@ -41,6 +37,12 @@ class TrainChoice:
         Peak of the one-cycle schedule.
     seed : int
         Of initialisation, batches and disturbances.
+    weight_decay : float, optional
+        Of AdamW.
+    dropout : float, optional
+        Share of the last hidden vector that is dropped in training.
+    clip : float, optional
+        Largest norm of the gradients of an update.
     """
 
     hidden: int | None = None
@@ -49,6 +51,9 @@ class TrainChoice:
     epochs: int | None = None
     learning_rate: float | None = None
     seed: int = 0
+    weight_decay: float | None = None
+    dropout: float | None = None
+    clip: float | None = None
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class CompressChoice:
-    """How a compressed model is trained; what is None is the task's own choice.
+    """How a compressed model is trained; what is None is the task's own choice, or the float model's.
 
     Parameters
     ----------
@@ -113,12 +118,36 @@ class CompressChoice:
         Bring raw features of very different size to one scale, folded into the first matrix.
     seed : int
         Of batches and disturbances.
+    prune_rate, quantise_rate : float, optional
+        Peak learning rates in float and in integers.
+    prune_share, prune_power : float, optional
+        Share of the updates of pruning in which the density falls, and by what power.
+    weight_decay, dropout, clip : float, optional
+        As `TrainChoice` has them, in place of those that the float model was trained with.
     """
 
     prune_epochs: int | None = None
     quantise_epochs: int | None = None
     scale: bool = True
     seed: int = 0
+    prune_rate: float | None = None
+    quantise_rate: float | None = None
+    prune_share: float | None = None
+    prune_power: float | None = None
+    weight_decay: float | None = None
+    dropout: float | None = None
+    clip: float | None = None
+
+    def compression(self, base: CompressSettings) -> CompressSettings:
+        """Return settings of compression with what is chosen put in."""
+        names = {field.name for field in fields(base)}
+        return replace(base, **{name: value for name, value in plain(self).items() if name in names})
+
+    def taught(self, model: "FloatModel") -> "FloatModel":
+        """Return a float model whose descendants are trained as is chosen."""
+        names = ("weight_decay", "dropout", "clip")
+        changes = {name: value for name, value in plain(self).items() if name in names}
+        return model.trained_with(**changes) if changes else model
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Whether a model fits an accelerator at all, told from its shapes before anything is trained."""
+"""What a model takes of an accelerator: whether it fits, told from its shapes alone, and its bits."""
 
 from math import ceil
 from typing import get_args
@@ -64,6 +64,18 @@ def shortage(network: LstmNetwork, spec: CompressionSpec) -> str:
     if rows > most:
         return f"{rows} rows of accumulators in each lane, of at most {most}"
     return ""
+
+
+def usual_lanes(network: LstmNetwork) -> int:
+    """Return the lanes for a network: the fewest from 32 up that hold it, or as many as a small one has rows.
+
+    Raises
+    ------
+    CapacityError
+        No accelerator holds it.
+    """
+    rows = min(layer.recurrent.rows for layer in network.layers)
+    return min(spec_of(network, Shape()).lanes, 1 << (rows.bit_length() - 1))
 
 
 def stored_bits(bundle: Bundle, lanes: int) -> int:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from gatewright.flow.inputs import Data, as_task
-from gatewright.flow.settings import TrainChoice, override, plain
+from gatewright.flow.settings import TrainChoice, plain
 from gatewright.progress import Progress, silent
 from gatewright.results import Row, score_row
 from gatewright.sw.models import FloatModel
@@ -52,7 +52,7 @@ def train(
     """
     choice = choice or TrainChoice()
     task = as_task(data, seed=choice.seed)
-    model = train_float(task, override(task.training, **plain(choice)), progress)
+    model = train_float(task, replace(task.training, **plain(choice)), progress)
     found = {split: model.score(getattr(task, split), task.metric) for split in ("validation", "test")}
     notes = {"task": task.name, "metric": task.metric.name, "scores": found}
     return Trained(

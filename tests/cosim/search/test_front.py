@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 import studies
+import torch
 
 from gatewright.cosim.search import front as module
 from gatewright.cosim.search.evaluate import Evaluation, Infeasible
@@ -13,10 +14,13 @@ from gatewright.cosim.search.pareto import dominated
 from gatewright.cosim.search.recommend import recommended
 from gatewright.cosim.search.records import Record, Records
 from gatewright.cosim.search.settings import Limits
+from gatewright.cosim.search.study import run_study
 from gatewright.errors import DivergenceError, RunFolderError, ToolError
 from gatewright.results import read_rows
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.integer import evaluate
+from gatewright.sw.models import FloatModel
+from gatewright.sw.search.settings import EntropySettings
 
 POINTS = 2
 
@@ -39,6 +43,24 @@ def settings(plan):
 @pytest.fixture(scope="module")
 def rows(study, settings):
     return finish(study.root, points=POINTS, settings=settings, uniform=False)
+
+
+def test_what_a_gradient_chose_starts_from_the_weights_that_it_trained(plan, settings, tmp_path, monkeypatch):
+    search = replace(plan.search, method="entropy", measure=False, trials=2, rounds=1)
+    plan = replace(plan, search=search, gradient=EntropySettings(epochs=4))
+    folder = StudyFolder.create(tmp_path / "study", plan, studies.model())
+    run_study(folder.root)
+    started, compress = [], module.compress
+    monkeypatch.setattr(
+        module, "compress", lambda *a, start: started.append(start.state_dict()) or compress(*a, start=start)
+    )
+    rows = finish(folder.root, points=1, settings=settings, uniform=False)
+    candidate = next(row.parameters["candidate"] for row in rows if row.parameters.get("model") == "p0")
+    trained = FloatModel.load(folder.trained(candidate)).network.state_dict()
+    assert len(started) == 1
+    assert all(torch.equal(value, started[0][name]) for name, value in trained.items())
+    folder.remove()
+    assert not folder.root.exists()
 
 
 def record(number, quality, cycles, bits, round=0):

@@ -9,10 +9,20 @@ from optuna.samplers import NSGAIISampler, RandomSampler, TPESampler
 
 from gatewright.cosim.search.samplers import distributions, sampler
 from gatewright.cosim.search.settings import SearchSettings
+from gatewright.sw.search.bandit import note
+from gatewright.sw.search.linear import LinearBanditSampler
 from gatewright.sw.search.space import SearchSpace
-from gatewright.sw.search.worth import WorthSampler, note
+from gatewright.sw.search.worth import WorthSampler
 
-KINDS = {"worth": WorthSampler, "tpe": TPESampler, "nsga2": NSGAIISampler, "random": RandomSampler}
+KINDS = {
+    "linear": LinearBanditSampler,
+    "ucb": WorthSampler,
+    "softmax": WorthSampler,
+    "greedy": WorthSampler,
+    "tpe": TPESampler,
+    "nsga2": NSGAIISampler,
+    "random": RandomSampler,
+}
 SPACE = SearchSpace(
     {"layer0.input": (16, 4), "layer0.recurrent": (16, 4), "head": (3, 4)},
     {"network.rank": (1, 2, None), "layer0.bits": (2, 4, 8), "layer0.density": (0.25, 0.5, 1.0)},
@@ -47,9 +57,17 @@ def worth_of(rank, bits):
     return (rank or 4) + bits
 
 
-# Worths propose no combination twice, so that what is best is soon behind them.
+# A linear bandit proposes no combination twice, so that what is best is soon behind it.
 @pytest.mark.parametrize(
-    ("method", "learnt"), [("worth", slice(8, 18)), ("tpe", slice(40, 60)), ("nsga2", slice(40, 60))]
+    ("method", "learnt"),
+    [
+        ("linear", slice(8, 18)),
+        ("ucb", slice(40, 60)),
+        ("softmax", slice(40, 60)),
+        ("greedy", slice(40, 60)),
+        ("tpe", slice(40, 60)),
+        ("nsga2", slice(40, 60)),
+    ],
 )
 def test_methods_learn(method, learnt):
     names = ("network.rank", "layer0.bits")

@@ -35,7 +35,10 @@ def test_rounds_are_as_equal_as_can_be(trials, rounds, sizes):
     [
         ({"trials": 0}, "trials must be from 1 to 100000"),
         ({"trials": 2, "rounds": 3}, "rounds must be at most its trials, 2"),
-        ({"method": "best"}, "method must be one of worth, tpe, nsga2, random"),
+        (
+            {"method": "best"},
+            "method must be one of linear, ucb, softmax, greedy, tpe, nsga2, random, entropy",
+        ),
         ({"measure": "yes"}, "measure must be True, False or None"),
         ({"spread": -1}, "spread must be from 0"),
         ({"target_cycles": 0}, "target_cycles must be above 0"),

@@ -22,6 +22,8 @@ from gatewright.sw.importers.weights import raw_model
 from gatewright.sw.integer import evaluate
 from gatewright.sw.metrics import BY_MODEL, METRICS
 from gatewright.sw.rows import gate_rows
+from gatewright.sw.search.space import SearchSpace
+from gatewright.sw.search.supernet import SuperNetwork
 from gatewright.sw.tasks import Split, Task
 
 BRIEF = CompressSettings(prune_epochs=6, quantise_epochs=3, prune_rate=1e-2, seed=5)
@@ -139,6 +141,32 @@ def volume(bundle):
         compiled = compile_bundle(bundle, config, mode=mode, hidden_results=sent)
         sizes.append(sum(compiled.image.stored_bits(config).values()))
     return min(sizes)
+
+
+def test_a_volume_that_8_bits_meet_costs_nothing_more(task, float_model):
+    settings = dataclasses.replace(BRIEF, prune_epochs=2, quantise_epochs=1)
+    whole = compress_to(task, float_model, Requirement(50.0, 10**9), volume, settings, HOW)
+    assert [each.stage for each in whole.rounds] == ["retrain", "integers"]
+    assert whole.bundle.layers[0].hidden_size == 16
+    found = compress_to(task, float_model, Requirement(50.0, whole.volume - 1), volume, settings, HOW)
+    assert found.met
+    assert [each.stage for each in found.rounds] == ["simplify", "retrain", "integers"]
+    assert {stage.matrix.format.bits for stage in found.bundle.matrices.values()} == {8}
+    smaller = compress_to(task, float_model, Requirement(50.0, 1), volume, settings, HOW)
+    assert smaller.volume < found.volume < whole.volume
+
+
+def test_the_simplified_float_model_can_be_searched(task, float_model):
+    settings = dataclasses.replace(BRIEF, prune_epochs=2, quantise_epochs=1)
+    how = dataclasses.replace(HOW, units=("hidden",))
+    found = compress_to(task, float_model, Requirement(50.0, 5000), volume, settings, how)
+    left = found.simplified.network.layers[0].hidden_size
+    assert left == found.bundle.layers[0].hidden_size < 16
+    assert found.simplified.score(task.validation, task.metric) >= 50
+    space = SearchSpace.of(found.simplified.network, "matrix", lanes=8)
+    assert space.shapes["layer0.recurrent"] == (4 * left, left)
+    supernet = SuperNetwork.of(found.simplified)
+    assert supernet.subnetwork(space.spec(space.smallest)).layers[0].hidden_size == left
 
 
 def test_a_score_and_a_volume_are_met_and_each_round_is_told(task, float_model):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gatewright.sw.compress.pattern import balanced_mask, gate_layout
-from gatewright.sw.compress.pruning import PRUNING_SHARE, prune, retrain, scheduled_density
+from gatewright.sw.compress.pruning import prune, retrain, scheduled_density
 from gatewright.sw.determinism import seeded
 from gatewright.sw.settings import CompressSettings
 from gatewright.sw.spec import CompressionSpec, ProductSpec, uniform_spec
@@ -23,11 +23,17 @@ SPEC = CompressionSpec(
 
 
 def test_the_density_falls_fast_then_slowly_to_its_target():
-    values = [scheduled_density(0.125, k / 20) for k in range(21)]
+    values = [scheduled_density(0.125, k / 20, CompressSettings()) for k in range(21)]
     assert values[0] == 1.0
     assert values[1] - values[0] < values[9] - values[8] < 0
-    assert scheduled_density(0.125, PRUNING_SHARE / 2) == pytest.approx(0.125 + 0.875 / 8)
+    assert values[5] == pytest.approx(0.125 + 0.875 / 8)
     assert values[10:] == [0.125] * 11
+
+
+def test_the_schedule_has_a_length_and_a_power():
+    line = CompressSettings(prune_share=0.8, prune_power=1.0)
+    values = [scheduled_density(0.2, done, line) for done in (0.0, 0.2, 0.4, 0.8, 1.0)]
+    assert values == pytest.approx([1.0, 0.8, 0.6, 0.2, 0.2])
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@ import dataclasses
 
 import pytest
 
+from gatewright.sw.compress.rounds import Requirement
 from gatewright.sw.compress.simplify import simplify, weight_count
 from gatewright.sw.compress.words import word_degrees
 from gatewright.sw.determinism import seeded
@@ -13,9 +14,16 @@ SETTINGS = CompressSettings(prune_rate=1e-2)
 HOW = SimplifySettings(lanes=8, round_epochs=1, share=0.5, least_share=0.25)
 
 
-def run(task, model, required, **how):
+def weights(network):
+    """As many bits as there are weights."""
+    return weight_count(network)
+
+
+def run(task, model, required, volume=1, **how):
     with seeded(0):
-        return simplify(task, model, required, SETTINGS, dataclasses.replace(HOW, **how))
+        return simplify(
+            task, model, Requirement(required, volume), weights, SETTINGS, dataclasses.replace(HOW, **how)
+        )
 
 
 @pytest.mark.parametrize("degree", ["weight", "response", "taylor"])
@@ -37,6 +45,42 @@ def test_a_round_that_fails_is_taken_back_and_tried_with_half_the_share(task, fl
     assert dataclasses.replace(float_model, network=network).score(
         task.test, task.metric
     ) == float_model.score(task.test, task.metric)
+
+
+def test_nothing_is_dropped_where_the_volume_is_met(task, float_model):
+    network, rounds = run(task, float_model, 0.0, volume=weight_count(float_model.network))
+    assert rounds == []
+    assert weight_count(network) == weight_count(float_model.network)
+
+
+def test_it_ends_as_soon_as_the_volume_is_met(task, float_model):
+    _, every = run(task, float_model, 0.0)
+    assert len(every) > 3
+    wanted = every[1].weights
+    network, rounds = run(task, float_model, 0.0, volume=wanted)
+    assert rounds == every[:2]
+    assert weight_count(network) == wanted
+    assert [each.volume for each in rounds] == [each.weights for each in rounds]
+
+
+def test_what_is_too_large_for_any_accelerator_is_simplified_until_it_fits(task, float_model):
+    start = weight_count(float_model.network)
+    with seeded(0):
+        _, rounds = simplify(
+            task,
+            float_model,
+            Requirement(0.0, start),
+            lambda network: None if weight_count(network) == start else weight_count(network),
+            SETTINGS,
+            HOW,
+        )
+    assert len(rounds) == 1
+    assert rounds[0].volume < start
+
+
+def test_a_round_that_fails_does_not_meet_the_volume(task, float_model):
+    _, rounds = run(task, float_model, 101.0, volume=weight_count(float_model.network) - 1, units=("words",))
+    assert [each.passed for each in rounds] == [False, False]
 
 
 def test_whole_quads_of_lanes_stay_busy_and_no_layer_goes(task, float_model):

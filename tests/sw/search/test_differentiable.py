@@ -19,7 +19,7 @@ from gatewright.sw.search.mixed import MixedNetwork
 from gatewright.sw.search.settings import EntropySettings
 from gatewright.sw.search.space import SearchSpace
 from gatewright.sw.settings import TrainSettings
-from gatewright.sw.spec import WEIGHT_BITS
+from gatewright.sw.spec import ProductSpec
 from gatewright.sw.tasks import task_from, taught_by
 
 QUICK = EntropySettings(epochs=4, alpha_rate=0.1, beta_rate=0.1)
@@ -39,10 +39,10 @@ def test_a_search_gives_a_candidate_of_the_space_and_the_cost_of_discretising(ta
     before = copy.deepcopy(float_model.network.state_dict())
     found = entropy_search(task, float_model, space, base, QUICK)
     assert found.spec == space.spec(found.candidate)
-    unsearched = {name: value for name, value in found.candidate.items() if not name.endswith(".bits")}
-    assert unsearched == {name: value for name, value in base.items() if not name.endswith(".bits")}
-    assert found.network.layers[0].recurrent.rank == 4
+    rank = found.spec.products["layer0.recurrent"].rank
+    assert found.network.layers[0].recurrent.rank == rank == found.candidate["layer0.recurrent.rank"]
     assert found.network.layers[0].input.rank is None
+    assert set(found.baselines) == {"singular values", "rescaled components"}
     assert found.loss == pytest.approx(found.super_score - found.discretised_score)
     assert len(found.history) == 4
     assert found.history[-1].score == found.super_score
@@ -81,7 +81,7 @@ def test_components_never_weigh_more_than_one(task, float_model, space, base, mo
 
     monkeypatch.setattr(room, "MixedNetwork", spy)
     entropy_search(task, float_model, space, base, dataclasses.replace(QUICK, entropy=False))
-    assert max(float(beta.detach().max()) for beta, _ in made[0].betas) == 1.0
+    assert max(float(beta.detach().max()) for beta in made[0].betas.values()) == 1.0
 
 
 def test_widths_wait_for_the_delay_and_components_do_not(task, float_model, space, base):
@@ -92,18 +92,33 @@ def test_widths_wait_for_the_delay_and_components_do_not(task, float_model, spac
     assert history[0].edges != history[1].edges
 
 
-def test_expected_cycles_make_widths_narrow(task, float_model, space, base):
-    cycles = {(name, bits): 10.0 * bits for name in space.shapes for bits in WEIGHT_BITS}
-    settings = dataclasses.replace(QUICK, cycles_weight=20.0)
+def test_expected_cycles_make_models_small(task, float_model):
+    space = SearchSpace.of(float_model.network, "matrix", ranks=(2, 8, None), densities=(0.5, 1.0), lanes=8)
+    base = space.largest | {"layer0.recurrent.rank": 8}
+    asked = []
+
+    def cycles(candidate):
+        asked.append(candidate)
+        assert space.spec(candidate)
+        spec = space.spec(candidate)
+        return 1.0 + sum(
+            each.bits * each.density * (rows * columns if each.rank is None else each.rank * (rows + columns))
+            for each, (rows, columns) in zip(spec.products.values(), space.shapes.values(), strict=True)
+        )
+
+    settings = dataclasses.replace(QUICK, epochs=12, cycles_weight=20.0)
     found = entropy_search(task, float_model, space, base, settings, cycles=cycles)
-    assert {product.bits for product in found.spec.products.values()} == {2}
-    del cycles["head", 4]
-    with pytest.raises(ConfigError, match=r"cycles has no entry for .*head.*4"):
-        entropy_search(task, float_model, space, base, settings, cycles=cycles)
+    assert found.spec.products["layer0.recurrent"] == ProductSpec(2, 2, 0.5)
+    assert asked[0] == base
+    assert len({tuple(each.items()) for each in asked}) == len(asked)
+    free = entropy_search(task, float_model, space, base, settings)
+    assert cycles(found.candidate) < cycles(free.candidate)
 
 
 def test_a_space_without_factors_or_widths_has_nothing_to_lose(task, float_model, space):
-    fixed = {name: (8,) for name in space.choices if name.endswith(".bits")}
+    fixed = {
+        name: (8 if name.endswith(".bits") else 1.0,) for name in space.choices if not name.endswith(".rank")
+    }
     fixed = space.fixed({name: value for name, (value,) in fixed.items()})
     found = entropy_search(task, float_model, fixed, fixed.largest, QUICK)
     assert found.candidate == fixed.largest
@@ -120,6 +135,11 @@ def test_rows_have_every_setting(task, float_model):
         scores = [rows.figure(name, **row.parameters) for name in ("super_score", "discretised_score")]
         assert row.value == pytest.approx(scores[0] - scores[1])
         assert (row.unit, row.seed) == ("points", 3)
+        at = row.parameters
+        assert {each.parameters["how"] for each in rows.where("baseline_loss", **at)} == {
+            "singular values",
+            "rescaled components",
+        }
     progress = rows.where("entropy_progress")
     assert len(progress) == 4 * 4 * 3
     assert set(progress.distinct("what")) == {"operations", "edges", "score"}
@@ -187,3 +207,7 @@ def test_searches_begin_with_all_ranks_from_the_middle_then_with_other_choices(f
     assert begun == [starts(space, QUICK, 3, number) for number in range(6)]
     assert starts(space, QUICK, 4, 0)[1].seed != begun[0][1].seed
     assert all(settings.epochs == QUICK.epochs for _, settings in begun)
+    assert {settings.cycles_weight for _, settings in begun[:3]} == {QUICK.cycles_weight}
+    later = {settings.cycles_weight for _, settings in begun[3:]}
+    assert len(later) == 3
+    assert all(QUICK.cycles_weight / 4 <= weight <= 4 * QUICK.cycles_weight for weight in later)

@@ -5,7 +5,7 @@ import pytest
 
 from gatewright.errors import ConfigError
 from gatewright.sw.network import LstmNetwork
-from gatewright.sw.search.space import SearchSpace
+from gatewright.sw.search.space import HIDDEN_SHARES, SearchSpace
 from gatewright.sw.spec import ProductSpec
 
 SHAPES = {"layer0.input": (64, 40), "layer0.recurrent": (64, 16), "head": (3, 16)}
@@ -238,3 +238,15 @@ def test_spaces_are_read_from_files(network, tmp_path):
 def test_what_cannot_be_chosen_is_refused(choices, message):
     with pytest.raises(ConfigError, match=message):
         SearchSpace(SHAPES, choices)
+
+
+def test_hidden_units_are_shares_of_whole_quads_of_lanes(network_of):
+    network = network_of(hidden=24, layers=2)
+    space = SearchSpace.of(network, lanes=16, hidden=HIDDEN_SHARES)
+    assert space.choices["layer0.hidden"] == space.choices["layer1.hidden"] == (12, 20, 24)
+    assert "layer0.hidden" not in SearchSpace.of(network, lanes=16).choices
+    small = space.spec(space.largest | {"layer1.hidden": 12})
+    assert small.hidden == {"layer1": 12}
+    assert "layer0.hidden" not in SearchSpace.of(network, lanes=64, hidden=(0.9, 1.0)).choices
+    bare = network_of(hidden=24, layers=2, head=False)
+    assert "layer1.hidden" not in SearchSpace.of(bare, hidden=HIDDEN_SHARES).choices

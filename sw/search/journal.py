@@ -1,0 +1,26 @@
+"""Trials on disk: Optuna's journal in one file, that outlives a process that is killed while it writes."""
+
+from pathlib import Path
+
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.study import Study
+from optuna.trial import TrialState
+
+
+def journal(path: Path) -> JournalStorage:
+    """Open or begin a journal; undo what a killed process left of it: a lock, and half a line.
+
+    One process at a time may have it open.
+    """
+    path.with_name(path.name + ".lock").unlink(missing_ok=True)
+    if path.exists():
+        with path.open("rb+") as stream:
+            stream.truncate(stream.read().rfind(b"\n") + 1)
+    return JournalStorage(JournalFileBackend(str(path)))
+
+
+def fail_running(study: Study) -> None:
+    """End the trials that run no more, without a result."""
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        study.tell(trial.number, state=TrialState.FAIL)
