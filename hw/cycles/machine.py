@@ -20,8 +20,9 @@ RING = 16
 
 NONE = -1
 
-_LOOK, _WAIT, _OFFER = range(3)
-"""What the sequencer does with its op: look at it or, as it then found, hold it back, or offer it."""
+_LOOK, _WAIT, _OFFER, _FETCH = range(4)
+"""What the sequencer does with its op: look at it or, as it then found, hold it back, or offer it; or wait for it, as
+the one before was skipped at once."""
 
 _NEVER = 1 << 62
 
@@ -112,10 +113,13 @@ def run_job(
 @_inlined
 def _advance(sequencer, issues, runs, hazard, length):
     """Go to the next op if this one is issued or does not run; else find out what to do with it in the next cycle."""
+    if sequencer.action == _FETCH:
+        sequencer.action = _LOOK
+        return
     if runs and not issues:
         sequencer.action = _WAIT if hazard else _OFFER
         return
-    sequencer.action = _LOOK
+    sequencer.action = _LOOK if runs else _FETCH
     sequencer.number += 1
     if sequencer.number == length:
         sequencer.number = 0

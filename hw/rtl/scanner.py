@@ -96,10 +96,12 @@ class WordScanner(wiring.Component):
         config = self.config
         task, found = Signal(TASK, reset_less=True), Signal(self.word.shape(), reset_less=True)
         active, complete, repeated = Signal(), Signal(init=1), Signal()
+        candidates = Signal(config.group_lanes)
         m.d.comb += [
             self.task.eq(task),
             self.word.eq(found),
             self.word.active.eq(active),
+            self.word.candidates.eq(candidates),
             self.word.complete.eq(complete),
             self.repeated.eq(repeated),
         ]
@@ -119,14 +121,19 @@ class WordScanner(wiring.Component):
             looking.eq(beginning | (looking & ~ends)),
             opened.eq(opens & ~done),
         ]
+        # The words of the op that are left with the one that is looked at.
+        words, new = Signal(config.count_bits, reset_less=True), self.ops.payload.arguments
+        partial = new.columns[exact_log2(config.group_lanes) :] + (tail_count(config, new) != 0)
         with m.If(~held):
-            m.d.sync += [task.op.eq(self.ops.payload), task.slot.eq(self.slot)]
+            m.d.sync += [
+                task.op.eq(self.ops.payload),
+                task.slot.eq(self.slot),
+                words.eq(Mux(new.private, new.columns, partial)),
+            ]
 
-        # The word that is looked at; `words` are left with it, of `steps` column steps in the last.
-        words = Signal(config.count_bits, reset_less=True)
         at = Signal(self.word.shape(), reset_less=True)
         producers = (self.input, self.drained)
-        source = Mux(held, op.source, self.ops.payload.arguments.source)
+        source = Mux(held, op.source, new.source)
         reached, all_reached = reach(m, config, producers, source, task.op, at.number, at.final)
         nonzero = nonzero_steps(config, self.scan.nonzero, op.tail, ~skips(task.op), at.final, at.steps)
         loads, moves = Signal(), Signal()
@@ -140,14 +147,12 @@ class WordScanner(wiring.Component):
         with m.If(loads):
             m.d.sync += [
                 found.eq(at),
-                found.candidates.eq(reached & nonzero & at.steps & looking.replicate(config.group_lanes)),
+                candidates.eq(reached & nonzero & at.steps & looking.replicate(config.group_lanes)),
                 active.eq(looking),
                 complete.eq(all_reached | ~looking),
             ]
 
-        partial = op.columns[exact_log2(config.group_lanes) :] + (tail_count(config, op) != 0)
-        new_words = Mux(op.private, op.columns, partial)[: len(words)]
-        final = Mux(beginning, new_words == 1, words == 2)
+        final = Mux(beginning, words == 1, words == 2)
         with m.If(beginning | moves):
             m.d.sync += [
                 at.address.eq(Mux(beginning, op.source, at.address + 1)),
@@ -155,7 +160,8 @@ class WordScanner(wiring.Component):
                 at.first.eq(beginning),
                 at.final.eq(final),
                 at.steps.eq(tail_steps(config, op) | ~(final | op.private).replicate(config.group_lanes)),
-                words.eq(Mux(beginning, new_words, words - 1)),
             ]
+        with m.If(moves):
+            m.d.sync += words.eq(words - 1)
         never(m, "a word taken that is repeated", self.taken & repeated)
         return m

@@ -30,7 +30,7 @@ class Sequencer(wiring.Component):
     | 4 | it is issued, if its unit is ready and there was no hazard; else it is looked at again |
 
     The first three run ahead. An op that this step does without is skipped in the cycle in which it is first looked at.
-    So an op is issued two cycles after the op before it at the earliest, and one later for each that is skipped between
+    So an op is issued two cycles after the op before it at the earliest, and two later for each that is skipped between
     them, from step to step as well. A job accepted in cycle 0 issues its first op in cycle 4 at the earliest; it ends,
     `busy` falling, two cycles after the one in which all units are idle.
 
