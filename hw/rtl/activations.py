@@ -175,11 +175,13 @@ class ActivationMemory(wiring.Component):
         # The write of the cycle before: some of the `cell_lanes` elements of a unit.
         address = Signal.like(self.word.address, reset_less=True)
         enable, new = Signal(cells), Signal(self.word.data.shape(), reset_less=True)
+        nonzero = Signal(cells, reset_less=True)
         one = self.element.valid << element.address[: exact_log2(cells)]
         m.d.sync += [
             address.eq(Mux(by_word, self.word.address, element.address[exact_log2(cells) :])),
             enable.eq(Mux(by_word, self.word.enable, one)),
             *(new[k].eq(Mux(by_word, self.word.data[k], element.data)) for k in range(cells)),
+            *(nonzero[k].eq(Mux(by_word, self.word.data[k] != 0, element.data != 0)) for k in range(cells)),
         ]
 
         def copies(name: str, elements: int, row_of: Value) -> list:
@@ -228,7 +230,7 @@ class ActivationMemory(wiring.Component):
         m.d.comb += self.output.data.eq(registered.word_select(select, config.activation_bits))
 
         if config.zero_skipping:
-            self._keep_flags(m, delay(m, by_word, STORE), address, enable, Cat(value != 0 for value in new))
+            self._keep_flags(m, delay(m, by_word, STORE), address, enable, nonzero)
         else:
             m.d.comb += self.scan.nonzero.eq(~0)
         return m

@@ -56,7 +56,7 @@ class ColumnFrontEnd(wiring.Component):
     - If it passes over all that is to do in the word, the same; this takes the cycle.
 
     A column selected in cycle s is at `o` in cycle s + `ARRIVAL` at the earliest, behind the columns before it. One of
-    no words is dropped in cycle s + `ARRIVAL` + 1.
+    no words is dropped then.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ class ColumnFrontEnd(wiring.Component):
         Write access to the column table: offset, count. Unless it is baked.
     o : Out(stream of column_layout(config))
     selected, dropped, finished : Out(1)
-        Events of this cycle: a column is selected, is dropped, the choice is done with an op.
+        Events of the cycle before: a column was selected, was dropped, the choice was done with an op.
     selected_slot, dropped_slot : Out(range(SLOTS))
         Ops of those events; the first is that of `finished` as well.
     waiting : Out(1)
@@ -135,18 +135,17 @@ class ColumnFrontEnd(wiring.Component):
         place = Signal(chosen_layout(config), reset_less=True)
 
         below, following = Signal(steps), Signal(steps)
-        found, more, advance = Signal(), Signal(), Signal()
+        found, more, selected, advance = (Signal() for _ in range(4))
         outstanding, full = Signal(range(CREDITS + 1)), Signal()
         m.d.comb += [
             scanner.taken.eq(advance),
             below.eq(eligible - 1),
-            following.eq(Mux(self.selected, rest & ~(eligible ^ below), rest)),
+            following.eq(Mux(selected, rest & ~(eligible ^ below), rest)),
             found.eq(eligible.any()),
-            self.selected.eq(found & ~full),
+            selected.eq(found & ~full),
             self.selected_slot.eq(current.slot),
             more.eq(lower.any()),
             advance.eq(Mux(found, ~full & ~more, complete)),
-            self.finished.eq(active & advance & final),
             self.waiting.eq(~found & ~complete & (outstanding == 0)),
         ]
         left = Mux(advance, new.steps, following)
@@ -161,7 +160,9 @@ class ColumnFrontEnd(wiring.Component):
                 place.word.eq(new.address),
                 place.number.eq(new.number),
             ]
-        opened = advance & new.active & new.first
+        # What comes of a choice counts a cycle later, for the sake of the clock; `current` is its op then.
+        m.d.sync += [self.selected.eq(selected), self.finished.eq(active & advance & final)]
+        opened = delay(m, advance & new.active & new.first, 1, reset_less=False)
         with m.If(opened):
             m.d.sync += current.eq(scanner.task)
 
@@ -174,17 +175,17 @@ class ColumnFrontEnd(wiring.Component):
         # one is current until its first column arrives.
         addressed, located = (Signal(TASK, reset_less=True) for _ in range(2))
         for cycle, task in ((2, addressed), (ARRIVAL, located)):
-            with m.If(delay(m, opened, cycle, reset_less=False)):
+            with m.If(delay(m, opened, cycle - 1, reset_less=False)):
                 m.d.sync += task.eq(current)
         op = current.op.arguments
-        moved = delay(m, active & (advance | self.selected) & ~op.private, 1, reset_less=False)
+        moved = delay(m, active & (advance | selected), 1, reset_less=False) & ~op.private
         tail = tail_count(config, op)
-        end = Mux(final & (tail != 0), tail, steps)
-        self._count_skipped(m, moved, delay(m, found, 1), delay(m, advance, 1), delay(m, end, 1), step)
+        end = Mux(delay(m, final, 1) & (tail != 0), tail, steps)
+        self._count_skipped(m, moved, delay(m, found, 1), delay(m, advance, 1), end, step)
 
         table = self.contents["column"] if self.contents else self.table
         column = locate(m, config, table, addressed, located, first, step)
-        valid = delay(m, self.selected, ARRIVAL, reset_less=False)
+        valid = delay(m, self.selected, ARRIVAL - 1, reset_less=False)
         dropped, taken = Signal(), Signal()
         m.d.comb += [dropped.eq(valid & (column.words == 0)), taken.eq(self.o.valid & self.o.ready)]
         m.d.sync += [self.dropped.eq(dropped), self.dropped_slot.eq(column.slot)]
@@ -192,11 +193,11 @@ class ColumnFrontEnd(wiring.Component):
         # A credit comes back a cycle later, for the sake of the clock.
         others = outstanding - self.dropped - delay(m, taken, 1, reset_less=False)
         m.d.sync += [
-            outstanding.eq(Mux(self.selected, others + 1, others)),
-            full.eq(Mux(self.selected, others == CREDITS - 1, others == CREDITS)),
+            outstanding.eq(Mux(selected, others + 1, others)),
+            full.eq(Mux(selected, others == CREDITS - 1, others == CREDITS)),
         ]
         never(m, "more columns on their way than CREDITS", outstanding > CREDITS)
-        its_slot = delay(checks(m), current.slot, ARRIVAL)
+        its_slot = delay(checks(m), current.slot, ARRIVAL - 1)
         never(m, "a column located by another op than its own", valid & (column.slot != its_slot))
         never(m, "a column of no words", self.o.valid & (self.o.payload.words == 0))
         return m

@@ -263,20 +263,16 @@ class MatrixEngine(wiring.Component):
             self.ops.ready.eq(front.ops.ready & room),
         ]
         new = self.ops.payload.arguments
-        # What the choice does counts a cycle later, for the sake of the clock.
-        selected = delay(m, front.selected, 1, reset_less=False)
-        finished = delay(m, front.finished, 1, reset_less=False)
-        selected_slot = delay(m, front.selected_slot, 1)
         for name, slot in enumerate(self.slots):
             # Selected columns that have not retired: `CREDITS` before the lanes, and one in each cycle to `RETIRE`.
             columns = Signal(range(CREDITS + RETIRE + 2), name=f"columns{name}")
             held = Signal(name=f"held{name}")
             vector = Signal(slot.vector.shape(), name=f"vector{name}", reset_less=True)
             buffer = Signal(name=f"buffer{name}", reset_less=True)
-            added = selected & (selected_slot == name)
+            added = front.selected & (front.selected_slot == name)
             dropped = front.dropped & (front.dropped_slot == name)
             m.d.sync += columns.eq(columns + added - dropped - (retired & (retired_slot == name)))
-            with m.If(finished & (selected_slot == name)):
+            with m.If(front.finished & (front.selected_slot == name)):
                 m.d.sync += held.eq(0)
             with m.If(accepted & (new.columns != 0) & (front.slot == name)):
                 m.d.sync += [held.eq(1), vector.eq(new.source), buffer.eq(new.buffer)]

@@ -6,10 +6,13 @@ from amaranth.utils import exact_log2
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.rtl.activations import progress, writing
 from gatewright.hw.rtl.column_layout import skips
+from gatewright.hw.rtl.pipeline import delay
 
 
-def reach(m: Module, config: AcceleratorConfig, producers, source: Value, task, number: Value, final: Value):
-    """Give which of a word's steps have what they need from the producer, and whether all have.
+def reach(m: Module, config: AcceleratorConfig, producers, source: Value, task, number: Value, moves: Value):
+    """Give a function of whether a word is the op's last.
+
+    It tells which of the word's steps have what they need from the producer, and whether all have.
 
     Parameters
     ----------
@@ -20,8 +23,10 @@ def reach(m: Module, config: AcceleratorConfig, producers, source: Value, task, 
         The vector that the op reads, from the cycle in which it is accepted on.
     task : view of MATRIX_OP
         The op, from the cycle behind on.
-    number, final : Value
-        The word's number in the op, and whether it is the last.
+    number : Value
+        The word's number in the op: 0 in the cycle behind the acceptance.
+    moves : Value
+        In the next cycle it is one more.
     """
     # Whose vector it is was found a cycle ago. In that cycle the producer was active already, as no op that writes the
     # vector is issued while this one reads it.
@@ -29,17 +34,28 @@ def reach(m: Module, config: AcceleratorConfig, producers, source: Value, task, 
     m.d.sync += its.eq(writing(producers, source))
     announced, written = progress(producers, its)
     # Without a producer all ones, which is more than any count.
-    limit = Signal(config.count_bits + 1, reset_less=True)
-    m.d.sync += limit.eq(Mux(skips(task), written, announced))
+    limit = Mux(skips(task), written, announced)
     lane_bits, group_bits = exact_log2(config.lanes), exact_log2(config.groups)
     words, rest = limit[lane_bits:], limit[group_bits:lane_bits]
-    end = tail_count(config, task.arguments)
     # One bit less than the limit's: all ones then are beyond every word.
     here = number[: len(words) - 1]
+    numbers = here, (here + 1)[: len(here)]
+    end = tail_count(config, task.arguments)
+    # Compared before the register, for this word and for the next, as what follows is in a hurry.
+    beyond = [delay(m, words > each, 1) for each in numbers]
+    equal = [delay(m, words == each, 1) for each in numbers]
+    enough, left, moved = delay(m, (end != 0) & (rest >= end), 1), delay(m, rest, 1), delay(m, moves, 1)
     whole, same = Signal(), Signal()
-    m.d.comb += [whole.eq(words > here), same.eq((words == here) & ~task.arguments.private)]
-    steps = Cat(whole | (same & (rest > step)) for step in range(config.group_lanes))
-    return steps, whole | (same & final & (end != 0) & (rest >= end))
+    m.d.comb += [
+        whole.eq(Mux(moved, beyond[1], beyond[0])),
+        same.eq(Mux(moved, equal[1], equal[0]) & ~task.arguments.private),
+    ]
+
+    def reached(final: Value) -> tuple[Value, Value]:
+        steps = Cat(whole | (same & (left > step)) for step in range(config.group_lanes))
+        return steps, whole | (same & final & enough)
+
+    return reached
 
 
 def nonzero_steps(

@@ -123,20 +123,16 @@ class WordScanner(wiring.Component):
         ]
         # The words of the op that are left with the one that is looked at.
         words, new = Signal(config.count_bits, reset_less=True), self.ops.payload.arguments
-        partial = new.columns[exact_log2(config.group_lanes) :] + (tail_count(config, new) != 0)
-        with m.If(~held):
-            m.d.sync += [
-                task.op.eq(self.ops.payload),
-                task.slot.eq(self.slot),
-                words.eq(Mux(new.private, new.columns, partial)),
-            ]
-
         at = Signal(self.word.shape(), reset_less=True)
+        with m.If(~held):
+            m.d.sync += [task.op.eq(self.ops.payload), task.slot.eq(self.slot), at.number.eq(0)]
+
         producers = (self.input, self.drained)
         source = Mux(held, op.source, new.source)
-        reached, all_reached = reach(m, config, producers, source, task.op, at.number, at.final)
+        moves = Signal()
+        reached, all_reached = reach(m, config, producers, source, task.op, at.number, moves)(at.final)
         nonzero = nonzero_steps(config, self.scan.nonzero, op.tail, ~skips(task.op), at.final, at.steps)
-        loads, moves = Signal(), Signal()
+        loads = Signal()
         m.d.comb += [
             self.scan.word.eq(at.address),
             loads.eq(~active | ~complete | repeated | self.taken),
@@ -152,16 +148,20 @@ class WordScanner(wiring.Component):
                 complete.eq(all_reached | ~looking),
             ]
 
-        final = Mux(beginning, words == 1, words == 2)
+        # `words` for an op that begins, and whether that is one.
+        whole, tail = op.columns[exact_log2(config.group_lanes) :], tail_count(config, op)
+        all_words = Mux(op.private, op.columns, whole + (tail != 0))
+        single = Mux(op.private, op.columns == 1, (whole == 0) | ((whole == 1) & (tail == 0)))
+        final = Mux(beginning, single, words == 2)
         with m.If(beginning | moves):
             m.d.sync += [
                 at.address.eq(Mux(beginning, op.source, at.address + 1)),
-                at.number.eq(Mux(beginning, 0, at.number + 1)),
+                words.eq(Mux(beginning, all_words, words - 1)),
                 at.first.eq(beginning),
                 at.final.eq(final),
                 at.steps.eq(tail_steps(config, op) | ~(final | op.private).replicate(config.group_lanes)),
             ]
         with m.If(moves):
-            m.d.sync += words.eq(words - 1)
+            m.d.sync += at.number.eq(at.number + 1)
         never(m, "a word taken that is repeated", self.taken & repeated)
         return m

@@ -153,18 +153,19 @@ class Sequencer(wiring.Component):
         offered, blocked = Signal(len(ports)), Signal(len(ports))
         m.d.comb += [self.matrix.payload.skip.eq(skip), self.drain.payload.first.eq(opening & fresh)]
         chosen, hazard = self._dispatch(m, op, decoded, odd)
-        looking = running & valid & ~taken
+        ready = Cat(port.ready for port in ports)
+        issued = (offered & ready).any()
+        looking = running & valid & ~issued
         candidates = chosen & (looking & wanted).replicate(len(ports))
         m.d.sync += [
             unknown.eq(looking & ~decoded.known),
             offered.eq(Mux(hazard | self.length_error, 0, candidates)),
             blocked.eq(Mux(hazard & ~self.length_error, candidates, 0)),
         ]
-        ready = Cat(port.ready for port in ports)
         m.d.comb += [
             *(port.valid.eq(offered[k]) for k, port in enumerate(ports)),
             self.interlock.eq((blocked & ready).any()),
-            taken.eq((valid & decoded.known & ~wanted) | (offered & ready).any()),
+            taken.eq((valid & decoded.known & ~wanted) | issued),
         ]
 
         # All units were idle a cycle ago, and since then nothing has begun.

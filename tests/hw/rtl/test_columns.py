@@ -78,6 +78,7 @@ class Model:
         self.scanned, self.begin, self.current = None, 0, None
         self.told, self.skipped = deque([{}] * REACH), deque([0, 0])
         self.moving, self.queue = deque(), deque()
+        self.events = deque([(False, False)])
         # Columns that are gone, and that were in the cycle before: a credit comes back a cycle later. A column of no
         # words is gone when it would be at `o`, and dropped in the cycle behind.
         self.selections, self.gone, self.returned, self.dropping = 0, 0, 0, False
@@ -117,10 +118,12 @@ class Model:
             self.scanned = None
         if entering is not None:
             self.scanned, self.begin = dict(entering), cycle + FIRST_LOOK
+        self.events.append((selected is not None, finished))
+        was_selected, was_finished = self.events.popleft()
         return {
             "ready": offered,
-            "selected": selected is not None,
-            "finished": finished,
+            "selected": was_selected,
+            "finished": was_finished,
             "dropped": dropped,
             "skipped": skipped,
             "column": offer,
@@ -284,7 +287,7 @@ def test_a_column_takes_the_documented_cycles_and_columns_follow_without_a_gap()
     ops = [matrix_op(columns=columns) for columns in (5, 1, 1, 3)]
     selections = [4, 5, 6, 7, 8, 9, 13, 17, 18, 19]
     history = check(0, ops, cycles=selections[-1] + ARRIVAL + 1)
-    assert [cycle for cycle, seen in enumerate(history) if seen["selected"]] == selections
+    assert [cycle - 1 for cycle, seen in enumerate(history) if seen["selected"]] == selections
     offers = [cycle for cycle, seen in enumerate(history) if seen["column"] is not None]
     assert offers == [cycle + ARRIVAL for cycle in selections]
 
@@ -293,5 +296,5 @@ def test_zero_steps_go_by_a_word_per_cycle():
     zero_words = matrix_op(columns=40, skip=1)
     history = check(0, [zero_words], flags=[0, 0, 0, 0, 1 << 15, 0, 0, 0], cycles=12)
     assert [cycle["skipped"] for cycle in history] == [0, 0, 0, 0, 0, 0, 8, 8, 8, 8, 7, 0]
-    assert [cycle["selected"] for cycle in history].index(True) == 8
-    assert [cycle["finished"] for cycle in history].index(True) == 8
+    assert [cycle["selected"] for cycle in history].index(True) == 9
+    assert [cycle["finished"] for cycle in history].index(True) == 9
