@@ -20,9 +20,9 @@ RING = 16
 
 NONE = -1
 
-_LOOK, _WAIT, _OFFER, _FETCH = range(4)
-"""What the sequencer does with its op: look at it or, as it then found, hold it back, or offer it; or wait for it, as
-the one before was skipped at once."""
+_LOOK, _WAIT, _ISSUE, _FETCH = range(4)
+"""What the sequencer does with its op: look at it or, as it then found, hold it back for a hazard, or issue it; or wait
+for it, as the one before was skipped at once."""
 
 _NEVER = 1 << 62
 
@@ -76,9 +76,9 @@ def run_job(
             buffer = op.buffer ^ (op.alternate & step)
             ready = _ready(op, front, taker, drain, giver)
             hazard = _hazard(program, op, buffer, slots, taker, drain, giver, timing)
-            issues, waits = action == _OFFER and ready, action == _WAIT and ready
+            issues, waits = action == _ISSUE, action == _WAIT and ready
             runs_now = runs[int(step == 0), int(step == steps - 1), number]
-            _advance(sequencer, issues, runs_now, hazard, len(program))
+            _advance(sequencer, issues, runs_now, hazard, ready, len(program))
             moved |= action != sequencer.action or number != sequencer.number or step != sequencer.step
         counts.interlock += waits
         front.room = room
@@ -111,13 +111,13 @@ def run_job(
 
 
 @_inlined
-def _advance(sequencer, issues, runs, hazard, length):
+def _advance(sequencer, issues, runs, hazard, ready, length):
     """Go to the next op if this one is issued or does not run; else find out what to do with it in the next cycle."""
     if sequencer.action == _FETCH:
         sequencer.action = _LOOK
         return
     if runs and not issues:
-        sequencer.action = _WAIT if hazard else _OFFER
+        sequencer.action = _WAIT if hazard else _ISSUE if ready else _LOOK
         return
     sequencer.action = _LOOK if runs else _FETCH
     sequencer.number += 1

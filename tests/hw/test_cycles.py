@@ -204,7 +204,7 @@ def test_credits_hold_the_front_end_back():
     """The first column goes to the lanes, and `CREDITS` are selected behind it; then one when the second goes as well.
 
     That brings its credit back two cycles later. Only when the last is selected, the op behind comes to the choice, and
-    leaves its place for the next.
+    leaves its place for the next, which is issued in the cycle behind.
     """
     behind = op(Opcode.MATVEC, columns=1, words=1), op(Opcode.MATVEC, columns=1, words=1, end=True)
     many = CREDITS + 1
@@ -212,8 +212,8 @@ def test_credits_hold_the_front_end_back():
         issues(op(Opcode.MATVEC, columns=columns, words=100), *behind) for columns in (many, many + 1)
     )
     first_word = held[0] + FIRST_WORD
-    assert held[2] == first_word - TAKE - ARRIVAL + many
-    assert late[2] == first_word - TAKE + 100 + 2 + 1
+    assert held[2] == first_word - TAKE - ARRIVAL + many + 1
+    assert late[2] == first_word - TAKE + 100 + 2 + 1 + 1
 
 
 def test_ops_run_in_their_steps():
