@@ -125,7 +125,7 @@ def memories(config: AcceleratorConfig) -> tuple[MemoryKind, ...]:
             "zero flag",
             "activation_depth",
             config.vectors,
-            (config.lanes,) * (2 * config.zero_skipping),
+            (config.lanes,) * config.zero_skipping,
             style="distributed",
         ),
         MemoryKind("state", "state_depth", config.state_depth, (STATE.bits * config.cell_lanes,)),

@@ -53,7 +53,6 @@ class MatrixBench(wiring.Component):
         m = Module()
         m.submodules.engine, m.submodules.memory = self.engine, self.memory
         wiring.connect(m, self.engine.scan, self.memory.scan)
-        wiring.connect(m, self.engine.scan_next, self.memory.scan_next)
         wiring.connect(m, self.engine.values, self.memory.values)
         return m
 

@@ -112,7 +112,7 @@ def _columns(config: AcceleratorConfig, forms: Mapping[str, Memory]) -> Terms:
         "step": steps,
         "step that may be skipped": steps * skipping,
         "flag": config.lanes * skipping,
-        "flags chosen": 2 * _chosen(forms.get("zero flag")),
+        "flags chosen": _chosen(forms.get("zero flag")),
         "group that may be skipped": config.groups * skipping,
         "skipping": skipping,
         "count": config.count_bits,
@@ -167,7 +167,7 @@ def _activations(config: AcceleratorConfig, forms: Mapping[str, Memory]) -> Term
     return {
         "there": 1,
         "flag": config.lanes * skipping,
-        "enables": 2 * _enables(flags),
+        "enables": _enables(flags),
         "skipping": skipping,
         "written": cells * bits,
         "element": bits,

@@ -13,6 +13,7 @@ from gatewright.hw.rtl.reduction import SUM_LATENCY
 from gatewright.hw.rtl.serial_cell import SerialCell
 from gatewright.hw.rtl.stages import (
     ARRIVAL,
+    FIRST_LOOK,
     FIRST_READ,
     FIRST_WORD,
     LEAD,
@@ -31,6 +32,7 @@ def timing(config: AcceleratorConfig) -> Timing:
     """Give the latencies of the sequencer and the matrix engine, and their sizes."""
     return Timing(
         start=_START,
+        first_look=FIRST_LOOK,
         arrival=ARRIVAL,
         first_read=FIRST_READ,
         retire=RETIRE,

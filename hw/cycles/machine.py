@@ -20,8 +20,9 @@ RING = 16
 
 NONE = -1
 
-_LOOK, _WAIT, _OFFER = range(3)
-"""What the sequencer does with its op: look at it or, as it then found, hold it back, or offer it."""
+_LOOK, _WAIT, _ISSUE, _FETCH = range(4)
+"""What the sequencer does with its op: look at it or, as it then found, hold it back for a hazard, or issue it; or wait
+for it, as the one before was skipped at once."""
 
 _NEVER = 1 << 62
 
@@ -75,9 +76,9 @@ def run_job(
             buffer = op.buffer ^ (op.alternate & step)
             ready = _ready(op, front, taker, drain, giver)
             hazard = _hazard(program, op, buffer, slots, taker, drain, giver, timing)
-            issues, waits = action == _OFFER and ready, action == _WAIT and ready
+            issues, waits = action == _ISSUE, action == _WAIT and ready
             runs_now = runs[int(step == 0), int(step == steps - 1), number]
-            _advance(sequencer, issues, runs_now, hazard, len(program))
+            _advance(sequencer, issues, runs_now, hazard, ready, len(program))
             moved |= action != sequencer.action or number != sequencer.number or step != sequencer.step
         counts.interlock += waits
         front.room = room
@@ -90,16 +91,15 @@ def run_job(
             merge.held = not (elements[giver.sent % len(elements)].last if second else drain.unfinished == 1)
             merge.second = second
         _send(program, taker, drain, giver, elements, timing, element_offered and second, cycle, timeline)
-        current = front.current
         moved |= _select(program, words, flags, slots, front, flight, lanes, timing, cycle, counts)
-        moved |= _prepare(program, flags, slots, front, current, taker, drain, timing, cycle)
+        moved |= _scan(program, flags, slots, front, taker, drain, timing, cycle)
         moved |= _multiply(slots, front, flight, queue, lanes, timing, cycle, counts, timeline)
         _take(taker, writes, cycle, counts, timeline)
         _drain(program, drain, sums, sum_offered and not second, cycle, counts, timeline)
         if issues:
             _note(timeline, sequencer.event, step, number, cycle)
             op = program[number]
-            _accept(op, number, buffer, sequencer, slots, front, taker, drain, giver, cycle)
+            _accept(op, number, buffer, sequencer, slots, front, taker, drain, giver, timing.first_look, cycle)
 
         following = cycle + 1
         if quiet and not moved:
@@ -111,12 +111,15 @@ def run_job(
 
 
 @_inlined
-def _advance(sequencer, issues, runs, hazard, length):
+def _advance(sequencer, issues, runs, hazard, ready, length):
     """Go to the next op if this one is issued or does not run; else find out what to do with it in the next cycle."""
-    if runs and not issues:
-        sequencer.action = _WAIT if hazard else _OFFER
+    if sequencer.action == _FETCH:
+        sequencer.action = _LOOK
         return
-    sequencer.action = _LOOK
+    if runs and not issues:
+        sequencer.action = _WAIT if hazard else _ISSUE if ready else _LOOK
+        return
+    sequencer.action = _LOOK if runs else _FETCH
     sequencer.number += 1
     if sequencer.number == length:
         sequencer.number = 0
@@ -161,7 +164,7 @@ def _ready(op, front, taker, drain, giver):
     if op.kind == OUTPUT:
         return giver.left == 0
     if op.kind == MULTIPLY:
-        return front.waiting == NONE and front.room
+        return front.scanned == NONE and front.room
     return drain.op == NONE
 
 
@@ -198,7 +201,7 @@ def _idle(slots, lanes, taker, drain, giver, timing, cycle):
 
 
 @_inlined
-def _accept(op, number, buffer, sequencer, slots, front, taker, drain, giver, cycle):
+def _accept(op, number, buffer, sequencer, slots, front, taker, drain, giver, first_look, cycle):
     """Hand an op to its unit, which begins in the next cycle."""
     event, first_flag = sequencer.event, sequencer.first_flag
     sequencer.event += 1
@@ -211,8 +214,8 @@ def _accept(op, number, buffer, sequencer, slots, front, taker, drain, giver, cy
         if not op.private:
             sequencer.first_flag += op.count
         if op.count:
-            front.waiting = _free_slot(slots)
-            slot = slots[front.waiting]
+            front.scanned, front.begin = _free_slot(slots), cycle + first_look
+            slot = slots[front.scanned]
             slot.op, slot.held, slot.buffer = number, 1, buffer
             slot.event, slot.first_flag = event, first_flag
     elif op.count:
@@ -308,42 +311,41 @@ def _drain(program, drain, sums, taken, cycle, counts, timeline):
 
 
 @_inlined
-def _prepare(program, flags, slots, front, current, taker, drain, timing, cycle):
-    """Bring an op to stage 0, and what its producer tells; tells whether anything has changed."""
-    moved = False
-    if front.finished != NONE and current == NONE:
-        slots[front.finished].held = 0
-        front.finished = NONE
-        moved = True
-    target = current
-    if target == NONE:
-        target = front.waiting if front.preparing == NONE else front.preparing
-    if target == NONE:
+def _scan(program, flags, slots, front, taker, drain, timing, cycle):
+    """Bring an op to the choice, and what its producer tells; tells whether anything has changed."""
+    moved = front.left != NONE or front.finished != NONE or cycle < front.sure
+    if front.left != NONE:
+        slots[front.left].held = 0
+    front.left, front.finished = front.finished, NONE
+    if front.scanned == NONE:
         return moved
-    op = program[slots[target].op]
+    op = program[slots[front.scanned].op]
     skips = len(flags) > 0 and not op.private
     told = _progress(program, op.vector, taker, drain, cycle, timing.write_lead if skips else timing.lead)
-    moved |= front.known != front.told or front.told != told
-    front.known, front.told = front.told, told
-    if current == NONE:
+    moved |= front.known != front.seen or front.seen != front.limit or front.limit != told
+    limit, seen = front.limit, front.seen
+    front.known, front.seen, front.limit = seen, limit, told
+    if front.current == NONE:
         moved = True
-        if front.preparing == NONE:
-            front.preparing, front.waiting = front.waiting, NONE
-        else:
-            front.current, front.preparing = front.preparing, NONE
+        if cycle + 1 >= front.begin:
+            front.current = front.scanned
             front.step, front.word_end = 0, min(op.word_steps, op.count)
+    if front.current == front.scanned and front.word_end + op.word_steps >= op.count:
+        before = (op.count - 1) // op.word_steps * op.word_steps
+        if limit >= op.count * op.elements and seen >= before * op.elements:
+            front.scanned, front.sure = NONE, cycle + 2
     return moved
 
 
 @_inlined
 def _select(program, words, flags, slots, front, flight, lanes, timing, cycle, counts):
-    """Select a column in stage 0, or pass over a word of zeros; tells whether it did."""
+    """Choose a column, or pass over a word of zeros; tells whether it did."""
     if front.current == NONE:
         return False
     slot = slots[front.current]
     op = program[slot.op]
     reached = front.word_end
-    if front.known < reached * op.elements:
+    if (front.current == front.scanned or cycle < front.sure) and front.known < reached * op.elements:
         reached = front.known // op.elements
     if len(flags) > 0 and not op.private:
         start = front.step

@@ -127,7 +127,7 @@ def _run(
     """Run the compiled loop; gives a record of counts, and the ops that were executed if asked for."""
     units = np.zeros(1, dtype=UNITS)[0]
     units["drain"]["op"] = machine.NONE
-    for name in ("waiting", "preparing", "current", "finished", "dropped"):
+    for name in ("scanned", "current", "finished", "left", "dropped"):
         units["front"][name] = machine.NONE
     units["front"]["room"] = True
     slots = np.zeros(times.slots, dtype=SLOT)

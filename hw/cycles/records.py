@@ -41,6 +41,8 @@ class Timing(NamedTuple):
     ----------
     start : int
         From a job to its first op.
+    first_look : int
+        From the acceptance of a matrix op to the first choice of a column.
     arrival : int
         From the selection of a column to the queue before the lanes.
     first_read : int
@@ -59,6 +61,7 @@ class Timing(NamedTuple):
     """
 
     start: int
+    first_look: int
     arrival: int
     first_read: int
     retire: int
@@ -86,24 +89,28 @@ RESULT = _integers("time", "last")
 """An element for the output stream: when it is offered, and whether it is the last of its vector."""
 
 _FRONT = _integers(
-    "waiting",
-    "preparing",
+    "scanned",
+    "begin",
     "current",
     "finished",
+    "left",
     "room",
     "step",
     "word_end",
-    "told",
+    "limit",
+    "seen",
     "known",
+    "sure",
     "outstanding",
     "returned",
     "dropped",
 )
-"""The front end. The slots of the ops before stage 0, on the way to it, in it, and just out of it; whether there is a
-free slot; the first column step that is neither selected nor known to be zero, and the end of those in its activation
-word; the elements of its vector that its producer tells of, and those that it knows of; columns between it and the
-lanes, and those of them that are gone and give their credits back in this cycle; the slot of one that was dropped in
-the cycle before."""
+"""The front end. The slot of the op that the scanner has, and the cycle from which on its words may come to the choice;
+the slots of the op of the choice, of that which it is done with in this cycle, and in the cycle before; whether there
+is a free slot; the first column step that is neither selected nor known to be zero, and the end of those in its
+activation word; the elements of its vector that the scanner knows of, those of the word that it gives, and those that
+the choice knows of; the cycle from which on the choice knows of all; columns between it and the lanes, and those of them that are gone and give their credits back in this cycle;
+the slot of one that was dropped in the cycle before."""
 
 _LANES = _integers("selected", "arrived", "queued", "taken", "retired", "last_word")
 """Numbers of columns that got so far; the cycle of the last word of those taken."""

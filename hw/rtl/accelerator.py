@@ -88,7 +88,6 @@ class Accelerator(wiring.Component):
             connect(m, producer, consumer)
         for one, other in (
             (matrix.scan, activations.scan),
-            (matrix.scan_next, activations.scan_next),
             (matrix.values, activations.values),
             (output_unit.activations, activations.output),
             (drain.hidden, activations.word),

@@ -84,22 +84,26 @@ class Accumulators(wiring.Component):
         for k in range(1, _FORWARDED + 1):
             there = adds[k] & (buffers[k] == buffers[0])
             same.append(delay(m, there & (addresses[k] == addresses[0]), 1))
-        latest, older, oldest = (Signal(shape, reset_less=True) for _ in range(3))
-        nearest, near = delay(m, same[0], 1), delay(m, same[1] | same[2], 1)
-        total = Signal(shape)
+        latest, oldest, total = (Signal(shape, reset_less=True) for _ in range(3))
+        nearest, near, older = same[0], same[1] | same[2], Mux(same[1], latest, oldest)
         sums = [self._buffer(m, number, total, addresses, adds, buffers) for number in range(2)]
-        read = Mux(near, older, Mux(buffers[READ], sums[1], sums[0]))
-        m.d.comb += total.eq(Mux(nearest, latest, read) + self.addend)
-        m.d.sync += [latest.eq(total), oldest.eq(latest), older.eq(Mux(same[1], latest, oldest))]
-
-        value = Mux(delay(m, self.drain[1], SUM_READ), sums[1], sums[0])
-        if not self.config.block_accumulators:
-            value = Mux(delay(m, self.selected, SUM_READ), value, 0)
-        m.d.comb += self.value.eq(value)
+        chosen, drained = buffers[READ - 1], delay(m, self.drain[1], READ)
+        if self.config.block_accumulators:
+            # The register behind a block RAM is its own.
+            sums = [delay(m, value, 1) for value in sums]
+            near, older, chosen, drained = (delay(m, value, 1) for value in (near, older, chosen, drained))
+            read = Mux(near, older, Mux(chosen, sums[1], sums[0]))
+            value = Mux(drained, sums[1], sums[0])
+        else:
+            read = delay(m, Mux(near, older, Mux(chosen, sums[1], sums[0])), 1)
+            selected = delay(m, self.selected, READ)
+            value = delay(m, Mux(selected, Mux(drained, sums[1], sums[0]), 0), 1)
+        m.d.comb += [total.eq(Mux(delay(m, nearest, 1), latest, read) + self.addend), self.value.eq(value)]
+        m.d.sync += [latest.eq(total), oldest.eq(latest)]
         return m
 
     def _buffer(self, m: Module, number: int, total: Signal, addresses, adds, buffers) -> Value:
-        """Add a buffer, to which the total of cycle `SUM_READ` is written; give what it has at its address."""
+        """Add a buffer, to which the total of cycle `SUM_READ` is written; give what it reads in cycle `READ`."""
         config = self.config
         drain = self.drain[number]
         read_address = Mux(drain, self.drain_address[: len(self.address)], self.address)
@@ -121,11 +125,14 @@ class Accumulators(wiring.Component):
         m.d.sync += new.eq(total)
         with m.If(draining):
             m.d.sync += new.eq(0)
-        cleared = delay(m, drain & self.selected, 2, reset_less=False)
+        clears = delay(m, drain & self.selected, 1, reset_less=False)
+        before = _FORWARDED - 1
+        written = clears | (adds[before] & (buffers[before] == number))
+        place = Mux(clears, delay(m, self.drain_address[: len(self.address)], 1), addresses[before])
         m.d.comb += [
             reader.addr.eq(delay(m, read_address, 1)),
-            writer.addr.eq(Mux(cleared, delay(m, self.drain_address, 2), addresses[_FORWARDED])),
+            writer.addr.eq(delay(m, place, 1)),
             writer.data.eq(new),
-            writer.en.eq(cleared | (adds[_FORWARDED] & (buffers[_FORWARDED] == number))),
+            writer.en.eq(delay(m, written, 1, reset_less=False)),
         ]
-        return delay(m, reader.data, 1)
+        return reader.data

@@ -135,7 +135,7 @@ class ActivationMemory(wiring.Component):
     There is one write a cycle: a word goes first, an element waits. It spends `STORE` cycles in a register, and all who
     read see it from the cycle after on. Each of the two writes a word's elements in order, from its first on.
 
-    `scan` and `scan_next` read asynchronously; without zero skipping they show no zero. Nobody may read an element in
+    `scan` reads asynchronously; without zero skipping it shows no zero. Nobody may read an element in
     the cycle after its write was offered, but for its flag.
 
     Parameters
@@ -144,7 +144,7 @@ class ActivationMemory(wiring.Component):
 
     Members
     -------
-    scan, scan_next : In(scan_port(config))
+    scan : In(scan_port(config))
     values : In(values_port(config))
     output : In(read_port(config))
     word : In(word_port(config))
@@ -158,7 +158,6 @@ class ActivationMemory(wiring.Component):
         super().__init__(
             {
                 "scan": In(scan_port(config)),
-                "scan_next": In(scan_port(config)),
                 "values": In(values_port(config)),
                 "output": In(read_port(config)),
                 "word": In(word_port(config)),
@@ -176,11 +175,13 @@ class ActivationMemory(wiring.Component):
         # The write of the cycle before: some of the `cell_lanes` elements of a unit.
         address = Signal.like(self.word.address, reset_less=True)
         enable, new = Signal(cells), Signal(self.word.data.shape(), reset_less=True)
+        nonzero = Signal(cells, reset_less=True)
         one = self.element.valid << element.address[: exact_log2(cells)]
         m.d.sync += [
             address.eq(Mux(by_word, self.word.address, element.address[exact_log2(cells) :])),
             enable.eq(Mux(by_word, self.word.enable, one)),
             *(new[k].eq(Mux(by_word, self.word.data[k], element.data)) for k in range(cells)),
+            *(nonzero[k].eq(Mux(by_word, self.word.data[k] != 0, element.data != 0)) for k in range(cells)),
         ]
 
         def copies(name: str, elements: int, row_of: Value) -> list:
@@ -229,10 +230,9 @@ class ActivationMemory(wiring.Component):
         m.d.comb += self.output.data.eq(registered.word_select(select, config.activation_bits))
 
         if config.zero_skipping:
-            self._keep_flags(m, delay(m, by_word, STORE), address, enable, Cat(value != 0 for value in new))
+            self._keep_flags(m, delay(m, by_word, STORE), address, enable, nonzero)
         else:
-            for port in (self.scan, self.scan_next):
-                m.d.comb += port.nonzero.eq(~0)
+            m.d.comb += self.scan.nonzero.eq(~0)
         return m
 
     def _keep_flags(self, m: Module, by_word: Value, address: Value, enable: Value, nonzero: Value) -> None:
@@ -249,21 +249,17 @@ class ActivationMemory(wiring.Component):
             for writer, register in enumerate(held):
                 with m.If(by_word == writer):
                     m.d.sync += register.eq(flags)
-        for name, port in (("scan", self.scan), ("scan_next", self.scan_next)):
-            m.submodules[f"{name}_flags"] = memory = Memory(
-                shape=unsigned(config.lanes),
-                depth=config.vectors,
-                init=[],
-                attrs={"ram_style": "distributed"},
-            )
-            write, read = memory.write_port(), memory.read_port(domain="comb")
-            m.d.comb += [
-                write.addr.eq(word),
-                write.data.eq(flags),
-                write.en.eq(enable.any()),
-                read.addr.eq(port.word),
-                port.nonzero.eq(read.data),
-            ]
+        m.submodules.flags = memory = Memory(
+            shape=unsigned(config.lanes), depth=config.vectors, init=[], attrs={"ram_style": "distributed"}
+        )
+        write, read = memory.write_port(), memory.read_port(domain="comb")
+        m.d.comb += [
+            write.addr.eq(word),
+            write.data.eq(flags),
+            write.en.eq(enable.any()),
+            read.addr.eq(self.scan.word),
+            self.scan.nonzero.eq(read.data),
+        ]
         self._check_order(m, by_word, address, enable)
 
     def _check_order(self, m: Module, by_word: Value, address: Value, enable: Value) -> None:

@@ -126,7 +126,7 @@ class DrainUnit(wiring.Component):
             self.producer.active.eq(~idle & ~clearing & ~task.send),
         ]
         with m.If(idle):
-            m.d.sync += [task.eq(offered), count.eq(offered.count), unfinished.eq(offered.count)]
+            m.d.sync += [task.eq(offered), unfinished.eq(offered.count)]
 
         m.submodules.reduction = reduction = Reduction(self.config, self.contents)
         if not self.contents:
@@ -140,7 +140,7 @@ class DrainUnit(wiring.Component):
             reduction.values.eq(self.accumulators.values),
         ]
         room, has_room = self._send(m, task, reduction, last)
-        begun = self._read(m, task, count, reading, room, has_room)
+        begun = self._read(m, offered, task, count, reading, room, has_room)
         values = self._serial_cell if self.config.serial_cell else self._cell_lanes
         latency = reduction.total_latency + ROUNDING_LATENCY
         written = self._write(m, offered, task, latency, *values(m, task, begun, reduction))
@@ -179,7 +179,9 @@ class DrainUnit(wiring.Component):
         """Whether a reading stands for one value, and not for `drain_lanes` of them."""
         return Const(1) if self.config.serial_cell else task.reduce
 
-    def _read(self, m: Module, task, count: Signal, reading: Signal, room: Signal, has_room: Signal) -> Value:
+    def _read(
+        self, m: Module, offered, task, count: Signal, reading: Signal, room: Signal, has_room: Signal
+    ) -> Value:
         """Read the task's accumulators, if it sends them while there is room for another; give when a group begins."""
         config, port = self.config, self.accumulators
         single = self._single(task)
@@ -188,13 +190,15 @@ class DrainUnit(wiring.Component):
         stride = Mux(task.private | port.clear_all, config.group_lanes, Mux(single, 1, config.drain_lanes))
         going = reading & (~task.send | has_room)
         begins, reads, ends = Const(1), Const(1), Const(1)
-        guarded = Const(FIRST_READ)
+        # What follows is of the next cycle.
+        reduce, send = (Mux(self.idle, offered[name], task[name]) for name in ("reduce", "send"))
+        left, guards, guarded = Signal.like(count), Signal(), Const(FIRST_READ)
         if config.serial_cell:
             # A unit: a cycle for each gate, and those in which the cell unit has no use for one.
             phase = Signal(range(SerialCell.INTERVAL))
             begins, reads = phase == 0, phase < len(GATES)
             ends = task.reduce | (phase == SerialCell.INTERVAL - 1)
-            guarded = Mux(task.reduce, guarded, FIRST_READ // SerialCell.INTERVAL)
+            guarded = Mux(reduce, guarded, FIRST_READ // SerialCell.INTERVAL)
             with m.If(reading):
                 m.d.sync += phase.eq(Mux(ends, 0, phase + 1))
         m.d.comb += [
@@ -204,17 +208,18 @@ class DrainUnit(wiring.Component):
             port.row.eq(Mux(port.clear_all, 0, task.row) | row),
             port.lane.eq(lane),
             port.mask.eq(Mux(task.private, 0, Mux(single, -1, -config.drain_lanes))),
-            self.reading.active.eq(reading & ((count > guarded) | (task.send & (count > room)))),
+            left.eq(Mux(self.idle, offered.count, Mux(going & ends, count - 1, count))),
+            self.reading.active.eq(reading & guards),
             self.reading.buffer.eq(task.buffer),
         ]
+        # A register, as the sequencer is in a hurry.
+        m.d.sync += [count.eq(left), guards.eq((left > guarded) | (send & (left > room)))]
         with m.If(self.idle):
             m.d.sync += position.eq(0)
         with m.Elif(port.enable | port.clear_all):
             m.d.sync += position.eq(position + stride)
-        with m.If(going & ends):
-            m.d.sync += count.eq(count - 1)
-            with m.If(count == 1):
-                m.d.sync += reading.eq(0)
+        with m.If(going & ends & (count == 1)):
+            m.d.sync += reading.eq(0)
         return port.enable & begins & ~task.reduce
 
     def _cell_lanes(self, m: Module, task, begun: Value, reduction: Reduction) -> tuple[Value, list[Value]]:
@@ -303,7 +308,8 @@ class DrainUnit(wiring.Component):
     def _send(self, m: Module, task, reduction: Reduction, last) -> tuple[Signal, Signal]:
         """Offer totals on the output stream.
 
-        Gives for how many there is room besides those under way, and whether for any: a register, for the clock.
+        Gives for how many there will be room in the next cycle, besides those under way, and whether there is for any
+        now: a register, for the clock.
         """
         # A reading gives its room back two cycles after its total is known, at the earliest.
         depth = reduction.total_latency + 2
@@ -324,4 +330,4 @@ class DrainUnit(wiring.Component):
         never(m, "a full buffer of totals written", buffer.w_en & ~buffer.w_rdy)
         never(m, "a total read without room", self.accumulators.enable & task.send & (free == 0))
         never(m, "more room for totals than there is", free > depth)
-        return free, has_room
+        return following, has_room

@@ -33,10 +33,11 @@ def arguments(op: Value, code: Opcode):
 
 
 class Fetch(wiring.Component):
-    """Give the ops of the program in order, again and again, one per cycle while they are taken.
+    """Give the ops of the program in order, again and again, one in two cycles while they are taken.
 
     An op passes three registers: the memory's own, one behind it, as a block RAM is slow, and `op`. In the first cycle
-    of `running` the first op is in the memory's register; it is `op` from the third on.
+    of `running` the first op is in the memory's register; it is `op` from the third on. The one behind a taken op is
+    `op` in the next cycle, if the one before came two cycles ago or earlier, else in the cycle after.
 
     Where the program ends must be known three ops ahead. So the program is searched for its end, one op per cycle,
     after reset and whenever it was written to.
@@ -84,52 +85,54 @@ class Fetch(wiring.Component):
         source = self.contents["program"][0] if self.contents else self.program
         writing = Const(0) if self.contents else self.program.enable.any()
 
-        # Of the memory's register and of the one behind it: whether there is an op in it, and its address.
-        present, fetched = Signal(2), Signal(OP_BITS, reset_less=True)
-        address, fetched_address = Signal(ceil_log2(depth)), Signal(ceil_log2(depth))
-        # The address behind that in the memory's register.
-        following = Signal.like(address, reset_less=True)
+        # What is in the memory's register is `present`, in that behind it, `fetched`, until it goes on to `op`, `fresh`.
+        present, fresh, fetched = Signal(), Signal(), Signal(OP_BITS, reset_less=True)
+        address, fetched_address, following = (Signal(ceil_log2(depth)) for _ in range(3))
         last, searched = Signal.like(address), Signal()
         op, decoded = Signal.like(self.op, reset_less=True), Signal.like(self.decoded, reset_less=True)
-        valid, waiting = Signal(), Signal()
-        # The memory's registers move together, so that both can be the block RAM's own.
-        reads, moves, upcoming = Signal(), Signal(), Signal.like(address)
+        valid, waiting, moves = Signal(), Signal(), Signal()
+        # The memory's registers move together, so that both can be the block RAM's own; and whether they move is known
+        # without `taken`.
+        reads, upcoming = Signal(), Signal.like(address)
         layout = data.ArrayLayout(LOAD["data"].shape, PROGRAM_PARTS)
         stored = model_memory(m, "memory", layout, depth, upcoming, source, enable=reads, style="block")
         m.d.comb += [
             waiting.eq(searched & ~self.running),
             moves.eq(~valid | self.taken),
-            reads.eq(~present[1] | moves),
-            upcoming.eq(Mux(waiting | ~present[0], 0, following)),
+            reads.eq(~fresh | ~self.running),
+            upcoming.eq(Mux(waiting, 0, following)),
             self.ready.eq(searched & ~writing),
             self.valid.eq(valid),
             self.op.eq(op),
             self.decoded.eq(decoded),
         ]
+        with m.If(moves):
+            m.d.sync += valid.eq(fresh & self.running)
+        with m.If(moves & fresh):
+            m.d.sync += [
+                fresh.eq(0),
+                op.eq(fetched),
+                decoded.eq(_decode(m, self.config, fetched)),
+                decoded.last.eq(fetched_address == last),
+            ]
         with m.If(reads):
             m.d.sync += [
                 address.eq(upcoming),
                 following.eq(Mux(searched & (upcoming == last), 0, upcoming + 1)),
                 fetched.eq(stored),
                 fetched_address.eq(address),
-                present.eq(Cat(1, present)),
-            ]
-        with m.If(moves):
-            m.d.sync += [
-                op.eq(fetched),
-                decoded.eq(_decode(m, self.config, fetched)),
-                decoded.last.eq(fetched_address == last),
-                valid.eq(present[1] & self.running),
+                present.eq(1),
+                fresh.eq(present),
             ]
 
         # While it waits, the first op is read all the time.
         with m.If(waiting):
-            m.d.sync += [present.eq(0b01), valid.eq(0)]
+            m.d.sync += [fresh.eq(0), valid.eq(0)]
         header = HEADER_LAYOUT(fetched[: HEADER_LAYOUT.size])
         with m.If(writing):
-            m.d.sync += [present.eq(0), searched.eq(0)]
-        with m.Elif(~searched & present[1] & (header.end | (fetched_address == depth - 1))):
-            m.d.sync += [present.eq(0), searched.eq(1), last.eq(fetched_address)]
+            m.d.sync += [following.eq(0), present.eq(0), fresh.eq(0), searched.eq(0)]
+        with m.Elif(~searched & fresh & (header.end | (fetched_address == depth - 1))):
+            m.d.sync += [fresh.eq(0), searched.eq(1), last.eq(fetched_address)]
         ran, was_ready = (
             delay(checks(m), value, 1, reset_less=False) for value in (self.running, self.ready)
         )

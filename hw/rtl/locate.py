@@ -13,7 +13,7 @@ from gatewright.hw.rtl.loader import model_memory
 from gatewright.hw.rtl.pipeline import delay
 
 
-def locate(m: Module, config: AcceleratorConfig, table, task, first, step: Value):
+def locate(m: Module, config: AcceleratorConfig, table, addressed, task, first, step: Value):
     """Give a column in cycle `ARRIVAL` of its way: its step times `words`, or as the table says.
 
     Parameters
@@ -22,19 +22,20 @@ def locate(m: Module, config: AcceleratorConfig, table, task, first, step: Value
     config : AcceleratorConfig
     table : load port, or sequence of contents
         Of the column table's offsets and counts.
-    task : view of TASK
-        The column's, from cycle 2 through `ARRIVAL`.
+    addressed, task : view of TASK
+        The column's, in cycle 2 and in cycle `ARRIVAL`.
     first : view of chosen_layout(config)
         The column in cycle 1.
     step : Value
         Its step in the word, in cycle 1.
     """
     first, step = delay(m, first, 1), delay(m, step, 1)
-    op = task.op.arguments
+    early, op = addressed.op.arguments, task.op.arguments
     k = Signal(config.count_bits)
-    m.d.comb += k.eq(Mux(op.private, first.number, Cat(step, first.number)))
-    words = op.words[: config.row_bits + 1]
-    offset = delay(m, delay(m, k, 1) * delay(m, words, 1), 1)
+    m.d.comb += k.eq(Mux(early.private, first.number, Cat(step, first.number)))
+    words = delay(m, early.words[: config.row_bits + 1], 1)
+    offset = delay(m, delay(m, k, 1) * words, 1)
+    words = delay(m, words, 1)
     if config.column_depth:
         offsets, counts = (
             model_memory(
@@ -42,7 +43,7 @@ def locate(m: Module, config: AcceleratorConfig, table, task, first, step: Value
                 name,
                 config.column_widths[part],
                 config.column_depth,
-                op.table_base + k,
+                early.table_base + k,
                 table[part] if isinstance(table, Sequence) else table,
                 part=part,
             )

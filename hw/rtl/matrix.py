@@ -57,7 +57,7 @@ class MatrixEngine(wiring.Component):
     accepted in cycle c whose vector is complete has its first word in cycle c + `FIRST_WORD`.
 
     What happens to a word from then on, `stages` tells. An op holds a slot from the cycle after it was accepted until
-    stage 0 is done with it (free two cycles later) and the last word of each of its columns is past cycle `RETIRE`,
+    the choice is done with it (free two cycles later) and the last word of each of its columns is past cycle `RETIRE`,
     whichever is later. For a dropped column it is the cycle after. A drain op accepted later than the first cycle in
     which the slot is free finds the sums complete.
     `ops` is ready when no op waits in the front end and, in the cycle before, a slot was free.
@@ -81,7 +81,7 @@ class MatrixEngine(wiring.Component):
     skipped : Out
         Column steps that were passed over as zero, two cycles before.
     input, drained : In(producer_port(config))
-    scan, scan_next : Out(scan_port(config))
+    scan : Out(scan_port(config))
     values : Out(values_port(config))
     drain : In(drain_port(config))
         Only for accumulators that are complete, and that no op adds to until they are cleared.
@@ -106,7 +106,6 @@ class MatrixEngine(wiring.Component):
                 "input": In(producer_port(config)),
                 "drained": In(producer_port(config)),
                 "scan": Out(scan_port(config)),
-                "scan_next": Out(scan_port(config)),
                 "values": Out(values_port(config)),
                 "drain": In(drain_port(config)),
                 **load_members({"weights": config.lanes, "indices": config.lanes, "columns": 2}, contents),
@@ -118,7 +117,6 @@ class MatrixEngine(wiring.Component):
         config = self.config
         m.submodules.front = front = ColumnFrontEnd(config, self.contents)
         wiring.connect(m, front.scan, flipped(self.scan))
-        wiring.connect(m, front.scan_next, flipped(self.scan_next))
         if not self.contents:
             wiring.connect(m, flipped(self.columns), front.table)
 
@@ -265,20 +263,16 @@ class MatrixEngine(wiring.Component):
             self.ops.ready.eq(front.ops.ready & room),
         ]
         new = self.ops.payload.arguments
-        # What stage 0 does counts a cycle later, for the sake of the clock.
-        selected = delay(m, front.selected, 1, reset_less=False)
-        finished = delay(m, front.finished, 1, reset_less=False)
-        selected_slot = delay(m, front.selected_slot, 1)
         for name, slot in enumerate(self.slots):
             # Selected columns that have not retired: `CREDITS` before the lanes, and one in each cycle to `RETIRE`.
             columns = Signal(range(CREDITS + RETIRE + 2), name=f"columns{name}")
             held = Signal(name=f"held{name}")
             vector = Signal(slot.vector.shape(), name=f"vector{name}", reset_less=True)
             buffer = Signal(name=f"buffer{name}", reset_less=True)
-            added = selected & (selected_slot == name)
+            added = front.selected & (front.selected_slot == name)
             dropped = front.dropped & (front.dropped_slot == name)
             m.d.sync += columns.eq(columns + added - dropped - (retired & (retired_slot == name)))
-            with m.If(finished & (selected_slot == name)):
+            with m.If(front.finished & (front.selected_slot == name)):
                 m.d.sync += held.eq(0)
             with m.If(accepted & (new.columns != 0) & (front.slot == name)):
                 m.d.sync += [held.eq(1), vector.eq(new.source), buffer.eq(new.buffer)]

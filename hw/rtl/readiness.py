@@ -6,10 +6,11 @@ from amaranth.utils import exact_log2
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.rtl.activations import progress, writing
 from gatewright.hw.rtl.column_layout import skips
+from gatewright.hw.rtl.pipeline import delay
 
 
-def reach(m: Module, config: AcceleratorConfig, producers, upcoming: Value, waiting, current, loaded: Signal):
-    """Give a function of a word's number, and of whether it is the op's last.
+def reach(m: Module, config: AcceleratorConfig, producers, source: Value, task, number: Value, moves: Value):
+    """Give a function of whether a word is the op's last.
 
     It tells which of the word's steps have what they need from the producer, and whether all have.
 
@@ -18,60 +19,69 @@ def reach(m: Module, config: AcceleratorConfig, producers, upcoming: Value, wait
     m : Module
     config : AcceleratorConfig
     producers : sequence of views of producer_port
-    upcoming : Value
-        The vector that the op after the current one reads, a cycle before that op is `waiting`.
-    waiting, current : views of MATRIX_OP
-    loaded : Signal
-        The current op counts; else the waiting one.
+    source : Value
+        The vector that the op reads, from the cycle in which it is accepted on.
+    task : view of MATRIX_OP
+        The op, from the cycle behind on.
+    number : Value
+        The word's number in the op: 0 in the cycle behind the acceptance.
+    moves : Value
+        In the next cycle it is one more.
     """
-    # Whose vector it is was found a cycle ago as well. In that cycle the producer was active already, as no op that
-    # writes the vector is issued while this one reads it.
-    its, next_its = Signal(len(producers)), Signal(len(producers))
-    m.d.sync += [
-        its.eq(writing(producers, Mux(loaded, current.arguments.source, waiting.arguments.source))),
-        next_its.eq(writing(producers, upcoming)),
-    ]
-    announced, written = progress(producers, Mux(loaded, its, next_its))
-    told = Mux(Mux(loaded, skips(current), skips(waiting)), written, announced)
+    # Whose vector it is was found a cycle ago. In that cycle the producer was active already, as no op that writes the
+    # vector is issued while this one reads it.
+    its = Signal(len(producers))
+    m.d.sync += its.eq(writing(producers, source))
+    announced, written = progress(producers, its)
     # Without a producer all ones, which is more than any count.
-    limit = Signal(config.count_bits + 1, reset_less=True)
-    m.d.sync += limit.eq(told)
+    limit = Mux(skips(task), written, announced)
     lane_bits, group_bits = exact_log2(config.lanes), exact_log2(config.groups)
     words, rest = limit[lane_bits:], limit[group_bits:lane_bits]
-    end = current.arguments.columns[: len(rest)]
+    # One bit less than the limit's: all ones then are beyond every word.
+    here = number[: len(words) - 1]
+    numbers = here, (here + 1)[: len(here)]
+    end = tail_count(config, task.arguments)
+    # Compared before the register, for this word and for the next, as what follows is in a hurry.
+    beyond = [delay(m, words > each, 1) for each in numbers]
+    equal = [delay(m, words == each, 1) for each in numbers]
+    enough, left, moved = delay(m, (end != 0) & (rest >= end), 1), delay(m, rest, 1), delay(m, moves, 1)
+    whole, same = Signal(), Signal()
+    m.d.comb += [
+        whole.eq(Mux(moved, beyond[1], beyond[0])),
+        same.eq(Mux(moved, equal[1], equal[0]) & ~task.arguments.private),
+    ]
 
-    def reached(number: Signal, last: Value) -> tuple[Value, Value]:
-        # One bit less than the limit's: all ones then are beyond every word.
-        here = number[: len(words) - 1]
-        whole, same = Signal(), Signal()
-        m.d.comb += [whole.eq(words > here), same.eq((words == here) & ~current.arguments.private)]
-        steps = Cat(whole | (same & (rest > step)) for step in range(config.group_lanes))
-        return steps, whole | (same & last & (end != 0) & (rest >= end))
+    def reached(final: Value) -> tuple[Value, Value]:
+        steps = Cat(whole | (same & (left > step)) for step in range(config.group_lanes))
+        return steps, whole | (same & final & enough)
 
     return reached
 
 
 def nonzero_steps(
-    config: AcceleratorConfig, flags: Value, there: Value, keeps: Value, final: Value, tail: Value
+    config: AcceleratorConfig, flags: Value, there: Value, keeps: Value, final: Value, steps: Value
 ) -> Value:
     """Give which steps of a word are not passed over, from its elements' flags; all if the op `keeps` them.
 
-    In the last step, that of the highest bit in `tail` in the `final` word, as many elements count as are `there`; 0
-    stands for all.
+    In the last one of the `steps` of the `final` word, as many elements count as are `there`; 0 stands for all.
     """
     groups = config.groups
     there = there[: exact_log2(groups)]
     missing = Cat(0, *((there != 0) & (there <= part) for part in range(1, groups)))
-    steps = []
+    nonzero = []
     for k in range(config.group_lanes):
-        last = final & tail[k] & ~tail[k + 1 : k + 2].any()
+        last = final & steps[k] & ~steps[k + 1 : k + 2].any()
         present = flags[k * groups :][:groups] & ~(missing & last.replicate(groups))
-        steps.append(present.any() | keeps)
-    return Cat(steps)
+        nonzero.append(present.any() | keeps)
+    return Cat(nonzero)
+
+
+def tail_count(config: AcceleratorConfig, op) -> Value:
+    """Give the column steps of the op's last word in broadcast orientation; 0 stands for all."""
+    return op.columns[: exact_log2(config.group_lanes)]
 
 
 def tail_steps(config: AcceleratorConfig, op) -> Value:
-    """Give the steps of the op's last word."""
-    steps = config.group_lanes
-    rest = op.columns[: exact_log2(steps)]
-    return Mux(op.private, 1, Cat((rest == 0) | (rest > step) for step in range(steps)))
+    """Give the steps of the op's last word, one bit each."""
+    rest = tail_count(config, op)
+    return Mux(op.private, 1, Cat((rest == 0) | (rest > step) for step in range(config.group_lanes)))

@@ -26,11 +26,11 @@ class Sequencer(wiring.Component):
     | 0 | its address is on the program memory |
     | 1 | it leaves the memory |
     | 2 | it is decoded |
-    | 3 | it is looked at: does this step do without it, is there a hazard against it? |
-    | 4 | it is issued, if its unit is ready and there was no hazard; else it is looked at again |
+    | 3 | it is looked at: does this step do without it, is its unit ready, is there a hazard against it? |
+    | 4 | it is issued, if its unit was ready and there was no hazard; else it is looked at again |
 
     The first three run ahead. An op that this step does without is skipped in the cycle in which it is first looked at.
-    So an op is issued two cycles after the op before it at the earliest, and one later for each that is skipped between
+    So an op is issued two cycles after the op before it at the earliest, and two later for each that is skipped between
     them, from step to step as well. A job accepted in cycle 0 issues its first op in cycle 4 at the earliest; it ends,
     `busy` falling, two cycles after the one in which all units are idle.
 
@@ -147,24 +147,26 @@ class Sequencer(wiring.Component):
                 with m.Case(when):
                     m.d.comb += wanted.eq(condition)
 
-        # What was found out about the op a cycle ago. It stays true: ops in flight come only from here.
+        # What was found out about the op a cycle ago. It stays true, as ops in flight come only from here: there is no
+        # hazard, and the unit is ready.
         ports = (self.input, self.matrix, self.drain, self.output)
         unknown = Signal()
         offered, blocked = Signal(len(ports)), Signal(len(ports))
         m.d.comb += [self.matrix.payload.skip.eq(skip), self.drain.payload.first.eq(opening & fresh)]
         chosen, hazard = self._dispatch(m, op, decoded, odd)
-        looking = running & valid & ~taken
+        ready = Cat(port.ready for port in ports)
+        issued = offered.any()
+        looking = running & valid & ~issued
         candidates = chosen & (looking & wanted).replicate(len(ports))
         m.d.sync += [
             unknown.eq(looking & ~decoded.known),
-            offered.eq(Mux(hazard | self.length_error, 0, candidates)),
+            offered.eq(Mux(hazard | self.length_error, 0, candidates & ready)),
             blocked.eq(Mux(hazard & ~self.length_error, candidates, 0)),
         ]
-        ready = Cat(port.ready for port in ports)
         m.d.comb += [
             *(port.valid.eq(offered[k]) for k, port in enumerate(ports)),
             self.interlock.eq((blocked & ready).any()),
-            taken.eq((valid & decoded.known & ~wanted) | (offered & ready).any()),
+            taken.eq((valid & decoded.known & ~wanted) | issued),
         ]
 
         # All units were idle a cycle ago, and since then nothing has begun.
@@ -239,8 +241,9 @@ class Sequencer(wiring.Component):
         with m.If(self.start | (self.error == ErrorCode.NONE)):
             m.d.sync += self.error.eq(found)
         never(m, "an op offered to two units", offered & (offered - 1))
-        never(m, "an op issued against a hazard", (offered & ready).any() & hazard)
-        never(m, "an op issued without a job", (offered & ready).any() & ~self.busy)
+        never(m, "an op offered to a unit that is not ready", offered & ~ready)
+        never(m, "an op issued against a hazard", issued & hazard)
+        never(m, "an op issued without a job", issued & ~self.busy)
         return m
 
     def _dispatch(self, m: Module, op: Signal, decoded, odd: Signal) -> tuple[Value, Value]:

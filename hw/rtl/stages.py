@@ -39,7 +39,7 @@ OPERANDS = ADD - 1
 WRITE = ADD + 1
 """Cycle in which the sum is written: who names its row in this cycle, or later, reads it."""
 
-REACH = 2
+REACH = 3
 """Cycles from what a producer tells to the selection of a column that it allows."""
 
 ARRIVAL = 4
@@ -48,9 +48,11 @@ ARRIVAL = 4
 TAKE = 1
 """Cycles from a column at the head of the queue to its first word on the lanes."""
 
-FIRST_WORD = 3 + ARRIVAL + TAKE
-"""Cycles from the acceptance of a matrix op to its first word on the lanes, at least: the front end has a new op
-three cycles later."""
+FIRST_LOOK = 4
+"""Cycles from the acceptance of a matrix op to the first choice of a column, at least."""
+
+FIRST_WORD = FIRST_LOOK + ARRIVAL + TAKE
+"""Cycles from the acceptance of a matrix op to its first word on the lanes, at least."""
 
 FIRST_READ = FIRST_WORD + ROW
 """Cycles from the acceptance of a matrix op to its first row of an accumulator, at least."""

@@ -138,10 +138,10 @@ def test_input_takes_an_element_a_cycle():
     assert (found.cycles, found.counters["inputs"]) == (13, 7)
 
 
-def test_two_cycles_for_an_op_and_one_for_a_skipped_one():
+def test_two_cycles_for_an_op_and_for_a_skipped_one():
     """The last op is skipped in the first two of three steps."""
     program = op(Opcode.INPUT), op(Opcode.OUTPUT), op(Opcode.INPUT, When.LAST, end=True)
-    assert issues(*program, steps=3) == [4, 6, 9, 11, 14, 16, 18]
+    assert issues(*program, steps=3) == [4, 6, 10, 12, 16, 18, 20]
 
 
 def test_output_stays_behind_input():
@@ -203,8 +203,8 @@ def test_a_vector_on_the_output_stream_is_whole():
 def test_credits_hold_the_front_end_back():
     """The first column goes to the lanes, and `CREDITS` are selected behind it; then one when the second goes as well.
 
-    That brings its credit back two cycles later. Only when the last is selected, the op behind leaves its place, for
-    the next in another two.
+    That brings its credit back two cycles later. Only when the last is selected, the op behind comes to the choice, and
+    leaves its place for the next, which is issued in the cycle behind.
     """
     behind = op(Opcode.MATVEC, columns=1, words=1), op(Opcode.MATVEC, columns=1, words=1, end=True)
     many = CREDITS + 1
@@ -212,8 +212,8 @@ def test_credits_hold_the_front_end_back():
         issues(op(Opcode.MATVEC, columns=columns, words=100), *behind) for columns in (many, many + 1)
     )
     first_word = held[0] + FIRST_WORD
-    assert held[2] == first_word - TAKE - ARRIVAL + many - 1 + 2
-    assert late[2] == first_word - TAKE + 100 + 2 + 2
+    assert held[2] == first_word - TAKE - ARRIVAL + many + 1
+    assert late[2] == first_word - TAKE + 100 + 2 + 1 + 1
 
 
 def test_ops_run_in_their_steps():

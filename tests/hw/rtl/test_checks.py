@@ -101,16 +101,6 @@ CASES = [
         MatrixEngine,
         [{}, MATVEC | {"input": PRODUCER}, *[{"input": PRODUCER | {"written": 0}}] * FIRST_READ],
     ),
-    (
-        "a step selected that is no longer ready",
-        MatrixEngine,
-        [
-            {},
-            MATVEC | {"input": PRODUCER},
-            *[{"input": PRODUCER}] * 2,
-            *[{"input": PRODUCER | {"announced": 0, "written": 0}}] * FIRST_READ,
-        ],
-    ),
 ]
 
 

@@ -12,7 +12,7 @@ from simulation import Simulation
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.rtl.column_layout import CREDITS
 from gatewright.hw.rtl.columns import ColumnFrontEnd
-from gatewright.hw.rtl.stages import ARRIVAL, REACH
+from gatewright.hw.rtl.stages import ARRIVAL, FIRST_LOOK, REACH
 
 CONFIG = AcceleratorConfig(
     lanes=16, groups=2, cell_lanes=1, column_depth=32, accumulator_rows=16, activation_depth=128
@@ -54,9 +54,8 @@ class Bench(wiring.Component):
         m = Module()
         m.submodules.front = self.front
         m.submodules.flags = flags = Memory(self._flags)
-        for port in (self.front.scan, self.front.scan_next):
-            read = flags.read_port(domain="comb")
-            m.d.comb += [read.addr.eq(port.word), port.nonzero.eq(read.data)]
+        read = flags.read_port(domain="comb")
+        m.d.comb += [read.addr.eq(self.front.scan.word), self.front.scan.nonzero.eq(read.data)]
         return m
 
     async def load(self, ctx):
@@ -75,16 +74,18 @@ class Model:
 
     def __init__(self, flags, table, config=CONFIG):
         self.config, self.flags, self.table = config, flags, table
-        self.waiting, self.current, self.begin = None, None, 0
+        # The op that the scanner has, and from when on its words come to the choice; that of the choice.
+        self.scanned, self.begin, self.current = None, 0, None
         self.told, self.skipped = deque([{}] * REACH), deque([0, 0])
         self.moving, self.queue = deque(), deque()
+        self.events = deque([(False, False)])
         # Columns that are gone, and that were in the cycle before: a credit comes back a cycle later. A column of no
         # words is gone when it would be at `o`, and dropped in the cycle behind.
         self.selections, self.gone, self.returned, self.dropping = 0, 0, 0, False
 
     def step(self, cycle, op, ready, progress):
         """Run one cycle; give what the outputs show in it."""
-        offered = self.waiting is None
+        offered = self.scanned is None
         entering = op if offered and op is not None and op["arguments"]["columns"] else None
         selected, finished = None, False
         skipped = self.skipped.popleft()
@@ -93,9 +94,8 @@ class Model:
         told = self.told.popleft()
         outstanding = self.selections - self.returned
         self.returned = self.gone
-        if self.current is not None and cycle >= self.begin:
-            limits = told.get(self.current["arguments"]["source"], (1 << 16, 1 << 16))
-            selected, finished = self._stage0(*limits, outstanding < CREDITS)
+        if self.current is not None:
+            selected, finished = self._choose(*self._limits(told), outstanding < CREDITS)
         dropped, self.dropping = self.dropping, False
         if self.moving and self.moving[0][0] + ARRIVAL == cycle:
             column = self.moving.popleft()[1]
@@ -112,26 +112,48 @@ class Model:
             self.moving.append((cycle, self._column(self.current["arguments"], selected)))
         if finished:
             self.current = None
-        elif self.current is None and self.waiting is not None:
-            self.current, self.waiting, self.begin, self.done = self.waiting, None, cycle + 2, 0
-        self.waiting = self.waiting or entering
+        if self.current is None and self.scanned is not None and cycle + 1 >= self.begin:
+            self.current, self.done = self.scanned, 0
+        if self.scanned is not None and self.current is self.scanned and self._is_scanned():
+            self.scanned = None
+        if entering is not None:
+            self.scanned, self.begin = dict(entering), cycle + FIRST_LOOK
+        self.events.append((selected is not None, finished))
+        was_selected, was_finished = self.events.popleft()
         return {
             "ready": offered,
-            "selected": selected is not None,
-            "finished": finished,
+            "selected": was_selected,
+            "finished": was_finished,
             "dropped": dropped,
             "skipped": skipped,
             "column": offer,
         }
 
-    def _stage0(self, announced, written, room):
-        """Give the step that is selected, or None, and whether the op is finished; `self.done` steps are behind us."""
-        op = self.current["arguments"]
-        groups, lanes = self.config.groups, self.config.lanes
-        skip = self.current["skip"] and not op["private"]
-        elements = lanes if op["private"] else groups
+    def _limits(self, told):
+        """Give the elements of the current op's vector that are announced and written."""
+        return told.get(self.current["arguments"]["source"], (1 << 16, 1 << 16))
+
+    def _word(self):
+        """Give the elements of a step, the end of the current word's steps, and whether zeros are passed over."""
+        op, lanes = self.current["arguments"], self.config.lanes
+        elements = lanes if op["private"] else self.config.groups
         word_steps = lanes // elements
         end = min(op["columns"], (self.done // word_steps + 1) * word_steps)
+        return elements, end, self.current["skip"] and not op["private"]
+
+    def _is_scanned(self):
+        """Tell whether the current op's last word is next, or has come to the choice, and known to be complete."""
+        columns = self.current["arguments"]["columns"]
+        elements, end, skip = self._word()
+        word_steps = self.config.lanes // elements
+        before = (columns - 1) // word_steps * word_steps
+        seen, limit = (self._limits(told)[skip] // elements for told in list(self.told)[:2])
+        return end + word_steps >= columns and seen >= before and limit >= columns
+
+    def _choose(self, announced, written, room):
+        """Give the step that is selected, or None, and whether the op is finished; `self.done` steps are behind us."""
+        op = self.current["arguments"]
+        elements, end, skip = self._word()
         for step in range(self.done, end):
             if (step + 1) * elements > (written if skip else announced):
                 return None, False
@@ -263,9 +285,9 @@ def test_every_cycle_is_as_documented(seed, conditions):
 
 def test_a_column_takes_the_documented_cycles_and_columns_follow_without_a_gap():
     ops = [matrix_op(columns=columns) for columns in (5, 1, 1, 3)]
-    selections = [3, 4, 5, 6, 7, 10, 13, 16, 17, 18]
+    selections = [4, 5, 6, 7, 8, 9, 13, 17, 18, 19]
     history = check(0, ops, cycles=selections[-1] + ARRIVAL + 1)
-    assert [cycle for cycle, seen in enumerate(history) if seen["selected"]] == selections
+    assert [cycle - 1 for cycle, seen in enumerate(history) if seen["selected"]] == selections
     offers = [cycle for cycle, seen in enumerate(history) if seen["column"] is not None]
     assert offers == [cycle + ARRIVAL for cycle in selections]
 
@@ -273,6 +295,6 @@ def test_a_column_takes_the_documented_cycles_and_columns_follow_without_a_gap()
 def test_zero_steps_go_by_a_word_per_cycle():
     zero_words = matrix_op(columns=40, skip=1)
     history = check(0, [zero_words], flags=[0, 0, 0, 0, 1 << 15, 0, 0, 0], cycles=12)
-    assert [cycle["skipped"] for cycle in history] == [0, 0, 0, 0, 0, 8, 8, 8, 8, 7, 0, 0]
-    assert [cycle["selected"] for cycle in history].index(True) == 7
-    assert [cycle["finished"] for cycle in history].index(True) == 7
+    assert [cycle["skipped"] for cycle in history] == [0, 0, 0, 0, 0, 0, 8, 8, 8, 8, 7, 0]
+    assert [cycle["selected"] for cycle in history].index(True) == 9
+    assert [cycle["finished"] for cycle in history].index(True) == 9
