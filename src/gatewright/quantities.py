@@ -74,6 +74,9 @@ def _trial(prefix: str, what: str) -> dict[str, Quantity]:
 _SCORES = {
     "baseline_score": _score("score of the task's baseline, which uses no recurrence"),
     "float_score": _score("score of a float model on a split"),
+    "longer_float_score": _score(
+        "score of the float model that also got the epochs of compression, on a split"
+    ),
     "score": _score("score of an integer model on a split"),
     "score_lost": _score("by how much an integer model is worse than its float model"),
     "training_progress": _score("validation score of the float model after an epoch"),
