@@ -19,6 +19,8 @@ NAMES = (
     "import",
     "roads",
     "studies",
+    "opponents",
+    "regret",
     "methods",
     "spaces",
     "proxies",

@@ -9,6 +9,7 @@ from itertools import count
 
 import optuna
 from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler
 
 from gatewright.cosim.search.evaluate import Evaluate, Evaluation, Infeasible
 from gatewright.cosim.search.pareto import hypervolume, pareto
@@ -74,6 +75,12 @@ class Memory:
         return self._found[key]
 
 
+Ask = Callable[[Candidate], Evaluation | Infeasible]
+"""Evaluates a candidate."""
+
+Samplers = Callable[[SearchSettings, int], BaseSampler]
+"""Gives the sampler of the trial at a place of the order, as `samplers.sampler` does by the method of the settings."""
+
 Objective = Callable[[Evaluation], list[float]]
 """What a study is told; as many values as it has directions."""
 
@@ -96,9 +103,10 @@ def by_macs(found: Evaluation) -> list[float]:
 def search(
     space: SearchSpace,
     settings: SearchSettings,
-    evaluate: Memory,
+    evaluate: Ask,
     objective: Objective = by_reward,
     seconds: float = math.inf,
+    samplers: Samplers = sampler,
 ) -> list[Tried]:
     """Search a space in this process, in memory, to the limit of trials or of seconds; gives each candidate once.
 
@@ -109,10 +117,11 @@ def search(
     space : SearchSpace
     settings : SearchSettings
         Gives the method, the trials and the seed; its rounds are not looked at.
-    evaluate : Memory
+    evaluate : Ask
     objective : Objective
     seconds : float
         Seconds of evaluation that may be spent; those of a candidate count once.
+    samplers : Samplers
     """
     directions = DIRECTIONS if objective is not by_reward else DIRECTIONS[:1]
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -124,7 +133,7 @@ def search(
     for place in count():
         if spent >= seconds or len(known) == min(settings.trials, space.size) or stale == STALE:
             break
-        study.sampler = sampler(settings, place)
+        study.sampler = samplers(settings, place)
         trial = study.ask(parameters)
         key = tuple(trial.params.items())
         new = key not in known
@@ -147,7 +156,7 @@ def gradient_search(
     dense: FloatModel,
     space: SearchSpace,
     settings: EntropySettings,
-    evaluate: Memory,
+    evaluate: Ask,
     seconds: float,
     progress: Progress = silent,
 ) -> list[Tried]:

@@ -38,7 +38,9 @@ def test_passages_are_apart_and_cover_the_text(tmp_path):
         for name, split in splits.items()
     }
     first = {name: [words.index(each) for each in found] for name, found in passages.items()}
-    assert sorted(sum(first.values(), [])) == [k * len(passages["test"][0]) for k in range(2 * FEWEST)]
+    assert sorted(place for found in first.values() for place in found) == [
+        k * len(passages["test"][0]) for k in range(2 * FEWEST)
+    ]
     assert all(sum(pieces) == steps // 40 for pieces in task.test.pieces)
 
 
