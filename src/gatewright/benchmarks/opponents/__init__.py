@@ -82,7 +82,7 @@ def bench_opponents(
 def _compared(
     source: str, root: Path, progress: Progress, seeds: Sequence[int], methods: Sequence[str], scale: Scale
 ) -> list[Row]:
-    total, done, begin = len(seeds) * len(methods), 0, perf_counter()
+    total, ran, begin = len(seeds) * len(methods), 0, perf_counter()
     found, problems = {}, {}
     for seed in seeds:
         place = root / f"seed{seed}"
@@ -91,9 +91,9 @@ def _compared(
         contest = Contest(problem, place, told)
         problems[seed] = problem.notes
         for method in methods:
+            ran += not contest.has(method)
             found[seed, method] = contest.part(method)
-            done += 1
-            each = (perf_counter() - begin) / done
-            remark = f"{method}; about {each:.0f} s a part, {each * (total - done) / 3600:.1f} h for the rest"
-            progress("opponents", done, total, f"seed {seed}, {remark}")
+            each = (perf_counter() - begin) / max(1, ran)
+            rest = f"about {each:.0f} s a part, {each * (total - len(found)) / 3600:.1f} h for the rest"
+            progress("opponents", len(found), total, f"seed {seed}, {method}; {rest}" if ran else method)
     return rows_of(task_of(source, seeds[0], scale, root / f"seed{seeds[0]}"), scale, problems, found)

@@ -72,12 +72,18 @@ class Contest:
         self._reference = uncompressed(problem.space, self._quick)
         self._settings = problem.settings(self._reference, problem.seed)
 
+    def has(self, method: str) -> bool:
+        """Tell whether a method's part is done."""
+        return self._path(method).exists()
+
     def part(self, method: str) -> Part:
-        """Return what a method found, from the folder where it is there already."""
-        path = self._folder / f"{_file_name(method)}.json"
-        if not path.exists():
-            write_json(path, vars(self._run(method)))
-        return read_part(path)
+        """Return what a method found, from the folder where its part is done."""
+        if not self.has(method):
+            write_json(self._path(method), vars(self._run(method)))
+        return read_part(self._path(method))
+
+    def _path(self, method: str) -> Path:
+        return self._folder / f"{method.replace(',', '').replace(' ', '-')}.json"
 
     def _run(self, method: str) -> Part:
         if method == SIMPLIFY:
@@ -165,10 +171,6 @@ def read_part(path: Path) -> Part:
         raise RunFolderError(
             f"{path}: no part of a comparison ({error!r}); delete it to run it again"
         ) from error
-
-
-def _file_name(method: str) -> str:
-    return method.replace(",", "").replace(" ", "-")
 
 
 def _point(found: Evaluation) -> dict:
