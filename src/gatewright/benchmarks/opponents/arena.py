@@ -102,9 +102,8 @@ def in_stages(arena: Arena) -> list[Tried]:
 
     The best order is the one whose rewards, added up over `AIMS`, are largest.
     """
-    return max((_in_order(order, arena) for order in permutations(get_args(Kind))), key=lambda each: each[0])[
-        1
-    ]
+    orders = (_in_order(order, arena) for order in permutations(get_args(Kind)))
+    return max(orders, key=lambda each: each[0])[1]
 
 
 def _in_order(order: Sequence[Kind], arena: Arena) -> tuple[float, list[Tried]]:
@@ -133,9 +132,13 @@ def _in_order(order: Sequence[Kind], arena: Arena) -> tuple[float, list[Tried]]:
             known += search(only(arena.space, settled, kind), settings, ask, by_reward)
         total += max(each.found.reward for each in known)
         tried += known
-    return total, tried_in_order(
-        arena, [*{key_of(each.candidate): each.candidate for each in tried}.values()]
-    )
+    distinct = {key_of(each.candidate): each.candidate for each in tried}
+    return total, tried_in_order(arena, [*distinct.values()])
+
+
+def widths_alone(arena: Arena) -> list[Tried]:
+    """Search widths by NSGA-II, and leave all else whole."""
+    return arena._replace(space=only(arena.space, arena.space.largest, "bits")).sampled("nsga2")
 
 
 def many_variate(arena: Arena) -> list[Tried]:
@@ -182,9 +185,7 @@ SEARCHES: dict[str, Search] = {
     "tpe, multivariate": many_variate,
     "nsga2 on surrogate": by_surrogate,
     "grid by hand": by_hand,
-    "widths alone": lambda arena: arena._replace(
-        space=only(arena.space, arena.space.largest, "bits")
-    ).sampled("nsga2"),
+    "widths alone": widths_alone,
     "one after the other": in_stages,
 }
 """Searches by candidates, by name."""

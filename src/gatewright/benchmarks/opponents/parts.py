@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gatewright.benchmarks.compare import Tried, front_of, gradient_search
+from gatewright.benchmarks.compare import Tried, front_of, gradient_search, octaves
 from gatewright.benchmarks.opponents.arena import SEARCHES, Arena
-from gatewright.benchmarks.opponents.problem import Problem, points_of, uncompressed
+from gatewright.benchmarks.opponents.problem import Problem, uncompressed
 from gatewright.benchmarks.opponents.trained import simplified, widths_with_beacons
 from gatewright.cosim.search.evaluate import Evaluation
 from gatewright.cosim.search.pareto import choose, hypervolume
@@ -43,7 +43,8 @@ class Part:
     volume : float
         That of its points by their scores on the test split.
     points : list of dict
-        ``score``, ``quality``, ``cycles`` and ``stored_bits`` of each point, the one with the largest reward first.
+        ``score``, ``quality``, ``cycles`` and ``stored_bits`` of each point, and its ``candidate`` where it was one;
+        the point with the largest reward comes first.
     """
 
     method: str
@@ -145,15 +146,15 @@ class Contest:
         rewards = [self._settings.reward(*each.found.parts) for each in front]
         first = [rewards.index(max(rewards))]
         limit = self._limit(self._reference.quality, _LOOSE * self._problem.scale.below)
-        points = points_of([each.found for each in front])
+        points = [octaves(each.found) for each in front]
         return [front[k] for k in choose(points, limit, self._problem.scale.points, first)]
 
     def _volume(self, found: Sequence[Evaluation], quality: float) -> float:
-        return hypervolume(points_of(found), self._limit(quality, self._problem.scale.below))
+        return hypervolume([octaves(each) for each in found], self._limit(quality, self._problem.scale.below))
 
     def _limit(self, quality: float, below: float) -> tuple[float, float, float]:
         """Return the point that volumes are measured from: cycles and bits of the uncompressed 8-bit model."""
-        (_, cycles, bits) = points_of([self._reference])[0]
+        _, cycles, bits = octaves(self._reference)
         return below - quality, cycles, bits
 
 

@@ -3,7 +3,6 @@
 import json
 import time
 from collections import UserDict
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -261,8 +260,3 @@ def uncompressed(space: SearchSpace, ask: Ask) -> Evaluation:
     if isinstance(found, Infeasible):
         raise ConfigError(f"the uncompressed model has no result: {found.reason}")
     return found
-
-
-def points_of(found: Sequence[Evaluation]) -> list[tuple[float, float, float]]:
-    """Return what a hypervolume is measured of: quality with its sign turned, octaves of cycles and of bits."""
-    return [(-each.quality, float(np.log2(each.cycles)), float(np.log2(each.stored_bits))) for each in found]

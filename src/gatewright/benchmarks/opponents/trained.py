@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from gatewright.benchmarks.compare import Tried, only
-from gatewright.benchmarks.opponents.arena import Arena
+from gatewright.benchmarks.compare import Tried
+from gatewright.benchmarks.opponents.arena import Arena, widths_alone
 from gatewright.benchmarks.opponents.problem import Problem
 from gatewright.cosim.search.evaluate import Evaluation, Infeasible
 from gatewright.cosim.search.settings import SearchSettings
@@ -107,5 +107,4 @@ class Beacons:
 def widths_with_beacons(problem: Problem, settings: SearchSettings) -> tuple[list[Tried], Beacons]:
     """Search widths alone by NSGA-II; everything else stays whole (MOHAQ)."""
     beacons = Beacons(problem)
-    space = only(problem.space, problem.space.largest, "bits")
-    return Arena(space, settings, beacons).sampled("nsga2"), beacons
+    return widths_alone(Arena(problem.space, settings, beacons)), beacons
