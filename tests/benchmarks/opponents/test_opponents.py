@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from gatewright.benchmarks.opponents import METHODS, bench_opponents
+from gatewright.benchmarks.opponents import bench_opponents, trained
 from gatewright.benchmarks.opponents.arena import OURS
+from gatewright.benchmarks.opponents.parts import KNOWN, METHODS
 from gatewright.benchmarks.opponents.scale import DIGITS, IMAGES, TEXT, scale_of
 from gatewright.errors import ConfigError, RunFolderError
 from gatewright.results import Rows
@@ -83,13 +84,15 @@ def test_a_damaged_part_is_named(compared, mine, scale):
     path.write_text(whole)
 
 
-def test_methods_that_train_take_part(mine, scale, tmp_path):
+def test_methods_that_train_take_part(mine, scale, tmp_path, monkeypatch):
+    monkeypatch.setattr(trained, "LOSSES", (0.4,))
     methods = ("simplify alone", "widths with beacons", "entropy")
     rows = Rows(bench_opponents(mine, tmp_path, seeds=(1,), methods=methods, scale=scale))
     for method in methods:
         assert rows.all("opponent_point_stored_bits", method=method)
         assert rows.figure("candidates", method=method) >= 1
-    assert set(methods) < set(METHODS)
+    assert set(methods) < set(METHODS) < set(KNOWN)
+    assert METHODS[0] == OURS
 
 
 def test_what_cannot_be_compared_is_refused(mine, scale, tmp_path):

@@ -11,7 +11,7 @@ from time import perf_counter
 
 from filelock import FileLock, Timeout
 
-from gatewright.benchmarks.opponents.parts import METHODS, Contest
+from gatewright.benchmarks.opponents.parts import KNOWN, METHODS, Contest
 from gatewright.benchmarks.opponents.problem import Problem, task_of
 from gatewright.benchmarks.opponents.rows import rows_of
 from gatewright.benchmarks.opponents.scale import Scale, scale_of
@@ -45,7 +45,7 @@ def bench_opponents(
         Told after each part how long the rest will take.
     seeds : sequence of int
     methods : sequence of str
-        Of `METHODS`.
+        Of `parts.KNOWN`.
     scale : Scale, optional
         That of the task unless given.
 
@@ -61,8 +61,8 @@ def bench_opponents(
     RunFolderError
         The folder holds a comparison with other settings, or another process works on this task in it.
     """
-    if unknown := sorted(set(methods) - set(METHODS)):
-        raise ConfigError(f"no method named {unknown[0]!r}; known are {', '.join(METHODS)}")
+    if unknown := sorted(set(methods) - set(KNOWN)):
+        raise ConfigError(f"no method named {unknown[0]!r}; known are {', '.join(KNOWN)}")
     if len(set(seeds)) != len(seeds) or not seeds:
         raise ConfigError(f"seeds must be different, and at least one, not {list(seeds)}")
     task = load_task(source)

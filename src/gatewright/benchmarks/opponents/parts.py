@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gatewright.benchmarks.compare import Tried, front_of, gradient_search, octaves
-from gatewright.benchmarks.opponents.arena import SEARCHES, Arena
+from gatewright.benchmarks.opponents.arena import OURS, SEARCHES, Arena
 from gatewright.benchmarks.opponents.problem import Problem, uncompressed
 from gatewright.benchmarks.opponents.trained import simplified, widths_with_beacons
 from gatewright.cosim.search.evaluate import Evaluation
@@ -17,8 +17,23 @@ from gatewright.storage import write_json
 from gatewright.sw.search.settings import EntropySettings
 
 SIMPLIFY, BEACONS, ENTROPY = "simplify alone", "widths with beacons", "entropy"
-METHODS = (*SEARCHES, SIMPLIFY, BEACONS, ENTROPY)
+KNOWN = (*SEARCHES, SIMPLIFY, BEACONS, ENTROPY)
 """All methods: the searches by candidates, and those that train models of their own."""
+
+METHODS = (
+    OURS,
+    "grid by hand",
+    "one after the other",
+    SIMPLIFY,
+    "random",
+    "tpe",
+    "tpe, multivariate",
+    "nsga2",
+    "nsga2 on surrogate",
+    BEACONS,
+    ENTROPY,
+)
+"""Those that are compared: the default method and its strongest opponents. `regret` has the other searches too."""
 
 _LOOSE = 3.0
 """How many times `Scale.below` a quick score may be below the uncompressed model's for a point to be chosen: training

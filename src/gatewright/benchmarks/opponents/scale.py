@@ -84,7 +84,7 @@ class Scale:
 
 DIGITS = Scale(
     trials=100,
-    points=5,
+    points=4,
     prune_epochs=10,
     quantise_epochs=4,
     super_epochs=12,
@@ -94,7 +94,7 @@ DIGITS = Scale(
 )
 IMAGES = Scale(
     trials=100,
-    points=5,
+    points=4,
     prune_epochs=2,
     quantise_epochs=1,
     super_epochs=4,
@@ -106,7 +106,7 @@ IMAGES = Scale(
 )
 TEXT = Scale(
     trials=100,
-    points=5,
+    points=4,
     prune_epochs=2,
     quantise_epochs=1,
     super_epochs=3,

@@ -19,7 +19,7 @@ from gatewright.sw.determinism import seeded
 from gatewright.sw.search.space import Candidate
 from gatewright.sw.search.supernet import SuperNetwork
 
-LOSSES = (0.05, 0.1, 0.2, 0.4)
+LOSSES = (0.05, 0.15, 0.4)
 """What a simplified model may lose, as shares of `Scale.below`: each gives one point."""
 
 REACH = 1.0
