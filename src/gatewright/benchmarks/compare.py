@@ -156,7 +156,7 @@ def gradient_search(
     dense: FloatModel,
     space: SearchSpace,
     settings: EntropySettings,
-    evaluate: Ask,
+    evaluate: Memory,
     seconds: float,
     progress: Progress = silent,
 ) -> list[Tried]:

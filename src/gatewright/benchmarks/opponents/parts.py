@@ -5,16 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gatewright.benchmarks.compare import Tried, front_of, gradient_search, octaves
+from gatewright.benchmarks.compare import Tried, front_of, octaves
 from gatewright.benchmarks.opponents.arena import OURS, SEARCHES, Arena
 from gatewright.benchmarks.opponents.problem import Problem, uncompressed
-from gatewright.benchmarks.opponents.trained import simplified, widths_with_beacons
+from gatewright.benchmarks.opponents.trained import by_gradient, simplified, widths_with_beacons
 from gatewright.cosim.search.evaluate import Evaluation
 from gatewright.cosim.search.pareto import choose, hypervolume
 from gatewright.errors import RunFolderError
 from gatewright.progress import Progress, silent
 from gatewright.storage import write_json
-from gatewright.sw.search.settings import EntropySettings
 
 SIMPLIFY, BEACONS, ENTROPY = "simplify alone", "widths with beacons", "entropy"
 KNOWN = (*SEARCHES, SIMPLIFY, BEACONS, ENTROPY)
@@ -109,7 +108,7 @@ class Contest:
             tried, beacons = widths_with_beacons(self._problem, self._settings)
             spent = beacons.seconds
         elif method == ENTROPY:
-            tried = self._by_gradient()
+            tried = by_gradient(self._problem, self._quick, self._equal_seconds, self._progress)
         else:
             tried = SEARCHES[method](Arena(self._problem.space, self._settings, self._quick))
         candidates = [each.candidate for each in self._chosen(tried)]
@@ -139,14 +138,10 @@ class Contest:
             [_point(each) for each in best],
         )
 
-    def _by_gradient(self) -> list[Tried]:
-        """Search by gradient as long as the super network took, and all the candidates of the others take."""
-        problem = self._problem
-        seconds = problem.notes["super_seconds"] + problem.scale.trials * self._reference.seconds
-        settings = EntropySettings(epochs=problem.scale.gradient_epochs, seed=problem.seed)
-        return gradient_search(
-            problem.task, problem.dense, problem.space, settings, self._quick, seconds, self._progress
-        )
+    @property
+    def _equal_seconds(self) -> float:
+        """Seconds that training the super network takes, and all the candidates of a method."""
+        return self._problem.notes["super_seconds"] + self._problem.scale.trials * self._reference.seconds
 
     @property
     def _float_quality(self) -> float:

@@ -1,21 +1,26 @@
-"""The opponents that train models of their own while they search: simplifying, and widths with beacons."""
+"""The methods that train models of their own while they search: simplifying, widths with beacons, and by gradient."""
 
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import count
 
 import numpy as np
 
-from gatewright.benchmarks.compare import Tried
+from gatewright.benchmarks.compare import Ask, Tried
 from gatewright.benchmarks.opponents.arena import Arena, widths_alone
 from gatewright.benchmarks.opponents.problem import Problem
+from gatewright.benchmarks.opponents.store import Key, key_of
 from gatewright.cosim.search.evaluate import Evaluation, Infeasible
 from gatewright.cosim.search.settings import SearchSettings
+from gatewright.errors import DivergenceError
 from gatewright.flow.size import stored_bits
 from gatewright.progress import Progress, silent
 from gatewright.sw.compress import Requirement, SimplifySettings, compress_to
 from gatewright.sw.compress.quantise import QuantisedNetwork, train_quantised
 from gatewright.sw.determinism import seeded
+from gatewright.sw.search.differentiable import entropy_search, starts
+from gatewright.sw.search.settings import EntropySettings
 from gatewright.sw.search.space import Candidate
 from gatewright.sw.search.supernet import SuperNetwork
 
@@ -108,3 +113,29 @@ def widths_with_beacons(problem: Problem, settings: SearchSettings) -> tuple[lis
     """Search widths alone by NSGA-II; everything else stays whole (MOHAQ)."""
     beacons = Beacons(problem)
     return widths_alone(Arena(problem.space, settings, beacons)), beacons
+
+
+def by_gradient(problem: Problem, ask: Ask, seconds: float, progress: Progress = silent) -> list[Tried]:
+    """Search by gradient (M3), from one beginning after the other, while there is budget.
+
+    Each training counts as well as the evaluation of what it chose; what was chosen before is not given again.
+    """
+    settings = EntropySettings(epochs=problem.scale.gradient_epochs, seed=problem.seed)
+    tried: dict[Key, Tried] = {}
+    spent = 0.0
+    for place in count():
+        if spent >= seconds:
+            break
+        begin = time.perf_counter()
+        base, each = starts(problem.space, settings, problem.seed, place)
+        try:
+            chosen = entropy_search(
+                problem.task, problem.dense, problem.space, base, each, progress
+            ).candidate
+            found = ask(chosen)
+        except DivergenceError:
+            found = Infeasible("it diverged")
+        spent += time.perf_counter() - begin
+        if isinstance(found, Evaluation):
+            tried.setdefault(key_of(chosen), Tried(chosen, found, spent))
+    return [*tried.values()]
