@@ -20,7 +20,7 @@ from gatewright.cosim.search.settings import SearchSettings
 from gatewright.errors import ConfigError, RunFolderError
 from gatewright.progress import Progress, silent
 from gatewright.results import Row, score_row
-from gatewright.storage import write_json
+from gatewright.storage import whole_file
 from gatewright.sw.metrics import Metric
 from gatewright.sw.search.space import Candidate, SearchSpace
 from gatewright.sw.tasks import Task
@@ -35,6 +35,10 @@ SEEDS = range(20)
 
 _TOLD = 100
 """Candidates between two reports of progress."""
+
+_COLUMNS = ("score", "quality", "cycles", "stored_bits", "macs")
+_PLACES = 4
+"""Decimal places of a table's numbers."""
 
 
 class Table:
@@ -62,10 +66,11 @@ class Table:
         """Write the table as columns, in the order of `every`."""
         found = [self._found.get(key_of(candidate)) for candidate in every(self.space)]
         columns = {
-            name: [None if each is None else round(getattr(each, name), 6) for each in found]
-            for name in ("score", "quality", "cycles", "stored_bits", "macs")
+            name: [None if each is None else round(getattr(each, name), _PLACES) for each in found]
+            for name in _COLUMNS
         }
-        write_json(path, {"space": self.space.to_json(), **columns})
+        with whole_file(path) as partial:
+            partial.write_text(json.dumps({"space": self.space.to_json(), **columns}, separators=(",", ":")))
 
     @classmethod
     def load(cls, path: Path) -> "Table":
@@ -79,7 +84,7 @@ class Table:
         try:
             values = json.loads(path.read_text())
             space = SearchSpace.from_json(values["space"])
-            columns = [values[name] for name in ("score", "quality", "cycles", "stored_bits", "macs")]
+            columns = [values[name] for name in _COLUMNS]
             found = {
                 key_of(candidate): Evaluation(score, quality, bits, cycles, None, macs, 0.0, 0.0, 0)
                 for candidate, score, quality, cycles, bits, macs in zip(every(space), *columns, strict=True)
