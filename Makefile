@@ -26,8 +26,8 @@ clean: ## Remove the environment and the demo's run
 
 MEASURE := $(VENV)/bin/python -m gatewright.benchmarks
 
-results: $(VENV)/.measuring ## Measure docs/results; ONLY=hw,place or ONLY=stale for parts, TEXT=kjv.txt and SILERO=folder for what needs them
-	$(MEASURE) measure $(if $(ONLY),--only '$(ONLY)') $(if $(TEXT),--text '$(TEXT)') $(if $(SILERO),--silero '$(SILERO)')
+results: $(VENV)/.measuring ## Measure docs/results; ONLY=hw,place or ONLY=stale for parts, TEXT=kjv.txt, IMAGES=folder and SILERO=folder for what needs them
+	$(MEASURE) measure $(if $(ONLY),--only '$(ONLY)') $(if $(TEXT),--text '$(TEXT)') $(if $(IMAGES),--images '$(IMAGES)') $(if $(SILERO),--silero '$(SILERO)')
 
 results-status: $(READY) ## Say which of docs/results are not those of the code as it is now
 	$(MEASURE) status

@@ -25,7 +25,15 @@ from gatewright.sw.numbers.reference import PRODUCT_SHIFT
 from gatewright.sw.scores import score
 from gatewright.sw.tasks import Split
 
-_BATCH_STEPS = 1 << 14
+_TRACED = 1 << 14
+"""Steps of all sequences of a batch whose values are kept at once."""
+
+_BATCH_STEPS = 1 << 17
+"""Steps of all sequences of a batch of long ones, of which the outputs are kept."""
+
+_SIDE_BY_SIDE = 32
+"""Long sequences that go together at most; short ones of about the same length fill a trace."""
+
 _CODES = 1 << STATE.bits
 
 
@@ -238,13 +246,23 @@ def _predict(bundle: Bundle, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
 def _run_batches(bundle: Bundle, inputs: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Give the sequences of each batch, their lengths and the padded outputs [steps, batch, outputs]."""
     lengths = torch.tensor([len(x) for x in inputs], dtype=torch.int64)
-    # Memory is for all steps of a batch, so long sequences go in small batches.
-    size = max(1, _BATCH_STEPS // max(map(len, inputs), default=1))
+    longest = max(map(len, inputs), default=1)
+    size = max(1, _TRACED // longest, min(_SIDE_BY_SIDE, _BATCH_STEPS // longest))
     for indices in by_length(lengths, size):
         vectors = pad(inputs, indices)
         for layer in bundle.layers:
-            vectors = run_layer(layer, vectors).output
+            vectors = _outputs(layer, vectors)
         yield indices, lengths[indices], vectors
+
+
+def _outputs(layer: LstmLayer, x: Tensor) -> Tensor:
+    """Run a layer stretch by stretch, as its trace of all steps may be large; give its outputs alone."""
+    outputs, state = [], None
+    for stretch in x.split(max(1, _TRACED // x.shape[1])):
+        trace = run_layer(layer, stretch, state)
+        state = trace.output[-1], trace.cell[-1]
+        outputs.append(trace.output)
+    return torch.cat(outputs)
 
 
 @cache

@@ -131,7 +131,13 @@ def _extremes(dense: FloatModel, space: SearchSpace) -> Iterator[CompressionSpec
                 dense.network, density, bits, space.lanes, rank, space.activation_bits, columns
             )
             yield from (spec, _mixed(spec))
-    for candidate in (space.smallest, space.largest):
+    # Each matrix may have a rank of its own: the vectors between factors take most where all ranks are the largest.
+    factored = space.largest | {
+        name: max((rank for rank in values if rank is not None), default=None)
+        for name, values in space.choices.items()
+        if name.endswith(".rank")
+    }
+    for candidate in (space.smallest, space.largest, factored):
         yield space.spec(candidate)
 
 

@@ -40,7 +40,7 @@ def hypervolume(points: Sequence[Sequence[float]], reference: Sequence[float]) -
     """
     limit = np.asarray(reference, dtype=float)
     values = np.asarray(points, dtype=float).reshape(-1, len(limit))
-    return _volume(values[(values < limit).all(axis=1)], limit)
+    return float(_volume(values[(values < limit).all(axis=1)], limit))
 
 
 def choose(

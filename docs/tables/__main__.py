@@ -4,6 +4,7 @@ from contextlib import suppress
 from functools import partial
 
 import hardware
+import opponents
 import search
 import software
 from headline import headline_table
@@ -95,6 +96,19 @@ def results() -> str:
         "**Proxies**: fronts found by measured cycles and by multiply-accumulates, both measured "
         "(`gatewright bench proxies`):",
         search.proxies_table,
+        "**Regret**: a space of the digits that is known whole, each candidate scored as it is cut out of one super "
+        "network; what a method misses of the true hypervolume (`gatewright bench regret -o FOLDER`):",
+        opponents.regret_table,
+        "**Opponents**, each with as many distinct candidates, points of their fronts trained in full; hypervolume in "
+        "points × octaves of cycles × octaves of stored bits on the test split (`gatewright bench opponents`). Digits:",
+        (partial(opponents.opponents_table, "digits"), partial(opponents.opponents_text, "digits")),
+        "Fashion-MNIST, row by row:",
+        (
+            partial(opponents.opponents_table, "fashion-mnist"),
+            partial(opponents.opponents_text, "fashion-mnist"),
+        ),
+        "King James text, by characters:",
+        (partial(opponents.opponents_table, "text"), partial(opponents.opponents_text, "text")),
         "**Discretisation** of the gradient search, without retraining (`gatewright bench discretisation`):",
         search.discretisation_table,
         "## Thresholds of the sparse mode",

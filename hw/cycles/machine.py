@@ -99,7 +99,9 @@ def run_job(
         if issues:
             _note(timeline, sequencer.event, step, number, cycle)
             op = program[number]
-            _accept(op, number, buffer, sequencer, slots, front, taker, drain, giver, timing.first_look, cycle)
+            _accept(
+                op, number, buffer, sequencer, slots, front, taker, drain, giver, timing.first_look, cycle
+            )
 
         following = cycle + 1
         if quiet and not moved:

@@ -88,7 +88,8 @@ def load_data(source: Data, *, metric: str | Metric = "", seed: int = 0) -> Task
     Parameters
     ----------
     source : str, path, dict of arrays, (X, y) or Task
-        As ``docs/data.md`` says: 'digits', an .npz, a folder, a text, 'module:name', or arrays by the same keys.
+        As ``docs/data.md`` says: 'digits', 'fashion-mnist', an .npz, a folder, a text, 'module:name', or arrays by the
+        same keys.
     metric : str or Metric
         How models are judged; as suits the data unless given.
     seed : int

@@ -74,6 +74,9 @@ def _trial(prefix: str, what: str) -> dict[str, Quantity]:
 _SCORES = {
     "baseline_score": _score("score of the task's baseline, which uses no recurrence"),
     "float_score": _score("score of a float model on a split"),
+    "longer_float_score": _score(
+        "score of the float model that also got the epochs of compression, on a split"
+    ),
     "score": _score("score of an integer model on a split"),
     "score_lost": _score("by how much an integer model is worse than its float model"),
     "training_progress": _score("validation score of the float model after an epoch"),
@@ -193,6 +196,24 @@ _SEARCH = {
     "method_reward": Quantity("points", "best reward of a method at the end", "signed"),
     "method_seconds": Quantity("seconds", "time of evaluation and training of a method"),
     "hypervolume": _score("volume that a front dominates: score × octaves of cycles × octaves of bits"),
+    "hypervolume_ratio": Quantity(
+        "times", "geometric mean over seeds of the default method's volume over another's"
+    ),
+    "hypervolume_ratio_low": Quantity(
+        "times", "lower end of its paired 95 % interval (Student's t of logarithms)"
+    ),
+    "hypervolume_ratio_high": Quantity("times", "upper end of its paired 95 % interval"),
+    "grid_gain": Quantity(
+        "times", "what the recommended point of a grid by hand takes over an equally good one's"
+    ),
+    "true_hypervolume": _score("volume that the front of all candidates of a space dominates"),
+    "true_front_score": _score("quick score of a point of that front"),
+    "true_front_cycles": Quantity(_PER_STEP, "cycles of a point of that front by the cycle model"),
+    "true_front_stored_bits": Quantity("bits", "stored bits of a point of that front"),
+    "regret": Quantity("share", "part of the true hypervolume that a method's candidates miss"),
+    "opponent_point_score": _score("score of a point that a method found, trained in full"),
+    "opponent_point_cycles": Quantity(_PER_STEP, "cycles of a point by the cycle model"),
+    "opponent_point_stored_bits": Quantity("bits", "stored bits of a point"),
     "candidates": Quantity("candidates", "different candidates that were tried"),
     "proxy_point_score": _score("validation score of a point of a front"),
     "proxy_point_cycles": Quantity(_PER_STEP, "measured cycles of a point of a front"),

@@ -7,6 +7,7 @@ from gatewright.sw.tasks.arrays import load_npz, save_task, task_from
 from gatewright.sw.tasks.baseline import baseline
 from gatewright.sw.tasks.digits import load_digits
 from gatewright.sw.tasks.files import load_folder, load_python
+from gatewright.sw.tasks.images import holds_images, load_fashion, load_images
 from gatewright.sw.tasks.settings import DataSettings
 from gatewright.sw.tasks.splits import stratify
 from gatewright.sw.tasks.task import Split, Task, moments, scaling, target_moments, taught_by
@@ -27,7 +28,7 @@ __all__ = [
     "taught_by",
 ]
 
-_NAMED = {"digits": load_digits}
+_NAMED = {"digits": load_digits, "fashion-mnist": load_fashion}
 
 
 def load_task(source: DataSettings | str, *, metric: str = "", seed: int = 0) -> Task:
@@ -36,8 +37,8 @@ def load_task(source: DataSettings | str, *, metric: str = "", seed: int = 0) ->
     Parameters
     ----------
     source : DataSettings or str
-        Its description; or ``digits``, the path of an ``.npz``, of a folder or of a ``.txt``, or ``module:name`` of a
-        Python object. ``docs/data.md`` says what each must hold.
+        Its description; or ``digits``, ``fashion-mnist``, the path of an ``.npz``, of a folder or of a ``.txt``, or
+        ``module:name`` of a Python object. ``docs/data.md`` says what each must hold.
     metric : str
         A name of `METRICS`, or ``module:name``; empty for what suits the data.
     seed : int
@@ -60,7 +61,7 @@ def load_task(source: DataSettings | str, *, metric: str = "", seed: int = 0) ->
     if path.suffix == ".txt":
         return load_text(path, settings)
     if path.is_dir():
-        return load_folder(path, settings)
+        return load_images(path, settings) if holds_images(path) else load_folder(path, settings)
     if ":" in name and path.suffix == "":
         return load_python(settings)
     raise DataError(

@@ -14,7 +14,8 @@ class DataSettings:
     Parameters
     ----------
     source : str
-        ``digits``, the path of an ``.npz``, of a folder or of a text, or ``module:name`` of a Python object.
+        ``digits``, ``fashion-mnist``, the path of an ``.npz``, of a folder or of a text, or ``module:name`` of a Python
+        object.
     metric : str
         A name of `METRICS`, or ``module:name``; empty for what suits the data.
     seed : int

@@ -1,4 +1,4 @@
-"""A character language model: the next symbol of a text."""
+"""A character language model: the next symbol of a text, whose state is carried over from chunk to chunk."""
 
 from collections import Counter
 from pathlib import Path
@@ -14,14 +14,28 @@ from gatewright.sw.tasks.task import Split, Task
 SYMBOLS = 64
 """Symbols that are told apart: the most frequent characters, and one for all others."""
 
-STEPS = 128
-"""Longest piece of text that is one sequence; each begins with a fresh state."""
+PASSAGE = 8192
+"""About how many symbols a passage has, in one state from its first symbol on."""
 
-SHARES = (0.05, 0.05)
-"""Shares of the text that validate and test: its end."""
+FEWEST = 20
+"""Passages that a text has at least; a short text has shorter ones."""
+
+HELD_OUT = {"validation": 9, "test": 19}
+"""Which of `FEWEST` passages in a row validate and test: one each."""
+
+CHUNK = 64
+"""Symbols that gradients go back; a proof runs a passage in jobs of as many."""
 
 TRAINING = TrainSettings(
-    hidden=256, epochs=8, batch=32, learning_rate=3e-3, dropout=0.0, noise=0.0, offset=0.0, smoothing=0.0
+    hidden=256,
+    epochs=8,
+    batch=32,
+    chunk=CHUNK,
+    learning_rate=3e-3,
+    dropout=0.0,
+    noise=0.0,
+    offset=0.0,
+    smoothing=0.0,
 )
 """A text is long, and its symbols are certain: few epochs, nothing disturbed."""
 
@@ -33,8 +47,9 @@ _OTHER = "other"
 def load_text(path: Path, settings: DataSettings) -> Task:
     """Load a text as the task of telling each next symbol, by its one-hot coded predecessors.
 
-    The text is cut into pieces of `STEPS` symbols, in order: the first train, the last validate and test, so that no
-    split knows another's passages. Runs of white space are one blank.
+    The text is cut into passages. Of each `FEWEST` in a row one validates and one tests, so that all splits have the
+    text's mixture and none knows another's passages. The state is carried on through a passage: training cuts it into
+    chunks of `CHUNK` symbols. Runs of white space are one blank.
 
     Parameters
     ----------
@@ -54,30 +69,33 @@ def load_text(path: Path, settings: DataSettings) -> Task:
         raise DataError(f"{path}: cannot be read ({error})") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not a text in UTF-8 ({error})") from error
-    pieces = (len(text) - 1) // STEPS
-    held_out = [max(1, round(share * pieces)) for share in SHARES]
-    if pieces < 1 + sum(held_out):
-        needed = (1 + len(SHARES)) * STEPS + 1
-        raise DataError(f"{path}: {len(text)} characters are too few, at least {needed} are needed")
+    count = max(FEWEST, (len(text) - 1) // PASSAGE)
+    chunks = (len(text) - 1) // count // CHUNK
+    if not chunks:
+        raise DataError(
+            f"{path}: {len(text)} characters are too few, at least {FEWEST * CHUNK + 1} are needed"
+        )
+    steps = chunks * CHUNK
     frequent = [character for character, _ in Counter(text).most_common(SYMBOLS - 1)]
     code = {character: k for k, character in enumerate(frequent)}
     symbols = np.array([code.get(character, len(frequent)) for character in text], dtype=np.int64)
     coded = np.eye(len(frequent) + 1, dtype=np.uint8)
+    held_out = {place: name for name, place in HELD_OUT.items()}
 
-    def split(begin: int, end: int) -> Split:
-        starts = [piece * STEPS for piece in range(begin, end)]
+    def split(name: str) -> Split:
+        starts = [k * steps for k in range(count) if held_out.get(k % FEWEST, "train") == name]
         return Split(
-            [coded[symbols[start : start + STEPS]] for start in starts],
-            [symbols[start + 1 : start + STEPS + 1] for start in starts],
+            [coded[symbols[start : start + steps]] for start in starts],
+            [symbols[start + 1 : start + steps + 1] for start in starts],
+            [[CHUNK] * chunks for _ in starts],
         )
 
-    train = pieces - sum(held_out)
     return Task(
         path.stem,
         (*frequent, _OTHER),
-        split(0, train),
-        split(train, train + held_out[0]),
-        split(train + held_out[0], pieces),
+        split("train"),
+        split("validation"),
+        split("test"),
         metric=metric_of(settings.metric or "bits"),
         scaled=False,
         training=TRAINING,

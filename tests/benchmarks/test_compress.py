@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 
+from gatewright.benchmarks import compress
 from gatewright.benchmarks.compress import TARGETS, bench_compress
 from gatewright.results import Rows
 from gatewright.sw.settings import CompressSettings, SimplifySettings, TrainSettings
+from gatewright.sw.tasks import save_task
 
 
 def test_each_target_has_its_rows_and_means(tmp_path):
@@ -28,3 +30,28 @@ def test_each_target_has_its_rows_and_means(tmp_path):
             assert bool(row.value) == (row.parameters["reason"] == "")
         for name in ("compression", "score_lost"):
             assert mine.figure(f"mean_{name}") == pytest.approx(mine.mean(name))
+
+
+@pytest.mark.parametrize(("equal", "reached"), [(True, "longer"), (False, "compress_to")])
+def test_float_models_get_the_epochs_of_compression_unless_told_otherwise(
+    task, tmp_path, monkeypatch, equal, reached
+):
+    class ReachedError(Exception):
+        pass
+
+    def reach(name):
+        def raising(*given):
+            raise ReachedError(name)
+
+        return raising
+
+    for name in ("longer", "compress_to"):
+        monkeypatch.setattr(compress, name, reach(name))
+    save_task(task, tmp_path / "mine.npz")
+    with pytest.raises(ReachedError, match=reached):
+        bench_compress(
+            seeds=(0,),
+            task=str(tmp_path / "mine.npz"),
+            train=TrainSettings(hidden=8, epochs=1),
+            equal_epochs=equal,
+        )

@@ -328,6 +328,15 @@ def test_benchmarks_are_choices():
     assert tuple(BENCHES) == NAMES
     assert "'nothing' is not one of" in said("bench", "nothing", status=ExitCode.USAGE).replace("│ ", "")
     assert "give --text FILE" in said("bench", "text", status=ExitCode.INPUT)
+    for name in ("opponents", "regret"):
+        assert "give -o FOLDER" in said("bench", name, status=ExitCode.INPUT)
+
+
+def test_a_comparison_has_its_data_and_seeds(tmp_path):
+    given = ("bench", "opponents", "-o", tmp_path)
+    assert "no data named 'words'" in said(*given, "--task", "words", status=ExitCode.INPUT)
+    assert "--seeds must be whole numbers" in said(*given, "--seeds", "1,two", status=ExitCode.INPUT)
+    assert "seeds must be different" in said(*given, "--seeds", "1,1", status=ExitCode.INPUT)
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def test_the_trace_holds_the_gates_in_their_order():
 
 
 def test_batches_do_not_change_results(monkeypatch):
-    monkeypatch.setattr(integer, "_BATCH_STEPS", 7 * 100)
+    monkeypatch.setattr(integer, "_TRACED", 7 * 100)
     bundle = random_bundle(2)
     sequences = [random_inputs(k, bundle, 1 + k % 7) for k in range(150)]
     said = []
@@ -152,6 +152,19 @@ def raw_inputs(seed, lengths):
     return [rng.normal(size=(steps, 5)).astype(np.float32) for steps in lengths]
 
 
+def test_long_sequences_run_side_by_side_in_stretches(monkeypatch):
+    bundle = random_bundle(2, projection=5, rank=2)
+    sequences = [random_inputs(k, bundle, 11 + k % 3) for k in range(9)]
+    whole, whole_logits = run_integer(bundle, sequences)
+    monkeypatch.setattr(integer, "_TRACED", 8)
+    monkeypatch.setattr(integer, "_SIDE_BY_SIDE", 4)
+    said = []
+    hidden, logits = run_integer(bundle, sequences, lambda *arguments: said.append(arguments[1:3]))
+    assert said == [(4, 9), (8, 9), (9, 9)]
+    assert all(map(np.array_equal, hidden, whole))
+    assert np.array_equal(logits, whole_logits)
+
+
 def test_accuracy_is_that_of_the_largest_logit():
     bundle = random_bundle(3)
     raw = raw_inputs(3, [6] * 8)
@@ -163,6 +176,7 @@ def test_accuracy_is_that_of_the_largest_logit():
 
 
 def test_every_step_with_a_label_counts(monkeypatch):
+    monkeypatch.setattr(integer, "_TRACED", 14)
     monkeypatch.setattr(integer, "_BATCH_STEPS", 14)
     bundle = random_bundle(3, projection=5, rank=2)
     raw = raw_inputs(4, (2, 7, 3, 5, 1))

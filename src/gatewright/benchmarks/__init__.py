@@ -19,6 +19,8 @@ MODULES = {
     "import": "imports",
     "roads": "roads",
     "studies": "studies",
+    "opponents": "opponents",
+    "regret": "regret",
     "methods": "search",
     "spaces": "search",
     "proxies": "search",

@@ -24,12 +24,13 @@ def main(words: Sequence[str] | None = None) -> int:
     )
     verb.add_argument("--text", type=Path, help="a text for the character models, some megabytes")
     verb.add_argument("--silero", type=Path, help="a folder with Silero VAD and speech")
+    verb.add_argument("--images", type=Path, help="a folder with the four IDX files of Fashion-MNIST")
     given = parser.parse_args(words)
     try:
         if given.verb == "status":
             print("\n".join(_line(each) for each in statuses().values()))
             return ExitCode.OK
-        return _measure(given.only, Work(text=given.text, silero=given.silero))
+        return _measure(given.only, Work(text=given.text, silero=given.silero, images=given.images))
     except GatewrightError as error:
         print(f"error: {error}", file=sys.stderr)
         return ExitCode.TOOL if isinstance(error, ToolError) else ExitCode.INPUT

@@ -9,6 +9,7 @@ from itertools import count
 
 import optuna
 from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler
 
 from gatewright.cosim.search.evaluate import Evaluate, Evaluation, Evaluator, Infeasible
 from gatewright.cosim.search.pareto import hypervolume, pareto
@@ -69,6 +70,12 @@ class Memory:
         return self._found[key]
 
 
+Ask = Callable[[Candidate], Evaluation | Infeasible]
+"""Evaluates a candidate."""
+
+Samplers = Callable[[SearchSettings, int], BaseSampler]
+"""Gives the sampler of the trial at a place of the order, as `samplers.sampler` does by the method of the settings."""
+
 Objective = Callable[[Evaluation], list[float]]
 """What a study is told; as many values as it has directions."""
 
@@ -91,9 +98,10 @@ def by_macs(found: Evaluation) -> list[float]:
 def search(
     space: SearchSpace,
     settings: SearchSettings,
-    evaluate: Memory,
+    evaluate: Ask,
     objective: Objective = by_reward,
     seconds: float = math.inf,
+    samplers: Samplers = sampler,
 ) -> list[Tried]:
     """Search a space in this process, in memory, to the limit of trials or of seconds; gives each candidate once.
 
@@ -104,10 +112,11 @@ def search(
     space : SearchSpace
     settings : SearchSettings
         Gives the method, the trials and the seed; its rounds are not looked at.
-    evaluate : Memory
+    evaluate : Ask
     objective : Objective
     seconds : float
         Seconds of evaluation that may be spent; those of a candidate count once.
+    samplers : Samplers
     """
     directions = DIRECTIONS if objective is not by_reward else DIRECTIONS[:1]
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -119,7 +128,7 @@ def search(
     for place in count():
         if spent >= seconds or len(known) == min(settings.trials, space.size) or stale == STALE:
             break
-        study.sampler = sampler(settings, place)
+        study.sampler = samplers(settings, place)
         trial = study.ask(parameters)
         key = tuple(trial.params.items())
         new = key not in known
@@ -217,12 +226,13 @@ def log_hypervolume(tried: Sequence[Tried], reference: Evaluation, points_below:
     Cycles and bits count by their logarithms, as what is gained by compression is a factor. The reference point has the
     cycles and bits of `reference`, and a quality of `points_below` less.
     """
-    limit = (points_below - reference.quality, math.log2(reference.cycles), math.log2(reference.stored_bits))
-    points = [
-        (-each.found.quality, math.log2(each.found.cycles), math.log2(each.found.stored_bits))
-        for each in tried
-    ]
-    return hypervolume(points, limit)
+    limit = (points_below - reference.quality, *octaves(reference)[1:])
+    return hypervolume([octaves(each.found) for each in tried], limit)
+
+
+def octaves(found: Evaluation) -> tuple[float, float, float]:
+    """Give what a hypervolume is measured of: quality with its sign turned, octaves of cycles and of bits."""
+    return -found.quality, math.log2(found.cycles), math.log2(found.stored_bits)
 
 
 def best_so_far(tried: Sequence[Tried]) -> Iterator[float]:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+from gatewright.benchmarks.longer import longer
 from gatewright.flow.size import stored_bits
 from gatewright.progress import Progress, silent, within
 from gatewright.results import Row, Rows
@@ -37,6 +38,7 @@ def bench_compress(
     train: TrainSettings = _TRAIN,
     shrink: CompressSettings = _SHRINK,
     how: SimplifySettings = HOW,
+    equal_epochs: bool = True,
 ) -> list[Row]:
     """Train, and compress to each of `TARGETS`, for every seed.
 
@@ -50,6 +52,8 @@ def bench_compress(
     train, shrink : TrainSettings, CompressSettings
         All but the seed.
     how : SimplifySettings
+    equal_epochs : bool
+        Whether the float model that test scores are held against gets the epochs of `shrink` as well.
 
     Returns
     -------
@@ -62,9 +66,9 @@ def bench_compress(
         data = load_task(task, seed=seed)
         model = train_float(data, replace(train, seed=seed), within(progress, f"seed {seed}"))
         dense = FLOAT_BITS * _parameters(model.network)
-        float_validation, float_test = (
-            model.score(split, data.metric) for split in (data.validation, data.test)
-        )
+        held = longer(data, model, replace(shrink, seed=seed), progress) if equal_epochs else model
+        float_validation = model.score(data.validation, data.metric)
+        float_test = held.score(data.test, data.metric)
         for factor in TARGETS:
             begin = time.perf_counter()
             outcome = compress_to(

@@ -32,11 +32,14 @@ class Work:
         A text for the character models.
     silero : Path, optional
         A folder with Silero VAD and speech, see ``examples/silero_vad/README.md``.
+    images : Path, optional
+        A folder with the four IDX files of Fashion-MNIST.
     """
 
     root: Path = HERE.root
     text: Path | None = None
     silero: Path | None = None
+    images: Path | None = None
 
     def has(self, need: str) -> bool:
         """Return whether there is what a part needs."""
@@ -112,7 +115,7 @@ class Part:
     measure : callable
         Writes the files to `Work.rows`, and the pictures to `Work.aside`.
     need : str
-        ``text`` or ``silero`` where something must be given that does not come with Gatewright; else empty.
+        ``text``, ``silero`` or ``images`` where something must be given that does not come with Gatewright; else empty.
     pictures : tuple of str
         Further files of the checkout that it makes.
     """
@@ -133,6 +136,18 @@ class Part:
 def _bench(name: str, need: str, work: Work) -> None:
     given = (f"--{need}", work.given(need)) if need else ()
     work.gatewright("bench", name, "--rows", work.rows(name), *given)
+
+
+def _regret(work: Work) -> None:
+    work.gatewright("bench", "regret", "-o", work.run("regret"), "--rows", work.rows("regret"))
+
+
+def _opponents(task: str, need: str, work: Work) -> None:
+    data = work.given(need) if need else task
+    name = f"opponents-{task}"
+    work.gatewright(
+        "bench", "opponents", "--task", data, "-o", work.run("opponents"), "--rows", work.rows(name)
+    )
 
 
 def _studies(work: Work) -> None:
@@ -212,18 +227,35 @@ def source_of(name: str) -> str:
     return path if (HERE.root / path).is_dir() else f"{path}.py"
 
 
-def _benchmark(name: str) -> Part:
-    need = _NEEDS.get(name, "")
-    sources = (source_of(name), *_MORE_SOURCES.get(name, ()))
-    measure = _studies if name == "studies" else partial(_bench, name, need)
-    return Part(name, (name,), sources, measure, need)
+_TASKS = {"digits": "", "fashion-mnist": "images", "text": "text"}
+"""Data that `opponents` compares methods on, each a part of its own, and what must be given for it."""
+
+_OTHERS = {"studies": _studies, "regret": _regret}
+"""Benchmarks that are measured in another way than the rest."""
+
+
+def sources_of(name: str) -> tuple[str, ...]:
+    """Return where a benchmark begins, as `Part.sources`."""
+    return (source_of(name), *_MORE_SOURCES.get(name, ()))
+
+
+def _parts(name: str) -> list[Part]:
+    """Give the parts that a benchmark is measured in."""
+    sources, need = sources_of(name), _NEEDS.get(name, "")
+    if name == "opponents":
+        return [
+            Part(each, (each,), sources, partial(_opponents, task, need), need)
+            for task, need in _TASKS.items()
+            for each in (f"opponents-{task}",)
+        ]
+    return [Part(name, (name,), sources, _OTHERS.get(name, partial(_bench, name, need)), need)]
 
 
 PARTS: dict[str, Part] = {
     each.name: each
     for each in (
         Part("demo", ("demo", "synth"), ("src/gatewright/flow/demo.py",), _demo, pictures=_DEMO_PICTURES),
-        *map(_benchmark, MODULES),
+        *(part for name in MODULES for part in _parts(name)),
         Part("silero-vad", ("silero-vad",), (f"{EXAMPLE}/run.py",), _silero, "silero"),
         Part(
             "search",

@@ -9,11 +9,13 @@ from gatewright.benchmarks.accelerator import bench_golden, bench_hw, bench_hw_l
 from gatewright.benchmarks.compress import bench_compress
 from gatewright.benchmarks.cycles import bench_cycles
 from gatewright.benchmarks.factors import bench_factors
-from gatewright.benchmarks.parts import PARTS
+from gatewright.benchmarks.opponents import SEEDS, bench_opponents
+from gatewright.benchmarks.parts import sources_of
 from gatewright.benchmarks.patterns import bench_patterns
 from gatewright.benchmarks.place import bench_place
 from gatewright.benchmarks.publishing import publish, refuse_changes
 from gatewright.benchmarks.qat import bench_qat
+from gatewright.benchmarks.regret import bench_regret
 from gatewright.benchmarks.resources import bench_resources
 from gatewright.benchmarks.roads import bench_roads
 from gatewright.benchmarks.search import bench_both_spaces, bench_discretisation, bench_methods, bench_proxies
@@ -41,6 +43,12 @@ class Options(NamedTuple):
         A text for those that need one.
     silero : Path, optional
         A folder with Silero VAD and speech, for those that need them.
+    task : str
+        The data that `opponents` compares methods on.
+    seeds : tuple of int
+        Of its models; none for those that are reported.
+    folder : Path, optional
+        Where those that go on after a stop keep what they found.
     """
 
     progress: Progress
@@ -48,6 +56,9 @@ class Options(NamedTuple):
     seed: int
     text: Path | None
     silero: Path | None
+    task: str = "digits"
+    seeds: tuple[int, ...] = ()
+    folder: Path | None = None
 
 
 def _import(options: Options) -> list[Row]:
@@ -61,6 +72,19 @@ def _text_of(options: Options) -> Path:
     if options.text is None:
         raise ConfigError("this benchmark needs a text: give --text FILE, some megabytes of plain text")
     return options.text
+
+
+def _folder_of(options: Options) -> Path:
+    if options.folder is None:
+        raise ConfigError(
+            "this benchmark takes hours and goes on after a stop: give -o FOLDER for what it finds"
+        )
+    return options.folder
+
+
+def _opponents(options: Options) -> list[Row]:
+    seeds = options.seeds or SEEDS
+    return bench_opponents(options.task, _folder_of(options), options.progress, seeds=seeds)
 
 
 BENCHES: dict[str, Callable[[Options], list[Row]]] = {
@@ -82,6 +106,8 @@ BENCHES: dict[str, Callable[[Options], list[Row]]] = {
     "import": _import,
     "roads": lambda options: bench_roads(options.silero, options.progress),
     "studies": lambda options: bench_studies(options.silero, options.progress),
+    "opponents": _opponents,
+    "regret": lambda options: bench_regret(_folder_of(options), options.progress),
     "methods": lambda options: bench_methods(options.progress),
     "spaces": lambda options: bench_both_spaces(_text_of(options), options.progress),
     "proxies": lambda options: bench_proxies(options.progress),
@@ -108,7 +134,7 @@ def bench(name: str, path: Path | None, options: Options) -> list[Row]:
         refuse_changes(path, HERE)
     begun = commit()
     rows = BENCHES[name](options)
-    if changed_since(begun, PARTS[name], HERE):
+    if changed_since(begun, sources_of(name), HERE):
         rows = [replace(row, dirty=True) for row in rows]
     if path:
         publish(path, rows)

@@ -89,12 +89,10 @@ def statuses(
     }
 
 
-def changed_since(commit: str, part: Part, checkout: Checkout) -> list[str]:
-    """Return the files that the figures of a part depend on whose code is no longer that of a commit."""
+def changed_since(commit: str, sources: tuple[str, ...], checkout: Checkout) -> list[str]:
+    """Return the files that figures depend on whose code is no longer that of a commit; sources as `Part` has them."""
     history = _History(checkout)
-    return (
-        [] if history.without_git else history.changed(commit, Dependencies(checkout.root).of(part.sources))
-    )
+    return [] if history.without_git else history.changed(commit, Dependencies(checkout.root).of(sources))
 
 
 def _status(path: Path, part: Part, history: "_History", files: set[str]) -> Status:

@@ -4,6 +4,7 @@ import time
 from dataclasses import replace
 
 from gatewright.benchmarks.compress import FLOAT_BITS
+from gatewright.benchmarks.longer import longer
 from gatewright.flow.size import stored_bits
 from gatewright.progress import Progress, silent, within
 from gatewright.results import Row, score_row
@@ -23,8 +24,10 @@ def forms(network: LstmNetwork) -> dict[str, CompressionSpec]:
     return {"8 bits": uniform_spec(network), "4 bits, low rank": replace(small, products=products)}
 
 
-def bench_text(path: str, progress: Progress = silent, seed: int = 0, **training) -> list[Row]:
-    """Train a character model on a text and compress it to each of `forms`.
+def bench_text(
+    path: str, progress: Progress = silent, seed: int = 0, *, equal_epochs: bool = True, **training
+) -> list[Row]:
+    """Train a character model on a text, whose state is carried over, and compress it to each of `forms`.
 
     Parameters
     ----------
@@ -32,27 +35,40 @@ def bench_text(path: str, progress: Progress = silent, seed: int = 0, **training
         A text, see `sw.tasks.text.load_text`.
     progress : Progress
     seed : int
+    equal_epochs : bool
+        Whether the float model that the forms are held against gets the epochs of compression as well.
     **training
         Fields of `TrainSettings` that are not to be the task's own.
 
     Returns
     -------
     list of Row
-        Bits per character of the bigram baseline, the float model and each form on validation and test split; for each
-        form the bits that are lost, how many times fewer bits its image has than the float32 model, and the seconds.
+        Bits per character of the bigram baseline, the float model as it was trained and as the forms are held against
+        (``longer_float_score``), and each form on validation and test split; for each form the bits that are lost, how
+        many times fewer bits its image has than the float32 model, and the seconds.
     """
     task = load_task(path, seed=seed)
     begin = time.perf_counter()
     model = train_float(task, replace(task.training, seed=seed, **training), progress)
     at = {"task": task.name, "hidden": model.settings.hidden, "symbols": len(task.labels)}
     splits = {"validation": task.validation, "test": task.test}
-    dense = {name: model.score(split, task.metric) for name, split in splits.items()}
     metric = task.metric
-    rows = [score_row("baseline_score", metric, baseline(task), at | {"split": "test"}, seed)]
-    rows += [
-        score_row("float_score", metric, value, at | {"split": name}, seed) for name, value in dense.items()
+    rows = [
+        score_row("baseline_score", metric, baseline(task), at | {"split": "test"}, seed),
+        Row("training_seconds", "seconds", time.perf_counter() - begin, at, seed),
     ]
-    rows.append(Row("training_seconds", "seconds", time.perf_counter() - begin, at, seed))
+    rows += [
+        score_row("float_score", metric, model.score(split, metric), at | {"split": name}, seed)
+        for name, split in splits.items()
+    ]
+    held = model
+    if equal_epochs:
+        held = longer(task, model, replace(task.compression, seed=seed), progress)
+    dense = {name: held.score(split, metric) for name, split in splits.items()}
+    rows += [
+        score_row("longer_float_score", metric, value, at | {"split": name}, seed)
+        for name, value in dense.items()
+    ]
     parameters = sum(parameter.numel() for parameter in model.network.parameters())
     for form, spec in forms(model.network).items():
         begin = time.perf_counter()

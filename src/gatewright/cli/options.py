@@ -23,7 +23,8 @@ DataSource = Annotated[
     str,
     typer.Option(
         "--data",
-        help="'digits', an .npz, a folder, a text, or 'module:name'; docs/data.md says what they hold.",
+        help="'digits', 'fashion-mnist', an .npz, a folder, a text, or 'module:name'; docs/data.md says what they "
+        "hold.",
     ),
 ]
 MetricName = Annotated[

@@ -20,6 +20,7 @@ from gatewright.cli.options import (
     Seed,
     Workers,
 )
+from gatewright.errors import ConfigError
 from gatewright.flow.settings import CompressChoice, Shape, TrainChoice, VerifySettings, WorkerSettings
 from gatewright.progress import Progress
 
@@ -102,7 +103,11 @@ def report(
     return _reported(run(folder), folder)
 
 
-@command("gatewright bench hw --rows hw.json", "gatewright bench cycles --n 500 --seed 1")
+@command(
+    "gatewright bench hw --rows hw.json",
+    "gatewright bench cycles --n 500 --seed 1",
+    "gatewright bench opponents --task fashion-mnist --seeds 1,2 -o opponents",
+)
 def bench(
     name: Annotated[BenchmarkName, typer.Argument(help="What to measure.", show_default=False)],
     rows: Annotated[
@@ -122,13 +127,41 @@ def bench(
             show_default=False,
         ),
     ] = None,
+    task: Annotated[
+        str,
+        typer.Option(
+            "--task", help="Data of `opponents`: digits, fashion-mnist, a folder of IDX files, a text."
+        ),
+    ] = "digits",
+    seeds: Annotated[
+        str,
+        typer.Option(
+            "--seeds", help="Model seeds of `opponents`, such as 1,2,3; default: 1 to 5.", show_default=False
+        ),
+    ] = "",
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Folder that `opponents` and `regret` go on from.", show_default=False
+        ),
+    ] = None,
     *,
     progress: Progress,
 ) -> Answer:
     """Measure a part: rows with name, value, unit, parameters, seed."""
     from gatewright.benchmarks import registry
 
-    return Answer(registry.bench(name, rows, registry.Options(progress, n, seed, text, silero)))
+    options = registry.Options(progress, n, seed, text, silero, task, _numbers(seeds), folder)
+    return Answer(registry.bench(name, rows, options))
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(each) for each in text.split(",") if each)
+    except ValueError:
+        raise ConfigError(
+            f"--seeds must be whole numbers with commas between, such as 1,2,3, not {text!r}"
+        ) from None
 
 
 @command("gatewright table docs/results/hw.json")

@@ -1,6 +1,7 @@
 from dataclasses import replace
 from random import Random
 
+import numpy as np
 import pytest
 import studies
 
@@ -18,10 +19,12 @@ from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.devices import device
 from gatewright.hw.fpga.fit import exceeded
 from gatewright.sw.determinism import seeded
+from gatewright.sw.models import FloatModel
 from gatewright.sw.network import LstmNetwork
 from gatewright.sw.search.space import SearchSpace
 from gatewright.sw.search.supernet import SuperNetwork, candidate_bundle
 from gatewright.sw.settings import CompressSettings
+from gatewright.sw.tasks import task_from
 
 
 def bundles(task, space, count):
@@ -48,6 +51,28 @@ def test_one_accelerator_holds_every_candidate(plan, granularity, columns):
         Costs.of(bundle, config, task.validation.sequences[:1], False)
         # Training may leave zeros anywhere, so that any column may differ from the others.
         assert sum(stage.matrix.columns for stage in bundle.matrices.values()) <= config.column_depth
+
+
+def test_each_matrix_may_have_a_rank_of_its_own(plan):
+    # 16 inputs, 30 units and the vectors between both matrices' factors take more than one of these alone.
+    rng = np.random.default_rng(0)
+    sequences = [rng.normal(size=(5, 16)) for _ in range(9)]
+    task = task_from({"X": sequences, "y": np.arange(9) % 3})
+    with seeded(0):
+        network = LstmNetwork.initial(16, 30, 3)
+    dense = FloatModel(network.eval(), np.zeros(16), np.ones(16), ("0", "1", "2"), studies.model().settings)
+    space = SearchSpace.of(network, "matrix", ranks=(8, 16, None), lanes=8)
+    config = space_config(task, dense, space)
+    candidate = space.largest | {"layer0.input.rank": 8, "layer0.recurrent.rank": 16}
+    bundle = candidate_bundle(
+        task,
+        dense,
+        SuperNetwork.of(dense),
+        space.spec(candidate),
+        dense.standardise(sequences),
+        CompressSettings(),
+    )
+    assert Costs.of(bundle, config, sequences[:1], False).cycles > 0
 
 
 def test_the_space_settles_lanes_and_widths(plan):

@@ -1,0 +1,55 @@
+"""How the search stands against strong opponents, and what methods miss of a space that is known whole."""
+
+from statistics import mean, median
+
+from source import markdown, rows
+
+TEST = "test"
+
+
+def opponents_table(task: str) -> str:
+    """Return each method's volume, and by how many times the default method's is larger, the best method first."""
+    source = rows(f"opponents-{task}")
+    body = []
+    for method in source.distinct("method"):
+        volumes = source.all("hypervolume", method=method, split=TEST)
+        ratio, low, high = (
+            source.value(f"hypervolume_ratio{end}", method=method) for end in ("", "_low", "_high")
+        )
+        told = "–" if ratio is None else f"{ratio:.2f} ({low:.2f} to {high:.2f})"
+        candidates, seconds = (
+            mean(source.all(name, method=method)) for name in ("candidates", "method_seconds")
+        )
+        body.append((mean(volumes), method, told, f"{candidates:.0f}", f"{seconds:,.0f}"))
+    header = ("method", "volume", "default method's, times as large", "candidates", "seconds")
+    ordered = sorted(body, key=lambda line: -line[0])
+    return markdown(header, [(method, f"{volume:.1f}", *rest) for volume, method, *rest in ordered])
+
+
+def opponents_text(task: str) -> str:
+    """Say what float models score, and what the grid's recommended points take over equally good ones."""
+    source = rows(f"opponents-{task}")
+    first = source.where("float_score")[0].parameters
+    named = {"split": TEST, "metric": first["metric"], "better": first["better"]}
+    plain, longer = (mean(source.all(name, **named)) for name in ("float_score", "longer_float_score"))
+    gains = {of: source.all("grid_gain", of=of) for of in ("cycles", "stored bits")}
+    floats = f"Float models: {plain:.4g} on the test split, {longer:.4g} with the epochs of compression too."
+    if not all(gains.values()):
+        return f"{floats} No point of ours scores as well as the recommended one of the grid by hand."
+    told = " and ".join(f"{median(values):.2f} times the {of}" for of, values in gains.items())
+    seeds = len(gains["cycles"])
+    return f"{floats} The grid by hand takes, at an equal score, {told} (median of {seeds} seeds)."
+
+
+def regret_table() -> str:
+    """Return what methods miss of the true hypervolume, the least first."""
+    source = rows("regret")
+    body = []
+    for method in source.distinct("method"):
+        shares = source.all("regret", method=method)
+        body.append((median(shares), method, f"{100 * min(shares):.1f} to {100 * max(shares):.1f} %"))
+    ((trials, candidates),) = {
+        (row.parameters["trials"], row.parameters["candidates"]) for row in source.where("regret")
+    }
+    header = (f"method, {trials} of {candidates:,} candidates", "regret, median", "range")
+    return markdown(header, [(name, f"{100 * middle:.1f} %", span) for middle, name, span in sorted(body)])

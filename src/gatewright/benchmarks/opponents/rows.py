@@ -1,0 +1,97 @@
+"""The rows of a comparison: volumes, points, paired ratios, and points against the grid by hand."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gatewright.benchmarks.opponents.arena import OURS
+from gatewright.benchmarks.opponents.intervals import Interval, paired_ratio
+from gatewright.benchmarks.opponents.parts import Part
+from gatewright.benchmarks.opponents.scale import Scale
+from gatewright.results import Row, score_row
+from gatewright.sw.tasks import Task
+
+GRID = "grid by hand"
+QUICK, TEST = "validation part", "test"
+"""What volumes are of: candidates as they are cut out of the super network, and points that were trained in full."""
+
+Found = Mapping[tuple[int, str], Part]
+"""Parts by seed and method."""
+
+
+def rows_of(task: Task, scale: Scale, notes: Mapping[int, Mapping[str, Any]], found: Found) -> list[Row]:
+    """Return the rows of one task.
+
+    Parameters
+    ----------
+    task : Task
+    scale : Scale
+    notes : mapping
+        `Problem.notes` by seed.
+    found : mapping of Part
+
+    Returns
+    -------
+    list of Row
+        ``float_score`` and ``longer_float_score``; of every part ``hypervolume`` (``split`` says of what),
+        ``candidates``, ``method_seconds`` and its points; ``hypervolume_ratio`` of the default method to each other
+        one with the ends of its interval; and for each seed ``grid_gain`` in cycles and in bits.
+    """
+    rows: list[Row] = []
+    for seed, told in notes.items():
+        for name in ("float_score", "longer_float_score"):
+            rows += [
+                score_row(name, task.metric, value, {"task": task.name, "split": split}, seed)
+                for split, value in told[name].items()
+            ]
+    for (seed, method), part in found.items():
+        rows += _part_rows(task, seed, {"task": task.name, "method": method}, part)
+    seeds = [*notes]
+    methods = dict.fromkeys(method for _, method in found)
+    if OURS in methods:
+        for method in methods:
+            if method != OURS:
+                rows += _ratios(task, seeds, method, found)
+        if GRID in methods:
+            for seed in seeds:
+                rows += _gains(task, seed, found[seed, OURS], found[seed, GRID], scale.equal)
+    return rows
+
+
+def _part_rows(task: Task, seed: int, at: dict, part: Part) -> Iterator[Row]:
+    unit = f"{task.metric.unit} octaves²"
+    yield Row("hypervolume", unit, part.volume, at | {"split": TEST}, seed)
+    if part.quick_volume is not None:
+        yield Row("hypervolume", unit, part.quick_volume, at | {"split": QUICK}, seed)
+    yield Row("candidates", "candidates", part.candidates, at, seed)
+    yield Row("method_seconds", "seconds", part.seconds + part.training_seconds, at, seed)
+    for number, point in enumerate(part.points):
+        here = at | {"point": number}
+        yield score_row("opponent_point_score", task.metric, point["score"], here | {"split": TEST}, seed)
+        yield Row("opponent_point_cycles", "cycles per step", point["cycles"], here, seed)
+        yield Row("opponent_point_stored_bits", "bits", point["stored_bits"], here, seed)
+
+
+def _ratios(task: Task, seeds: list[int], method: str, found: Found) -> Iterator[Row]:
+    """Say by how many times the default method's volumes are larger than another's, paired over the seeds."""
+    at = {"task": task.name, "method": method, "seeds": seeds}
+    volumes = [[found[seed, each].volume for seed in seeds] for each in (OURS, method)]
+    interval = paired_ratio(*volumes)
+    if interval is not None:
+        for name, value in zip(Interval._fields, interval, strict=True):
+            suffix = "" if name == "mean" else f"_{name}"
+            yield Row(f"hypervolume_ratio{suffix}", "times", value, at | {"split": TEST})
+
+
+def _gains(task: Task, seed: int, ours: Part, grid: Part, equal: float) -> Iterator[Row]:
+    """Hold the grid's recommended point against a point of ours that scores as well.
+
+    Of several that do, the one with the largest gain, in the smaller of the two.
+    """
+    if not grid.points:
+        return
+    point = grid.points[0]
+    as_good = [each for each in ours.points if each["quality"] >= point["quality"] - equal]
+    gains = [[point[what] / each[what] for what in ("cycles", "stored_bits")] for each in as_good]
+    if gains:
+        for of, value in zip(("cycles", "stored bits"), max(gains, key=min), strict=True):
+            yield Row("grid_gain", "times", value, {"task": task.name, "of": of}, seed)

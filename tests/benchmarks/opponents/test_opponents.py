@@ -1,0 +1,112 @@
+"""A whole comparison on a tiny problem: parts, resuming, rows."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from gatewright.benchmarks.opponents import bench_opponents, trained
+from gatewright.benchmarks.opponents.arena import OURS
+from gatewright.benchmarks.opponents.parts import KNOWN, METHODS
+from gatewright.benchmarks.opponents.scale import DIGITS, IMAGES, TEXT, scale_of
+from gatewright.errors import ConfigError, RunFolderError
+from gatewright.results import Rows
+from gatewright.sw.tasks import load_task
+
+FEW = (OURS, "random", "grid by hand")
+
+
+@pytest.fixture(scope="module")
+def compared(mine, scale, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("opponents")
+    told = []
+    rows = bench_opponents(
+        mine, folder, lambda *each: told.append(each), seeds=(1, 2), methods=FEW, scale=scale
+    )
+    return folder, Rows(rows), told
+
+
+def test_every_method_has_its_volume_its_candidates_and_its_points(compared, scale):
+    _, rows, _ = compared
+    for method in FEW:
+        for seed in (1, 2):
+            of = Rows(row for row in rows.where(method=method) if row.seed == seed)
+            assert of.figure("hypervolume", split="test") >= 0
+            assert of.figure("candidates") == scale.trials
+            assert of.figure("method_seconds") > 0
+            points = of.distinct("point")
+            assert points == list(range(len(points)))
+            assert 1 <= len(points) <= scale.points
+    names = {"metric": "accuracy", "better": "more", "split": "test"}
+    assert len(rows.all("float_score", **names)) == len(rows.all("longer_float_score", **names)) == 2
+
+
+def test_ratios_are_paired_and_points_held_against_the_grid(compared):
+    _, rows, _ = compared
+    for method in FEW[1:]:
+        low, mean, high = (
+            rows.figure(f"hypervolume_ratio{end}", method=method) for end in ("_low", "", "_high")
+        )
+        assert low <= mean <= high
+    assert len(rows.all("grid_gain", of="cycles")) == len(rows.all("grid_gain", of="stored bits"))
+
+
+def test_the_time_of_the_rest_is_told_after_each_part(compared):
+    _, _, told = compared
+    parts = [each for each in told if each[0] == "opponents"]
+    assert [each[1:3] for each in parts] == [(k, 6) for k in range(1, 7)]
+    assert "s a part" in parts[0][3]
+
+
+def test_a_run_goes_on_with_the_parts_and_candidates_that_are_there(compared, mine, scale):
+    folder, rows, _ = compared
+    place = folder / "mine" / "seed2"
+    (place / "random.json").unlink()
+    before = {path: path.read_bytes() for path in place.iterdir() if path.suffix in (".jsonl", ".pt")}
+    again = Rows(bench_opponents(mine, folder, seeds=(1, 2), methods=FEW, scale=scale))
+    assert again == rows
+    assert all(path.read_bytes() == content for path, content in before.items())
+
+
+def test_another_scale_wants_another_folder(compared, mine, scale):
+    folder, _, _ = compared
+    with pytest.raises(RunFolderError, match="with other settings; choose another folder"):
+        bench_opponents(mine, folder, seeds=(1,), methods=FEW, scale=replace(scale, trials=5))
+
+
+def test_a_damaged_part_is_named(compared, mine, scale):
+    folder, _, _ = compared
+    path = folder / "mine" / "seed1" / "random.json"
+    whole = path.read_text()
+    path.write_text(json.dumps({"method": "random"}))
+    with pytest.raises(RunFolderError, match=r"random\.json: no part of a comparison"):
+        bench_opponents(mine, folder, seeds=(1,), methods=FEW, scale=scale)
+    path.write_text(whole)
+
+
+def test_methods_that_train_take_part(mine, scale, tmp_path, monkeypatch):
+    monkeypatch.setattr(trained, "LOSSES", (0.4,))
+    methods = ("simplify alone", "widths with beacons", "entropy")
+    rows = Rows(bench_opponents(mine, tmp_path, seeds=(1,), methods=methods, scale=scale))
+    for method in methods:
+        assert rows.all("opponent_point_stored_bits", method=method)
+        assert rows.figure("candidates", method=method) >= 1
+    assert set(methods) < set(METHODS) < set(KNOWN)
+    assert METHODS[0] == OURS
+
+
+def test_what_cannot_be_compared_is_refused(mine, scale, tmp_path):
+    with pytest.raises(ConfigError, match="no method named 'magic'; known are"):
+        bench_opponents(mine, tmp_path, methods=("magic",), scale=scale)
+    with pytest.raises(ConfigError, match="seeds must be different"):
+        bench_opponents(mine, tmp_path, seeds=(1, 1), scale=scale)
+    with pytest.raises(ConfigError, match="methods are compared on digits, fashion-mnist"):
+        bench_opponents(mine, tmp_path)
+
+
+def test_each_task_has_its_scale():
+    digits = load_task("digits")
+    assert scale_of("digits", digits) is DIGITS
+    assert scale_of("mine.txt", digits) is TEXT
+    many = replace(digits.train, sequences=digits.train.sequences * 5)
+    assert scale_of("images", replace(digits, name="images", train=many)) is IMAGES

@@ -1,0 +1,76 @@
+"""The tables of the comparison of methods, from rows."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from gatewright.results import Row, Rows
+
+TABLES = Path(__file__).parents[1] / "docs" / "tables"
+
+
+@pytest.fixture
+def tables(monkeypatch):
+    """Make the module's tables from the rows that a test gives."""
+    monkeypatch.syspath_prepend(str(TABLES))
+    module = importlib.import_module("opponents")
+
+    def made(found):
+        monkeypatch.setattr(module, "rows", lambda name: Rows(found[name], name))
+        return module
+
+    return made
+
+
+def part(method, seed, volume):
+    at = {"task": "t", "method": method}
+    yield Row("hypervolume", "percent octaves²", volume, at | {"split": "test"}, seed)
+    yield Row("hypervolume", "percent octaves²", volume / 2, at | {"split": "validation part"}, seed)
+    yield Row("candidates", "candidates", 100, at, seed)
+    yield Row("method_seconds", "seconds", 1234.5, at, seed)
+
+
+def compared():
+    for seed in (1, 2):
+        yield from part("linear", seed, 30.0 * seed)
+        yield from part("random", seed, 40.0 * seed)
+        named = {"task": "t", "split": "test", "metric": "accuracy", "better": "more"}
+        yield Row("float_score", "percent", 90.0, named, seed)
+        yield Row("longer_float_score", "percent", 91.0, named, seed)
+    for end, value in (("", 0.75), ("_low", 0.7), ("_high", 0.8)):
+        yield Row(
+            f"hypervolume_ratio{end}", "times", value, {"task": "t", "method": "random", "split": "test"}
+        )
+
+
+def gains():
+    for seed, value in ((1, 1.5), (2, 2.5)):
+        for of in ("cycles", "stored bits"):
+            yield Row("grid_gain", "times", value, {"task": "t", "of": of}, seed)
+
+
+def test_the_best_method_comes_first_with_its_interval(tables):
+    text = tables({"opponents-t": [*compared()]}).opponents_table("t")
+    assert text.splitlines()[2:] == [
+        "| random | 60.0 | 0.75 (0.70 to 0.80) | 100 | 1,234 |",
+        "| linear | 45.0 | – | 100 | 1,234 |",
+    ]
+
+
+def test_float_models_and_the_grid_are_told(tables):
+    told = tables({"opponents-t": [*compared(), *gains()]}).opponents_text("t")
+    assert "90 on the test split, 91 with the epochs of compression too" in told
+    assert "2.00 times the cycles and 2.00 times the stored bits (median of 2 seeds)" in told
+    assert "No point of ours scores as well" in tables({"opponents-t": [*compared()]}).opponents_text("t")
+
+
+def test_the_least_regret_comes_first(tables):
+    found = [
+        Row("regret", "share", share, {"method": method, "trials": 200, "candidates": 12150}, seed)
+        for method, shares in (("random", (0.3, 0.1, 0.2)), ("linear", (0.02, 0.03, 0.01)))
+        for seed, share in enumerate(shares)
+    ]
+    lines = tables({"regret": found}).regret_table().splitlines()
+    assert lines[0] == "| method, 200 of 12,150 candidates | regret, median | range |"
+    assert lines[2:] == ["| linear | 2.0 % | 1.0 to 3.0 % |", "| random | 20.0 % | 10.0 to 30.0 % |"]
