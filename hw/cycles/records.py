@@ -109,8 +109,8 @@ _FRONT = _integers(
 the slots of the op of the choice, of that which it is done with in this cycle, and in the cycle before; whether there
 is a free slot; the first column step that is neither selected nor known to be zero, and the end of those in its
 activation word; the elements of its vector that the scanner knows of, those of the word that it gives, and those that
-the choice knows of; the cycle from which on the choice knows of all; columns between it and the lanes, and those of them that are gone and give their credits back in this cycle;
-the slot of one that was dropped in the cycle before."""
+the choice knows of; the cycle from which on the choice knows of all; columns between it and the lanes, and those of
+them that are gone and give their credits back in this cycle; the slot of one that was dropped in the cycle before."""
 
 _LANES = _integers("selected", "arrived", "queued", "taken", "retired", "last_word")
 """Numbers of columns that got so far; the cycle of the last word of those taken."""

@@ -8,7 +8,7 @@ from amaranth.utils import exact_log2
 
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.rtl.pipeline import delay
-from gatewright.hw.rtl.stages import READ, SUM_READ
+from gatewright.hw.rtl.stages import READ
 
 _FORWARDED = 3
 """Words after which a sum is not yet to be read: it is forwarded to them."""

@@ -41,8 +41,9 @@ class ColumnFrontEnd(wiring.Component):
     | 4 | the column has its addresses, and is offered |
 
     An op of no columns does nothing. Of the others the scanner keeps one, until its first word has come to the choice
-    and its last one is complete and next. The first word of an op that was accepted in cycle c comes to the choice in cycle c + `FIRST_LOOK`,
-    or in the cycle behind that in which the choice has finished the op before, whichever is later.
+    and its last one is complete and next. The first word of an op that was accepted in cycle c comes to the choice in
+    cycle c + `FIRST_LOOK`, or in the cycle behind that in which the choice has finished the op before, whichever is
+    later.
 
     The choice looks at one activation word a cycle, at the column steps in it that are still to do: `group_lanes`
     steps a word, or one if the op is private. It looks for the first of them that is not passed over; an op that

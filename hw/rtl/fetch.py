@@ -85,7 +85,7 @@ class Fetch(wiring.Component):
         source = self.contents["program"][0] if self.contents else self.program
         writing = Const(0) if self.contents else self.program.enable.any()
 
-        # What is in the memory's register is `present`, in that behind it, `fetched`, until it goes on to `op`, `fresh`.
+        # What is in the memory's register is `present`; in that behind it, `fetched`, it is `fresh` until it is `op`.
         present, fresh, fetched = Signal(), Signal(), Signal(OP_BITS, reset_less=True)
         address, fetched_address, following = (Signal(ceil_log2(depth)) for _ in range(3))
         last, searched = Signal.like(address), Signal()
