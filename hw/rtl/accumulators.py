@@ -128,7 +128,7 @@ class Accumulators(wiring.Component):
         clears = delay(m, drain & self.selected, 1, reset_less=False)
         before = _FORWARDED - 1
         written = clears | (adds[before] & (buffers[before] == number))
-        place = Mux(clears, delay(m, self.drain_address[: len(self.address)], 1), addresses[before])
+        place = Mux(clears, delay(m, self.drain_address, 1), addresses[before])
         m.d.comb += [
             reader.addr.eq(delay(m, read_address, 1)),
             writer.addr.eq(delay(m, place, 1)),

@@ -84,7 +84,7 @@ def test_cycles_do_not_depend_on_the_search():
 def test_a_benchmark_begins_in_its_module(name):
     """The function that the registry calls is defined in the module where its dependencies begin."""
     bench = registry.BENCHES[name]
-    called = [word for word in bench.__code__.co_names if hasattr(registry, word)]
+    called = [word for word in bench.__code__.co_names if callable(getattr(registry, word, None))]
     modules = {getattr(registry, word).__module__ for word in called} | {
         word for word in bench.__code__.co_names if word.startswith("gatewright.benchmarks.")
     }
