@@ -20,6 +20,8 @@ MARK = re.compile(r"(\n\n| )\*[Ss]tale: [^*]*\*")
 """What says in a document that a figure is stale."""
 
 
+_WHY = "[why](docs/results.md#where-the-figures-come-from)"
+
 Text = Callable[[], str]
 """A table, or what is said of one."""
 
@@ -67,14 +69,13 @@ def shown(*texts: str | Text) -> str:
 
 
 def shown_line(what: str, figure: Callable[[], tuple[str, str]]) -> tuple[str, str, str]:
-    """Return what is measured, the figure, and how: marked where it is stale, or missing."""
+    """Return what is measured, the figure, and how: marked where it is stale, as the page of results says why."""
     begin = len(READ)
     try:
         value, command = figure()
     except NotMeasuredError as missing:
         return what, "–", _not_measured(str(missing))
-    marks = (f" *stale: {_reason(status)}*" for status in _stale(begin))
-    return what, value + next(marks, ""), command
+    return what, value + (f" *stale: {_WHY}*" if _stale(begin) else ""), command
 
 
 def _not_measured(name: str) -> str:
