@@ -164,7 +164,7 @@ class Rehearsal(Work):
 
 @pytest.mark.parametrize("name", PARTS)
 def test_every_part_makes_its_files(tmp_path, name):
-    work = Rehearsal(tmp_path, text=tmp_path, silero=tmp_path)
+    work = Rehearsal(tmp_path, text=tmp_path, silero=tmp_path, images=tmp_path)
     PARTS[name].measure(work)
     assert all(work.aside(path).is_file() for path in PARTS[name].made)
     if name == "demo":

@@ -31,14 +31,14 @@ LEAN = {
 }
 
 BUDGETS = [
-    (TINY | LEAN, Counts(multipliers=7, block_ram=23, luts=2406, flip_flops=1910)),
+    (TINY | LEAN, Counts(multipliers=7, block_ram=23, luts=2333, flip_flops=1968)),
     (
         TINY | {"index_depth": 512, "column_depth": 64},
-        Counts(multipliers=13, block_ram=33, luts=4042, flip_flops=3211),
+        Counts(multipliers=13, block_ram=33, luts=4016, flip_flops=3272),
     ),
     (
         TINY | LEAN | {"index_depth": 512, "single_port": 1},
-        Counts(multipliers=7, block_ram=21, luts=2547, flip_flops=2134),
+        Counts(multipliers=7, block_ram=21, luts=2510, flip_flops=2192),
     ),
 ]
 """Small configurations, and what synthesis makes of them."""
@@ -63,8 +63,8 @@ RECORDED = [
         },
         17,
         39,
-        3407,
-        2881,
+        3434,
+        3021,
     ),
     (
         {
@@ -86,8 +86,8 @@ RECORDED = [
         },
         13,
         40,
-        12049,
-        3229,
+        11942,
+        3183,
     ),
     (
         {
@@ -108,8 +108,8 @@ RECORDED = [
         },
         25,
         87,
-        7872,
-        6432,
+        7865,
+        6634,
     ),
     (
         {
@@ -129,8 +129,8 @@ RECORDED = [
         },
         25,
         71,
-        5597,
-        4627,
+        5475,
+        4863,
     ),
     (
         {
