@@ -198,8 +198,8 @@ RECORDED = [
         },
         97,
         120,
-        50982,
-        17275,
+        50060,
+        16871,
     ),
 ]
 """Configurations, and what synthesis made of them: multipliers, block RAMs, look-up tables, flip-flops."""
