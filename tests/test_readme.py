@@ -78,7 +78,7 @@ def test_stale_figures_are_marked_wherever_they_are_shown(tables, monkeypatch):
     assert unmarked(marked) == clean
     assert unmarked(tables.headline.headline_table()) == lines
     for line in tables.headline.headline_table().splitlines()[2:]:
-        assert " *stale: hw/x.py changed since c0ffee* |" in line
+        assert " *stale: [why](docs/results.md#where-the-figures-come-from)* |" in line
     body, _, _ = marked.partition("## Where the figures come from")
     for section in body.split("| --- |\n")[1:]:
         assert "\n*Stale: " in section or "Not measured" in section

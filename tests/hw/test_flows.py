@@ -224,13 +224,13 @@ def test_demand_follows_the_configuration():
     assert plain.multipliers == 16 + 8 * 2 + 1
     assert demand(replace(config, narrowest_weight=4), ECP5).multipliers == 2 * 16 + 8 * 2 + 1
     assert plain.block_rams > 16 * 4096 * 8 / (18 * 1024)
-    # Two copies of the zero flags: a cell of LUT RAM has 64 bits, and takes six look-up tables.
+    # The zero flags: a cell of LUT RAM has 64 bits, and takes six look-up tables.
     sums = 16 * 32
-    assert plain.luts == sums + 2 * 1024 * 6 // 64
+    assert plain.luts == sums + 1024 * 6 // 64
     in_tables = demand(replace(config, block_accumulators=0), ECP5)
-    assert in_tables.luts == sums + round((2 * 16 * 32 * 32 + 2 * 1024) * 6 / 64)
+    assert in_tables.luts == sums + round((2 * 16 * 32 * 32 + 1024) * 6 / 64)
     # Without RAM in look-up tables, each of its bits takes one.
-    assert demand(config, device("ice40-hx8k").family).luts == sums + 2 * 1024
+    assert demand(config, device("ice40-hx8k").family).luts == sums + 1024
 
 
 def test_single_port_rams_hold_weights_and_indices_where_there_are_any():
