@@ -104,6 +104,8 @@ def test_a_small_design_on_every_device(known):
     assert {f"placed_{name}" for name in placement.used} < {row.name for row in placement.rows()}
 
 
+# The device is nearly full: four minutes of one idle core.
+@pytest.mark.timeout(1500)
 def test_the_accelerator_for_digits_on_an_up5k():
     """Weights and indices are in single-port RAM, and what is counted beforehand is what is placed."""
     target = device(up5k.DEVICE)
