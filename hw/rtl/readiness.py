@@ -9,10 +9,17 @@ from gatewright.hw.rtl.column_layout import skips
 from gatewright.hw.rtl.pipeline import delay
 
 
-def reach(m: Module, config: AcceleratorConfig, producers, source: Value, task, number: Value, moves: Value):
-    """Give a function of whether a word is the op's last.
-
-    It tells which of the word's steps have what they need from the producer, and whether all have.
+def reach(
+    m: Module,
+    config: AcceleratorConfig,
+    producers,
+    source: Value,
+    task,
+    number: Value,
+    final: Value,
+    moves: Value,
+) -> tuple[Value, Value]:
+    """Give which of a word's steps have what they need from the producer, and whether all have.
 
     Parameters
     ----------
@@ -25,6 +32,8 @@ def reach(m: Module, config: AcceleratorConfig, producers, source: Value, task, 
         The op, from the cycle behind on.
     number : Value
         The word's number in the op: 0 in the cycle behind the acceptance.
+    final : Value
+        It is the op's last.
     moves : Value
         In the next cycle it is one more.
     """
@@ -50,12 +59,8 @@ def reach(m: Module, config: AcceleratorConfig, producers, source: Value, task, 
         whole.eq(Mux(moved, beyond[1], beyond[0])),
         same.eq(Mux(moved, equal[1], equal[0]) & ~task.arguments.private),
     ]
-
-    def reached(final: Value) -> tuple[Value, Value]:
-        steps = Cat(whole | (same & (left > step)) for step in range(config.group_lanes))
-        return steps, whole | (same & final & enough)
-
-    return reached
+    steps = Cat(whole | (same & (left > step)) for step in range(config.group_lanes))
+    return steps, whole | (same & final & enough)
 
 
 def nonzero_steps(

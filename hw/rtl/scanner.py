@@ -130,10 +130,11 @@ class WordScanner(wiring.Component):
         producers = (self.input, self.drained)
         source = Mux(held, op.source, new.source)
         moves = Signal()
-        reached, all_reached = reach(m, config, producers, source, task.op, at.number, moves)(at.final)
+        reached, all_reached = reach(m, config, producers, source, task.op, at.number, at.final, moves)
         nonzero = nonzero_steps(config, self.scan.nonzero, op.tail, ~skips(task.op), at.final, at.steps)
-        loads = Signal()
+        loads, ready = Signal(), Signal.like(candidates)
         m.d.comb += [
+            ready.eq(reached & nonzero & at.steps & looking.replicate(config.group_lanes)),
             self.scan.word.eq(at.address),
             loads.eq(~active | ~complete | repeated | self.taken),
             moves.eq(looking & loads & all_reached),
@@ -143,7 +144,7 @@ class WordScanner(wiring.Component):
         with m.If(loads):
             m.d.sync += [
                 found.eq(at),
-                candidates.eq(reached & nonzero & at.steps & looking.replicate(config.group_lanes)),
+                candidates.eq(ready),
                 active.eq(looking),
                 complete.eq(all_reached | ~looking),
             ]
@@ -164,4 +165,5 @@ class WordScanner(wiring.Component):
         with m.If(moves):
             m.d.sync += at.number.eq(at.number + 1)
         never(m, "a word taken that is repeated", self.taken & repeated)
+        never(m, "a step that is no longer ready", active & ~complete & (candidates & ~ready).any())
         return m

@@ -221,12 +221,6 @@ _COMPARISONS = ("methods", "spaces", "proxies", "discretisation", "thresholds")
 """Results that the report of a study shows beside it."""
 
 
-def source_of(name: str) -> str:
-    """Return the file of the checkout where a benchmark begins, or its folder where it is a package."""
-    path = f"src/gatewright/benchmarks/{MODULES[name]}"
-    return path if (HERE.root / path).is_dir() else f"{path}.py"
-
-
 _TASKS = {"digits": "", "fashion-mnist": "images", "text": "text"}
 """Data that `opponents` compares methods on, each a part of its own, and what must be given for it."""
 
@@ -235,8 +229,10 @@ _OTHERS = {"studies": _studies, "regret": _regret}
 
 
 def sources_of(name: str) -> tuple[str, ...]:
-    """Return where a benchmark begins, as `Part.sources`."""
-    return (source_of(name), *_MORE_SOURCES.get(name, ()))
+    """Return where a benchmark begins, as `Part.sources`: at its module, or in its folder where it is a package."""
+    path = f"src/gatewright/benchmarks/{MODULES[name]}"
+    module = path if (HERE.root / path).is_dir() else f"{path}.py"
+    return (module, *_MORE_SOURCES.get(name, ()))
 
 
 def _parts(name: str) -> list[Part]:

@@ -12,6 +12,7 @@ from simulation import Simulation
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.verilog import emit_component
 from gatewright.hw.interface import RESULT, Region
+from gatewright.hw.ops import ARGUMENTS, Op, Opcode
 from gatewright.hw.rtl.activations import ActivationMemory
 from gatewright.hw.rtl.cell import CellUnit
 from gatewright.hw.rtl.counters import Counters
@@ -21,6 +22,8 @@ from gatewright.hw.rtl.io import InputUnit, OutputUnit
 from gatewright.hw.rtl.loader import Loader
 from gatewright.hw.rtl.matrix import MatrixEngine
 from gatewright.hw.rtl.reduction import Reduction
+from gatewright.hw.rtl.scanner import WordScanner
+from gatewright.hw.rtl.sequencer import Sequencer
 from gatewright.hw.rtl.serial_cell import SerialCell
 from gatewright.hw.rtl.stages import FIRST_READ
 from gatewright.hw.rtl.stream import check_offer
@@ -47,8 +50,16 @@ def element(address):
 
 
 PRODUCER = {"active": 1, "vector": 1, "announced": 8, "written": 8}
+LATE = PRODUCER | {"announced": 1, "written": 0}
 LOAD = {"load.valid": 1, "load.payload": {"address": {"region": Region.BIAS}}}
 MATVEC = {"ops.valid": 1, "ops.payload": matvec(columns=8, source=1, words=2)}
+
+INPUT = Op(Opcode.INPUT, dict.fromkeys(ARGUMENTS[Opcode.INPUT], 0), end=True).encode()
+PROGRAM = [
+    {"program.enable": 1 << quarter, "program.data": INPUT >> 32 * quarter & 0xFFFFFFFF}
+    for quarter in range(4)
+]
+JOB = {"job.valid": 1, "job.payload": {"steps": 9}, "idle": 1}
 
 CASES = [
     ("a memory written while a job runs", Loader, [LOAD, {}, {"busy": 1}]),
@@ -100,6 +111,21 @@ CASES = [
         "activations read before input wrote them",
         MatrixEngine,
         [{}, MATVEC | {"input": PRODUCER}, *[{"input": PRODUCER | {"written": 0}}] * FIRST_READ],
+    ),
+    (
+        "a word taken that is repeated",
+        WordScanner,
+        [{}, MATVEC | {"input": LATE}, *[{"input": LATE, "taken": 1}] * 8],
+    ),
+    (
+        "a step that is no longer ready",
+        WordScanner,
+        [{}, MATVEC | {"input": LATE}, *[{"input": LATE}] * 4, *[{"input": LATE | {"announced": 0}}] * 4],
+    ),
+    (
+        "an op offered to a unit that is not ready",
+        Sequencer,
+        [*PROGRAM, *[{"idle": 1}] * 20, *[JOB | {"input.ready": k % 2} for k in range(10)]],
     ),
 ]
 
