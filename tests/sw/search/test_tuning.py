@@ -1,6 +1,5 @@
-import math
-
 import pytest
+from calls import score
 
 from gatewright.errors import ConfigError, DivergenceError, RunFolderError
 from gatewright.executors import workers
@@ -13,15 +12,6 @@ CANDIDATES = {
     "drop": (0.0, 0.3, 0.6),
     "units": Range(4, 64, whole=True),
 }
-
-
-def score(values):
-    """Best at a rate of 0.01 and a drop of 0.3; rates above 0.5 diverge."""
-    if values["rate"] > 0.5:
-        raise DivergenceError("too fast")
-    return (
-        90 - 5 * abs(math.log10(values["rate"]) + 2) - 10 * abs(values["drop"] - 0.3) + values["units"] / 64
-    )
 
 
 class Counting:
