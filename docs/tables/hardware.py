@@ -203,6 +203,15 @@ def _counted(source: Rows, name: str, design: str) -> str:
     return NONE if found is None else f"{found:,}"
 
 
+_COUNTED_NAMES = {
+    "luts": "look-up tables",
+    "flip_flops": "flip-flops",
+    "multipliers": "multipliers",
+    "block_ram": "block RAMs",
+}
+"""What is counted of a design, in words."""
+
+
 def placement_table() -> str:
     """Return logic and clock of the placed accelerators, and what a step of the small models costs in both."""
     source = rows("place")
@@ -225,10 +234,7 @@ def placement_table() -> str:
     heads = (
         "design",
         "device",
-        "look-up tables",
-        "flip-flops",
-        "multipliers",
-        "block RAMs",
+        *(_COUNTED_NAMES[name] for name in SYNTHESISED),
         "MHz, median (all)",
     )
     return markdown((*heads, "cycles per step", "µs per step", "look-up tables × µs"), body)
@@ -240,7 +246,7 @@ def resources_table() -> str:
     largest = source.values("largest_error", "resource")
     middle = source.values("median_error", "resource")
     body = (
-        (name.replace("_", " "), f"{middle[name]:.2f} %", f"{error:.2f} %") for name, error in largest.items()
+        (_COUNTED_NAMES[name], f"{middle[name]:.2f} %", f"{error:.2f} %") for name, error in largest.items()
     )
     return markdown(("resource", "error, median", "error, largest"), body)
 
