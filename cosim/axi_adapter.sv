@@ -30,7 +30,7 @@ module gatewright_accelerator (
     import axi_map::*;
 
     typedef enum logic [3:0] {
-        RESETTING, CHECKING, IDLE, ADDRESSING, LOADING, SIZING, WAITING, STARTING, POLLING, COUNTING
+        RESETTING, CHECKING, IDLE, ADDRESSING, LOADING, SIZING, JUDGING, WAITING, STARTING, POLLING, COUNTING
     } state_t;
 
     state_t state = RESETTING;
@@ -152,14 +152,16 @@ module gatewright_accelerator (
                         following <= load_address + 1;
                         state <= IDLE;
                     end
-                SIZING: if (bvalid) read(STATUS, WAITING);
+                SIZING: if (bvalid) write(THRESHOLD, 32'(held_job[JOB_BITS-1:JOB_THRESHOLD]), JUDGING);
+                JUDGING: if (bvalid) read(STATUS, WAITING);
                 // After a load, the end of the program is searched for first.
                 WAITING:
                     if (rvalid && !rdata[STATUS_IDLE]) read(STATUS, WAITING);
                     else if (rvalid)
                         write(
                             CONTROL,
-                            1 << CONTROL_START | held_job[JOB_FRESH] << CONTROL_FRESH | held_job[JOB_SKIP] << CONTROL_SKIP,
+                            1 << CONTROL_START | held_job[JOB_FRESH] << CONTROL_FRESH
+                                | 32'(held_job[JOB_THRESHOLD-1:JOB_SKIP]) << CONTROL_SKIP,
                             STARTING
                         );
                 STARTING: if (bvalid) read(STATUS, POLLING);

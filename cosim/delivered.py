@@ -23,6 +23,7 @@ from gatewright.hw.rtl.axi_registers import (
     STATUS_FIELDS,
     VERSION,
 )
+from gatewright.hw.skipping import Skip
 from gatewright.progress import Progress, silent
 
 ADAPTER = Path(__file__).with_name("axi_adapter.sv")
@@ -78,7 +79,7 @@ def _verify(
     sequences: Sequence[np.ndarray],
     baked: bool,
     *,
-    skip: bool | Sequence[bool] = False,
+    skip: Skip | bool | Sequence[Skip | bool] = False,
     fresh: bool | Sequence[bool] = True,
     stalls: bool = False,
     seed: int = 0,
@@ -105,6 +106,7 @@ def axi_map(config: AcceleratorConfig) -> str:
         "JOB_BITS": JOB.size,
         "JOB_FRESH": JOB["fresh"].offset,
         "JOB_SKIP": JOB["skip"].offset,
+        "JOB_THRESHOLD": JOB["threshold"].offset,
         "INPUT_BITS": element(config.activation_bits).size,
         "INPUT_LAST": element(config.activation_bits)["last"].offset,
         "RESULT_BITS": RESULT.size,
@@ -124,7 +126,7 @@ def axi_map(config: AcceleratorConfig) -> str:
     lines = [f"localparam int {name} = {value};" for name, value in widths.items()]
     lines += [
         f"localparam logic [{ADDRESS_BITS - 1}:0] {name} = {REGISTERS[name].offset};"
-        for name in ("CONTROL", "STATUS", "STEPS", "LOAD_ADDRESS", "LOAD_DATA")
+        for name in ("CONTROL", "STATUS", "STEPS", "THRESHOLD", "LOAD_ADDRESS", "LOAD_DATA")
     ]
     lines += [
         f"localparam int IDENTITIES = {len(identity)};",

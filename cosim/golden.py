@@ -54,18 +54,31 @@ MAX_STEPS = (1 << JOB["steps"].width) - 1
 
 
 class Trace(NamedTuple):
-    """The zero activations of one job, for each ``MATVEC`` in broadcast orientation, in the order of execution.
+    """The zero activations of one job.
 
     Parameters
     ----------
     flags : uint8 array
-        For each column step, whether any of its elements is non-zero.
+        For each column step of each ``MATVEC`` in broadcast orientation, in the order of execution, whether any of its
+        elements is non-zero.
     offsets : int64 array [executed + 1]
         The first flag of each executed op, and their end.
+    inputs : bool array [elements]
+        For each element of x, whether it is zero.
+    drained : int64 array [writes, 2]
+        For each write of a ``CELL`` or ``REDUCE``, the elements and the zeros among them.
     """
 
     flags: np.ndarray
     offsets: np.ndarray
+    inputs: np.ndarray
+    drained: np.ndarray
+
+    @property
+    def zero_share(self) -> float:
+        """Share of zeros among all activations that are written."""
+        elements, zeros = self.drained.sum(axis=0).tolist() if len(self.drained) else (0, 0)
+        return (zeros + int(self.inputs.sum())) / (elements + len(self.inputs))
 
 
 class Golden:
@@ -156,9 +169,13 @@ class Golden:
         results = np.empty(sent, dtype=np.int32)
         offsets = self._trace_offsets(steps, fresh) if trace else np.zeros(1, dtype=np.int64)
         flags = np.empty(offsets[-1], dtype=np.uint8)
+        writes = self._total(_drained, steps, fresh) if trace else 0
+        drained = np.zeros((writes, 2), dtype=np.int64)
         stream = np.ascontiguousarray(x, dtype=np.int32).ravel()
-        kernels.run_job(self._program, self._memory, self._machine, stream, results, flags, steps, fresh)
-        return (results, Trace(flags, offsets)) if trace else results
+        kernels.run_job(
+            self._program, self._memory, self._machine, stream, results, flags, drained, steps, fresh
+        )
+        return (results, Trace(flags, offsets, stream == 0, drained)) if trace else results
 
     def check(self, x: np.ndarray, fresh: bool = True) -> np.ndarray:
         """Give a sequence as an array, or raise the error that `run` would raise."""
@@ -218,6 +235,16 @@ def _taken(op: Op) -> int:
 def _sent(op: Op) -> int:
     sends = op.opcode == Opcode.OUTPUT or (op.opcode == Opcode.REDUCE and op.arguments["send"])
     return op.arguments["count"] if sends else 0
+
+
+def _drained(op: Op) -> int:
+    """Give the writes of a drain op to a vector."""
+    match op.opcode:
+        case Opcode.CELL:
+            return op.arguments["groups"]
+        case Opcode.REDUCE if not op.arguments["send"]:
+            return op.arguments["count"]
+    return 0
 
 
 def _join(

@@ -4,10 +4,9 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from gatewright.cosim.golden import Golden
 from gatewright.cosim.measurement import Measurement
 from gatewright.hw.cycles.ideal import column_cycles
-from gatewright.hw.cycles.model import predict
+from gatewright.hw.cycles.model import OpTime
 from gatewright.hw.ops import Op
 
 
@@ -22,30 +21,28 @@ def ideal_cycles(measurement: Measurement) -> list[float]:
     DataError
         A sequence does not suit the model.
     """
-    compiled, skips = measurement.compiled, measurement.skips
-    program, columns, golden = compiled.image.program, column_cycles(compiled), Golden(compiled)
+    compiled = measurement.compiled
+    program, columns = compiled.image.program, column_cycles(compiled)
     found = []
-    for x, fresh, skip in zip(measurement.sequences, measurement.freshness, skips, strict=True):
-        # Every sequence is run, as what is zero in the next may depend on the state that it leaves.
-        trace = golden.run(x, fresh, trace=True)[1] if any(skips) else None
-        prediction = predict(compiled, len(x), fresh, skip, trace, timeline=True)
-        executed = [each.op for each in prediction.timeline if each.op in columns]
-        found.append(_worked(program, columns, executed, trace.flags if skip and trace else None))
+    for job, prediction in measurement.predicted(timeline=True):
+        executed = [each for each in prediction.timeline if each.op in columns]
+        found.append(_worked(program, columns, executed, job.trace.flags if job.trace else None))
     return found
 
 
 def _worked(
     program: tuple[Op, ...],
     columns: Mapping[int, np.ndarray],
-    executed: Iterable[int],
+    executed: Iterable[OpTime],
     flags: np.ndarray | None,
 ) -> float:
-    """Add up the column steps of executed ops; with flags, those of broadcast orientation that are not zero."""
+    """Add up the column steps of executed ops; of those that skip, those that are not zero."""
     total, flagged = 0.0, 0
-    for place in executed:
-        cycles = columns[place]
-        if flags is not None and not program[place].arguments["private"]:
-            cycles = cycles[flags[flagged : flagged + len(cycles)] != 0]
-            flagged += len(columns[place])
+    for each in executed:
+        cycles = columns[each.op]
+        if flags is not None and not program[each.op].arguments["private"]:
+            if each.skips:
+                cycles = cycles[flags[flagged : flagged + len(cycles)] != 0]
+            flagged += len(columns[each.op])
         total += float(cycles.sum())
     return total

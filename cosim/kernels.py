@@ -58,15 +58,16 @@ class Memories(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def run_job(program, memory, machine, x, results, flags, steps, fresh):
+def run_job(program, memory, machine, x, results, flags, drained, steps, fresh):
     """Run a program for one sequence; takes x and fills results in stream order.
 
     `flags` (uint8) is empty or gets, for each column step of broadcast orientation in order, whether any of its
-    elements is non-zero.
+    elements is non-zero. `drained` (int64 [writes, 2]) is empty or gets, for each write of a
+    drain op, the elements and the zeros among them.
     """
     operand = np.empty(machine.lanes, dtype=np.int32)
     sums = np.empty(memory.accumulators.shape[1], dtype=np.int32)
-    taken = sent = flagged = 0
+    taken = sent = flagged = wrote = 0
     for step in range(steps):
         first = fresh and step == 0
         for op in program:
@@ -84,8 +85,11 @@ def run_job(program, memory, machine, x, results, flags, steps, fresh):
                 _matvec(op, memory, machine, accumulators, operand)
             elif op.kernel == CELL:
                 _cell(op, memory, machine, accumulators, sums, first)
+                wrote += _count(op, memory, machine, drained[wrote:], op.groups, machine.cell_lanes)
             elif op.kernel == REDUCE:
                 sent += _reduce(op, memory, machine, accumulators, sums, results[sent:])
+                if not op.send:
+                    wrote += _count(op, memory, machine, drained[wrote:], op.count, 1)
             else:
                 start = op.source * machine.lanes
                 results[sent : sent + op.count] = memory.activations[start : start + op.count]
@@ -103,6 +107,18 @@ def _runs(when, step, steps, first):
     if when == NOT_LAST:
         return step != steps - 1
     return True
+
+
+@njit(cache=True)
+def _count(op, memory, machine, drained, writes, elements):
+    """Count the zeros of each write of a drain op, if that is wanted; gives how many writes were counted."""
+    if len(drained) == 0:
+        return 0
+    vector = memory.activations[op.destination * machine.lanes :]
+    for write in range(writes):
+        drained[write, 0] = elements
+        drained[write, 1] = np.sum(vector[write * elements : (write + 1) * elements] == 0)
+    return writes
 
 
 @njit(cache=True)

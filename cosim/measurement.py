@@ -1,19 +1,21 @@
 """What is to be run on the RTL, how it is run there, and what became of it."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from gatewright.cosim import simulator
-from gatewright.cosim.golden import Golden
+from gatewright.cosim.golden import Golden, Trace
 from gatewright.cosim.testbenches import recordings
 from gatewright.cosim.testbenches.recordings import Recordings, Report
 from gatewright.errors import ConfigError, DataError, ToolError
 from gatewright.hw.compiler.image import Compiled
 from gatewright.hw.cycles.model import Prediction, predict
+from gatewright.hw.skipping import Skip
 from gatewright.progress import Progress, silent
 
 _RATE = 0.25
@@ -85,6 +87,25 @@ class Verification:
         return self.simulated_cycles / self.wall_seconds
 
 
+class Job(NamedTuple):
+    """One job of a measurement.
+
+    Parameters
+    ----------
+    steps : int
+    fresh : bool
+        It starts from a fresh state.
+    skip : Skip
+    trace : Trace, optional
+        Where it may skip: on what its cycles depend.
+    """
+
+    steps: int
+    fresh: bool
+    skip: Skip
+    trace: Trace | None
+
+
 @dataclass(frozen=True)
 class Measurement:
     """A model to be measured on the RTL.
@@ -95,8 +116,8 @@ class Measurement:
         The model.
     sequences : sequence of int array [steps, inputs]
         Inputs in LSB of the model's input format, of any lengths.
-    skip : bool or sequence of bool
-        Pass over zero activations, in all sequences or in some.
+    skip : Skip or bool, or a sequence of these
+        Whether zero activations are passed over, in all sequences or in each.
     fresh : bool or sequence of bool
         Each sequence starts from a fresh state; with False, all but the first go on from the one before: pieces of a
         stream. Or one bool for each sequence, of which the first is True.
@@ -104,12 +125,12 @@ class Measurement:
 
     compiled: Compiled
     sequences: Sequence[np.ndarray]
-    skip: bool | Sequence[bool] = False
+    skip: Skip | bool | Sequence[Skip | bool] = False
     fresh: bool | Sequence[bool] = True
 
     @property
-    def skips(self) -> list[bool]:
-        """Whether zero activations are passed over, for each sequence.
+    def skips(self) -> list[Skip]:
+        """What each job asks for: whether zero activations are passed over.
 
         Raises
         ------
@@ -118,9 +139,14 @@ class Measurement:
         ConfigError
             The accelerator cannot skip.
         """
-        skips = self._each("to skip", self.skip)
+        skips = [Skip(each) for each in self._each("to skip", self.skip)]
         self.compiled.config.check_skip(any(skips))
         return skips
+
+    @property
+    def threshold(self) -> int:
+        """What zeros must reach where the hardware decides, in 256ths."""
+        return self.compiled.modes.threshold
 
     @property
     def freshness(self) -> list[bool]:
@@ -133,7 +159,7 @@ class Measurement:
         """
         if isinstance(self.fresh, bool):
             return [self.fresh or number == 0 for number in range(len(self.sequences))]
-        fresh = self._each("of a fresh state", self.fresh)
+        fresh = [bool(each) for each in self._each("of a fresh state", self.fresh)]
         if fresh and not fresh[0]:
             raise DataError("the first sequence must start from a fresh state: none comes before it")
         return fresh
@@ -146,17 +172,33 @@ class Measurement:
         DataError
             A sequence does not suit the model.
         """
+        return [prediction for _, prediction in self.predicted()]
+
+    def predicted(self, *, timeline: bool = False) -> Iterator[tuple[Job, Prediction]]:
+        """Yield the jobs with what is predicted of them; raises what `predict` does."""
+        sparse = True
+        for job in self.jobs():
+            prediction = predict(self.compiled, *job, sparse=sparse, timeline=timeline)
+            sparse = prediction.sparse
+            yield job, prediction
+
+    def jobs(self) -> Iterator[Job]:
+        """Yield the jobs as the accelerator runs them.
+
+        Raises
+        ------
+        DataError
+            A sequence does not suit the model.
+        """
         golden, skips = Golden(self.compiled), self.skips
-        found = []
         for x, fresh, skip in zip(self.sequences, self.freshness, skips, strict=True):
             # Every sequence is run, as the trace of the next may depend on the state that it leaves.
             trace = golden.run(x, fresh, trace=True)[1] if any(skips) else None
-            found.append(predict(self.compiled, len(x), fresh, skip, trace if skip else None))
-        return found
+            yield Job(len(x), fresh, skip, trace if skip else None)
 
-    def _each(self, what: str, choice: bool | Sequence[bool]) -> list[bool]:
+    def _each(self, what: str, choice: int | Sequence[int]) -> list[int]:
         count = len(self.sequences)
-        choices = [choice] * count if isinstance(choice, bool) else [bool(each) for each in choice]
+        choices = [choice] * count if isinstance(choice, int) else list(choice)
         if len(choices) != count:
             raise DataError(f"{count} sequences need as many choices {what}, not {len(choices)}")
         return choices
@@ -196,7 +238,9 @@ def prepare(
     ]
     rate = _RATE if stalls else 0.0
     loaded = measurement.compiled
-    return Recordings(loaded, model or loaded, checked, rate, rate, seed, fresh, skips, baked)
+    return Recordings(
+        loaded, model or loaded, checked, rate, rate, seed, fresh, skips, measurement.threshold, baked
+    )
 
 
 def play(

@@ -13,6 +13,7 @@ from gatewright.hw.compiler.unpack import step_words
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.interface import COUNTERS, JOB, LOAD, RESULT, ErrorCode, element
 from gatewright.hw.ops import Opcode
+from gatewright.hw.skipping import Skip
 
 # Kinds of words, as in harness.sv.
 _LOAD, _RUN, _END = 1, 2, 0
@@ -95,10 +96,19 @@ class JobFile:
         self._command(_LOAD, len(words), limit)
         self._parts.append(load_payloads(words))
 
-    def run(self, x: np.ndarray, limit: int, *, fresh: bool = True, skip: bool = False) -> None:
+    def run(
+        self,
+        x: np.ndarray,
+        limit: int,
+        *,
+        fresh: bool = True,
+        skip: Skip = Skip.NEVER,
+        threshold: int = 0,
+    ) -> None:
         """Run one sequence, int array [steps, inputs], within `limit` cycles."""
         self._command(_RUN, x.size, limit)
-        self._parts.append([JOB.const({"steps": len(x), "fresh": int(fresh), "skip": int(skip)}).as_bits()])
+        job = {"steps": len(x), "fresh": int(fresh), "skip": int(skip), "threshold": threshold}
+        self._parts.append([JOB.const(job).as_bits()])
         self._parts.append(input_payloads(x, self._activation_bits))
 
     def write(self, path: Path) -> None:

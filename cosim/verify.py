@@ -12,6 +12,7 @@ from gatewright.cosim.testbenches import ports
 from gatewright.errors import ConfigError, DataError, ToolError
 from gatewright.hw.compiler.image import Compiled
 from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.skipping import Skip
 from gatewright.progress import Progress, silent
 
 
@@ -20,7 +21,7 @@ def verify(
     sequences: Sequence[np.ndarray],
     *,
     verilog: str | None = None,
-    skip: bool | Sequence[bool] = False,
+    skip: Skip | bool | Sequence[Skip | bool] = False,
     fresh: bool | Sequence[bool] = True,
     stalls: bool = False,
     seed: int = 0,
@@ -113,7 +114,7 @@ def verify_ports(
     compiled: Compiled,
     sequences: Sequence[np.ndarray],
     *,
-    skip: bool = False,
+    skip: Skip | bool = False,
     stalls: bool = False,
     seed: int = 0,
     progress: Progress = silent,

@@ -27,7 +27,15 @@ _RANGES = {
     "accumulator_bits": (16, ACCUMULATOR.bits),
 }
 
-_SWITCHES = ("private", "zero_skipping", "block_accumulators", "serial_cell", "counters", "single_port")
+_SWITCHES = (
+    "private",
+    "zero_skipping",
+    "auto_skipping",
+    "block_accumulators",
+    "serial_cell",
+    "counters",
+    "single_port",
+)
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,9 @@ class AcceleratorConfig:
         1 for hardware with private orientation, which matrices of few rows need to keep all lanes busy; 0 without.
     zero_skipping : int
         1 for hardware that can pass over zero activations; 0 without.
+    auto_skipping : int
+        1 for hardware that decides by itself, from step to step, whether to pass over zeros; 0 without. Needs
+        ``zero_skipping = 1``.
     block_accumulators : int
         1 for accumulators in block RAM, two in each lane and bank; 0 for look-up tables used as RAM.
     serial_cell : int
@@ -109,6 +120,7 @@ class AcceleratorConfig:
     accumulator_bits: int = ACCUMULATOR.bits
     private: int = 1
     zero_skipping: int = 1
+    auto_skipping: int = 0
     block_accumulators: int = 1
     serial_cell: int = 0
     counters: int = 1
@@ -135,6 +147,10 @@ class AcceleratorConfig:
         for name in _SWITCHES:
             if getattr(self, name) not in (0, 1):
                 raise ConfigError(f"{name} must be 0 (without) or 1 (with), not {getattr(self, name)}")
+        if self.auto_skipping and not self.zero_skipping:
+            raise ConfigError(
+                "auto_skipping = 1 needs zero_skipping = 1: there is nothing to decide without it"
+            )
         if self.serial_cell and self.cell_lanes != 1:
             raise ConfigError(
                 f"serial_cell = 1 needs cell_lanes = 1, not {self.cell_lanes}: the serial cell unit has one σ/tanh unit"
@@ -204,7 +220,7 @@ class AcceleratorConfig:
         """Words of the activation memory, `lanes` elements each; every vector starts at one."""
         return self.activation_depth // self.lanes
 
-    def check_skip(self, skip: bool) -> None:
+    def check_skip(self, skip: int) -> None:
         """Refuse to pass over zeros where the hardware cannot.
 
         Raises

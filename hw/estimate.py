@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from gatewright.hw.area.estimate import estimate_resources
 from gatewright.hw.area.resources import Resources
 from gatewright.hw.compiler.image import Compiled
+from gatewright.hw.compiler.modes import Modes
 from gatewright.hw.cycles.ideal import column_cycles
 from gatewright.hw.cycles.latencies import depth
 from gatewright.hw.cycles.model import OpTime, Prediction, column_words, predict
 from gatewright.hw.ops import Op, Opcode
+from gatewright.hw.skipping import WHOLE, Skip
 
 UNITS = {
     Opcode.INPUT: "input",
@@ -87,6 +89,8 @@ class Estimate:
     busy : float
         Share of these cycles that lanes which never idle would take for the job's products with true non-zero weights.
     resources : Resources
+    modes : Modes
+        Forms of the matrices, and when zero activations are skipped.
     """
 
     loops: list[Loop]
@@ -97,6 +101,7 @@ class Estimate:
     cycles: int
     busy: float
     resources: Resources
+    modes: Modes
 
     def to_json(self) -> dict:
         """Give the report as plain JSON values."""
@@ -127,6 +132,7 @@ class Estimate:
             f"beyond that, first and last     {self.first_overhead:g}, {self.last_overhead:g}",
             f"cycles of {self.steps} steps".ljust(32) + f"{self.cycles}",
             f"busy on true non-zeros          {self.busy:.1%}",
+            *_told(self.modes),
             "",
             *_table(self.resources.table(), left=1),
         ]
@@ -156,6 +162,7 @@ def estimate(compiled: Compiled, steps: int = 50) -> Estimate:
         cycles=job.cycles,
         busy=sum(ideal.get(each.op, 0) for each in job.timeline) / job.cycles,
         resources=estimate_resources(compiled.config),
+        modes=compiled.modes,
     )
 
 
@@ -220,6 +227,19 @@ def _overlap(shown: OpTime, others: Iterable[tuple[int, int]]) -> float:
             covered += last - first + 1
             end = last
     return covered / (shown.last - shown.first + 1)
+
+
+def _told(modes: Modes) -> list[str]:
+    """Say how matrices are stored and when zeros are skipped."""
+    when = {
+        Skip.NEVER: "never",
+        Skip.ALWAYS: "always",
+        Skip.AUTO: f"after a job with {modes.input_threshold / WHOLE:.1%} zeros or more",
+    }
+    return [
+        f"stored without zeros            {', '.join(sorted(modes.sparse)) or 'no matrix'}",
+        f"zero activations skipped        {when[modes.skip]}",
+    ]
 
 
 def _table(rows: Sequence[Sequence], left: int = 0) -> list[str]:

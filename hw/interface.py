@@ -5,6 +5,8 @@ import enum
 from amaranth.hdl import signed
 from amaranth.lib import data
 
+from gatewright.hw.skipping import SHARE_BITS, Skip
+
 
 class Region(enum.IntEnum):
     """Memories on the load bus: bits 31..28 of its address."""
@@ -27,9 +29,10 @@ LOAD_ADDRESS = data.StructLayout({"offset": 16, "lane": 12, "region": 4})
 LOAD = data.StructLayout({"data": 32, "address": LOAD_ADDRESS})
 """Payload of the load bus: one memory word per transfer."""
 
-JOB = data.StructLayout({"steps": 30, "fresh": 1, "skip": 1})
+JOB = data.StructLayout({"steps": 30, "fresh": 1, "skip": max(Skip).bit_length(), "threshold": SHARE_BITS})
 """A sequence to run: its number of steps, at least 1. `fresh` starts from zero state; otherwise the state
-is carried over from the job before. `skip` passes over zero activations in broadcast orientation."""
+is carried over from the job before. `skip` is a `skipping.Skip`, and `threshold` what the share of zeros must reach in
+a step where that is AUTO, in 256ths."""
 
 
 def element(activation_bits: int) -> data.StructLayout:

@@ -139,11 +139,32 @@ class Simulation:
 
 
 @dataclass(frozen=True)
+class Skipping:
+    """When an image's jobs skip zero activations, and how its matrices are stored.
+
+    Parameters
+    ----------
+    policy, skip : str
+        Which thresholds count; ``never``, ``always`` or ``auto``.
+    threshold : float
+        Share of zeros among activations.
+    matrices : list of (str, str, float)
+        Name, form, and share of zeros of each matrix.
+    """
+
+    policy: str
+    skip: str
+    threshold: float
+    matrices: list[tuple[str, str, float]]
+
+
+@dataclass(frozen=True)
 class Build:
-    """What was compiled: stored bits by memory, estimated cycles per step, and estimated resources."""
+    """What was compiled: stored bits by memory, estimated cycles per step, modes, and estimated resources."""
 
     storage: dict[Key, dict[str, float]]
     cycles: dict[Key, float]
+    modes: dict[Key, Skipping]
     resources: dict[str, float]
 
 
@@ -259,7 +280,23 @@ def _build(rows: Rows) -> Build:
         (model, mode): value
         for value, model, mode in rows.lines("estimated_cycles_per_step", "model", "mode")
     }
-    return Build(storage, cycles, read_resources(rows))
+    modes = {
+        (model, mode): Skipping(
+            policy,
+            skip,
+            threshold,
+            [
+                (matrix, form, zeros)
+                for zeros, matrix, form in rows.where(model=model, mode=mode).lines(
+                    "zero_weights", "matrix", "form"
+                )
+            ],
+        )
+        for threshold, model, mode, policy, skip in rows.lines(
+            "input_threshold", "model", "mode", "policy", "skip"
+        )
+    }
+    return Build(storage, cycles, modes, read_resources(rows))
 
 
 def _simulation(rows: Rows) -> Simulation:

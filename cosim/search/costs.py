@@ -5,14 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gatewright.cosim.golden import Golden
 from gatewright.cosim.verify import Measurement, Verification
 from gatewright.hw.compiler import Compiled, compile_bundle
 from gatewright.hw.compiler.image import Results
 from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.cycles.model import OpTime, Prediction, predict
+from gatewright.hw.cycles.model import OpTime, Prediction
 from gatewright.sw.bundle import Bundle
-from gatewright.sw.mode import POLICY, sparsity
+from gatewright.sw.mode import POLICY
 from gatewright.sw.tasks import Split
 
 
@@ -31,8 +30,6 @@ class Costs:
     compiled : Compiled
         With the results that the task needs: the logits, or the outputs of a model without a head.
     sequences : list of int64 arrays [steps, inputs]
-    skips : list of bool
-        Whether each runs in sparse mode, by the calibrated policy.
     predictions : list of Prediction
         Of `compiled` on each.
     """
@@ -40,7 +37,6 @@ class Costs:
     bundle: Bundle
     compiled: Compiled
     sequences: list[np.ndarray]
-    skips: list[bool]
     predictions: list[Prediction]
 
     @classmethod
@@ -72,12 +68,9 @@ class Costs:
             hidden_results="none" if bundle.head else when,
             logit_results=logits,
         )
-        weights = sparsity(*(stage.matrix.values for stage in bundle.matrices.values()))
         sequences = [bundle.quantise_input(raw) for raw in recordings]
-        can_skip = bool(config.zero_skipping)
-        skips = [can_skip and POLICY.sequence_sparse(weights, sparsity(x)) for x in sequences]
-        predictions = [_predict(compiled, x, skip) for x, skip in zip(sequences, skips, strict=True)]
-        return cls(bundle, compiled, sequences, skips, predictions)
+        measurement = Measurement(compiled, sequences, compiled.modes.skip)
+        return cls(bundle, compiled, sequences, measurement.predict())
 
     @property
     def stored_bits(self) -> int:
@@ -103,7 +96,7 @@ class Costs:
     @property
     def measurement(self) -> Measurement:
         """What to run at RTL level for the cycles."""
-        return Measurement(self.compiled, self.sequences, self.skips)
+        return Measurement(self.compiled, self.sequences, self.compiled.modes.skip)
 
     @property
     def proof(self) -> Measurement:
@@ -115,12 +108,13 @@ class Costs:
             hidden_results="all",
             logit_results=self.compiled.logit_results,
         )
-        return Measurement(compiled, self.sequences, self.skips)
+        return Measurement(compiled, self.sequences, compiled.modes.skip)
 
     def steady_step(self) -> list[OpTime]:
         """Give the ops of the middle step of the longest sequence that have work, in cycles after its first issue."""
         k = max(range(len(self.sequences)), key=lambda each: len(self.sequences[each]))
-        timeline = _predict(self.compiled, self.sequences[k], self.skips[k], timeline=True).timeline
+        _, prediction = list(self.measurement.predicted(timeline=True))[k]
+        timeline = prediction.timeline
         ops = [each for each in timeline if each.step == len(self.sequences[k]) // 2]
         begin = min(each.issue for each in ops)
         return [
@@ -137,8 +131,3 @@ class Costs:
             for name, value in prediction.counters.items()
             if found.counters[name][number] != value
         ]
-
-
-def _predict(compiled: Compiled, x: np.ndarray, skip: bool, *, timeline: bool = False) -> Prediction:
-    trace = Golden(compiled).run(x, trace=True)[1] if skip else None
-    return predict(compiled, len(x), True, skip, trace, timeline=timeline)

@@ -114,7 +114,7 @@ def check_hardware(config: AcceleratorConfig, device: Device | None, limits: Lim
 
 
 def _extremes(dense: FloatModel, space: SearchSpace) -> Iterator[CompressionSpec]:
-    """Give what needs the most of some memory: every rank, unpruned and at the densest sparse storage.
+    """Give what needs the most of some memory: every rank, unpruned and at the highest density below that.
 
     At full width for the words; in the narrowest weights, of which many are zero, for the column table.
     """
@@ -122,8 +122,7 @@ def _extremes(dense: FloatModel, space: SearchSpace) -> Iterator[CompressionSpec
     def chosen(kind: str) -> set:
         return {value for name, values in space.choices.items() if name.endswith(kind) for value in values}
 
-    stored_sparse = {each for each in chosen(".density") if POLICY.weights_sparse(1 - each)}
-    densities = {1.0, max(stored_sparse, default=1.0)}
+    densities = {1.0, max((each for each in chosen(".density") if each < 1), default=1.0)}
     ranks, widths = {None, *RANKS, *chosen(".rank")}, (min(WEIGHT_BITS), max(WEIGHT_BITS))
     for columns in chosen(".columns") or {space.columns}:
         for rank, density, bits in product(ranks, densities, widths):

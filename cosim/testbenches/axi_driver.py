@@ -13,6 +13,7 @@ from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiStreamBus, AxiStreamSink
 from gatewright.cosim.testbenches.recordings import Recordings
 from gatewright.hw.interface import JOB
 from gatewright.hw.rtl.axi_registers import CONTROL_FIELDS, REGISTERS, STATUS_FIELDS, WORD_BYTES, Response
+from gatewright.hw.skipping import Skip
 
 _RESET_CYCLES = 3
 _OFFERS = {"s_axi_b": ["resp"], "s_axi_r": ["data", "resp"], "m_axis_t": ["data", "last"]}
@@ -32,6 +33,7 @@ class AxiDriver:
 
     def __init__(self, dut: Any, given: Recordings):
         self.dut = dut
+        self._threshold = given.threshold
         self._random = random.Random(given.seed)
         # The bus models tell every transfer.
         dut._log.setLevel(logging.WARNING)
@@ -86,10 +88,11 @@ class AxiDriver:
         """Give commands."""
         return await self.write("CONTROL", CONTROL_FIELDS.const(commands).as_bits())
 
-    async def start(self, steps: int, *, skip: bool = False) -> Response:
+    async def start(self, steps: int, *, skip: Skip = Skip.NEVER) -> Response:
         """Ask for a job from a fresh state."""
         assert steps < 1 << JOB["steps"].width
         assert await self.write("STEPS", steps) == Response.OKAY
+        assert await self.write("THRESHOLD", self._threshold) == Response.OKAY
         return await self.control(start=1, fresh=1, skip=int(skip))
 
     async def until_idle(self) -> None:

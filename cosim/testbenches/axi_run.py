@@ -11,6 +11,7 @@ from gatewright.cosim.testbenches import axi
 from gatewright.cosim.testbenches.recordings import Recordings
 from gatewright.hw.compiler.image import Compiled
 from gatewright.hw.fpga.verilog import AXI_TOP, emit_axi
+from gatewright.hw.skipping import Skip
 from gatewright.progress import Progress, silent
 
 
@@ -53,7 +54,7 @@ def verify_axi_ports(
     simulation = simulator.build_verilog(emit_axi(compiled.config), {}, progress, top=AXI_TOP)
     with tempfile.TemporaryDirectory(prefix="gatewright-") as temporary:
         folder = Path(temporary)
-        skip = [number % 2 == 1 for number in range(len(sequences))]
+        skip = [Skip(number % 2) for number in range(len(sequences))]
         Recordings(
             compiled, model or compiled, sequences, pauses, pauses, seed, [True] * len(skip), skip
         ).save(folder)

@@ -106,7 +106,12 @@ class Ports:
 
     def start(self, steps: int, *, fresh: bool = True) -> None:
         """Queue a job."""
-        payload = {"steps": steps, "fresh": int(fresh), "skip": int(self.given.skip[0])}
+        payload = {
+            "steps": steps,
+            "fresh": int(fresh),
+            "skip": int(self.given.skip[0]),
+            "threshold": self.given.threshold,
+        }
         self._job.queue.append(JOB.const(payload).as_bits())
 
     def send(self, x: np.ndarray) -> None:

@@ -19,6 +19,7 @@ from gatewright.cosim.testbenches.parts import Driver, Model, Monitor
 from gatewright.cosim.traffic import JobFile, cycle_limit, load_limit
 from gatewright.hw.compiler.image import Compiled
 from gatewright.hw.interface import ErrorCode
+from gatewright.hw.skipping import Skip
 from gatewright.storage import write_json
 
 NAME = "gatewright.cosim.testbenches.recordings"
@@ -49,8 +50,10 @@ class Recordings:
         Of the gaps and stalls.
     fresh : sequence of bool
         For each sequence: start from a fresh state, or go on from that of the sequence before.
-    skip : sequence of bool
-        For each sequence: pass over zero activations.
+    skip : sequence of Skip
+        For each sequence: whether zero activations are passed over.
+    threshold : int
+        For those that leave it to the hardware, in 256ths.
     baked : bool
         The accelerator has the model in its memories, and nothing is loaded.
     """
@@ -62,7 +65,8 @@ class Recordings:
     stalls: float
     seed: int
     fresh: Sequence[bool]
-    skip: Sequence[bool]
+    skip: Sequence[Skip]
+    threshold: int = 0
     baked: bool = False
 
     def save(self, folder: Path) -> None:
@@ -80,7 +84,7 @@ class Recordings:
         return cls(loaded, model, _read_arrays(folder / _SEQUENCES), **rest)
 
 
-_PLAIN = ("gaps", "stalls", "seed", "fresh", "skip", "baked")
+_PLAIN = ("gaps", "stalls", "seed", "fresh", "skip", "threshold", "baked")
 
 
 @dataclass(frozen=True)
@@ -153,7 +157,13 @@ class _Bench:
             if number == 0 and not given.baked:
                 words = given.loaded.image.load_words()
                 job.load(words, load_limit(len(words)))
-            job.run(x, cycle_limit(given.model, len(x)), fresh=fresh, skip=given.skip[number])
+            job.run(
+                x,
+                cycle_limit(given.model, len(x)),
+                fresh=fresh,
+                skip=given.skip[number],
+                threshold=given.threshold,
+            )
             await self.driver.play(job, self.played)
             seen = monitor.read(self.played)[-1]
             self.played += 1

@@ -4,6 +4,7 @@ from contextlib import suppress
 from functools import partial
 
 import hardware
+import modes
 import opponents
 import search
 import software
@@ -111,9 +112,11 @@ def results() -> str:
         (partial(opponents.opponents_table, "text"), partial(opponents.opponents_text, "text")),
         "**Discretisation** of the gradient search, without retraining (`gatewright bench discretisation`):",
         search.discretisation_table,
-        "## Thresholds of the sparse mode",
-        "Solved from sweeps on the RTL (`gatewright bench thresholds`):",
-        search.thresholds_table,
+        "## Skipping zeros",
+        "Cycles per step on the RTL with zero activations skipped never, always, and as the hardware decides from the "
+        "zeros of the step before; thresholds are solved for each model and accelerator. Streams in turns change "
+        "between jobs without zeros and jobs of zeros (`gatewright bench modes --silero FOLDER`):",
+        modes.modes_table,
         "## Shapes",
         "Random 8-bit models, some of published shapes, batch 1, on the RTL in Verilator, every result equal to the "
         "golden model's (`gatewright bench hw`, `hw-large` and `hw-wide`). *Busy* is the share of all lanes and cycles "

@@ -201,12 +201,3 @@ def discretisation_table() -> str:
         *(f"without, by {how}" for how in baselines),
     )
     return markdown(header, body)
-
-
-def thresholds_table() -> str:
-    """Return the sparsities from which the sparse mode pays."""
-    body = [
-        (of, shape, by, f"{100 * share:.0f} %")
-        for share, of, shape, by in rows("thresholds").lines("threshold", "of", "shape", "by")
-    ]
-    return markdown(("zeros of", "model", "pays in", "from"), body)

@@ -225,6 +225,10 @@ COEFFICIENTS: dict[str, tuple[dict[str, float], dict[str, float]]] = {
         },
     ),
     "counters": ({"there": 341.68, "steps": 3.04}, {"there": 330.0, "steps": 1.0}),
+    "balance": (
+        {"there": 10.0, "cell": 15.0, "bits": 3.0},
+        {"there": 20.0, "count": 4.5, "bits": 1.0},
+    ),
     "ports": (
         {
             "there": 55.64,

@@ -21,6 +21,7 @@ MODULES = {
     "drain": r"drain",
     "sequencer": r"sequencer",
     "counters": r"counters",
+    "balance": r"balance",
 }
 """Modules of the accelerator by their instances, the first that fits."""
 

@@ -6,6 +6,7 @@ from amaranth.utils import ceil_log2, exact_log2
 
 from gatewright.hw.area.memories import Memory, mapped
 from gatewright.hw.config import WEIGHT_BITS, AcceleratorConfig
+from gatewright.hw.rtl.balance import balance_bits
 from gatewright.hw.rtl.column_layout import column_layout
 from gatewright.sw.numbers import STATE
 
@@ -36,6 +37,7 @@ def terms(config: AcceleratorConfig) -> dict[str, Terms]:
         "drain": _drain(config, forms),
         "sequencer": _sequencer(config),
         "counters": {"there": config.counters, "steps": config.counters * exact_log2(config.group_lanes)},
+        "balance": _balance(config),
         "ports": _ports(config),
     }
 
@@ -267,6 +269,16 @@ def _sequencer(config: AcceleratorConfig) -> Terms:
         "table": config.column_depth > 0,
         "narrow": config.banks > 1,
         "skipping": config.zero_skipping,
+    }
+
+
+def _balance(config: AcceleratorConfig) -> Terms:
+    there = config.auto_skipping
+    return {
+        "there": there,
+        "cell": there * config.cell_lanes,
+        "count": there * exact_log2(config.cell_lanes),
+        "bits": there * balance_bits(config),
     }
 
 

@@ -9,13 +9,16 @@ from gatewright.errors import CapacityError, ConfigError
 from gatewright.hw.compiler.contents import Contents
 from gatewright.hw.compiler.image import Compiled, Image, Results
 from gatewright.hw.compiler.lower import lower
+from gatewright.hw.compiler.modes import Form, Modes
 from gatewright.hw.compiler.pack import Mode
 from gatewright.hw.compiler.schedule import schedule
+from gatewright.hw.compiler.solve import Cost, input_threshold, job_cycles, sparse_matrices
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.memories import UNITS
 from gatewright.hw.ops import Opcode
+from gatewright.hw.skipping import WHOLE, Skip
 from gatewright.sw.bundle import Bundle
-from gatewright.sw.mode import ModePolicy
+from gatewright.sw.mode import POLICY, ModePolicy, sparsity
 
 ANY_MODEL = {
     "alignment_bits": AcceleratorConfig.alignment_bits,
@@ -45,8 +48,9 @@ def compile_bundle(
     config : AcceleratorConfig
         The hardware.
     mode : "dense", "sparse" or ModePolicy
-        How matrices are stored: all dense; all but the head sparse; or each by its own sparsity. Results do
-        not depend on it.
+        How matrices are stored: all dense; all but the head sparse; or each as the policy has it. Whether zero
+        activations are to be skipped, for `Compiled.modes`: never if all are dense, else by the policy, or by `POLICY`
+        where none is given. Results do not depend on it.
     hidden_results : "none", "last" or "all"
         In which steps the last layer's output vector is sent.
     logit_results : "none", "last" or "all"
@@ -76,8 +80,19 @@ def compile_bundle(
         raise ConfigError(
             "nothing would be sent: set hidden_results, or logit_results where the bundle has a head"
         )
-    built = _build(bundle, config, mode, hidden_results, logit_results)
+    modes = _modes(bundle, config, mode)
+    built = _build(bundle, config, modes.sparse, hidden_results, logit_results)
     _check_capacity(built.demands, config)
+    return replace(_compiled(bundle, config, built, hidden_results, logit_results), modes=modes)
+
+
+def _compiled(
+    bundle: Bundle,
+    config: AcceleratorConfig,
+    built: "_Built",
+    hidden_results: Results,
+    logit_results: Results,
+) -> Compiled:
     return Compiled(
         config=config,
         image=built.image,
@@ -91,6 +106,45 @@ def compile_bundle(
     )
 
 
+def _modes(bundle: Bundle, config: AcceleratorConfig, mode: Mode | ModePolicy) -> Modes:
+    """Settle the modes of a model; they do not depend on the results that a program sends."""
+    policy = mode if isinstance(mode, ModePolicy) else POLICY
+    sparse = _sparse(bundle, config, mode)
+    threshold = WHOLE
+    if config.zero_skipping and mode != "dense":
+        _, compiled = _plain(bundle, config, sparse)
+        if compiled:
+            threshold = input_threshold(compiled, policy.input_threshold)
+    zeros = {name: sparsity(stage.matrix.values) for name, stage in bundle.matrices.items()}
+    return Modes(
+        policy.policy, {name: Form(share, name in sparse) for name, share in zeros.items()}, threshold
+    )
+
+
+def _sparse(bundle: Bundle, config: AcceleratorConfig, mode: Mode | ModePolicy) -> frozenset[str]:
+    """Give the names of the matrices that are stored in sparse form."""
+    if mode == "dense":
+        return frozenset()
+    if mode == "sparse":
+        return frozenset(name for name in bundle.matrices if name.split(".")[0] != "head")
+
+    def cost(sparse: frozenset[str]) -> Cost:
+        built, compiled = _plain(bundle, config, sparse)
+        cycles = job_cycles(compiled) if compiled else 0
+        return Cost(built.excess, cycles, sum(built.image.stored_bits(config).values()))
+
+    return sparse_matrices(bundle, config, mode, cost)
+
+
+def _plain(
+    bundle: Bundle, config: AcceleratorConfig, sparse: frozenset[str]
+) -> tuple["_Built", Compiled | None]:
+    """Compile a model that sends a result in the last step; gives None where it does not fit."""
+    results: tuple[Results, Results] = ("none", "last") if bundle.head else ("last", "none")
+    built = _build(bundle, config, sparse, *results)
+    return built, None if built.excess else _compiled(bundle, config, built, *results)
+
+
 def smallest_config(models: Sequence[tuple[Bundle, Mode | ModePolicy]], **fixed: int) -> AcceleratorConfig:
     """Give the configuration with the smallest power-of-two memories that hold each of some models.
 
@@ -100,7 +154,7 @@ def smallest_config(models: Sequence[tuple[Bundle, Mode | ModePolicy]], **fixed:
         What must fit, one at a time; all with the same activation width. Modes are those of `compile_bundle`.
     **fixed : int
         Values of `AcceleratorConfig` that are given: `lanes`, `cell_lanes`, ... Unless given, the narrowest weight is
-        that of the models.
+        that of the models, and the hardware decides by itself whether to skip zeros where that can pay for one of them.
 
     Raises
     ------
@@ -108,8 +162,8 @@ def smallest_config(models: Sequence[tuple[Bundle, Mode | ModePolicy]], **fixed:
         No legal configuration holds the bundle.
     """
     given = _given(models, fixed)
-    roomy = max(AcceleratorConfig.activation_depth, given.get("lanes", AcceleratorConfig.lanes))
-    config = AcceleratorConfig(**({"activation_depth": roomy} | given))
+    roomy = {name: AcceleratorConfig.range_of(name)[1] for name in UNITS if name != "accumulator_rows"}
+    config = AcceleratorConfig(**(roomy | given))
     needs = _demands(models, config)
     # With more accumulators more products may be private, so that they are placed anew.
     while (
@@ -125,17 +179,22 @@ def smallest_config(models: Sequence[tuple[Bundle, Mode | ModePolicy]], **fixed:
     for name, least in _LEAST_BITS.items():
         smallest[name] = max(least, _most(needs, name))
     smallest["private"] = _most(needs, "private")
-    return replace(config, **(smallest | fixed))
+    config = replace(config, **(smallest | fixed))
+    if config.zero_skipping and "auto_skipping" not in fixed:
+        decides = any(_modes(bundle, config, mode).skip == Skip.AUTO for bundle, mode in models)
+        config = replace(config, auto_skipping=int(decides))
+    return config
 
 
 def _demands(
     models: Sequence[tuple[Bundle, Mode | ModePolicy]], config: AcceleratorConfig
 ) -> list[dict[str, int]]:
     """Return what each of some models needs of each memory, with all results that it can send."""
-    return [
-        _build(bundle, config, mode, "all", "all" if bundle.head else "none").demands
-        for bundle, mode in models
-    ]
+    needs = []
+    for bundle, mode in models:
+        results: tuple[Results, Results] = ("all", "all" if bundle.head else "none")
+        needs.append(_build(bundle, config, _sparse(bundle, config, mode), *results).demands)
+    return needs
 
 
 def _most(needs: Sequence[dict[str, int]], name: str) -> int:
@@ -187,18 +246,19 @@ def _given(models: Sequence[tuple[Bundle, Mode | ModePolicy]], fixed: dict[str, 
 class _Built:
     image: Image
     demands: dict[str, int]
+    excess: int
 
 
 def _build(
     bundle: Bundle,
     config: AcceleratorConfig,
-    mode: Mode | ModePolicy,
+    sparse: frozenset[str],
     hidden_results: Results,
     logit_results: Results,
 ) -> _Built:
-    """Place and schedule one time step; also gives how much of each memory it needs."""
+    """Place and schedule one time step; also gives what it needs of each memory, and how much is missing."""
     contents = Contents(config)
-    step = lower(bundle, contents, mode, hidden_results, logit_results)
+    step = lower(bundle, contents, sparse, hidden_results, logit_results)
     try:
         program, rows = schedule(step)
     except ConfigError as error:
@@ -219,7 +279,8 @@ def _build(
         "accumulator_bits": bundle.accumulator_bits,
         "private": max(op.arguments["private"] for op in program if op.opcode == Opcode.MATVEC),
     }
-    return _Built(image, demands)
+    excess = sum(max(0, need - getattr(config, name)) for name, need in demands.items())
+    return _Built(image, demands, excess)
 
 
 def _macs(bundle: Bundle) -> dict[str, int]:

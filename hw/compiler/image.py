@@ -2,13 +2,14 @@
 
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
 
 from gatewright.errors import BundleError, GatewrightError
+from gatewright.hw.compiler.modes import Modes
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.interface import LOAD, Region, load_address
 from gatewright.hw.memories import Contents, MemoryKind, loaded_memories
@@ -21,7 +22,7 @@ Results = Literal["none", "last", "all"]
 
 _MACS = ("input", "recurrent", "head")
 
-_VERSION = 2
+_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,8 @@ class Compiled:
     macs : dict
         Multiply-accumulates with true non-zero weights in one step: of the ``input`` part of the layers, of their
         ``recurrent`` part, and of the ``head``.
+    modes : Modes
+        Forms of the matrices, and when zero activations are to be skipped.
 
     Raises
     ------
@@ -136,6 +139,7 @@ class Compiled:
     hidden_results: Results
     logit_results: Results
     macs: dict[str, int]
+    modes: Modes = field(default_factory=Modes)
 
     def __post_init__(self):
         _check_image(self.image, self.config)
@@ -207,6 +211,7 @@ class Compiled:
             "hidden_results": self.hidden_results,
             "logit_results": self.logit_results,
             "macs": self.macs,
+            "modes": self.modes.to_json(),
             "program": [f"{op.encode():#034x}" for op in self.image.program],
         }
         image = self.image
@@ -233,9 +238,9 @@ class Compiled:
             program = tuple(Op.decode(int(word, 16)) for word in meta.pop("program"))
             config = AcceleratorConfig.from_json(meta.pop("config"))
             input_format = Fixed(**meta.pop("input_format"))
-            return cls(
-                config=config, image=Image(program=program, **arrays), input_format=input_format, **meta
-            )
+            modes = Modes.from_json(meta.pop("modes"))
+            image = Image(program=program, **arrays)
+            return cls(config=config, image=image, input_format=input_format, modes=modes, **meta)
         except GatewrightError as error:
             raise BundleError(f"{path}: not a sound compiled model ({error})") from error
         except (KeyError, TypeError, ValueError) as error:

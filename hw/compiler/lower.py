@@ -1,5 +1,6 @@
 """Bundles become tasks: what one step of a model does, before its ops have an order."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,6 @@ from gatewright.hw.compiler.pack import Mode, Packed, pack
 from gatewright.hw.compiler.schedule import Region, Step, Task
 from gatewright.hw.ops import Opcode, When
 from gatewright.sw.bundle import Bundle, Head, LstmLayer, Matrix, Product, Projection
-from gatewright.sw.mode import ModePolicy, sparsity
 from gatewright.sw.numbers import Fixed
 
 _WHEN = {"last": When.LAST, "all": When.ALWAYS}
@@ -19,7 +19,7 @@ _WHEN = {"last": When.LAST, "all": When.ALWAYS}
 def lower(
     bundle: Bundle,
     contents: Contents,
-    storage: Mode | ModePolicy,
+    sparse: Collection[str],
     hidden_results: Results,
     logit_results: Results,
 ) -> Step:
@@ -30,19 +30,20 @@ def lower(
     bundle : Bundle
     contents : Contents
         Takes the matrices, biases, states and vectors.
-    storage : "dense", "sparse" or ModePolicy
-        How matrices are stored: "sparse" means all but the head, a policy decides by each matrix's own sparsity.
+    sparse : collection of str
+        Names of the matrices that are stored in sparse form.
     hidden_results, logit_results : "none", "last" or "all"
         In which steps the last layer's output and the logits are sent.
     """
-    return _Lowering(contents, storage).step(bundle, hidden_results, logit_results)
+    chosen = {id(stage.matrix) for name, stage in bundle.matrices.items() if name in sparse}
+    return _Lowering(contents, chosen).step(bundle, hidden_results, logit_results)
 
 
 class _Lowering:
-    def __init__(self, contents: Contents, storage: Mode | ModePolicy):
+    def __init__(self, contents: Contents, sparse: set[int]):
         self._contents = contents
         self._config = contents.config
-        self._storage = storage
+        self._sparse = sparse
         self._drains: dict[Region, list[Task]] = {}
 
     def step(self, bundle: Bundle, hidden_results: Results, logit_results: Results) -> Step:
@@ -139,10 +140,8 @@ class _Lowering:
         return Task(Opcode.MATVEC, arguments, region, reads=source, when=when)
 
     def _pack(self, matrix: Matrix, gates: bool) -> Packed:
-        """Pack a matrix in the mode of the storage rule and in the faster orientation."""
-        mode = self._storage
-        if isinstance(mode, ModePolicy):
-            mode = "sparse" if mode.weights_sparse(sparsity(matrix.values)) else "dense"
+        """Pack a matrix in its form and in the faster orientation."""
+        mode: Mode = "sparse" if id(matrix) in self._sparse else "dense"
         broadcast = pack(matrix, self._config, gates=gates, private=False, mode=mode)
         # Both a private product and the gates that wait beside it need accumulators.
         accumulators = 2 * matrix.rows
@@ -192,9 +191,7 @@ class _Lowering:
 
     def _head(self, head: Head, source: int, when: When) -> list[Task]:
         region = Region()
-        stored, self._storage = self._storage, "dense" if self._storage == "sparse" else self._storage
         part = self._product(head.matrix, head.input_format, source, region, 0, when, gates=False)
-        self._storage = stored
         task = self._reduce(head.matrix.rows, region, part[-1], 0, 0, when)
         arguments = task.arguments | {"bias_base": self._contents.bias(head.bias), "biased": 1, "send": 1}
         self._drains[region] = [replace(task, arguments=arguments, writes=None)]

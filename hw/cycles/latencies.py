@@ -13,6 +13,7 @@ from gatewright.hw.rtl.reduction import SUM_LATENCY
 from gatewright.hw.rtl.serial_cell import SerialCell
 from gatewright.hw.rtl.stages import (
     ARRIVAL,
+    COUNTED,
     FIRST_LOOK,
     FIRST_READ,
     FIRST_WORD,
@@ -44,6 +45,7 @@ def timing(config: AcceleratorConfig) -> Timing:
         room=total_latency(config) + 2,
         buffer=BUFFER,
         output=OUTPUT_LATENCY,
+        counted=COUNTED,
     )
 
 

@@ -15,8 +15,12 @@ from numba import njit
 INPUT, MULTIPLY, DRAIN, SEND, OUTPUT = range(5)
 """Field `kind` of an op: its unit; the drain unit writes a vector, or sends."""
 
+NEVER, ALWAYS, AUTO = range(3)
+"""Whether a job skips zeros, as `gatewright.hw.skipping.Skip` has it."""
+
 RING = 16
-"""More columns than are ever between selection and arrival, or from there to retirement."""
+"""More columns than are ever between selection and arrival, or from there to retirement; more writes than are ever on
+the way to the balance of zeros."""
 
 NONE = -1
 
@@ -34,7 +38,22 @@ _inlined = njit(inline="always", **_OPTIONS)
 
 @_compiled
 def run_job(
-    program, runs, words, flags, timing, steps, units, slots, flight, queue, sums, elements, timeline
+    program,
+    runs,
+    words,
+    flags,
+    skip,
+    zeros,
+    timing,
+    steps,
+    units,
+    slots,
+    flight,
+    queue,
+    sums,
+    elements,
+    writes,
+    timeline,
 ):
     """Run a program for one job, accepted in cycle 0.
 
@@ -46,8 +65,12 @@ def run_job(
     words : int64 array
         Words of each column step.
     flags : uint8 array
-        If zeros are skipped: of each column step of broadcast orientation, in the order of execution, whether it is
+        If zeros may be skipped: of each column step of broadcast orientation, in the order of execution, whether it is
         not zero. Else empty.
+    skip : int
+        `NEVER`, `ALWAYS` or `AUTO`.
+    zeros : tuple of two int64 arrays
+        With `AUTO`: what each element of x, and each write of the drain unit, adds to the balance of zeros. Else empty.
     timing : Timing
     steps : int
         Time steps.
@@ -58,11 +81,13 @@ def run_job(
     sums : RESULT array [timing.room]
     elements : RESULT array [timing.buffer]
         What is on its way to the output stream.
+    writes : WRITE array [RING]
     timeline : EVENT array
         Gets the ops, as far as there is room.
     """
     sequencer, front, lanes, merge = units.sequencer, units.front, units.lanes, units.merge
     taker, drain, giver, counts = units.taker, units.drain, units.giver, units.counts
+    balance = units.balance
     cycle = timing.start
     while sequencer.step < steps or not _idle(slots, lanes, taker, drain, giver, timing, cycle):
         # Readers before writers: each unit sees the others as they were when the cycle began.
@@ -83,7 +108,14 @@ def run_job(
         counts.interlock += waits
         front.room = room
 
-        writes = _writes(program, drain, cycle)
+        written = _writes(program, drain, cycle)
+        if skip == AUTO:
+            if written:
+                _count(balance, zeros[1][balance.drains], writes, timing, cycle)
+                balance.drains += 1
+            elif taker.left:
+                _count(balance, zeros[0][balance.inputs], writes, timing, cycle)
+                balance.inputs += 1
         sum_offered = _offers_sum(program, drain, sums, cycle)
         element_offered = giver.sent < giver.read and elements[giver.sent % len(elements)].time <= cycle
         second = merge.second if merge.held else not sum_offered
@@ -92,16 +124,18 @@ def run_job(
             merge.second = second
         _send(program, taker, drain, giver, elements, timing, element_offered and second, cycle, timeline)
         moved |= _select(program, words, flags, slots, front, flight, lanes, timing, cycle, counts)
-        moved |= _scan(program, flags, slots, front, taker, drain, timing, cycle)
+        moved |= _scan(program, slots, front, taker, drain, timing, cycle)
         moved |= _multiply(slots, front, flight, queue, lanes, timing, cycle, counts, timeline)
-        _take(taker, writes, cycle, counts, timeline)
+        _take(taker, written, cycle, counts, timeline)
         _drain(program, drain, sums, sum_offered and not second, cycle, counts, timeline)
         if issues:
-            _note(timeline, sequencer.event, step, number, cycle)
             op = program[number]
-            _accept(
-                op, number, buffer, sequencer, slots, front, taker, drain, giver, timing.first_look, cycle
-            )
+            skips = skip == ALWAYS or (skip == AUTO and balance.sparse)
+            skips = skips and op.kind == MULTIPLY and not op.private
+            _note(timeline, sequencer.event, step, number, skips, cycle)
+            _accept(op, number, buffer, skips, sequencer, slots, front, taker, drain, giver, timing, cycle)
+        if sequencer.step != step:
+            _decide(balance, writes, timing, cycle)
 
         following = cycle + 1
         if quiet and not moved:
@@ -129,10 +163,11 @@ def _advance(sequencer, issues, runs, hazard, ready, length):
 
 
 @_inlined
-def _note(timeline, event, step, op, cycle):
+def _note(timeline, event, step, op, skips, cycle):
     """Note the issue of an op."""
     if event < len(timeline):
         timeline[event].step, timeline[event].op, timeline[event].issue = step, op, cycle
+        timeline[event].skips = skips
 
 
 @_inlined
@@ -203,7 +238,7 @@ def _idle(slots, lanes, taker, drain, giver, timing, cycle):
 
 
 @_inlined
-def _accept(op, number, buffer, sequencer, slots, front, taker, drain, giver, first_look, cycle):
+def _accept(op, number, buffer, skips, sequencer, slots, front, taker, drain, giver, timing, cycle):
     """Hand an op to its unit, which begins in the next cycle."""
     event, first_flag = sequencer.event, sequencer.first_flag
     sequencer.event += 1
@@ -216,10 +251,11 @@ def _accept(op, number, buffer, sequencer, slots, front, taker, drain, giver, fi
         if not op.private:
             sequencer.first_flag += op.count
         if op.count:
-            front.scanned, front.begin = _free_slot(slots), cycle + first_look
+            front.scanned, front.begin = _free_slot(slots), cycle + timing.first_look
             slot = slots[front.scanned]
             slot.op, slot.held, slot.buffer = number, 1, buffer
             slot.event, slot.first_flag = event, first_flag
+            slot.skips = skips
     elif op.count:
         drain.op, drain.buffer, drain.event = number, buffer, event
         drain.begin, drain.unread, drain.unfinished = cycle + 1, op.count, op.count
@@ -260,6 +296,31 @@ def _send(program, taker, drain, giver, elements, timing, taken, cycle, timeline
         _mark(timeline, giver.event, cycle)
     giver.there = _progress(program, giver.vector, taker, drain, cycle, timing.write_lead)
     giver.sent += taken
+
+
+@_inlined
+def _count(balance, share, writes, timing, cycle):
+    """Send what a write adds to the balance on its way; what has arrived there by now is added."""
+    _arrive(balance, writes, cycle - timing.counted)
+    write = writes[balance.end % RING]
+    write.time, write.share = cycle, share
+    balance.end += 1
+
+
+@_inlined
+def _arrive(balance, writes, last):
+    """Add the writes up to a cycle."""
+    while balance.first < balance.end and writes[balance.first % RING].time <= last:
+        balance.sum += writes[balance.first % RING].share
+        balance.first += 1
+
+
+@_inlined
+def _decide(balance, writes, timing, cycle):
+    """Decide at the end of a step whether the next one skips zeros."""
+    _arrive(balance, writes, cycle - timing.counted)
+    balance.sparse = balance.sum >= 0
+    balance.sum = 0
 
 
 @_inlined
@@ -313,7 +374,7 @@ def _drain(program, drain, sums, taken, cycle, counts, timeline):
 
 
 @_inlined
-def _scan(program, flags, slots, front, taker, drain, timing, cycle):
+def _scan(program, slots, front, taker, drain, timing, cycle):
     """Bring an op to the choice, and what its producer tells; tells whether anything has changed."""
     moved = front.left != NONE or front.finished != NONE or cycle < front.sure
     if front.left != NONE:
@@ -322,7 +383,7 @@ def _scan(program, flags, slots, front, taker, drain, timing, cycle):
     if front.scanned == NONE:
         return moved
     op = program[slots[front.scanned].op]
-    skips = len(flags) > 0 and not op.private
+    skips = slots[front.scanned].skips
     told = _progress(program, op.vector, taker, drain, cycle, timing.write_lead if skips else timing.lead)
     moved |= front.known != front.seen or front.seen != front.limit or front.limit != told
     limit, seen = front.limit, front.seen
@@ -349,7 +410,7 @@ def _select(program, words, flags, slots, front, flight, lanes, timing, cycle, c
     reached = front.word_end
     if (front.current == front.scanned or cycle < front.sure) and front.known < reached * op.elements:
         reached = front.known // op.elements
-    if len(flags) > 0 and not op.private:
+    if slot.skips:
         start = front.step
         while front.step < reached and not flags[slot.first_flag + front.step]:
             front.step += 1

@@ -27,8 +27,8 @@ OP = _integers(
 column steps in an activation word. `first_column`: place of its first column step in `words`. `latency`: from a
 reading to the write, or to the offer. `interval`: cycles from one reading to the next."""
 
-EVENT = _integers("step", "op", "issue", "first", "last")
-"""An op that was executed: cycles of its issue and of its first and last work, 0 if it has none."""
+EVENT = _integers("step", "op", "issue", "first", "last", "skips")
+"""An op that was executed: cycles of its issue and of its first and last work, 0 if it has none; if it skips zeros."""
 
 COUNTS = _integers("cycles", "matrix", "drain", "chain_wait", "interlock", "skipped", "inputs")
 """Counters, by their names in `gatewright.hw.interface.COUNTERS`."""
@@ -58,6 +58,8 @@ class Timing(NamedTuple):
         Readings of accumulators, and elements, under way to the output stream.
     output : int
         From the read of an element to its offer.
+    counted : int
+        From the offer of a write to the balance of zeros that counts it.
     """
 
     start: int
@@ -73,10 +75,12 @@ class Timing(NamedTuple):
     room: int
     buffer: int
     output: int
+    counted: int
 
 
-SLOT = _integers("op", "held", "columns", "buffer", "event", "first_flag")
-"""A matrix op under way. `columns` of it are selected and not retired; while `held`, there are more."""
+SLOT = _integers("op", "held", "columns", "buffer", "event", "first_flag", "skips")
+"""A matrix op under way. `columns` of it are selected and not retired; while `held`, there are more. Zeros are passed
+over if it `skips`."""
 
 COLUMN = _integers("time", "words", "slot")
 """A column, and when it arrives at the queue; once it was taken, when it retires."""
@@ -123,6 +127,13 @@ _DRAIN = _integers("op", "buffer", "begin", "unread", "unfinished", "event")
 _OUTPUT = _integers("vector", "left", "number", "there", "read", "sent", "event")
 """`there` are the elements that it knows of; `read` and `sent` count those of all ops."""
 
+WRITE = _integers("time", "share")
+"""Activations written in a cycle, and what they add to the balance of zeros."""
+
+_BALANCE = _integers("sparse", "sum", "inputs", "drains", "first", "end")
+"""The balance of zeros: whether the next step skips; its sum; elements of x and writes of the drain unit so far; of the
+writes on the way to the sum, the first and the end."""
+
 _MERGE = _integers("held", "second")
 
 UNITS = np.dtype(
@@ -134,6 +145,7 @@ UNITS = np.dtype(
         ("drain", _DRAIN),
         ("giver", _OUTPUT),
         ("merge", _MERGE),
+        ("balance", _BALANCE),
         ("counts", COUNTS),
     ]
 )

@@ -8,6 +8,7 @@ from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.interface import COUNTERS, JOB, LOAD, RESULT, ErrorCode, element
 from gatewright.hw.memories import Contents
 from gatewright.hw.rtl.activations import ActivationMemory
+from gatewright.hw.rtl.balance import ZeroBalance
 from gatewright.hw.rtl.counters import Counters
 from gatewright.hw.rtl.drain import DrainUnit
 from gatewright.hw.rtl.io import InputUnit, OutputUnit
@@ -113,6 +114,19 @@ class Accelerator(wiring.Component):
             self.busy.eq(sequencer.busy),
             self.error.eq(sequencer.error),
         ]
+        if config.auto_skipping:
+            m.submodules.balance = balance = ZeroBalance(config)
+            m.d.comb += [
+                balance.written.eq(activations.written),
+                balance.zero.eq(activations.zero),
+                balance.start.eq(sequencer.start),
+                balance.fresh.eq(self.job.payload.fresh),
+                balance.threshold.eq(self.job.payload.threshold),
+                balance.step.eq(sequencer.step),
+                sequencer.sparse.eq(balance.sparse),
+            ]
+        else:
+            m.d.comb += sequencer.sparse.eq(1)
         if not self.contents:
             self._load(m, sequencer, matrix, drain)
         if config.counters:

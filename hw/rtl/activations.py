@@ -149,6 +149,8 @@ class ActivationMemory(wiring.Component):
     output : In(read_port(config))
     word : In(word_port(config))
     element : In(stream of element_layout(config))
+    written, zero : Out(cell_lanes)
+        Elements that are written, and which of them are zero.
     """
 
     element: stream.Interface
@@ -162,6 +164,8 @@ class ActivationMemory(wiring.Component):
                 "output": In(read_port(config)),
                 "word": In(word_port(config)),
                 "element": In(stream.Signature(element_layout(config))),
+                "written": Out(config.cell_lanes),
+                "zero": Out(config.cell_lanes),
             }
         )
 
@@ -176,6 +180,7 @@ class ActivationMemory(wiring.Component):
         address = Signal.like(self.word.address, reset_less=True)
         enable, new = Signal(cells), Signal(self.word.data.shape(), reset_less=True)
         nonzero = Signal(cells, reset_less=True)
+        m.d.comb += [self.written.eq(enable), self.zero.eq(~nonzero)]
         one = self.element.valid << element.address[: exact_log2(cells)]
         m.d.sync += [
             address.eq(Mux(by_word, self.word.address, element.address[exact_log2(cells) :])),

@@ -91,9 +91,10 @@ class AxiLiteRegisters(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         steps = Signal(JOB["steps"].width)
+        threshold = Signal(JOB["threshold"].width)
         address = Signal(LOAD_ADDRESS)
         refused = Signal()
-        self._write(m, steps, address, refused)
+        self._write(m, {"STEPS": steps, "THRESHOLD": threshold}, address, refused)
 
         status = Signal(STATUS_FIELDS)
         m.d.comb += [
@@ -108,6 +109,7 @@ class AxiLiteRegisters(wiring.Component):
             "VERSION": VERSION,
             "STATUS": status,
             "STEPS": steps,
+            "THRESHOLD": threshold,
             "LOAD_ADDRESS": address,
         }
         values |= {register.name: self.counters[name] for name, register in COUNTER_REGISTERS.items()}
@@ -115,7 +117,7 @@ class AxiLiteRegisters(wiring.Component):
         self._read(m, values)
         return m
 
-    def _write(self, m: Module, steps: Signal, address: Signal, refused: Signal) -> None:
+    def _write(self, m: Module, numbers: dict[str, Signal], address: Signal, refused: Signal) -> None:
         bus = self.bus
         target, target_held = _hold(m, bus.awvalid, bus.awready, bus.awaddr)
         word, word_held = _hold(m, bus.wvalid, bus.wready, bus.wdata)
@@ -140,9 +142,10 @@ class AxiLiteRegisters(wiring.Component):
                         writes[register.name] = write = Signal(name=f"write_{register.name.lower()}")
                         m.d.comb += write.eq(act & whole)
 
-        with m.If(writes["STEPS"]):
-            m.d.comb += response.eq(Response.OKAY)
-            m.d.sync += steps.eq(word)
+        for name, number in numbers.items():
+            with m.If(writes[name]):
+                m.d.comb += response.eq(Response.OKAY)
+                m.d.sync += number.eq(word)
         if not self.baked:
             self._load(m, writes, word, response, address, refused)
 
@@ -154,11 +157,12 @@ class AxiLiteRegisters(wiring.Component):
             self.reset.eq(writes["CONTROL"] & control.reset),
             self.discard.eq(ordered & control.discard),
             self.job.valid.eq(ordered & control.start),
-            self.job.payload.steps.eq(steps),
+            self.job.payload.steps.eq(numbers["STEPS"]),
+            self.job.payload.threshold.eq(numbers["THRESHOLD"]),
             self.job.payload.fresh.eq(control.fresh),
             self.job.payload.skip.eq(control.skip),
         ]
-        possible = self.job.ready & ~(control.start & (steps == 0))
+        possible = self.job.ready & ~(control.start & (numbers["STEPS"] == 0))
         with m.If(self.reset | (command & (possible | ~(control.start | control.discard)))):
             m.d.comb += response.eq(Response.OKAY)
         with m.If(self.job.valid | self.reset):

@@ -9,6 +9,7 @@ from amaranth.lib import data
 
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.interface import COUNTERS, JOB, LOAD_ADDRESS, ErrorCode
+from gatewright.hw.skipping import SHARE_BITS
 
 WORD_BITS = 32
 """Width of a register and of the data bus."""
@@ -21,7 +22,7 @@ ADDRESS_BITS = 12
 IDENTITY = int.from_bytes(b"GWRT", "big")
 """Value of the register IDENTITY."""
 
-VERSION = 1
+VERSION = 2
 """Value of the register VERSION: counts changes of this table that a driver has to know of."""
 
 
@@ -65,7 +66,9 @@ class Register:
     fields: data.StructLayout | None = None
 
 
-CONTROL_FIELDS = data.StructLayout({"start": 1, "fresh": 1, "skip": 1, "discard": 1, "reset": 1})
+CONTROL_FIELDS = data.StructLayout(
+    {"start": 1, "fresh": 1, "skip": JOB["skip"].width, "discard": 1, "reset": 1}
+)
 """`start` runs STEPS steps, with `fresh` and `skip` as in `interface.JOB`. `discard` drops the input stream up to the
 next element with tlast, that one included. Both are refused unless the accelerator is idle. `reset` ends whatever the
 accelerator does, keeps what is loaded, and lets the other bits go unheeded; what had already left for the
@@ -95,6 +98,12 @@ _FIRST = (
         Access.WRITE,
         "A word for a memory; the offset in LOAD_ADDRESS then counts up. Refused while a job is running.",
         None,
+    ),
+    (
+        "THRESHOLD",
+        Access.BOTH,
+        "Share of zero activations in a step, in 256ths, from which the next one skips zeros if `skip` is 2.",
+        data.StructLayout({"threshold": SHARE_BITS}),
     ),
 )
 _COUNTERS_OFFSET = 0x40

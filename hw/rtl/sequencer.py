@@ -16,6 +16,7 @@ from gatewright.hw.rtl.fetch import PROGRAM_PARTS, Fetch, arguments
 from gatewright.hw.rtl.io import output_reading
 from gatewright.hw.rtl.loader import load_members
 from gatewright.hw.rtl.matrix import matrix_slots
+from gatewright.hw.skipping import Skip
 
 
 class Sequencer(wiring.Component):
@@ -62,6 +63,8 @@ class Sequencer(wiring.Component):
         The sequence does not have the length that the job needs.
     idle : In(1)
         All units are idle.
+    sparse : In(1)
+        Where a job leaves it to the hardware: skip zeros in this step.
     taken, drained : In(producer_port(config))
         What the input and the drain unit write.
     slots : In(matrix_slots(config))
@@ -74,6 +77,8 @@ class Sequencer(wiring.Component):
         Ops for the units, with their accumulator buffers resolved.
     start : Out(1)
         A job is accepted.
+    step : Out(1)
+        A time step ends: its last op is issued, or skipped.
     finish : Out(1)
         The job ends; a `length_error` in this cycle still belongs to it.
     abort : Out(1)
@@ -104,6 +109,7 @@ class Sequencer(wiring.Component):
                 "load_error": In(ErrorCode),
                 "length_error": In(1),
                 "idle": In(1),
+                "sparse": In(1),
                 "taken": In(producer_port(config)),
                 "drained": In(producer_port(config)),
                 "slots": In(matrix_slots(config)),
@@ -114,6 +120,7 @@ class Sequencer(wiring.Component):
                 "drain": Out(stream.Signature(DRAIN_OP)),
                 "output": Out(stream.Signature(argument_layout(Opcode.OUTPUT))),
                 "start": Out(1),
+                "step": Out(1),
                 "finish": Out(1),
                 "abort": Out(1),
                 "clear": Out(1),
@@ -133,7 +140,7 @@ class Sequencer(wiring.Component):
         m.d.comb += [fetch.running.eq(running), fetch.taken.eq(taken)]
         header = HEADER_LAYOUT(op[: HEADER_LAYOUT.size])
         opening, closing, odd = Signal(), Signal(), Signal()
-        fresh, skip = Signal(), Signal()
+        fresh, skip = Signal(), Signal(JOB["skip"].shape)
 
         wanted = Signal()
         with m.Switch(header.when):
@@ -152,7 +159,11 @@ class Sequencer(wiring.Component):
         ports = (self.input, self.matrix, self.drain, self.output)
         unknown = Signal()
         offered, blocked = Signal(len(ports)), Signal(len(ports))
-        m.d.comb += [self.matrix.payload.skip.eq(skip), self.drain.payload.first.eq(opening & fresh)]
+        m.d.comb += [
+            self.matrix.payload.skip.eq((skip == Skip.ALWAYS) | ((skip == Skip.AUTO) & self.sparse)),
+            self.drain.payload.first.eq(opening & fresh),
+            self.step.eq(taken & header.end),
+        ]
         chosen, hazard = self._dispatch(m, op, decoded, odd)
         ready = Cat(port.ready for port in ports)
         issued = offered.any()
@@ -200,7 +211,7 @@ class Sequencer(wiring.Component):
                 with m.Elif(unknown):
                     m.d.comb += found.eq(ErrorCode.OPCODE)
                     m.next = "ABORT"
-                with m.Elif(taken & header.end & closing):
+                with m.Elif(self.step & closing):
                     m.next = "FINISH"
                 with m.Elif(taken & ~header.end & decoded.last):
                     m.d.comb += found.eq(ErrorCode.NO_END)
@@ -233,9 +244,9 @@ class Sequencer(wiring.Component):
             ]
         with m.Else():
             m.d.sync += begun.eq(begun << 1)
-        with m.If(begun.any() | (taken & header.end)):
+        with m.If(begun.any() | self.step):
             m.d.sync += [number.eq(number + 1), closing.eq(reached)]
-        with m.If(taken & header.end):
+        with m.If(self.step):
             m.d.sync += [opening.eq(0), odd.eq(~odd)]
 
         with m.If(self.start | (self.error == ErrorCode.NONE)):

@@ -67,6 +67,9 @@ RETIRE = WRITE - DRAIN_ISSUE
 STORE = 1
 """Cycles that the activation memory keeps a write in a register."""
 
+COUNTED = STORE + 3
+"""Cycles from the offer of a write to the balance of zeros that counts it."""
+
 LEAD = REACH + ARRIVAL + TAKE
 """Cycles by which a producer announces an element before it can be read, at most: from what it tells to the address
 of the column's activations."""

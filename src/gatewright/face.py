@@ -38,6 +38,7 @@ from gatewright.sw.compress import Requirement, SimplifySettings
 from gatewright.sw.importers import Imported
 from gatewright.sw.importers import import_model as _import
 from gatewright.sw.metrics import Metric
+from gatewright.sw.mode import POLICY, ModePolicy
 from gatewright.sw.models import FloatModel
 from gatewright.sw.search.choices import read_choices
 from gatewright.sw.search.settings import TuneMethod, TuneSettings
@@ -340,6 +341,7 @@ def compile(
     every_step: bool | None = None,
     megahertz: float = MEGAHERTZ,
     bake: str | None = None,
+    policy: ModePolicy = POLICY,
 ) -> Design:
     """Compile integer models for one accelerator that runs each of them.
 
@@ -360,6 +362,8 @@ def compile(
         Clock frequency that constraints ask for.
     bake : str, optional
         The model that the memories begin with.
+    policy : ModePolicy
+        Thresholds of storage "auto", and when zero activations are skipped; all are solved unless given.
 
     Returns
     -------
@@ -374,7 +378,7 @@ def compile(
     given = AcceleratorConfig.load(Path(accelerator)) if isinstance(accelerator, str | Path) else accelerator
     stored = (storage,) if isinstance(storage, str) else tuple(storage)
     choice = HardwareChoice(config=given, device=device, lanes=lanes, cell_lanes=cell_lanes)
-    return compile_models(models, choice, BuildSettings(stored, every_step, megahertz, bake))
+    return compile_models(models, choice, BuildSettings(stored, every_step, megahertz, bake, policy))
 
 
 def search(

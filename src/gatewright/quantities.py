@@ -130,10 +130,14 @@ _HARDWARE = {
         "percent",
         "useful multiply-accumulates, skipped ones left out, of those that the lanes could have done",
     ),
+    "input_threshold": Quantity(
+        "share", "zeros among activations from which skipping them costs no cycle; 1 where it always does"
+    ),
+    "zero_weights": Quantity("share", "zeros among the weights of a matrix, which is stored in a form"),
     "counter": Quantity(("cycles", "count"), "a performance counter, over all sequences"),
     "recordings": Quantity("recordings", "sequences that were simulated"),
     "steps": Quantity("steps", "time steps that were simulated"),
-    "skipping_recordings": Quantity("recordings", "sequences for which zero activations were skipped"),
+    "skipping_recordings": Quantity("recordings", "sequences in which zero activations may be skipped"),
     "integers_compared": Quantity("integers", "integers of two implementations held against each other"),
     "mismatches": Quantity("integers", "those of them that differ"),
     "simulated_cycles_per_second": Quantity("cycles/s", "speed of the simulation, end to end"),
@@ -169,9 +173,10 @@ _HARDWARE = {
     "median_frequency": Quantity("MHz", "median of `placed_frequency` over the seeds"),
     "step_time": Quantity("us", "time of a steady step at the median frequency"),
     "step_logic_time": Quantity("LUT us", "look-up tables times the time of a steady step"),
-    "sweep_cycles": Quantity(_PER_STEP, "cycles at a share of zeros"),
-    "sweep_bits": Quantity("bits", "stored bits at a share of zeros"),
-    "threshold": Quantity("share", "share of zeros from which the sparse mode costs no more"),
+    "skip_cycles": Quantity(
+        _PER_STEP, "cycles of a stream, zeros skipped never, always, or as hardware decides"
+    ),
+    "zero_activations": Quantity("share", "zeros among the activations that a stream writes"),
 }
 
 _SEARCH = {

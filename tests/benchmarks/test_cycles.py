@@ -1,9 +1,10 @@
-import dataclasses
+from dataclasses import replace
 
 import pytest
 
 from gatewright.benchmarks import cycles as cycles_bench
 from gatewright.errors import DataError, ToolError
+from gatewright.hw.skipping import Skip
 
 
 @pytest.fixture(autouse=True)
@@ -21,9 +22,9 @@ def test_predictions_are_what_is_measured():
 def test_a_difference_fails_and_is_listed(monkeypatch):
     predict = cycles_bench.predict
 
-    def wrong(*given):
-        found = predict(*given)
-        return dataclasses.replace(found, counters=found.counters | {"cycles": found.cycles + 1})
+    def wrong(*given, **named):
+        found = predict(*given, **named)
+        return replace(found, counters=found.counters | {"cycles": found.cycles + 1})
 
     monkeypatch.setattr(cycles_bench, "predict", wrong)
     with pytest.raises(ToolError, match=r"2 of 2 jobs \(seed 1\)") as caught:
@@ -37,8 +38,10 @@ def test_models_are_drawn_for_their_configuration(config):
     again = cycles_bench.draw(config, [7, 0])
     assert again.compiled.image.program == drawn[0].compiled.image.program
     assert (again.sequences[1] == drawn[0].sequences[1]).all()
-    for kind in ("skip", "fresh"):
-        assert {getattr(each, kind) for each in drawn} == {False, True}
+    assert {each.fresh for each in drawn} == {False, True}
+    assert {each.skip for each in drawn} == {Skip.NEVER, Skip.ALWAYS}
+    deciding = replace(config, auto_skipping=1)
+    assert {cycles_bench.draw(deciding, [7, model]).skip for model in range(12)} == set(Skip)
     assert len({str(each.compiled.image.program) for each in drawn}) == 12
     assert all(each.compiled.config == config for each in drawn)
     assert all(min(map(len, each.sequences)) == 1 for each in drawn)

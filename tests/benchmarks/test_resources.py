@@ -15,7 +15,14 @@ def test_configurations_are_others_and_have_every_switch_both_ways():
     sets = [configurations(seed) for seed in (*module.FIT_SEEDS, module.SEED)]
     assert len({config for configs in sets for config in configs}) == len(sets) * module.COUNT
     for configs in sets:
-        for switch in ("private", "zero_skipping", "block_accumulators", "serial_cell", "counters"):
+        for switch in (
+            "private",
+            "zero_skipping",
+            "auto_skipping",
+            "block_accumulators",
+            "serial_cell",
+            "counters",
+        ):
             assert {getattr(config, switch) for config in configs} == {0, 1}
         for depth in ("index_depth", "column_depth"):
             assert {getattr(config, depth) > 0 for config in configs} == {False, True}

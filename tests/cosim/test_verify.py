@@ -13,6 +13,7 @@ from gatewright.errors import ConfigError, DataError, ToolError
 from gatewright.hw.compiler import compile_bundle
 from gatewright.hw.interface import COUNTERS
 from gatewright.hw.ops import Opcode, When
+from gatewright.hw.skipping import Skip
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +107,28 @@ def test_streams_in_pieces_beside_each_other(compiled, bundle, config):
     for number, prediction in enumerate(stream.predict()):
         for name, value in prediction.counters.items():
             assert found.counters[name][number] == value
+
+
+@pytest.mark.parametrize("threshold", [0, 60, 255])
+def test_the_hardware_decides_by_the_zeros_of_the_step_before(bundle, config, threshold):
+    deciding = replace(config, auto_skipping=1)
+    compiled = compile_bundle(bundle, deciding, mode="sparse", hidden_results="all")
+    compiled = replace(compiled, modes=replace(compiled.modes, input_threshold=threshold))
+    shares = [0.0, 0.9, 0.0, 0.9]
+    sequences = [random_inputs(k, bundle, 7, zeros=share) for k, share in enumerate(shares)]
+    ways = {skip: Measurement(compiled, sequences, skip, fresh=[True, True, False, False]) for skip in Skip}
+    found = dict(zip(ways, measure(deciding, list(ways.values())), strict=True))
+    for skip, wanted in ways.items():
+        for number, prediction in enumerate(wanted.predict()):
+            for name, value in prediction.counters.items():
+                assert found[skip].counters[name][number] == value
+    assert np.array_equal(found[Skip.AUTO].results, found[Skip.NEVER].results)
+    never, always, auto = (sum(found[skip].counters["skipped"]) for skip in Skip)
+    assert never == 0
+    if threshold == 0:
+        assert auto == always
+    else:
+        assert 0 < auto < always
 
 
 def test_choices_that_do_not_suit_the_sequences(compiled, sequences):

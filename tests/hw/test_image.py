@@ -186,14 +186,18 @@ def test_foreign_files_are_refused(tmp_path):
         {"macs": ["input", "recurrent", "head"]},
         {"macs": {"input": "a", "recurrent": 1, "head": 1}},
         {"hidden_results": ["all"]},
-        {"version": 1},
+        {"version": 2},
+        {"modes": {"policy": "xor", "forms": {}, "input_threshold": 0}},
+        {"modes": {"policy": "or", "forms": {}, "input_threshold": 257}},
+        {"modes": {"policy": "or", "forms": {"head": 1}, "input_threshold": 0}},
+        {"modes": None},
     ],
     ids=json.dumps,
 )
 def test_malformed_meta_data_is_refused(tmp_path, change):
     path = tmp_path / "c.npz"
     example().save(path)
-    meta, arrays = read_npz(path, "compiled model", 2)
+    meta, arrays = read_npz(path, "compiled model", 3)
     write_npz(path, meta | change, arrays)
     with pytest.raises(BundleError, match=r"c\.npz: "):
         Compiled.load(path)
@@ -203,7 +207,7 @@ def test_malformed_meta_data_is_refused(tmp_path, change):
 def test_malformed_arrays_are_refused(tmp_path, name):
     path = tmp_path / "c.npz"
     example().save(path)
-    meta, arrays = read_npz(path, "compiled model", 2)
+    meta, arrays = read_npz(path, "compiled model", 3)
     for broken in ({k: v for k, v in arrays.items() if k != name}, arrays | {name: np.array(["text"])}):
         write_npz(path, meta, broken)
         with pytest.raises(BundleError, match=r"c\.npz: "):

@@ -25,7 +25,7 @@ MODULES = {
     "spaces": "search",
     "proxies": "search",
     "discretisation": "search",
-    "thresholds": "thresholds",
+    "modes": "modes",
 }
 """The benchmarks, and the module or package here where each begins; `registry` says how, and takes longer to import."""
 

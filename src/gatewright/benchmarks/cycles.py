@@ -2,11 +2,10 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gatewright.cosim.golden import Golden
 from gatewright.cosim.verify import Measurement, Verification, measure
 from gatewright.cosim.workloads import random_bundle, random_inputs
 from gatewright.errors import BundleError, CapacityError, DataError, ToolError
@@ -14,6 +13,7 @@ from gatewright.hw.compiler import Mode, compile_bundle
 from gatewright.hw.compiler.image import Compiled
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.cycles.model import predict
+from gatewright.hw.skipping import WHOLE, Skip
 from gatewright.progress import Progress, silent, within
 from gatewright.results import Row
 
@@ -33,7 +33,7 @@ _MEMORIES = {
 CONFIGS = tuple(
     AcceleratorConfig(**_MEMORIES | values)
     for values in (
-        {"lanes": 4, "cell_lanes": 1, "narrowest_weight": 2},
+        {"lanes": 4, "cell_lanes": 1, "narrowest_weight": 2, "auto_skipping": 1},
         {
             "lanes": 4,
             "cell_lanes": 1,
@@ -43,15 +43,23 @@ CONFIGS = tuple(
             "single_port": 1,
         },
         {"lanes": 8, "cell_lanes": 2, "narrowest_weight": 4, "block_accumulators": 0},
-        {"lanes": 8, "cell_lanes": 1, "groups": 2, "narrowest_weight": 2, "private": 0, "serial_cell": 1},
+        {
+            "lanes": 8,
+            "cell_lanes": 1,
+            "groups": 2,
+            "narrowest_weight": 2,
+            "private": 0,
+            "serial_cell": 1,
+            "auto_skipping": 1,
+        },
         {"lanes": 16, "cell_lanes": 1, "column_depth": 0, "index_depth": 0, "zero_skipping": 0},
-        {"lanes": 16, "cell_lanes": 4, "activation_bits": 16, "narrowest_weight": 2},
+        {"lanes": 16, "cell_lanes": 4, "activation_bits": 16, "narrowest_weight": 2, "auto_skipping": 1},
         {"lanes": 16, "cell_lanes": 2, "groups": 2, "accumulator_bits": 22, "alignment_bits": 6},
         {"lanes": 16, "cell_lanes": 1, "groups": 4, "activation_bits": 16, "narrowest_weight": 4},
-        {"lanes": 32, "cell_lanes": 2, "narrowest_weight": 2, "block_accumulators": 0},
+        {"lanes": 32, "cell_lanes": 2, "narrowest_weight": 2, "block_accumulators": 0, "auto_skipping": 1},
         {"lanes": 32, "cell_lanes": 1, "groups": 8, "narrowest_weight": 4, "column_depth": 0, "private": 0},
         {"lanes": 64, "cell_lanes": 4, "groups": 4, "zero_skipping": 0},
-        {"lanes": 64, "cell_lanes": 16, "activation_bits": 16, "alignment_bits": 4},
+        {"lanes": 64, "cell_lanes": 16, "activation_bits": 16, "alignment_bits": 4, "auto_skipping": 1},
     )
 )
 """The accelerators. They do not depend on the seed, so that each is built once."""
@@ -156,13 +164,15 @@ def compare(
 def draw(config: AcceleratorConfig, seed: Sequence[int]) -> Measurement:
     """Draw a model for a configuration, and what to run on it."""
     rng = np.random.default_rng(seed)
-    skip, fresh = (rng.random(2) < 0.5).tolist()
-    skip = skip and bool(config.zero_skipping)
+    fresh = bool(rng.random() < 0.5)
+    skip = Skip(int(rng.integers(1 + config.zero_skipping + config.auto_skipping)))
     while True:
         try:
             compiled, sequences = _draw_model(config, rng)
         except (BundleError, CapacityError):
             continue
+        threshold = int(rng.integers(WHOLE))
+        compiled = replace(compiled, modes=replace(compiled.modes, input_threshold=threshold))
         return Measurement(compiled, sequences, skip, fresh)
 
 
@@ -207,14 +217,13 @@ def _draw_model(config: AcceleratorConfig, rng: np.random.Generator) -> tuple[Co
 
 
 def _jobs(model: int, wanted: Measurement, found: Verification) -> list[Job]:
-    golden = Golden(wanted.compiled)
     jobs = []
-    choices = zip(wanted.sequences, wanted.freshness, wanted.skips, strict=True)
-    for number, (x, fresh, skip) in enumerate(choices):
-        _, trace = golden.run(x, fresh, trace=True)
+    sparse = True
+    for number, job in enumerate(wanted.jobs()):
         start = time.perf_counter()
-        prediction = predict(wanted.compiled, len(x), fresh, skip, trace)
+        prediction = predict(wanted.compiled, *job, sparse=sparse)
         seconds = time.perf_counter() - start
+        sparse = prediction.sparse
         measured = {name: found.counters[name][number] for name in prediction.counters}
         jobs.append(Job(wanted.compiled.config, model, prediction.counters, measured, seconds))
     return jobs

@@ -9,6 +9,7 @@ from gatewright.benchmarks.accelerator import bench_golden, bench_hw, bench_hw_l
 from gatewright.benchmarks.compress import bench_compress
 from gatewright.benchmarks.cycles import bench_cycles
 from gatewright.benchmarks.factors import bench_factors
+from gatewright.benchmarks.modes import bench_modes
 from gatewright.benchmarks.opponents import SEEDS, bench_opponents
 from gatewright.benchmarks.parts import sources_of
 from gatewright.benchmarks.patterns import bench_patterns
@@ -22,7 +23,6 @@ from gatewright.benchmarks.search import bench_both_spaces, bench_discretisation
 from gatewright.benchmarks.staleness import changed_since
 from gatewright.benchmarks.studies import bench_studies
 from gatewright.benchmarks.text import bench_text
-from gatewright.benchmarks.thresholds import calibrate_thresholds
 from gatewright.benchmarks.training import bench_train
 from gatewright.benchmarks.up5k import bench_up5k
 from gatewright.errors import ConfigError
@@ -112,7 +112,7 @@ BENCHES: dict[str, Callable[[Options], list[Row]]] = {
     "spaces": lambda options: bench_both_spaces(_text_of(options), options.progress),
     "proxies": lambda options: bench_proxies(options.progress),
     "discretisation": lambda options: bench_discretisation(options.progress),
-    "thresholds": lambda options: calibrate_thresholds(progress=options.progress),
+    "modes": lambda options: bench_modes(options.silero, options.progress),
 }
 """Benchmarks by name."""
 

@@ -1,6 +1,7 @@
 """Estimated resources against synthesis, for random configurations; and the fit that the estimate comes from."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 from statistics import median
 
@@ -125,7 +126,7 @@ def _draw(rng: Random, lanes: int) -> AcceleratorConfig:
     groups = 1 << (rng.randint(0, (lanes // 4).bit_length() - 1) if chance(0.5) else 0)
     cells = 1 << (rng.randint(0, min(3, (lanes // groups // 4).bit_length() - 1)) if chance(0.6) else 0)
     index = depth(16, 4096) * chance(0.7)
-    return AcceleratorConfig(
+    config = AcceleratorConfig(
         lanes=lanes,
         groups=groups,
         cell_lanes=cells,
@@ -147,6 +148,7 @@ def _draw(rng: Random, lanes: int) -> AcceleratorConfig:
         serial_cell=int(cells == 1 and chance(0.4)),
         counters=int(chance(0.5)),
     )
+    return replace(config, auto_skipping=int(config.zero_skipping and chance(0.3)))
 
 
 def main() -> None:

@@ -13,17 +13,27 @@ from gatewright.cli.options import (
     CellLanes,
     Clock,
     DeviceName,
+    InputThreshold,
     Lanes,
     MetricName,
+    ModePolicyName,
     OnDevice,
     Overwrite,
     Seed,
     StorageMode,
+    WeightThreshold,
     Workers,
 )
-from gatewright.flow.settings import MEGAHERTZ, BuildSettings, VerifySettings, WorkerSettings, storages_of
+from gatewright.flow.settings import (
+    MEGAHERTZ,
+    BuildSettings,
+    Skipping,
+    VerifySettings,
+    WorkerSettings,
+    storages_of,
+)
 from gatewright.progress import Progress
-from gatewright.sw.mode import POLICY, ModePolicy, Policy
+from gatewright.sw.mode import POLICY, ModePolicy
 
 Models = Annotated[
     list[Path],
@@ -53,6 +63,9 @@ def build(
     device: OnDevice = None,
     accelerator: Accelerator = None,
     storage: StorageMode = ["auto"],  # noqa: B006
+    policy: ModePolicyName = POLICY.policy,
+    weight_threshold: WeightThreshold = None,
+    input_threshold: InputThreshold = None,
     results: Annotated[
         Literal["last", "every-step"] | None,
         typer.Option(
@@ -81,7 +94,8 @@ def build(
     given = None if accelerator is None else AcceleratorConfig.load(accelerator)
     choice = HardwareChoice(config=given, device=device, lanes=lanes, cell_lanes=cell_lanes)
     every_step = None if results is None else results == "every-step"
-    settings = BuildSettings(storages_of(storage), every_step, clock, bake)
+    modes = ModePolicy(policy, weight_threshold, input_threshold)
+    settings = BuildSettings(storages_of(storage), every_step, clock, bake, modes)
     design = run(
         models, output, choice, settings, point=point, command=command, overwrite=overwrite, progress=progress
     )
@@ -119,15 +133,9 @@ def verify(
     split: Annotated[
         Literal["train", "validation", "test"], typer.Option("--split", help="Where they come from.")
     ] = VerifySettings.split,
-    policy: Annotated[
-        Policy, typer.Option("--policy", help="Which sparsities must reach their thresholds for sparse mode.")
-    ] = POLICY.policy,
-    weight_threshold: Annotated[
-        float, typer.Option("--weight-threshold", help="Share of zeros among the weights, 0 to 1.")
-    ] = POLICY.weight_threshold,
-    input_threshold: Annotated[
-        float, typer.Option("--input-threshold", help="Share of zeros in a sequence, 0 to 1.")
-    ] = POLICY.input_threshold,
+    skip: Annotated[
+        Skipping, typer.Option("--skip", help="Whether zero activations are skipped, in all sequences alike.")
+    ] = VerifySettings.skip,
     stalls: Annotated[
         bool, typer.Option("--stalls", help="Add random gaps and stalls on the streams.")
     ] = False,
@@ -145,9 +153,7 @@ def verify(
     from gatewright.flow.inputs import as_task
     from gatewright.flow.verify import verify as run
 
-    settings = VerifySettings(
-        recordings, split, ModePolicy(weight_threshold, input_threshold, policy), stalls, axi, seed
-    )
+    settings = VerifySettings(recordings, split, skip, stalls, axi, seed)
     task = None if data is None else as_task(data, metric=metric, seed=seed)
     found = run(folder, task, settings, workers=WorkerSettings(workers), command=command, progress=progress)
     proof = found.proof
@@ -185,6 +191,9 @@ def estimate(
     device: OnDevice = None,
     accelerator: Accelerator = None,
     storage: StorageMode = ["auto"],  # noqa: B006
+    policy: ModePolicyName = POLICY.policy,
+    weight_threshold: WeightThreshold = None,
+    input_threshold: InputThreshold = None,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Steps of the sequence.")] = 50,
     clock: Clock = MEGAHERTZ,
 ) -> Answer:
@@ -198,7 +207,9 @@ def estimate(
     else:
         given = None if accelerator is None else AcceleratorConfig.load(accelerator)
         choice = HardwareChoice(config=given, device=device, lanes=lanes, cell_lanes=cell_lanes)
-        design = compile_models(model, choice, BuildSettings(storages_of(storage), None, clock))
+        modes = ModePolicy(policy, weight_threshold, input_threshold)
+        settings = BuildSettings(storages_of(storage), None, clock, policy=modes)
+        design = compile_models(model, choice, settings)
     found = design.estimate(steps, name=name)
     line = f"at {clock:g} MHz".ljust(32) + f"{found.cycles_per_step / clock:g} µs per step"
     return Answer(text=f"{found.text()}\n{line}", values=found.to_json() | {"megahertz": clock})

@@ -7,6 +7,7 @@ import typer
 
 from gatewright.errors import ConfigError
 from gatewright.hw.fpga.devices import DEVICES
+from gatewright.sw.mode import Policy
 from gatewright.sw.spec import Columns
 
 TASKS = "as suits the data"
@@ -175,6 +176,33 @@ StorageMode = Annotated[
     typer.Option(
         "--storage",
         help="How matrices are stored: 'auto' (each by its own sparsity), 'dense' or 'sparse'; repeat for more images.",
+    ),
+]
+ModePolicyName = Annotated[
+    Policy,
+    typer.Option(
+        "--policy",
+        help="Which shares of zeros must reach their thresholds for zero activations to be skipped.",
+    ),
+]
+WeightThreshold = Annotated[
+    float | None,
+    typer.Option(
+        "--weight-threshold",
+        min=0,
+        max=1,
+        help="Zeros among a matrix's weights from which it is stored sparse; default: what costs less.",
+        show_default=False,
+    ),
+]
+InputThreshold = Annotated[
+    float | None,
+    typer.Option(
+        "--input-threshold",
+        min=0,
+        max=1,
+        help="Zeros among activations from which they are skipped; default: what costs no cycle.",
+        show_default=False,
     ),
 ]
 OnDevice = Annotated[

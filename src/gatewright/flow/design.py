@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from gatewright.hw.compiler.image import Results
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.estimate import Estimate, estimate
 from gatewright.hw.fpga.flows import write_flows
+from gatewright.hw.skipping import WHOLE
 from gatewright.progress import Progress, silent
 from gatewright.quantities import COUNTED
 from gatewright.results import Row, write_rows
@@ -49,12 +50,15 @@ class DesignModel:
     storage : "auto", "dense" or "sparse"
     compiled : Compiled
         What is delivered: it sends the results that a user wants.
+    policy : ModePolicy
+        Where the storage is "auto".
     """
 
     name: str
     bundle: Bundle
     storage: Storage
     compiled: Compiled
+    policy: ModePolicy = POLICY
 
     @property
     def proof(self) -> Compiled:
@@ -62,7 +66,7 @@ class DesignModel:
         return compile_bundle(
             self.bundle,
             self.compiled.config,
-            mode=mode_of(self.storage),
+            mode=mode_of(self.storage, self.policy),
             hidden_results="all",
             logit_results=self.compiled.logit_results,
         )
@@ -211,6 +215,12 @@ class Design:
                 yield Row("stored_bits", "bits", bits, {**at, "memory": memory})
             found = estimate(each.compiled, STEPS)
             yield Row("estimated_cycles_per_step", "cycles", found.cycles_per_step, at)
+            modes = each.compiled.modes
+            chosen = {**at, "policy": modes.policy, "skip": modes.skip.name.lower()}
+            yield Row("input_threshold", "share", modes.input_threshold / WHOLE, chosen)
+            for matrix, form in modes.forms.items():
+                stored = {**at, "matrix": matrix, "form": "sparse" if form.sparse else "dense"}
+                yield Row("zero_weights", "share", form.zeros, stored)
         for name in COUNTED:
             yield Row(name, "count", getattr(found.resources, name), {"source": "estimate"})
 
@@ -230,6 +240,7 @@ class Design:
             ],
             "megahertz": settings.megahertz,
             "bake": settings.bake,
+            "policy": asdict(settings.policy),
         }
 
     @classmethod
@@ -248,7 +259,11 @@ class Design:
         try:
             values = json.loads(run.build.read_text())
             settings = BuildSettings(
-                tuple(each["storage"] for each in values["models"]), None, values["megahertz"], values["bake"]
+                tuple(each["storage"] for each in values["models"]),
+                None,
+                values["megahertz"],
+                values["bake"],
+                ModePolicy(**values["policy"]),
             )
             models = tuple(
                 DesignModel(
@@ -256,6 +271,7 @@ class Design:
                     Bundle.load(run.model(each["name"])),
                     each["storage"],
                     Compiled.load(run.image(each["name"], each["storage"])),
+                    settings.policy,
                 )
                 for each in values["models"]
             )
@@ -296,7 +312,7 @@ def compile_models(
         (name, bundle, storage) for name, bundle in named.items() for storage in _storages(bundle, settings)
     ]
     config = choose_config(
-        [(bundle, mode_of(storage)) for _, bundle, storage in wanted],
+        [(bundle, mode_of(storage, settings.policy)) for _, bundle, storage in wanted],
         choice or HardwareChoice(),
         every_step=any("all" in _results(bundle, settings.every_step) for bundle in named.values()),
         progress=progress,
@@ -310,16 +326,15 @@ def compile_models(
     made = []
     for name, bundle, storage in wanted:
         hidden, logits = _results(bundle, settings.every_step)
-        compiled = compile_bundle(
-            bundle, config, mode=mode_of(storage), hidden_results=hidden, logit_results=logits
-        )
-        made.append(DesignModel(name, bundle, storage, compiled))
+        mode = mode_of(storage, settings.policy)
+        compiled = compile_bundle(bundle, config, mode=mode, hidden_results=hidden, logit_results=logits)
+        made.append(DesignModel(name, bundle, storage, compiled, settings.policy))
     return Design(config, tuple(made), replace(settings, storage=tuple(each.storage for each in made)))
 
 
-def mode_of(storage: Storage) -> Mode | ModePolicy:
+def mode_of(storage: Storage, policy: ModePolicy) -> Mode | ModePolicy:
     """Return how the compiler stores matrices for a choice of storage."""
-    return POLICY if storage == "auto" else storage
+    return policy if storage == "auto" else storage
 
 
 def _storages(bundle: Bundle, settings: BuildSettings) -> Iterator[Storage]:

@@ -165,6 +165,8 @@ class BuildSettings:
     bake : str, optional
         The model that is baked in, by name: hardware for this one model, with nothing to load. None for
         memories that are loaded at run time.
+    policy : ModePolicy
+        Of models that are stored "auto": the forms of their matrices, and when zero activations are skipped.
 
     Raises
     ------
@@ -176,6 +178,7 @@ class BuildSettings:
     every_step: bool | None = None
     megahertz: float = MEGAHERTZ
     bake: str | None = None
+    policy: ModePolicy = POLICY
 
     def __post_init__(self):
         check_ranges(self, {"megahertz": (1.0, 1000.0)})
@@ -183,6 +186,10 @@ class BuildSettings:
         storages_of(self.storage)
         if not self.storage:
             raise ConfigError("at least one way to store models is needed")
+
+
+Skipping = Literal["as-built", "never", "always", "auto"]
+"""Whether a proof skips zero activations."""
 
 
 @dataclass(frozen=True)
@@ -195,8 +202,9 @@ class VerifySettings:
         Sequences to simulate at RTL level, if there are as many: 1 to 100,000.
     split : "train", "validation" or "test"
         Where they come from.
-    policy : ModePolicy
-        Decides for each sequence whether zero activations are skipped.
+    skip : "as-built", "never", "always" or "auto"
+        Whether zero activations are skipped: as each model's modes have it, or in all sequences alike. With "auto", and
+        where that was built, the hardware decides from sequence to sequence.
     stalls : bool
         Add random gaps and stalls on the streams.
     axi : bool
@@ -212,7 +220,7 @@ class VerifySettings:
 
     recordings: int = 20
     split: Literal["train", "validation", "test"] = "test"
-    policy: ModePolicy = POLICY
+    skip: Skipping = "as-built"
     stalls: bool = False
     axi: bool = True
     seed: int = 0
@@ -221,6 +229,8 @@ class VerifySettings:
         check_ranges(self, {"recordings": (1, 100_000), "seed": (0, 2**32 - 1)})
         if self.split not in ("train", "validation", "test"):
             raise ConfigError(f"split must be train, validation or test, not {self.split!r}")
+        if self.skip not in get_args(Skipping):
+            raise ConfigError(f"skip must be {', '.join(get_args(Skipping))}, not {self.skip!r}")
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,12 @@ from gatewright.hw.compiler.image import Compiled
 from gatewright.hw.cycles.model import Prediction
 from gatewright.hw.fpga.verilog import AXI_TOP, TOP
 from gatewright.hw.interface import CYCLE_COUNTERS, EVENT_COUNTERS
+from gatewright.hw.skipping import Skip
 from gatewright.progress import Progress, silent, within
 from gatewright.results import Row, write_rows
 from gatewright.run import RunFolder
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.integer import run_head, run_integer
-from gatewright.sw.mode import ModePolicy, sparsity
 from gatewright.sw.tasks import DataSettings, Split
 
 PYTORCH, RTL, STORAGE, AXI, CYCLES = (
@@ -96,18 +96,6 @@ class Jobs(NamedTuple):
         while end < len(self.fresh) and not self.fresh[end]:
             end += 1
         return Jobs(self.inputs[:end], self.fresh[:end])
-
-    def skips(self, model: DesignModel, policy: ModePolicy) -> list[bool]:
-        """Return for each job whether zero activations are skipped: by the policy, where the model is stored sparse.
-
-        Not where the hardware cannot.
-        """
-        if not model.compiled.config.zero_skipping:
-            return [False] * len(self.inputs)
-        weights = sparsity(*(stage.matrix.values for stage in model.bundle.matrices.values()))
-        return [
-            model.storage != "dense" and policy.sequence_sparse(weights, sparsity(x)) for x in self.inputs
-        ]
 
 
 def verify(
@@ -248,7 +236,7 @@ def _prove_model(root: Path, name: str, split: Split, settings: VerifySettings, 
     jobs = Jobs.of(bundle, split, split.spread(settings.recordings))
     for model in stored:
         told = within(progress, f"{name} {model.storage}")
-        skips = jobs.skips(model, settings.policy)
+        skip = _skip(model, settings)
         at = {"model": name, "mode": model.storage}
         proof = model.proof
         compared = [_compare(model, each, sequences, outputs, told) for each in (proof, model.compiled)]
@@ -260,7 +248,7 @@ def _prove_model(root: Path, name: str, split: Split, settings: VerifySettings, 
                 each,
                 jobs.inputs,
                 baked=design.baked is not None,
-                skip=skips,
+                skip=skip,
                 fresh=jobs.fresh,
                 stalls=settings.stalls,
                 seed=settings.seed,
@@ -271,7 +259,7 @@ def _prove_model(root: Path, name: str, split: Split, settings: VerifySettings, 
         counts = sum(each.integers_compared for each in runs), sum(each.mismatches for each in runs)
         part.claims.append(Claim(RTL, name, model.storage, *counts))
         part.complaints.extend(each.report for each in runs if each.mismatches)
-        measurement = Measurement(model.compiled, jobs.inputs, skips, jobs.fresh)
+        measurement = Measurement(model.compiled, jobs.inputs, skip, jobs.fresh)
         if design.config.counters and not settings.stalls:
             predicted = measurement.predict()
             part.claims.append(Claim(CYCLES, name, model.storage, *_count_cycles(predicted, runs[-1])))
@@ -286,6 +274,12 @@ def _prove_model(root: Path, name: str, split: Split, settings: VerifySettings, 
         dense, sparse = results["dense"], results["sparse"]
         part.claims.append(Claim(STORAGE, name, "", dense.size, int(np.count_nonzero(dense != sparse))))
     return part._replace(cycles=cycles, seconds=seconds)
+
+
+def _skip(model: DesignModel, settings: VerifySettings) -> Skip:
+    if settings.skip == "as-built":
+        return model.compiled.modes.skip
+    return Skip[settings.skip.upper()]
 
 
 def _compare(
@@ -323,7 +317,7 @@ def _measured(at: dict, measurement: Measurement, measured: Verification) -> Ite
     yield Row("cycles_per_step", "cycles", measured.cycles_per_step, at)
     yield Row("busy_on_nonzeros", "percent", busy, at)
     yield Row("recordings", "recordings", len(measured.steps), at)
-    yield Row("skipping_recordings", "recordings", sum(measurement.skips), at)
+    yield Row("skipping_recordings", "recordings", sum(skip != Skip.NEVER for skip in measurement.skips), at)
     yield Row("steps", "steps", sum(measured.steps), at)
     for unit, names in (("cycles", CYCLE_COUNTERS), ("count", EVENT_COUNTERS)):
         for name in names:
@@ -341,7 +335,7 @@ def _prove_ports(
         model.compiled,
         jobs.inputs,
         baked=design.baked is not None,
-        skip=jobs.skips(model, settings.policy),
+        skip=_skip(model, settings),
         fresh=jobs.fresh,
         stalls=settings.stalls,
         seed=settings.seed,

@@ -19,10 +19,11 @@ from gatewright.errors import CapacityError, DivergenceError, ToolError
 from gatewright.hw.area.estimate import estimate_resources
 from gatewright.hw.compiler import compile_bundle
 from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.skipping import Skip
 from gatewright.results import read_rows
 from gatewright.sw.compress.pruning import prune_at_once
 from gatewright.sw.integer import evaluate
-from gatewright.sw.mode import POLICY, ModePolicy, sparsity
+from gatewright.sw.mode import POLICY, ModePolicy
 from gatewright.sw.models import FloatModel
 from gatewright.sw.search.differentiable import entropy_search, starts
 from gatewright.sw.search.settings import EntropySettings
@@ -99,7 +100,8 @@ def test_candidates_beyond_a_limit_are_infeasible_and_say_why(plan, tmp_path):
         search = replace(plan.search, measure=False, limits=limits)
         (tmp_path / name).mkdir()
         _, evaluator = make(plan, tmp_path / name, search=search)
-        return evaluator(plan.space.smallest, 0), evaluator(plan.space.largest, 0)
+        whole = plan.space.smallest | {"network.rank": None}
+        return evaluator(whole, 0), evaluator(plan.space.largest, 0)
 
     small, large = found("free", Limits())
     between = (small.cycles + large.cycles) / 2, (small.stored_bits + large.stored_bits) / 2
@@ -245,18 +247,14 @@ def test_zeros_are_skipped_as_the_policy_says(study, records, monkeypatch):
     task, dense = studies.task_of(plan), studies.model()
     supernet = SuperNetwork.load(study.supernet(0))
     sample = dense.standardise(task.train.sequences)
-    sparse, full = (
-        candidate_bundle(task, dense, supernet, plan.space.spec(candidate), sample, plan.tune)
-        for candidate in (plan.space.smallest, plan.space.largest)
-    )
-    zeros = [
-        sparsity(*(stage.matrix.values for stage in bundle.matrices.values())) for bundle in (sparse, full)
-    ]
-    assert zeros[0] > zeros[1]
+    bundle = candidate_bundle(task, dense, supernet, plan.space.spec(plan.space.smallest), sample, plan.tune)
     recordings = [np.array([[0, 0], [1, 0], [0, 0]]), np.array([[0, 2], [0, 0]])]
-    monkeypatch.setattr(costs_module, "POLICY", ModePolicy(sum(zeros) / 2, 1.0))
-    skipping, plain = (Costs.of(bundle, plan.config, recordings, False) for bundle in (sparse, full))
-    assert (skipping.skips, plain.skips) == ([True, True], [False, False])
+    found = {}
+    for threshold in (0.0, 1.0):
+        monkeypatch.setattr(costs_module, "POLICY", ModePolicy("input", 0.5, threshold))
+        found[threshold] = Costs.of(bundle, plan.config, recordings, False)
+    skipping, plain = found.values()
+    assert (skipping.measurement.skip, plain.measurement.skip) == (Skip.ALWAYS, Skip.NEVER)
     for x, prediction in zip(skipping.sequences, skipping.predictions, strict=True):
         flags = Golden(skipping.compiled).run(x, trace=True)[1].flags
         assert prediction.counters["skipped"] == (flags == 0).sum() > 0
