@@ -1,28 +1,23 @@
-"""Figures of what discretisation loses, of the thresholds, and of fronts found by cycles or a proxy."""
+"""Figures of what discretisation loses, and of fronts found by cycles or a proxy."""
 
 from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
 from gatewright.reports.comparisons import Discretisation, Front
-from gatewright.reports.formatting import percent
 from gatewright.reports.metrics import Metric, score_label
-from gatewright.reports.study_figures import draw_front, logarithmic, short
+from gatewright.reports.study_figures import draw_front, logarithmic
 from gatewright.reports.style import (
     DENSE,
     INK,
-    MODES,
     MUTED,
-    OTHER,
     SPARSE,
     SURFACE,
     legend_above,
     new_figure,
     note,
 )
-from gatewright.reports.thresholds import Sweep
 
 LOSS_LIMIT = 1.0
 """Points that discretisation may cost with the entropy losses on."""
@@ -112,51 +107,6 @@ def entropies_figure(found: Discretisation, metric: Metric) -> Figure:
         axes.set_xlabel("epoch")
     legend_above(figure, 2)
     return figure
-
-
-def thresholds_figure(sweeps: Sequence[Sweep]) -> Figure:
-    """Costs of both modes over the share of zeros, with the threshold: a column of panels for each shape."""
-    shapes = list(dict.fromkeys(sweep.shape for sweep in sweeps))
-    kinds = list(dict.fromkeys((sweep.of, sweep.cost) for sweep in sweeps))
-    figure = new_figure(0.6 + 2.0 * len(kinds))
-    panels = figure.subplots(len(kinds), len(shapes), squeeze=False, sharex="row")
-    drawn = {(sweep.of, sweep.cost, sweep.shape): sweep for sweep in sweeps}
-    for line, (of, cost) in zip(panels, kinds, strict=True):
-        for axes, shape in zip(line, shapes, strict=True):
-            if sweep := drawn.get((of, cost, shape)):
-                _sweep(axes, sweep)
-            else:
-                axes.set_visible(False)
-        line[0].set_ylabel("stored bits" if cost == "bits" else "cycles per step")
-    for axes, shape in zip(panels[0], shapes, strict=True):
-        axes.set_title(shape, loc="left", size=10)
-    legend_above(figure, 3)
-    return figure
-
-
-def _sweep(axes: Axes, sweep: Sweep) -> None:
-    for mode, curve in sweep.curves.items():
-        marker = "o" if mode == "sparse" else "s"
-        axes.plot(
-            *zip(*curve, strict=True),
-            color=MODES.get(mode, OTHER),
-            marker=marker,
-            markersize=3.5,
-            linewidth=1.4,
-            label=mode,
-        )
-    if sweep.threshold is not None:
-        axes.axvline(sweep.threshold, color=INK, linewidth=1.2, linestyle=(0, (4, 3)), label="threshold")
-        text = percent(round(sweep.threshold, 3))
-        side = {"ha": "left"} if sweep.threshold < 0.6 else {"ha": "right"}
-        away = 4 if sweep.threshold < 0.6 else -4
-        label = note(axes, sweep.threshold, 0.06, text, (away, 0), color=INK, size=9, **side)
-        label.xycoords = axes.get_xaxis_transform()
-    axes.set_ylim(0, 1.1 * max(cost for curve in sweep.curves.values() for _, cost in curve))
-    axes.set_xlim(-0.03, 1)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.0f} %"))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda cost, _: short(cost)))
-    axes.set_xlabel(f"zeros among the {sweep.of}")
 
 
 def _name_lines(axes: Axes, names: Sequence[str]) -> None:

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from gatewright.errors import RunFolderError
-from gatewright.reports import candidates, comparisons, thresholds
+from gatewright.reports import candidates, comparisons
 from gatewright.reports.candidates import FOUND, UNCOMPRESSED, Point, Target, Trial
 from gatewright.reports.comparisons import Discretisation
 from gatewright.reports.metrics import Metric, metric_of
-from gatewright.reports.thresholds import Thresholds
 from gatewright.results import Rows, read_rows
 from gatewright.run import StudyFiles
 
@@ -30,7 +29,7 @@ METHODS = {
 }
 """Methods of search by the name that commands take."""
 
-BENCHMARKS = ("discretisation", "thresholds")
+BENCHMARKS = ("discretisation",)
 """Benchmarks whose rows a study's report shows where they lie beside it."""
 
 
@@ -78,8 +77,8 @@ class Study:
         What more cell lanes would save it, where they would; else empty.
     complaints : list of str
         Differences between predicted and measured counters of points.
-    discretisation, thresholds
-        As `comparisons` and `thresholds` read them.
+    discretisation
+        As `comparisons` reads it.
     """
 
     files: StudyFiles
@@ -97,7 +96,6 @@ class Study:
     floor: str
     complaints: list[str]
     discretisation: Discretisation | None
-    thresholds: Thresholds | None
 
     def of_kind(self, kind: str) -> list[Point]:
         """Return the points of a kind, from few to many cycles."""
@@ -206,7 +204,6 @@ def read_study(folder: Path) -> Study:
         next(iter(front.texts("point_floor", model=best)), "") if best else "",
         front.texts("point_difference"),
         part("discretisation", comparisons.read_discretisation, None),
-        part("thresholds", thresholds.read_thresholds, None),
     )
 
 

@@ -22,7 +22,6 @@ FIGURES = (
     "progress",
     "losses",
     "entropies",
-    "thresholds",
 )
 """Names of all figures that a complete report holds."""
 
@@ -101,8 +100,6 @@ def _draw(study: Study) -> dict[str, Figure]:
         drawn["losses"] = comparison_figures.losses_figure(study.discretisation)
     if study.discretisation and study.discretisation.progress:
         drawn["entropies"] = comparison_figures.entropies_figure(study.discretisation, study.metric)
-    if study.thresholds and study.thresholds.sweeps:
-        drawn["thresholds"] = comparison_figures.thresholds_figure(study.thresholds.sweeps)
     return drawn
 
 

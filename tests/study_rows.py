@@ -194,40 +194,12 @@ def discretisation_rows(metric="accuracy"):
     return rows
 
 
-def threshold_rows():
-    rows = []
-    for shape, cycles, bits, start in (("39 → 128", 2688, 700_000, 0.02), ("16 → 16", 254, 21_000, 0.09)):
-        for share in (k / 8 for k in range(8)):
-            for mode in ("dense", "sparse"):
-                at = {"of": "weights", "sparsity": share, "mode": mode, "shape": shape}
-                dense = mode == "dense"
-                rows += [
-                    row("sweep_cycles", "cycles per step", cycles * (1 if dense else 1 - 0.95 * share), **at),
-                    row("sweep_bits", "bits", bits * (1 if dense else 1.5 * (1 - share)), **at),
-                ]
-        for share in (k / 20 for k in range(20)):
-            for mode in ("dense", "sparse"):
-                at = {"of": "inputs", "sparsity": share, "mode": mode, "shape": shape}
-                less = 0 if mode == "dense" else 0.3 * cycles * (share - start)
-                rows.append(row("sweep_cycles", "cycles per step", cycles - less, **at))
-        for of, by, share in (
-            ("weights", "cycles", 0),
-            ("weights", "bits", 1 / 3),
-            ("weights", "both", 1 / 3),
-            ("inputs", "cycles", start),
-            ("inputs", "both", start),
-        ):
-            rows.append(row("threshold", "share", share, of=of, by=by, shape=shape))
-    return rows
-
-
 def all_rows(metric="accuracy"):
     """The rows of a whole study, by file."""
     return {
         "trials": trial_rows(metric),
         "front": point_rows(metric),
         "discretisation": discretisation_rows(metric),
-        "thresholds": threshold_rows(),
     }
 
 

@@ -8,11 +8,13 @@ from gatewright.cosim import simulator
 from gatewright.cosim.delivered import verify_axi, verify_plain
 from gatewright.cosim.measurement import Measurement
 from gatewright.cosim.verify import measure, verify
+from gatewright.cosim.workloads import random_inputs
 from gatewright.errors import DataError
 from gatewright.hw.compiler import compile_bundle, smallest_config
 from gatewright.hw.fpga.flows import write_flows
 from gatewright.hw.fpga.verilog import AXI_TOP, TOP, emit
 from gatewright.hw.rtl.axi_registers import CONFIG_REGISTERS, REGISTERS, Response
+from gatewright.hw.skipping import Skip
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +76,22 @@ def test_axi_top_with_stalls_zeros_skipped_and_carried_state(loaded, compiled, s
     assert found.mismatches == 0, found.report
     assert found.fresh == choices["fresh"]
     assert [count > 0 for count in found.counters["output_wait"]] == [True] * 3
+
+
+def test_axi_top_that_decides_by_its_threshold(bundle, config, tmp_path):
+    deciding = replace(config, auto_skipping=1)
+    write_flows(tmp_path, deciding)
+    compiled = compile_bundle(bundle, deciding, mode="sparse", hidden_results="all")
+    sequences = [random_inputs(k, bundle, 6, zeros=share) for k, share in enumerate((0.9, 0.0))]
+    skipped = {}
+    for threshold in (60, 200):
+        chosen = replace(compiled, modes=replace(compiled.modes, input_threshold=threshold))
+        found = verify_axi(tmp_path / "rtl", chosen, sequences, skip=Skip.AUTO)
+        assert found.mismatches == 0, found.report
+        predicted = Measurement(chosen, sequences, Skip.AUTO).predict()
+        assert found.counters["cycles"] == [each.cycles for each in predicted]
+        skipped[threshold] = sum(found.counters["skipped"])
+    assert 0 < skipped[200] < skipped[60]
 
 
 def test_another_model_is_found(loaded, compiled, sequences):

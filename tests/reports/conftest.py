@@ -76,6 +76,9 @@ def simplify_rows():
     ]
 
 
+QUARTER = {"model": "quarter", "mode": "sparse"}
+
+
 def build_rows():
     rows = [
         row("stored_bits", "bits", bits, model="quarter", mode=mode, memory=memory)
@@ -91,6 +94,9 @@ def build_rows():
     return [
         *rows,
         row("estimated_cycles_per_step", "cycles", 99, model="quarter", mode="sparse"),
+        row("input_threshold", "share", 47 / 256, **QUARTER, policy="input", skip="auto"),
+        row("zero_weights", "share", 0.75, **QUARTER, matrix="layer0.input", form="sparse"),
+        row("zero_weights", "share", 0.01, **QUARTER, matrix="head", form="dense"),
         row("luts", "count", 4321, source="estimate"),
     ]
 

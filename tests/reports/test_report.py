@@ -33,6 +33,7 @@ def test_complete_report(make_run):
         "The requirement is not met: no round was good enough.",
         "golden = RTL quarter sparse 300 0 ✓ yes",
         sha256(folder / "rtl/accelerator.sv"),
+        "quarter sparse layer0.input (75 %) auto 18.4 %",
         "250,000",
         "3,456",
         "gatewright demo --seed 7",

@@ -121,16 +121,6 @@ def test_losses_by_discretisation(study):
     assert curve[-1][1] == pytest.approx(0.11)
 
 
-def test_thresholds(study):
-    sweeps = {(sweep.of, sweep.cost, sweep.shape): sweep for sweep in study.thresholds.sweeps}
-    assert len(sweeps) == 6
-    bits = sweeps["weights", "bits", "39 → 128"]
-    assert bits.threshold == pytest.approx(1 / 3)
-    assert bits.curves["sparse"][0] == (0, 1_050_000)
-    assert [share for share, _ in bits.curves["dense"]] == [k / 8 for k in range(8)]
-    assert study.thresholds.solved["inputs", "both", "16 → 16"] == 0.09
-
-
 @pytest.mark.parametrize(
     ("file", "rows", "message"),
     [
@@ -146,11 +136,6 @@ def test_thresholds(study):
             "discretisation",
             [row("discretisation_loss", "points", 1.0, entropy=1, kept=2, components=8)],
             "'entropy' must be true or false, not 1",
-        ),
-        (
-            "thresholds",
-            [row("sweep_cycles", "cycles per step", 1.0, of="weights", sparsity="x", mode="dense", shape="a")],
-            "'sparsity' must be a finite number",
         ),
     ],
 )  # fmt: skip

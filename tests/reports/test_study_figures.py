@@ -8,7 +8,6 @@ from gatewright.reports.comparisons import Discretisation, Spread, read_fronts
 from gatewright.reports.metrics import Metric
 from gatewright.reports.study import read_study
 from gatewright.reports.style import BAD, SPARSE, STEPS, style
-from gatewright.reports.thresholds import Sweep
 from gatewright.results import Rows
 
 ACCURACY, BITS = Metric("accuracy", "percent", True), Metric("bits", "bits", False)
@@ -234,19 +233,6 @@ def test_entropies_have_a_panel_for_each_kind():
     assert [len(axes.get_lines()) for axes in figure.axes] == [2, 2]
     (legend,) = figure.legends
     assert len(legend.get_texts()) == 2
-
-
-def test_thresholds_are_drawn_where_they_lie():
-    curves = {"dense": [(0.0, 8e5), (0.5, 8e5)], "sparse": [(0.0, 1.2e6), (0.5, 6e5)]}
-    sweeps = [Sweep("weights", "bits", "a", curves, 1 / 3), Sweep("inputs", "cycles", "b", curves, None)]
-    figure = comparison_figures.thresholds_figure(sweeps)
-    shown = [axes for axes in figure.axes if axes.get_visible()]
-    assert [axes.get_xlabel() for axes in shown] == ["zeros among the weights", "zeros among the inputs"]
-    first, second = (lines(axes) for axes in shown)
-    assert first["threshold"][0] == [1 / 3, 1 / 3]
-    assert "33.3\N{NO-BREAK SPACE}%" in texts(figure)
-    assert first["sparse"] == [[0, 0.5], [1.2e6, 6e5]]
-    assert "threshold" not in second
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,6 @@ def test_complete_report(complete, page):
         "search.method linear",
         "space.choices.network.rank [4, 8, 16, null]",
         "0123456789ab",
-        "33.3 %",
     ):
         assert shown in page.text, shown
     assert "Not run yet" not in page.text
@@ -66,7 +65,6 @@ def test_tables_hold_the_numbers(page):
         "matrix rank bits weights kept layer0.input 16 4 6.25 % layer0.recurrent 16 8 6.25 % head whole 2 100 %",
         "hidden units: layer0 128: matrix rank bits",
         "Chosen in the search: network.rank 16.",
-        "inputs both 16 → 16 9 %",
     ):
         assert shown in page.text, shown
 
@@ -77,7 +75,7 @@ def test_page_is_self_contained(page):
 
 
 def test_same_rows_same_bytes(tmp_path):
-    files = {"trials": study_rows.trial_rows(count=6), "thresholds": study_rows.threshold_rows()}
+    files = {"trials": study_rows.trial_rows(count=6), "discretisation": study_rows.discretisation_rows()}
     written(tmp_path, **files)
     first = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     write_study_report(tmp_path)
@@ -107,9 +105,9 @@ def test_trials_that_were_not_measured(tmp_path):
     assert not (tmp_path / "figures" / "agreement.png").exists()
 
 
-def test_only_thresholds(tmp_path):
-    page = written(tmp_path, thresholds=study_rows.threshold_rows())
-    assert page.tags.count("svg") == 1
+def test_only_a_comparison(tmp_path):
+    page = written(tmp_path, discretisation=study_rows.discretisation_rows())
+    assert page.tags.count("svg") == 2
     assert "Not run yet: gatewright search" in page.text
 
 
@@ -122,10 +120,12 @@ def test_bits_are_shown_with_four_digits(tmp_path):
 def test_a_figure_that_is_no_longer_drawn_goes(tmp_path):
     written(tmp_path, trials=study_rows.trial_rows(count=4))
     (tmp_path / "trials.json").unlink()
-    written(tmp_path, thresholds=study_rows.threshold_rows())
+    written(tmp_path, discretisation=study_rows.discretisation_rows())
     assert [path.name for path in sorted((tmp_path / "figures").iterdir())] == [
-        "thresholds.png",
-        "thresholds.svg",
+        "entropies.png",
+        "entropies.svg",
+        "losses.png",
+        "losses.svg",
     ]
 
 
@@ -211,7 +211,7 @@ def test_hostile_strings_stay_text(tmp_path):
 
 def test_rows_leave_in_both_formats(complete):
     rows = json.loads((complete / "rows.json").read_text())
-    assert rows["thresholds"] == json.loads((complete / "thresholds.json").read_text())
+    assert rows["discretisation"] == json.loads((complete / "discretisation.json").read_text())
     with (complete / "rows.csv").open(newline="") as stream:
         lines = list(csv.DictReader(stream))
     assert len(lines) == sum(len(each["rows"]) for each in rows.values())
