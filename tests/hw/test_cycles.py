@@ -14,7 +14,7 @@ from gatewright.hw.compiler import compile_bundle, smallest_config
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.cycles import latencies
 from gatewright.hw.cycles.machine import RING
-from gatewright.hw.cycles.model import predict
+from gatewright.hw.cycles.model import OpTime, predict
 from gatewright.hw.interface import LOAD_ADDRESS
 from gatewright.hw.ops import ARGUMENTS, Op, Opcode, When
 from gatewright.hw.rtl.accelerator import Accelerator
@@ -134,7 +134,7 @@ def issues(*ops, steps=1):
 def test_input_takes_an_element_a_cycle():
     """Issued in cycle 4, at work in the next seven, idle in the one behind, which the sequencer sees in cycle 13."""
     found = predict(by_hand(op(Opcode.INPUT, count=7, end=True)), 1, timeline=True)
-    assert found.timeline == [(0, 0, 4, 5, 11)]
+    assert found.timeline == [OpTime(0, 0, 4, 5, 11)]
     assert (found.cycles, found.counters["inputs"]) == (13, 7)
 
 
@@ -148,7 +148,7 @@ def test_output_stays_behind_input():
     """It is issued two cycles later, reads from two cycles later on, and sends an element behind that."""
     program = op(Opcode.INPUT, count=3), op(Opcode.OUTPUT, count=3, end=True)
     found = predict(by_hand(*program), 1, timeline=True)
-    assert found.timeline == [(0, 0, 4, 5, 7), (0, 1, 6, 8, 10)]
+    assert found.timeline == [OpTime(0, 0, 4, 5, 7), OpTime(0, 1, 6, 8, 10)]
     assert found.cycles == 10 + OUTPUT_LATENCY + 2
 
 
