@@ -205,7 +205,7 @@ def _search(work: Work) -> None:
     shutil.copy(study / "report.html", work.aside(_GALLERY))
 
 
-_NEEDS = {"text": "text", "roads": "silero", "studies": "silero", "modes": "silero"}
+_NEEDS = {"text": "text", "roads": "silero", "studies": "silero", "modes": "silero", "trains": "images"}
 """Benchmarks that something must be given for."""
 
 _MORE_SOURCES = {
