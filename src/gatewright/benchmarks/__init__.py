@@ -22,6 +22,7 @@ MODULES = {
     "studies": "studies",
     "opponents": "opponents",
     "regret": "regret",
+    "narrowing": "narrowing",
     "latency": "latency",
     "discretisation": "discretisation",
     "modes": "modes",
