@@ -254,6 +254,7 @@ PARAMETERS: dict[str, ParameterKind] = {
     "available": "number",
     "budget": "number",
     "candidate": "object",
+    "candidates": "number",
     "case": "number",
     "cell_lanes": "number",
     "components": "number",
