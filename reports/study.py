@@ -101,6 +101,18 @@ class Study:
         """Return the points of a kind, from few to many cycles."""
         return [point for point in self.points if point.kind == kind]
 
+    def beaten_by(self, point: Point) -> list[str]:
+        """Return the found points that are nowhere worse than a point, by validation score and costs, but better."""
+
+        def costs(each: Point) -> tuple[float, float, float]:
+            return -self.metric.quality(each.validation), each.measured, each.stored_bits
+
+        mine = costs(point)
+        others = {each.name: costs(each) for each in self.of_kind(FOUND) if costs(each) != mine}
+        return [
+            name for name, theirs in others.items() if all(a <= b for a, b in zip(theirs, mine, strict=True))
+        ]
+
     @property
     def differences(self) -> list[float]:
         """Measured less predicted cycles per step, of all that was measured."""

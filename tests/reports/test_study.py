@@ -169,3 +169,15 @@ def test_empty_folder(tmp_path):
 
 def test_rows_are_kept_as_they_are(study):
     assert study.rows["front"] == read_rows(study.files.front)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "bits"])
+def test_points_that_others_beat_are_named(make, metric):
+    rows = study_rows.point_rows(metric)
+    found = make(front=rows)
+    assert not any(found.beaten_by(point) for point in found.of_kind("found"))
+    p7 = next(point for point in found.points if point.name == "p7")
+    for name in ("point_cycles_predicted", "point_cycles_measured"):
+        rows = changed(rows, name, p7.measured * 2, 6)
+    worse = make(front=changed(rows, "point_stored_bits", p7.stored_bits * 2, 6))
+    assert [worse.beaten_by(point) for point in worse.of_kind("found") if point.name == "p6"] == [["p7"]]
