@@ -109,6 +109,10 @@ _MODELS = {
     "worse_than_unstructured": Quantity("points", "mean score lost to unstructured pruning", "signed"),
     "road_seconds": Quantity("seconds", "time of a command on the way from a model's file to its proof"),
     "factor_error": Quantity("share", "norm of what factors leave of a matrix, over the matrix's norm"),
+    "train_gain": Quantity("points", "mean score of a tensor train over two factors of its budget", "signed"),
+    "train_gain_low": Quantity("points", "lower end of its paired 95 % interval (Student's t)", "signed"),
+    "train_gain_high": Quantity("points", "upper end of its paired 95 % interval", "signed"),
+    "values_between": Quantity("values", "values that pass between factors or cores in a step"),
     "training_seconds": Quantity("seconds", "time that training the float model took"),
     "float_epoch": Quantity("seconds", "time of an epoch of float training"),
     "quantised_epoch": Quantity("seconds", "time of an epoch of integer-exact training"),
@@ -126,6 +130,7 @@ _HARDWARE = {
     "cycles_per_step": Quantity("cycles", "clock cycles per time step, measured on the RTL"),
     "cycles_predicted_per_step": Quantity("cycles", "the same by the cycle model, for the same sequences"),
     "estimated_cycles_per_step": Quantity("cycles", "clock cycles of a steady step by the cycle model"),
+    "lane_words": Quantity("cycles", "weight words of a lane in a steady step: its cycles if it never waits"),
     "busy_on_nonzeros": Quantity(
         "percent",
         "useful multiply-accumulates, skipped ones left out, of those that the lanes could have done",
@@ -237,6 +242,7 @@ QUANTITIES: dict[str, Quantity] = _SCORES | _MODELS | _HARDWARE | _SEARCH
 
 PARAMETERS: dict[str, ParameterKind] = {
     "available": "number",
+    "budget": "number",
     "candidate": "object",
     "case": "number",
     "cell_lanes": "number",
@@ -263,6 +269,7 @@ PARAMETERS: dict[str, ParameterKind] = {
     "trial": "number",
     "trials": "number",
     "values": "object",
+    "views": "number",
     "volume": "number",
     "weight_bits": "number",
     "weights": "number",

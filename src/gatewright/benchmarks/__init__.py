@@ -14,6 +14,7 @@ MODULES = {
     "qat": "qat",
     "compress": "compress",
     "factors": "factors",
+    "trains": "trains",
     "patterns": "patterns",
     "text": "text",
     "import": "imports",

@@ -205,7 +205,7 @@ def _search(work: Work) -> None:
     shutil.copy(study / "report.html", work.aside(_GALLERY))
 
 
-_NEEDS = {"text": "text", "spaces": "text", "roads": "silero", "studies": "silero"}
+_NEEDS = {"text": "text", "trains": "images", "spaces": "text", "roads": "silero", "studies": "silero"}
 """Benchmarks that something must be given for."""
 
 _MORE_SOURCES = {

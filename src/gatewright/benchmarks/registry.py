@@ -24,6 +24,7 @@ from gatewright.benchmarks.studies import bench_studies
 from gatewright.benchmarks.text import bench_text
 from gatewright.benchmarks.thresholds import calibrate_thresholds
 from gatewright.benchmarks.training import bench_train
+from gatewright.benchmarks.trains import bench_trains
 from gatewright.benchmarks.up5k import bench_up5k
 from gatewright.errors import ConfigError
 from gatewright.origin import HERE, commit
@@ -49,6 +50,8 @@ class Options(NamedTuple):
         Of its models; none for those that are reported.
     folder : Path, optional
         Where those that go on after a stop keep what they found.
+    images : Path, optional
+        A folder with the four IDX files of Fashion-MNIST, for those that need them.
     """
 
     progress: Progress
@@ -59,6 +62,7 @@ class Options(NamedTuple):
     task: str = "digits"
     seeds: tuple[int, ...] = ()
     folder: Path | None = None
+    images: Path | None = None
 
 
 def _import(options: Options) -> list[Row]:
@@ -72,6 +76,14 @@ def _text_of(options: Options) -> Path:
     if options.text is None:
         raise ConfigError("this benchmark needs a text: give --text FILE, some megabytes of plain text")
     return options.text
+
+
+def _images_of(options: Options) -> Path:
+    if options.images is None:
+        raise ConfigError(
+            "this benchmark needs images: give --images FOLDER, with the four IDX files of Fashion-MNIST"
+        )
+    return options.images
 
 
 def _folder_of(options: Options) -> Path:
@@ -101,6 +113,7 @@ BENCHES: dict[str, Callable[[Options], list[Row]]] = {
     "qat": lambda options: bench_qat(options.progress),
     "compress": lambda options: bench_compress(options.progress),
     "factors": lambda options: bench_factors(options.progress),
+    "trains": lambda options: bench_trains(str(_images_of(options)), options.progress),
     "patterns": lambda options: bench_patterns(options.progress),
     "text": lambda options: bench_text(str(_text_of(options)), options.progress),
     "import": _import,

@@ -127,6 +127,14 @@ def bench(
             show_default=False,
         ),
     ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            "--images",
+            help="Folder with the IDX files of Fashion-MNIST, for those that need them.",
+            show_default=False,
+        ),
+    ] = None,
     task: Annotated[
         str,
         typer.Option(
@@ -151,7 +159,7 @@ def bench(
     """Measure a part: rows with name, value, unit, parameters, seed."""
     from gatewright.benchmarks import registry
 
-    options = registry.Options(progress, n, seed, text, silero, task, _numbers(seeds), folder)
+    options = registry.Options(progress, n, seed, text, silero, task, _numbers(seeds), folder, images)
     return Answer(registry.bench(name, rows, options))
 
 
