@@ -54,6 +54,15 @@ def results() -> str:
         "the best tensor train of two cores (`gatewright bench factors`, means of 3 seeds). Singular values leave less "
         "of W_hh, and only they give factors that the lanes read as they are stored:",
         software.factors_table,
+        "**Wide inputs.** W_ih of 784 inputs and 64 units, trained and quantised in each form (`gatewright bench "
+        "trains --images FOLDER`, Fashion-MNIST, means of 3 seeds, 16 lanes). Each step is a whole image: one of four "
+        "views, shifted by up to 2 pixels, with a square of 16 x 16 pixels hidden; a third of the training images is "
+        "learnt from. A tensor train is named by the rows and columns of its cores. Every form gets the same teacher, "
+        "epochs and integers, and the better of two starts (truncated, random); W_hh and the head have 8 bits. Each "
+        "core runs once for every slice of the others, which the compiler does not do. The cycles are the cycle "
+        "model's for one `MATVEC` for each slice and a `REDUCE` that writes in the order of the next core's slices; "
+        "the program is counted as if a counter repeated the ops.",
+        (software.trains_text, software.trains_table),
         "## Import",
         "Every model beside its source, on random input (`gatewright bench import`):",
         software.import_table,

@@ -97,6 +97,59 @@ def factors_table() -> str:
     return markdown(("matrix", "rank", "weights", "singular values", "tensor train"), body)
 
 
+def trains_text() -> str:
+    """Say what the dense float model scores, on all views and on one."""
+    source = rows("trains")
+    scores = {
+        views: source.mean("float_score", form="dense", views=views) for views in source.distinct("views")
+    }
+    one, (views, all_of_them) = scores.pop(1), scores.popitem()
+    return (
+        f"The dense float model reaches {all_of_them:.1f} % on {views} views, {one:.1f} % on the first alone. Test "
+        "accuracy in integers; points over two factors of about as many weights with their paired 95 % interval; "
+        "cycles of a steady step, and those of lanes that never wait:"
+    )
+
+
+def trains_table() -> str:
+    """Return accuracy, bits and cycles of every form of a wide W_ih."""
+    source = rows("trains")
+    body = []
+    for bits, form, budget, rank in dict.fromkeys(
+        tuple(place)
+        for _, *place in source.lines("stored_bits", "weight_bits", "form", optional=("budget", "rank"))
+    ):
+        at = {"form": form, "weight_bits": bits, "budget": budget}
+        gain, low, high = (source.value(f"train_gain{end}", **at) for end in ("", "_low", "_high"))
+        told = "–" if gain is None else f"{gain:+.2f} ({low:+.2f} to {high:+.2f})"
+        stored, cycles, words = (
+            source.figure(name, **at) for name in ("stored_bits", "estimated_cycles_per_step", "lane_words")
+        )
+        body.append(
+            (
+                form,
+                "–" if rank is None else f"{rank}",
+                f"{bits}",
+                f"{stored:,}",
+                f"{source.mean('score', **at):.2f} %",
+                told,
+                f"{cycles:,.0f}",
+                f"{words:,}",
+            )
+        )
+    header = (
+        "W_ih",
+        "rank",
+        "bits of its weights",
+        "stored bits",
+        "accuracy",
+        "points over low rank",
+        "cycles per step",
+        "without waits",
+    )
+    return markdown(header, sorted(body, key=lambda line: -int(line[2])))
+
+
 def text_table() -> str:
     """Return what compression costs the character model, in bits per character."""
     source = rows("text")

@@ -180,6 +180,16 @@ def test_costs_of_what_the_compiler_knows_are_those_of_the_compiled_model():
     assert whole.stored_bits - factors.stored_bits == 8 * 16 * (32 * 4 - 2 * 2 - 2 * 4) - 4 * 128
 
 
+@pytest.mark.parametrize("bits", [8, 4])
+def test_a_train_of_one_slice_costs_what_two_factors_do(bits):
+    sizes, cut = Sizes(32, 16, 2), Cut((64, 1), (1, 32))
+    for rank in (2, 5, 16):
+        train, factors = cost_of(Form(rank, cut, rank), bits, sizes), cost_of(Form(rank), bits, sizes)
+        assert replace(train, cycles=factors.cycles) == factors
+        # The compiler does not look for the faster buffer.
+        assert factors.cycles - 4 <= train.cycles <= factors.cycles
+
+
 def test_costs_of_a_train_count_every_slice():
     sizes, form = Sizes(32, 16, 2), Form(2, SMALL, 2)
     assert form.shapes(64, 32) == [(32, 8), (4, 8)]
