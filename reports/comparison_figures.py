@@ -1,4 +1,4 @@
-"""Figures that compare ways to search, and the figure of the thresholds."""
+"""Figures of what discretisation loses, of the thresholds, and of fronts found by cycles or a proxy."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from gatewright.reports.comparisons import Discretisation, Method, Proxy, Spread
+from gatewright.reports.comparisons import Discretisation, Front
 from gatewright.reports.formatting import percent
 from gatewright.reports.metrics import Metric, score_label
 from gatewright.reports.study_figures import draw_front, logarithmic, short
@@ -16,7 +16,6 @@ from gatewright.reports.style import (
     MODES,
     MUTED,
     OTHER,
-    PARTS,
     SPARSE,
     SURFACE,
     legend_above,
@@ -28,9 +27,8 @@ from gatewright.reports.thresholds import Sweep
 LOSS_LIMIT = 1.0
 """Points that discretisation may cost with the entropy losses on."""
 
-_LINES = ("-", (0, (6, 2)), (0, (2, 1.5)), "-.", (0, (1, 1)))
-_PROXIES = {
-    "cycles": ("found by measured cycles", SPARSE, "o"),
+_COSTS = {
+    "cycles": ("found by cycles", SPARSE, "o"),
     "macs": ("found by multiply-accumulates", DENSE, "s"),
 }
 _LOSSES = {False: "without entropy losses", True: "with entropy losses"}
@@ -38,68 +36,26 @@ _WHAT = {"operations": "entropy of the operations", "edges": "entropy of the edg
 """Titles of what goes by epoch; the score has its own."""
 
 
-def methods_figure(methods: Mapping[str, Method]) -> Figure:
-    """Best reward so far of every method: the median over the seeds, and their range."""
-    figure = new_figure(3.6)
-    axes = figure.add_subplot()
-    for place, (name, method) in enumerate(methods.items()):
-        if method.progress:
-            colour = PARTS[place % len(PARTS)]
-            trials, spreads = list(method.progress), list(method.progress.values())
-            medians = [spread.median for spread in spreads]
-            dashes = _LINES[place % len(_LINES)]
-            axes.plot(trials, medians, color=colour, linestyle=dashes, label=name, zorder=3)
-            lows, highs = [spread.low for spread in spreads], [spread.high for spread in spreads]
-            axes.fill_between(trials, lows, highs, color=colour, alpha=0.12, linewidth=0)
-    final = [spread for method in methods.values() for spread in list(method.progress.values())[-1:]]
-    early = [
-        list(method.progress.values())[len(method.progress) // 5].low
-        for method in methods.values()
-        if method.progress
-    ]
-    top = max(spread.high for spread in final)
-    low = min([*early, *(spread.low for spread in final)])
-    axes.set_ylim(low - 0.05 * (top - low or 1), top + 0.08 * (top - low or 1))
-    axes.set_xlabel("trials")
-    axes.set_ylabel("best reward so far, points")
-    legend_above(figure, len(methods))
-    return figure
-
-
-def spaces_figure(spaces: Mapping[str, Mapping[str, Spread]]) -> Figure:
-    """Hypervolume of every space: the median over the seeds, and their range; a panel for each task."""
-    names = list(dict.fromkeys(space for each in spaces.values() for space in each))
-    figure = new_figure(1.1 + 0.38 * len(names))
-    panels = figure.subplots(1, len(spaces), sharey=True, squeeze=False)[0]
-    for axes, (task, each) in zip(panels, spaces.items(), strict=True):
-        for place, name in enumerate(names):
-            if name in each:
-                _interval(axes, place, each[name], SPARSE if name == "joint" else DENSE, "{:.4g}")
-        axes.set_title(task, loc="left", size=10)
-        axes.margins(x=0.16)
-        _name_lines(axes, names)
-    figure.supxlabel(
-        "dominated hypervolume, more is better: median and range over the seeds", color=MUTED, size=10
-    )
-    return figure
-
-
-def proxies_figure(fronts: Mapping[str, Proxy], metric: Metric) -> Figure:
-    """The front found by multiply-accumulates and that found by measured cycles, both in measured cycles."""
-    figure = new_figure(3.4)
-    axes = figure.add_subplot()
-    for place, (cost, front) in enumerate(fronts.items()):
-        label, colour, marker = _PROXIES.get(cost, (f"found by {cost}", PARTS[place % len(PARTS)], "^"))
-        cycles = [point.cycles for point in front.points]
-        scores = [point.score for point in front.points]
-        axes.plot(cycles, scores, marker, color=colour, label=label, markeredgecolor=SURFACE)
-        draw_front(axes, cycles, scores, metric, colour)
-    logarithmic(axes, [point.cycles for front in fronts.values() for point in front.points])
-    if not metric.more_is_better:
-        axes.invert_yaxis()
-    axes.set_xlabel("measured cycles per step (logarithmic)")
-    axes.set_ylabel(score_label(metric, "validation"))
-    legend_above(figure, len(fronts))
+def latency_figure(cases: Mapping[str, Mapping[str, Front]], metric: Metric) -> Figure:
+    """Fronts in measured cycles, found by these and found by multiply-accumulates: a panel for each case."""
+    columns = 3
+    lines = -(-len(cases) // columns)
+    figure = new_figure(0.8 + 2.3 * lines)
+    panels = figure.subplots(lines, columns, squeeze=False).flat
+    for (name, fronts), axes in zip(cases.items(), panels, strict=False):
+        for cost, (label, colour, marker) in _COSTS.items():
+            cycles, scores = zip(*fronts[cost], strict=True)
+            axes.plot(cycles, scores, marker, color=colour, label=label, markeredgecolor=SURFACE)
+            draw_front(axes, cycles, scores, metric, colour)
+        logarithmic(axes, [cycles for front in fronts.values() for cycles, _ in front])
+        if not metric.more_is_better:
+            axes.invert_yaxis()
+        axes.set_title(name.replace(": ", "\n"), loc="left", size=9)
+    for axes in panels:
+        axes.set_visible(False)
+    figure.supxlabel("cycles per step on the RTL (logarithmic)", color=MUTED, size=10)
+    figure.supylabel(score_label(metric, "validation"), color=MUTED, size=10)
+    legend_above(figure, len(_COSTS))
     return figure
 
 
@@ -201,13 +157,6 @@ def _sweep(axes: Axes, sweep: Sweep) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.0f} %"))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda cost, _: short(cost)))
     axes.set_xlabel(f"zeros among the {sweep.of}")
-
-
-def _interval(axes: Axes, place: float, spread: Spread, colour: str, pattern: str) -> None:
-    axes.plot([spread.low, spread.high], [place] * 2, color=colour, linewidth=3, alpha=0.45)
-    axes.plot(spread.median, place, "o", color=colour, markeredgecolor=SURFACE)
-    text = pattern.format(spread.median)
-    note(axes, spread.high, place, text, (7, 0), va="center", color=INK, size=9)
 
 
 def _name_lines(axes: Axes, names: Sequence[str]) -> None:

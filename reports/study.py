@@ -10,7 +10,7 @@ from typing import TypeVar
 from gatewright.errors import RunFolderError
 from gatewright.reports import candidates, comparisons, thresholds
 from gatewright.reports.candidates import FOUND, UNCOMPRESSED, Point, Target, Trial
-from gatewright.reports.comparisons import Discretisation, Method, Proxy, Spread
+from gatewright.reports.comparisons import Discretisation
 from gatewright.reports.metrics import Metric, metric_of
 from gatewright.reports.thresholds import Thresholds
 from gatewright.results import Rows, read_rows
@@ -30,7 +30,7 @@ METHODS = {
 }
 """Methods of search by the name that commands take."""
 
-BENCHMARKS = ("methods", "spaces", "proxies", "discretisation", "thresholds")
+BENCHMARKS = ("discretisation", "thresholds")
 """Benchmarks whose rows a study's report shows where they lie beside it."""
 
 
@@ -74,9 +74,11 @@ class Study:
         The name of the point that the search recommends.
     missed : list of str
         Targets that this point misses.
+    floor : str
+        What more cell lanes would save it, where they would; else empty.
     complaints : list of str
         Differences between predicted and measured counters of points.
-    methods, spaces, proxies, discretisation, thresholds
+    discretisation, thresholds
         As `comparisons` and `thresholds` read them.
     """
 
@@ -92,10 +94,8 @@ class Study:
     points: list[Point]
     recommended: str | None
     missed: list[str]
+    floor: str
     complaints: list[str]
-    methods: dict[str, Method]
-    spaces: dict[str, dict[str, Spread]]
-    proxies: dict[str, Proxy]
     discretisation: Discretisation | None
     thresholds: Thresholds | None
 
@@ -189,6 +189,7 @@ def read_study(folder: Path) -> Study:
         return read(tables[name]) if name in tables else empty
 
     trials, front = tables.get("trials", Rows()), tables.get("front", Rows())
+    best = next(iter(front.texts("recommended")), None)
     return Study(
         files,
         settings,
@@ -200,12 +201,10 @@ def read_study(folder: Path) -> Study:
         next(iter(trials.texts("stopped")), None),
         dict(Counter(trials.texts("trial_infeasible"))),
         candidates.read_points(front),
-        next(iter(front.texts("recommended")), None),
+        best,
         front.texts("target_missed"),
+        next(iter(front.texts("point_floor", model=best)), "") if best else "",
         front.texts("point_difference"),
-        part("methods", comparisons.read_methods, {}),
-        part("spaces", comparisons.read_spaces, {}),
-        part("proxies", comparisons.read_proxies, {}),
         part("discretisation", comparisons.read_discretisation, None),
         part("thresholds", thresholds.read_thresholds, None),
     )

@@ -7,11 +7,11 @@ from matplotlib.figure import Figure
 
 from gatewright.reports import comparison_figures, study_figures
 from gatewright.reports.candidates import FOUND, UNCOMPRESSED, UNIFORM, Point
-from gatewright.reports.comparisons import duels
 from gatewright.reports.counters import cycle_labels
 from gatewright.reports.page import write_page
 from gatewright.reports.study import METHODS, Study, read_study
 from gatewright.reports.style import style
+from gatewright.run import parallelism
 
 FIGURES = (
     "fronts",
@@ -20,9 +20,6 @@ FIGURES = (
     "counters",
     "timeline",
     "progress",
-    "methods",
-    "spaces",
-    "proxies",
     "losses",
     "entropies",
     "thresholds",
@@ -70,7 +67,8 @@ def write_study_report(folder: Path) -> Path:
                     "luts": "look-up tables",
                     "block_rams": "block RAMs",
                 },
-                "build": study.files.command("point"),
+                "build": study.files.command("point")
+                + parallelism(study.best.candidate if study.best else {}),
                 "best": study.best,
                 "shown": _shown(study),
                 "largest": max(map(abs, study.differences), default=None),
@@ -78,7 +76,6 @@ def write_study_report(folder: Path) -> Path:
                     [name for point in study.points for name in point.counters if name != "cycles"]
                 ),
                 "products": list(dict.fromkeys(name for point in study.points for name in point.products)),
-                "duels": duels(study.methods),
                 "loss_limit": comparison_figures.LOSS_LIMIT,
                 "settings": _flat(study.settings),
             },
@@ -100,12 +97,6 @@ def _draw(study: Study) -> dict[str, Figure]:
         drawn["timeline"] = study_figures.timeline_figure(shown)
     if study.trials:
         drawn["progress"] = study_figures.progress_figure(study.trials, study.targets)
-    if any(method.progress for method in study.methods.values()):
-        drawn["methods"] = comparison_figures.methods_figure(study.methods)
-    if study.spaces:
-        drawn["spaces"] = comparison_figures.spaces_figure(study.spaces)
-    if study.proxies:
-        drawn["proxies"] = comparison_figures.proxies_figure(study.proxies, study.metric)
     if study.discretisation and study.discretisation.losses:
         drawn["losses"] = comparison_figures.losses_figure(study.discretisation)
     if study.discretisation and study.discretisation.progress:

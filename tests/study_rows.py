@@ -165,52 +165,6 @@ def op_rows(cycles, at):
     return rows
 
 
-def method_rows():
-    rows, random = [], Random(3)
-    for place, method in enumerate(("linear", "entropy", "tpe", "nsga2", "random")):
-        for seed in range(5):
-            reward = 70 + random.uniform(-3, 3)
-            for trials in range(1, 61):
-                reward += (97 - place - reward) * random.uniform(0, 0.12)
-                rows.append(row("method_progress", "points", reward, seed, method=method, trials=trials))
-            rows.append(row("method_reward", "points", reward, seed, method=method))
-    return rows
-
-
-def space_rows():
-    random = Random(5)
-    return [
-        row("hypervolume", "share", volume + random.uniform(-0.03, 0.03), seed, space=space, task=task)
-        for task in ("digits", "text")
-        for space, volume in {
-            "joint": 0.82,
-            "sequential": 0.77,
-            "density": 0.71,
-            "bits": 0.6,
-            "rank": 0.52,
-        }.items()
-        for seed in range(3)
-    ]
-
-
-def proxy_rows(metric="accuracy"):
-    rows = []
-    for proxy, penalty in (("cycles", 1), ("macs", 1.35)):
-        for number in range(7):
-            at = {"scored_by": proxy, "point": number}
-            quality = 0.99 - 0.06 * (1 - number / 6) ** 2
-            rows += [
-                scored("proxy_point_score", metric, quality, **at),
-                row("proxy_point_cycles", "cycles per step", 80 * 1.7**number * penalty, **at),
-                row("proxy_point_macs", "multiply-accumulates per step", 900 * 2**number, **at),
-            ]
-        rows += [
-            row("proxy_hypervolume", "percent octaves²", 412.5 / penalty, scored_by=proxy),
-            row("proxy_dominated", "share", 0.0 if proxy == "cycles" else 0.75, scored_by=proxy),
-        ]
-    return rows
-
-
 def discretisation_rows(metric="accuracy"):
     rows, random = [], Random(9)
     for kept, of in ((2, 8), (4, 16), (8, 32), (16, 32)):
@@ -272,9 +226,6 @@ def all_rows(metric="accuracy"):
     return {
         "trials": trial_rows(metric),
         "front": point_rows(metric),
-        "methods": method_rows(),
-        "spaces": space_rows(),
-        "proxies": proxy_rows(metric),
         "discretisation": discretisation_rows(metric),
         "thresholds": threshold_rows(),
     }

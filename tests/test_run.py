@@ -6,7 +6,7 @@ import pytest
 
 from gatewright.custody import Delivery
 from gatewright.errors import RunFolderError
-from gatewright.run import FORMAT, RunFolder
+from gatewright.run import FORMAT, RunFolder, parallelism
 
 
 def fill(run):
@@ -99,3 +99,9 @@ def test_a_missing_step_is_named(tmp_path):
         run.need("build")
     with pytest.raises(RunFolderError, match="gatewright build MODEL"):
         RunFolder.open(tmp_path / "none")
+
+
+def test_a_searched_accelerator_is_built_with_its_lanes():
+    chosen = {"network.rank": 8, "hardware.lanes": 16, "hardware.groups": 1, "hardware.cell_lanes": 2}
+    assert parallelism(chosen) == " --lanes 16 --cell-lanes 2"
+    assert parallelism({"network.rank": 8}) == ""

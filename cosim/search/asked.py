@@ -9,12 +9,13 @@ import torch
 
 from gatewright.cosim.search.costs import Costs, spread
 from gatewright.cosim.search.folder import TASK, Plan, StudyFolder
-from gatewright.cosim.search.hardware import candidate_config, check_hardware, space_config
+from gatewright.cosim.search.hardware import candidate_config, check_hardware, device_choices, space_config
 from gatewright.cosim.search.records import Records
 from gatewright.cosim.search.settings import SearchSettings
 from gatewright.cosim.search.weights import weight_of
 from gatewright.errors import CapacityError, ConfigError, RunFolderError
 from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.fpga.devices import Device
 from gatewright.hw.fpga.devices import device as device_of
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.compress.quantise import calibrate
@@ -22,7 +23,7 @@ from gatewright.sw.compress.sample import sample_of
 from gatewright.sw.integer import evaluate
 from gatewright.sw.models import FloatModel
 from gatewright.sw.network import LstmNetwork
-from gatewright.sw.search.parameters import Choices
+from gatewright.sw.search.parameters import HARDWARE, Choices
 from gatewright.sw.search.settings import EntropySettings, SuperSettings
 from gatewright.sw.search.space import HIDDEN_SHARES, Granularity, SearchSpace
 from gatewright.sw.search.supernet import shortened
@@ -43,7 +44,8 @@ _UPDATES = 360, 3600
 class Scope:
     """What a study searches, and for which hardware.
 
-    Unless `choices` says otherwise, a layer may keep half, three quarters or all of its hidden units.
+    Unless `choices` says otherwise, a layer may keep half, three quarters or all of its hidden units. On a device the
+    lanes and cell lanes are searched, as `device_choices` has them, unless `lanes` or `choices` say something of them.
 
     Parameters
     ----------
@@ -53,7 +55,7 @@ class Scope:
         Candidate values of the user's own, as `SearchSpace.changed` takes them; `choices.read_choices` reads them.
     lanes : int, optional
         Lanes of the accelerator, where they are not searched; None for the fewest from 32 up that hold the model, or as
-        many as a small model has rows.
+        many as a small model has rows; on a device, the most that fit.
     activation_bits : int
         Width of inputs and hidden values, where it is not searched: 8 or 16 bits.
     columns : Columns
@@ -81,8 +83,15 @@ class Scope:
         if self.device is not None:
             device_of(self.device)
 
-    def space(self, network: LstmNetwork, lanes: int) -> SearchSpace:
-        """Give the space of a network, for an accelerator of so many lanes.
+    @property
+    def open_device(self) -> Device | None:
+        """The device whose lanes and cell lanes are to be searched; None where the user settled them or named none."""
+        named = {name.rpartition(".")[2] for name in self.choices}
+        settled = self.lanes is not None or not named.isdisjoint(HARDWARE)
+        return None if settled or self.device is None else device_of(self.device)
+
+    def space(self, network: LstmNetwork, lanes: int, hardware: Choices | None = None) -> SearchSpace:
+        """Give the space of a network, for an accelerator of so many lanes, or one that is chosen.
 
         Raises
         ------
@@ -96,6 +105,7 @@ class Scope:
             activation_bits=self.activation_bits,
             columns=self.columns,
             hidden=HIDDEN_SHARES,
+            hardware=hardware,
         )
         return space.changed(self.choices)
 
@@ -191,7 +201,16 @@ class Asked:
             bits_weight=_first(self.settings.bits_weight, have.bits_weight),
             extensions=have.extensions,
         )
-        space = self.scope.space(self.model.network, self.scope.lanes or plan.space.lanes)
+        hardware = (
+            {name: plan.space.choices.get(f"hardware.{name}", ()) for name in HARDWARE}
+            if self.scope.open_device
+            else {}
+        )
+        space = self.scope.space(
+            self.model.network,
+            self.scope.lanes or plan.space.lanes,
+            {name: values for name, values in hardware.items() if values},
+        )
         asked = (search, space, self.scope.device, self.scope.storage, self.gradient, self.data)
         if asked != (have, plan.space, plan.device, plan.storage, plan.gradient, plan.data):
             raise RunFolderError(
@@ -213,6 +232,10 @@ class Asked:
     def _sized(self, task: Task) -> tuple[SearchSpace, AcceleratorConfig | None]:
         """Give the space, and the accelerator that all candidates share; None where each has its own."""
         network = self.model.network
+        if (found := self.scope.open_device) is not None:
+            space = self.scope.space(network, CompressionSpec.lanes)
+            hardware = device_choices(_whole(task, self.model, space), found)
+            return self.scope.space(network, max(hardware["lanes"]), hardware), None
         rows = min(layer.recurrent.rows for layer in network.layers)
         lanes = self.scope.lanes or min(CompressionSpec.lanes, 1 << (rows.bit_length() - 1))
         while True:
@@ -229,12 +252,16 @@ class Asked:
 
 def uncompressed(task: Task, model: FloatModel, plan: Plan) -> tuple[Bundle, Costs]:
     """Give the whole model in 8 bits, and what it costs on the hardware of a plan, or the largest that it may have."""
-    spec = plan.space.uncompressed
-    sample = shortened(model.standardise(sample_of(task).sequences))
-    bundle = calibrate(model.network, sample, spec).bundle(model.mean, model.deviation, model.labels)
+    bundle = _whole(task, model, plan.space)
     config = plan.config or candidate_config(bundle, plan.space, plan.space.largest)
     recordings = spread(task.validation, plan.search.recordings, plan.search.steps)
     return bundle, Costs.of(bundle, config, recordings, task.validation.every_step)
+
+
+def _whole(task: Task, model: FloatModel, space: SearchSpace) -> Bundle:
+    sample = shortened(model.standardise(sample_of(task).sequences))
+    student = calibrate(model.network, sample, space.uncompressed)
+    return student.bundle(model.mean, model.deviation, model.labels)
 
 
 def same_model(one: FloatModel, other: FloatModel) -> bool:

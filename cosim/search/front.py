@@ -3,16 +3,18 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
-from dataclasses import asdict, dataclass, replace
-from math import log2
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
-from typing import Literal
+
+import numpy as np
 
 from gatewright.cosim.search.costs import Costs, spread
-from gatewright.cosim.search.evaluate import Evaluation, Infeasible, exceeding
+from gatewright.cosim.search.evaluate import Infeasible, exceeding
+from gatewright.cosim.search.floors import floor, off_the_floor
 from gatewright.cosim.search.folder import Plan, StudyFolder
 from gatewright.cosim.search.hardware import candidate_config, refusal
-from gatewright.cosim.search.pareto import choose, pareto
+from gatewright.cosim.search.points import Point, front, uniform_points
 from gatewright.cosim.search.recommend import recommendation_rows
 from gatewright.cosim.search.records import Record, Records
 from gatewright.cosim.search.rows import CYCLES, MACS
@@ -30,81 +32,10 @@ from gatewright.sw.integer import evaluate
 from gatewright.sw.metrics import Metric
 from gatewright.sw.models import FloatModel
 from gatewright.sw.products import LowRank
-from gatewright.sw.search.space import Candidate
 from gatewright.sw.search.supernet import SuperNetwork, finalise
 from gatewright.sw.settings import CompressSettings
-from gatewright.sw.spec import WEIGHT_BITS, CompressionSpec, uniform_spec
+from gatewright.sw.spec import CompressionSpec
 from gatewright.sw.tasks import Task
-
-Kind = Literal["found", "uniform", "uncompressed"]
-"""Found by the search; set by hand, with one rank and width for all; or whole matrices in 8 bits."""
-
-_UNIFORM_RANKS: tuple[int | None, ...] = (8, 16, 32, 64, None)
-
-
-@dataclass(frozen=True)
-class Point:
-    """A model of the final front, or one that it is compared with.
-
-    Parameters
-    ----------
-    name : str
-        ``p0``, ``p1`` and so on are found, ``uniform0`` and so on set by hand.
-    kind : "found", "uniform" or "uncompressed"
-    candidate : Candidate
-        What was chosen; of a model set by hand what it has in common with one.
-    spec : CompressionSpec
-    """
-
-    name: str
-    kind: Kind
-    candidate: Candidate
-    spec: CompressionSpec
-
-
-def front(records: Sequence[Record], count: int) -> list[Candidate]:
-    """Choose at most `count` candidates of the Pareto front of finished trials, spread over it.
-
-    The best quality is the first, the largest reward the second; then always the one that adds the most hypervolume,
-    with cycles and bits on a logarithmic scale, so that candidates of little use come last. Of a candidate's results
-    the last counts.
-    """
-    found = {
-        tuple(each.candidate.items()): each.found for each in records if isinstance(each.found, Evaluation)
-    }
-    candidates = [dict(key) for key in found]
-    points = [
-        (cost, log2(cycles), log2(bits)) for cost, cycles, bits in (each.point for each in found.values())
-    ]
-    best = sorted(pareto(points), key=lambda k: points[k])
-    if not best:
-        return []
-    ends = [max(points[k][axis] for k in best) + margin for axis, margin in enumerate((1e-9, 1.0, 1.0))]
-    rewards = [each.reward for each in found.values()]
-    rewarded = max(range(len(best)), key=lambda k: rewards[best[k]])
-    chosen = choose([points[k] for k in best], ends, count, dict.fromkeys((0, rewarded)))
-    return [candidates[best[k]] for k in chosen]
-
-
-def uniform_points(dense: FloatModel, plan: Plan) -> list[Point]:
-    """Give what a search must beat: the uncompressed 8-bit model, and one rank and width for all, without pruning.
-
-    A rank counts where two factors of it have fewer weights than the whole; equal models come once.
-    """
-    whole = plan.space.uncompressed
-    points = {repr(whole): Point("uncompressed", "uncompressed", _uniform(None, max(WEIGHT_BITS)), whole)}
-    for rank in reversed(_UNIFORM_RANKS):
-        for bits in sorted(WEIGHT_BITS, reverse=True):
-            spec = uniform_spec(
-                dense.network, 1.0, bits, whole.lanes, rank, whole.activation_bits, whole.columns
-            )
-            name = f"uniform{len(points) - 1}"
-            points.setdefault(repr(spec), Point(name, "uniform", _uniform(rank, bits), spec))
-    return list(points.values())
-
-
-def _uniform(rank: int | None, bits: int) -> Candidate:
-    return {"network.rank": rank, "network.bits": bits, "network.density": 1.0}
 
 
 def finish(
@@ -253,6 +184,8 @@ def _measured(
     costs: dict[int, Costs] = {}
     scores: dict[int, dict[str, float]] = {}
     by_config: dict[AcceleratorConfig, list[int]] = {}
+    settled: dict[int, Point] = {}
+    floors: dict[int, str] = {}
     for number, point in enumerate(points):
         problem = failed.get(number, "")
         if not problem:
@@ -260,7 +193,13 @@ def _measured(
             config = plan.config or candidate_config(bundle, plan.space, point.candidate)
             problem = _no_place(plan, config)
         if not problem:
-            costs[number] = Costs.of(bundle, config, recordings, task.validation.every_step)
+            costs_of = partial(_costs, bundle, recordings, task.validation.every_step)
+            costs[number] = costs_of(config)
+            if point.kind == "found" and (plan.device or plan.config is None):
+                chosen, costs[number] = off_the_floor(plan, point.candidate, costs[number], costs_of)
+                point = replace(point, candidate=chosen)
+                floors[number] = floor(plan, chosen, costs[number], costs_of)
+                config = costs[number].compiled.config
             scores[number] = {
                 name: evaluate(bundle, split, task.metric)
                 for name, split in (("validation", task.validation), ("test", task.test))
@@ -271,6 +210,7 @@ def _measured(
             costs.pop(number, None)
             rows.append(Row("point_infeasible", "reason", problem, _at(number, point), seed))
             continue
+        settled[number] = point
         by_config.setdefault(config, []).append(number)
     found: dict[int, tuple[Verification, Verification]] = {}
     for config, numbers in by_config.items():
@@ -278,8 +218,16 @@ def _measured(
         results = iter(measure(config, wanted, progress=within(progress, "final front")))
         found |= {k: (next(results), next(results)) for k in numbers}
     for number, each in costs.items():
-        rows += _rows(number, points[number], each, scores[number], *found[number], task.metric, seed)
+        rows += _rows(number, settled[number], each, scores[number], *found[number], task.metric, seed)
+        if text := floors.get(number):
+            rows.append(Row("point_floor", "text", text, _at(number, settled[number]), seed))
     return rows
+
+
+def _costs(
+    bundle: Bundle, recordings: Sequence[np.ndarray], every_step: bool, config: AcceleratorConfig
+) -> Costs:
+    return Costs.of(bundle, config, recordings, every_step)
 
 
 def _no_place(plan: Plan, config: AcceleratorConfig) -> str:

@@ -9,6 +9,7 @@ from gatewright.errors import ConfigError
 from gatewright.hw.area.estimate import estimate_resources
 from gatewright.hw.compiler import ANY_MODEL, smallest_config
 from gatewright.hw.compiler.choose import usual_cell_lanes
+from gatewright.hw.compiler.compile import least_config
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.devices import Device
 from gatewright.hw.fpga.fit import exceeded
@@ -78,6 +79,50 @@ def candidate_config(bundle: Bundle, space: SearchSpace, candidate: Candidate) -
     chosen = {"lanes": space.lanes} | space.hardware(candidate)
     cell_lanes = usual_cell_lanes(chosen["lanes"] // chosen.get("groups", 1))
     return smallest_config([(bundle, POLICY)], **({"cell_lanes": cell_lanes} | chosen))
+
+
+def device_choices(bundle: Bundle, device: Device) -> dict[str, tuple[int, ...]]:
+    """Give the lanes and cell lanes that are searched on a device.
+
+    Narrow weights need more multipliers in a lane. So the lanes go from the most that fit with the narrowest weights to
+    the most that fit with the widest, but to no more than the model has rows. Memories do not count here, as they
+    depend on the candidate: each is held against the device later.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The model, uncompressed.
+    device : Device
+
+    Returns
+    -------
+    dict of tuples
+        ``lanes``, and all ``cell_lanes`` that fit beside some of them.
+
+    Raises
+    ------
+    ConfigError
+        Nothing fits.
+    """
+    rows = min(4 * layer.hidden_size for layer in bundle.layers)
+    powers = [1 << k for k in range(10)]
+
+    def fits(lanes: int, cell_lanes: int, bits: int = max(WEIGHT_BITS)) -> bool:
+        values = {"lanes": lanes, "cell_lanes": cell_lanes, "narrowest_weight": bits}
+        try:
+            return not exceeded(least_config([(bundle, POLICY)], **values), device)
+        except ConfigError:
+            return False
+
+    fitting = [each for each in powers[2:] if each <= rows and fits(each, 1)]
+    if not fitting:
+        raise ConfigError(f"no accelerator fits {device.name}: take a larger device, or leave out --device")
+    fewest = max((each for each in fitting if fits(each, 1, min(WEIGHT_BITS))), default=fitting[0])
+    lanes = tuple(each for each in fitting if each >= fewest)
+    return {
+        "lanes": lanes,
+        "cell_lanes": tuple(more for more in powers if any(fits(each, more) for each in lanes)),
+    }
 
 
 def refusal(config: AcceleratorConfig, device: Device | None, limits: Limits) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from gatewright.cosim.search.folder import StudyFolder
 from gatewright.cosim.search.settings import SearchSettings
 from gatewright.results import Row, read_rows
+from gatewright.run import parallelism
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ class Recommendation:
     matrices : tuple of MatrixChoice
     missed : tuple of str
         The targets that it misses, a phrase each.
+    floor : str
+        What more cell lanes would save, where they would; else empty.
     command : str
         Builds its accelerator.
     """
@@ -72,6 +75,7 @@ class Recommendation:
     hidden: tuple[int, ...]
     matrices: tuple[MatrixChoice, ...]
     missed: tuple[str, ...]
+    floor: str
     command: str
 
     @property
@@ -81,6 +85,7 @@ class Recommendation:
             f"recommended: {self.model}, validation {self.validation:.4g} {self.unit} {self.metric}, "
             f"{self.cycles:.1f} cycles per step, {self.stored_bits:,} stored bits",
             *(f"  misses: {text}" for text in self.missed),
+            *([f"  {self.floor}"] if self.floor else []),
             *(
                 f"  {each.name}: {'whole' if each.rank is None else f'rank {each.rank}'}, {each.bits} bits, "
                 f"{100 * each.density:.3g} % of the weights"
@@ -124,7 +129,9 @@ def recommended(root: Path) -> Recommendation | None:
             MatrixChoice(each, int(rank[each]) or None, int(bits[each]), density[each]) for each in products
         ),
         missed=tuple(str(row.value) for row in own if row.name == "target_missed"),
-        command=f"gatewright build {shlex.quote(str(root))} --point best",
+        floor=next((str(row.value) for row in own if row.name == "point_floor"), ""),
+        command=f"gatewright build {shlex.quote(str(root))} --point best"
+        + parallelism(score.parameters["candidate"]),
     )
 
 

@@ -4,12 +4,14 @@ from contextlib import suppress
 from functools import partial
 
 import hardware
+import latency
 import opponents
 import search
 import software
 from headline import headline_table
 from source import ROOT, NotMeasuredError, Text, origins, rows, shown
 
+from gatewright.reports.comparison_figures import latency_figure
 from gatewright.reports.figures import busy_figure, patterns_figure
 from gatewright.reports.metrics import metric_of
 from gatewright.reports.style import style, to_png
@@ -17,6 +19,7 @@ from gatewright.reports.style import style, to_png
 README, RESULTS_PAGE = ROOT / "README.md", ROOT / "docs" / "results.md"
 IMAGES = ROOT / "docs" / "images"
 BUSY_PICTURE, PATTERNS_PICTURE = IMAGES / "busy.png", IMAGES / "patterns.png"
+LATENCY_PICTURE = IMAGES / "latency.png"
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 """Marks in the README around what is written there."""
 
@@ -86,16 +89,13 @@ def results() -> str:
         (partial(search.studies_table, "regression"), partial(search.studies_text, "regression")),
         "Silero VAD without targets, by equal decisions of its decoder, in percent of frames:",
         (partial(search.studies_table, "silero"), partial(search.studies_text, "silero")),
-        "**Methods**, 50 candidates each from one super network, scored by a reward of accuracy, cycles and bits "
-        "(`gatewright bench methods`; *entropy* trains instead of trying):",
-        search.methods_table,
-        "**What to choose**, in equal time (`gatewright bench spaces --text kjv.txt`: the digits, and a character "
-        "model of 64 units; hypervolume in points, or bits, × octaves of cycles × octaves of stored bits, median and "
-        "range of 3 seeds):",
-        search.spaces_table,
-        "**Proxies**: fronts found by measured cycles and by multiply-accumulates, both measured "
-        "(`gatewright bench proxies`):",
-        search.proxies_table,
+        "**Measured latency or multiply-accumulates** (MACs): small spaces of the digits that are known whole, each "
+        "with one cause that may part the two. What the front of the fewest MACs misses of the true front, both "
+        "measured on the RTL, in volume (points × octaves of cycles) and in cycles (`gatewright bench latency`):",
+        (
+            latency.latency_table,
+            f"![Fronts found by cycles and by multiply-accumulates](images/{LATENCY_PICTURE.name})",
+        ),
         "**Regret**: a space of the digits that is known whole, each candidate scored as it is cut out of one super "
         "network; what a method misses of the true hypervolume (`gatewright bench regret -o FOLDER`):",
         opponents.regret_table,
@@ -172,6 +172,7 @@ def main() -> None:
                 PATTERNS_PICTURE,
                 lambda: patterns_figure(software.pattern_curves(), metric_of(rows("patterns"))),
             ),
+            (LATENCY_PICTURE, lambda: latency_figure(*latency.latency_fronts())),
         ):
             with suppress(NotMeasuredError):  # The page says that it is missing, and shows no picture.
                 path.write_bytes(to_png(figure()))

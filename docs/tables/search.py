@@ -130,56 +130,6 @@ def uniform_text() -> str:
     )
 
 
-def methods_table() -> str:
-    """Return the best reward that each method reaches at equal budget."""
-    source = rows("methods")
-    body = []
-    for method in source.distinct("method"):
-        rewards, seconds = (source.all(name, method=method) for name in ("method_reward", "method_seconds"))
-        body.append(
-            (
-                method,
-                f"{median(rewards):.2f}",
-                f"{min(rewards):.2f} to {max(rewards):.2f}",
-                f"{median(seconds):.0f}",
-            )
-        )
-    body.sort(key=lambda line: -float(line[1]))
-    return markdown(
-        ("method", "reward, median of 5 seeds", "range", "seconds of evaluation and training"), body
-    )
-
-
-def spaces_table() -> str:
-    """Return the hypervolume of each space, by task."""
-    source = rows("spaces")
-    tasks = source.distinct("task")
-    body = []
-    for space in source.distinct("space"):
-        cells = []
-        for task in tasks:
-            volumes = source.all("hypervolume", space=space, task=task)
-            cells.append(f"{median(volumes):.3g} ({min(volumes):.3g} to {max(volumes):.3g})")
-        body.append((space, *cells))
-    return markdown(("chosen", *(f"{task}: hypervolume" for task in tasks)), body)
-
-
-def proxies_table() -> str:
-    """Return what a front is worth that was found by multiply-accumulates."""
-    source = rows("proxies")
-    body = [
-        (
-            scored,
-            f"{source.figure('proxy_hypervolume', scored_by=scored):.1f}",
-            f"{100 * source.figure('proxy_dominated', scored_by=scored):.0f} %",
-        )
-        for scored in ("cycles", "macs")
-    ]
-    return markdown(
-        ("scored by", "hypervolume, measured cycles", "points that the other front dominates"), body
-    )
-
-
 def discretisation_table() -> str:
     """Return what discretising costs with and without entropy losses."""
     source = rows("discretisation")

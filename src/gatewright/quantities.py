@@ -186,14 +186,13 @@ _SEARCH = {
     "point_hidden": Quantity("units", "hidden units of a layer of a finished point"),
     "point_counter": Quantity(_PER_STEP, "a performance counter of a finished point"),
     "point_op": Quantity("cycles", "length of an op of a steady step of a finished point"),
+    "point_floor": Quantity("text", "what more cell lanes would save of a finished point's cycles", "text"),
     "recommended": Quantity("model", "name of the finished point that the search recommends", "text"),
     "target_missed": Quantity("text", "a target that the recommended point misses", "text"),
     "round_target": Quantity(
         "points", "reward of the best candidate so far, at the end of a round", "signed"
     ),
     "stopped": Quantity("reason", "why the search ended", "text"),
-    "method_progress": Quantity("points", "best reward of a method after so many trials", "signed"),
-    "method_reward": Quantity("points", "best reward of a method at the end", "signed"),
     "method_seconds": Quantity("seconds", "time of evaluation and training of a method"),
     "hypervolume": _score("volume that a front dominates: score × octaves of cycles × octaves of bits"),
     "hypervolume_ratio": Quantity(
@@ -215,12 +214,18 @@ _SEARCH = {
     "opponent_point_cycles": Quantity(_PER_STEP, "cycles of a point by the cycle model"),
     "opponent_point_stored_bits": Quantity("bits", "stored bits of a point"),
     "candidates": Quantity("candidates", "different candidates that were tried"),
-    "proxy_point_score": _score("validation score of a point of a front"),
-    "proxy_point_cycles": Quantity(_PER_STEP, "measured cycles of a point of a front"),
-    "proxy_point_stored_bits": Quantity("bits", "stored bits of a point of a front"),
-    "proxy_point_macs": Quantity(_MACS, "multiply-accumulates of a point of a front"),
-    "proxy_hypervolume": _score("volume that a front dominates: score × octaves of cycles"),
-    "proxy_dominated": Quantity("share", "points of a front that the other front dominates"),
+    "latency_correlation": Quantity(
+        "Kendall's τ-b",
+        "agreement of cycles and multiply-accumulates on which candidate is cheaper",
+        "signed",
+    ),
+    "latency_lost": Quantity("share", "volume of the true front that the front of the fewest MACs misses"),
+    "latency_worst": Quantity(
+        "times", "most cycles of the fewest MACs over the fewest cycles, at equal score"
+    ),
+    "latency_point_score": _score("validation score of a point of a front"),
+    "latency_point_cycles": Quantity(_PER_STEP, "measured cycles of a point of a front"),
+    "latency_point_macs": Quantity(_MACS, "multiply-accumulates of a point of a front"),
     "tuning_score": _score("validation score of a training with tried hyper-parameters"),
     "tuning_seconds": Quantity("seconds", "time of that training; 0 if equal values were trained before"),
     "worth": _score("mean validation score of the trainings that had a value of a hyper-parameter"),

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,12 @@ class ReportFolder:
     def command(self, step: str) -> str:
         """Return the command that a reader types for a step; ``point`` builds the recommended point of a study."""
         return _COMMANDS[step].format(root=shlex.quote(str(self.root)))
+
+
+def parallelism(candidate: Mapping[str, Any]) -> str:
+    """Return the options of `build` for the lanes and cell lanes that a candidate of a search chose, if it did."""
+    options = {"hardware.lanes": "--lanes", "hardware.cell_lanes": "--cell-lanes"}
+    return "".join(f" {option} {candidate[name]}" for name, option in options.items() if name in candidate)
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,8 @@ PATTERNS = ("equal", "contribution")
 
 ACTIVATIONS = f"{NETWORK}.{WIDE[0]}"
 
+CELL_LANES = "hardware.cell_lanes"
+
 
 def scopes(name: str) -> list[str]:
     """Give the scopes that a product or a layer is in, from wide to narrow."""

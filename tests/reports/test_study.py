@@ -5,7 +5,7 @@ import study_rows
 from study_rows import changed, row
 
 from gatewright.errors import RunFolderError
-from gatewright.reports.comparisons import Duels, Spread, duels
+from gatewright.reports.comparisons import Spread
 from gatewright.reports.study import Goal, read_study
 from gatewright.results import read_rows
 
@@ -57,6 +57,8 @@ def test_the_recommended_point(study, make):
     assert make(front=rows).best is None
     missed = row("target_missed", "text", "483.5 cycles per step, 400 asked for", model="p4")
     assert make(front=[*rows, missed]).missed == ["483.5 cycles per step, 400 asked for"]
+    floors = [row("point_floor", "text", f"4 cell lanes save {k} %", model=f"p{k}") for k in (3, 4)]
+    assert make(front=[*study_rows.point_rows(), *floors]).floor == "4 cell lanes save 4 %"
 
 
 def test_fewer_bits_are_better(make):
@@ -107,18 +109,7 @@ def test_a_study_without_front_is_not_proven(make):
     assert make(trials=study_rows.trial_rows()).verdict == "INCOMPLETE"
 
 
-def test_comparisons(study):
-    assert list(study.methods) == ["linear", "entropy", "tpe", "nsga2", "random"]
-    linear = study.methods["linear"]
-    assert list(linear.progress) == list(range(1, 61))
-    assert set(linear.rewards) == set(range(5))
-    assert linear.final.median == sorted(linear.rewards.values())[2]
-    assert linear.progress[60].high == max(linear.rewards.values())
-    assert list(study.spaces) == ["digits", "text"]
-    assert len(study.spaces["digits"]["joint"].values) == 3
-    assert [len(front.points) for front in study.proxies.values()] == [7, 7]
-    assert study.proxies["macs"].points[0].cycles == pytest.approx(108)
-    assert (study.proxies["cycles"].hypervolume, study.proxies["macs"].dominated) == (412.5, 0.75)
+def test_losses_by_discretisation(study):
     losses = study.discretisation.losses
     assert list(losses)[:3] == [(2, 8, False), (2, 8, True), (4, 16, False)]
     assert losses[2, 8, True].high < 1 < losses[2, 8, False].low
@@ -128,17 +119,6 @@ def test_comparisons(study):
     curve = study.discretisation.progress[True, 2, 8, "operations"]
     assert [epoch for epoch, _ in curve] == list(range(1, 21))
     assert curve[-1][1] == pytest.approx(0.11)
-
-
-def test_duels_are_between_the_same_seeds(make):
-    rewards = {"a": {0: 3.0, 1: 5.0, 2: 1.0, 3: 2.0}, "b": {0: 2.0, 1: 6.0, 2: 1.0, 3: 1.0}, "c": {9: 0.0}}
-    rows = [
-        row("method_reward", "points", value, seed, method=method)
-        for method, values in rewards.items()
-        for seed, value in values.items()
-    ]
-    found = duels(make(methods=rows).methods)
-    assert found == {"a": Duels(2, 1, 1), "b": Duels(1, 2, 1), "c": Duels(0, 0, 0)}
 
 
 def test_thresholds(study):
@@ -161,7 +141,7 @@ def test_thresholds(study):
         ("trials", [row("stopped", "reason", 3)], "value must be a string, not 3"),
         ("front", [row("point_mismatches", "integers", 0.5, model="p0", kind="found")], "whole number"),
         ("front", [row("point_mismatches", "integers", 0, model="p0", kind=3)], "'kind' must be a string"),
-        ("methods", [row("method_reward", "points", 1.0)], "'method' is missing"),
+        ("discretisation", [row("discretisation_loss", "points", 1.0, kept=2)], "'components' is missing"),
         (
             "discretisation",
             [row("discretisation_loss", "points", 1.0, entropy=1, kept=2, components=8)],

@@ -4,11 +4,12 @@ from matplotlib.colors import to_rgba
 
 from gatewright.reports import comparison_figures, study_figures
 from gatewright.reports.candidates import Point, Span, Target, Trial
-from gatewright.reports.comparisons import Discretisation, Method, Proxy, ProxyPoint, Spread
+from gatewright.reports.comparisons import Discretisation, Spread, read_fronts
 from gatewright.reports.metrics import Metric
 from gatewright.reports.study import read_study
 from gatewright.reports.style import BAD, SPARSE, STEPS, style
 from gatewright.reports.thresholds import Sweep
+from gatewright.results import Rows
 
 ACCURACY, BITS = Metric("accuracy", "percent", True), Metric("bits", "bits", False)
 
@@ -178,36 +179,24 @@ def test_progress_is_the_best_so_far():
     assert parted == [1.5]
 
 
-def test_methods_are_medians_within_their_range():
-    progress = {k: Spread((k - 1.0, k + 0.0, k + 3.0)) for k in (1, 2, 3)}
-    figure = comparison_figures.methods_figure({"linear": Method(progress, {}), "late": Method({}, {0: 1.0})})
-    assert lines(figure.axes[0]) == {"linear": [[1, 2, 3], [1, 2, 3]]}
-    (band,) = figure.axes[0].collections
-    low, high = band.get_datalim(figure.axes[0].transData).intervaly
-    assert (low, high) == (0, 6)
-
-
-def test_spaces_have_a_panel_for_each_task():
-    spaces = {
-        "digits": {"joint": Spread((0.5, 0.7))},
-        "text": {"bits": Spread((0.25,)), "joint": Spread((0.75,))},
-    }
-    figure = comparison_figures.spaces_figure(spaces)
-    assert [axes.get_title(loc="left") for axes in figure.axes] == ["digits", "text"]
-    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["joint", "bits"]
-    assert {"0.6", "0.75", "0.25"} <= set(texts(figure))
-
-
 @pytest.mark.parametrize(("metric", "inverted"), [(ACCURACY, False), (BITS, True)])
-def test_proxies(metric, inverted):
-    fronts = {
-        "cycles": Proxy([ProxyPoint(1.5, 100.0), ProxyPoint(1.2, 300.0)], None, None),
-        "macs": Proxy([ProxyPoint(1.5, 150.0)], None, None),
-    }
-    axes = comparison_figures.proxies_figure(fronts, metric).axes[0]
-    assert lines(axes)["found by measured cycles"] == [[100, 300], [1.5, 1.2]]
-    assert lines(axes)["found by multiply-accumulates"] == [[150], [1.5]]
-    assert axes.yaxis_inverted() == inverted
+def test_fronts_of_each_case_have_a_panel(metric, inverted):
+    rows = []
+    for cause, lanes in (("density", 4), ("low rank", 32)):
+        for cost, cycles in (("cycles", (100.0, 300.0)), ("macs", (150.0,))):
+            for number, count in enumerate(cycles):
+                at = {"cause": cause, "lanes": lanes, "cell_lanes": 1, "scored_by": cost, "point": number}
+                rows.append(study_rows.scored("latency_point_score", "accuracy", 0.9, **at))
+                rows.append(study_rows.row("latency_point_cycles", "cycles per step", count, **at))
+    figure = comparison_figures.latency_figure(read_fronts(Rows(rows)), metric)
+    shown = [axes for axes in figure.axes if axes.get_visible()]
+    assert [axes.get_title(loc="left").split("\n") for axes in shown] == [
+        ["density", "4 lanes, 1 cell lane"],
+        ["low rank", "32 lanes, 1 cell lane"],
+    ]
+    assert lines(shown[0])["found by cycles"] == [[100, 300], [90, 90]]
+    assert lines(shown[1])["found by multiply-accumulates"] == [[150], [90]]
+    assert all(axes.yaxis_inverted() == inverted for axes in shown)
 
 
 def test_losses_are_medians():

@@ -66,8 +66,6 @@ def test_tables_hold_the_numbers(page):
         "matrix rank bits weights kept layer0.input 16 4 6.25 % layer0.recurrent 16 8 6.25 % head whole 2 100 %",
         "hidden units: layer0 128: matrix rank bits",
         "Chosen in the search: network.rank 16.",
-        "macs 93.00 108.0",
-        "Found by macs: hypervolume 305.56; 75 % of its points are dominated by the other front.",
         "inputs both 16 → 16 9 %",
     ):
         assert shown in page.text, shown
@@ -190,11 +188,10 @@ def test_a_loss_above_the_limit_is_marked(tmp_path):
 
 def test_hostile_strings_stay_text(tmp_path):
     files = {"front": study_rows.point_rows()}
-    files["methods"] = [
-        row("method_reward", "points", 1.0, method=HOSTILE),
-        row("method_progress", "points", 1.0, method=HOSTILE, trials=1),
+    files["discretisation"] = [
+        row(name, "points", 1.0, kept=2, components=8, entropy=True, **about)
+        for name, about in (("discretisation_loss", {}), ("baseline_loss", {"how": HOSTILE}))
     ]
-    files["spaces"] = [row("hypervolume", "percent octaves²", 1.0, space=HOSTILE, task=HOSTILE)]
     files["front"] = [
         Row(
             **vars(each)
@@ -214,7 +211,7 @@ def test_hostile_strings_stay_text(tmp_path):
 
 def test_rows_leave_in_both_formats(complete):
     rows = json.loads((complete / "rows.json").read_text())
-    assert rows["spaces"] == json.loads((complete / "spaces.json").read_text())
+    assert rows["thresholds"] == json.loads((complete / "thresholds.json").read_text())
     with (complete / "rows.csv").open(newline="") as stream:
         lines = list(csv.DictReader(stream))
     assert len(lines) == sum(len(each["rows"]) for each in rows.values())

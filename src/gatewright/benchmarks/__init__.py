@@ -21,10 +21,8 @@ MODULES = {
     "studies": "studies",
     "opponents": "opponents",
     "regret": "regret",
-    "methods": "search",
-    "spaces": "search",
-    "proxies": "search",
-    "discretisation": "search",
+    "latency": "latency",
+    "discretisation": "discretisation",
     "thresholds": "thresholds",
 }
 """The benchmarks, and the module or package here where each begins; `registry` says how, and takes longer to import."""

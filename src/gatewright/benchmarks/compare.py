@@ -1,17 +1,15 @@
-"""Methods, spaces and proxies beside each other, on the same candidates and at equal budget."""
+"""Searches in memory beside each other, on the same candidates and at equal budget."""
 
 import math
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import count
 
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 
-from gatewright.cosim.search.evaluate import Evaluate, Evaluation, Evaluator, Infeasible
+from gatewright.cosim.search.evaluate import Evaluation, Infeasible
 from gatewright.cosim.search.pareto import hypervolume, pareto
 from gatewright.cosim.search.records import DIRECTIONS
 from gatewright.cosim.search.samplers import distributions, sampler
@@ -43,33 +41,6 @@ class Tried:
     seconds: float
 
 
-class Memory:
-    """Evaluates each candidate once, however many searches ask; a search pays for what is new to itself.
-
-    Parameters
-    ----------
-    evaluate : Evaluate
-        Prepared for round 0.
-    reward : callable
-        Gives the reward of quality, cycles per step and stored bits.
-    """
-
-    def __init__(self, evaluate: Evaluate, reward: Callable[[float, float, float], float]):
-        self._evaluate, self._reward = evaluate, reward
-        self._found: dict[Key, Evaluation | Infeasible] = {}
-
-    def __call__(self, candidate: Candidate) -> Evaluation | Infeasible:
-        """Give the result of a candidate in round 0."""
-        key = tuple(sorted(candidate.items()))
-        if key not in self._found:
-            found = self._evaluate(candidate, 0)
-            if isinstance(found, Evaluation):
-                reward = self._reward(found.quality, found.cycles, found.stored_bits)
-                found = replace(found, reward=reward)
-            self._found[key] = found
-        return self._found[key]
-
-
 Ask = Callable[[Candidate], Evaluation | Infeasible]
 """Evaluates a candidate."""
 
@@ -90,20 +61,14 @@ def by_cycles(found: Evaluation) -> list[float]:
     return found.parts
 
 
-def by_macs(found: Evaluation) -> list[float]:
-    """The same with multiply-accumulates in place of cycles: a proxy."""
-    return [found.quality, float(found.macs), float(found.stored_bits)]
-
-
 def search(
     space: SearchSpace,
     settings: SearchSettings,
     evaluate: Ask,
     objective: Objective = by_reward,
-    seconds: float = math.inf,
     samplers: Samplers = sampler,
 ) -> list[Tried]:
-    """Search a space in this process, in memory, to the limit of trials or of seconds; gives each candidate once.
+    """Search a space in this process, in memory, to the limit of trials; gives each candidate once.
 
     What is proposed again costs no trial, so that all methods evaluate as many candidates.
 
@@ -114,8 +79,6 @@ def search(
         Gives the method, the trials and the seed; its rounds are not looked at.
     evaluate : Ask
     objective : Objective
-    seconds : float
-        Seconds of evaluation that may be spent; those of a candidate count once.
     samplers : Samplers
     """
     directions = DIRECTIONS if objective is not by_reward else DIRECTIONS[:1]
@@ -126,7 +89,7 @@ def search(
     known: set[Key] = set()
     spent, stale = 0.0, 0
     for place in count():
-        if spent >= seconds or len(known) == min(settings.trials, space.size) or stale == STALE:
+        if len(known) == min(settings.trials, space.size) or stale == STALE:
             break
         study.sampler = samplers(settings, place)
         trial = study.ask(parameters)
@@ -146,46 +109,6 @@ def search(
     return tried
 
 
-def gradient_search(
-    evaluator: Evaluator, reward: Callable[[float, float, float], float], seconds: float
-) -> list[Tried]:
-    """Search by gradient (M3), from one rank of the space after the other, while there is budget.
-
-    The training counts as well as the evaluations.
-    """
-    tried: list[Tried] = []
-    spent = 0.0
-    for place in count():
-        if spent >= seconds:
-            break
-        begin = time.perf_counter()
-        candidate, found = evaluator.by_gradient(place, 0)
-        spent += time.perf_counter() - begin
-        if isinstance(found, Evaluation):
-            found = replace(found, reward=reward(found.quality, found.cycles, found.stored_bits))
-            tried.append(Tried(candidate, found, spent))
-    return tried
-
-
-def sequential_search(
-    space: SearchSpace, settings: SearchSettings, evaluate: Memory, objective: Objective, seconds: float
-) -> list[Tried]:
-    """Search one kind after the other, each for a third of the budget: density, then rank, then bits.
-
-    What gave the largest reward is settled before the next kind is searched.
-    """
-    order: tuple[Kind, ...] = ("density", "rank", "bits")
-    tried: list[Tried] = []
-    settled = space.largest
-    for number, kind in enumerate(order, 1):
-        spent = tried[-1].seconds if tried else 0.0
-        part = only(space, settled, kind)
-        found = search(part, settings, evaluate, objective, number / len(order) * seconds - spent)
-        tried += [replace(each, seconds=each.seconds + spent) for each in found]
-        settled = max(tried, key=lambda each: each.found.reward).candidate
-    return tried
-
-
 def only(space: SearchSpace, settled: Candidate, *kinds: Kind) -> SearchSpace:
     """Give the space in which nothing but these kinds is chosen, and all else is settled."""
     return space.fixed(
@@ -193,31 +116,9 @@ def only(space: SearchSpace, settled: Candidate, *kinds: Kind) -> SearchSpace:
     )
 
 
-def _whole_or_part(
-    kinds: tuple[Kind, ...],
-    space: SearchSpace,
-    settings: SearchSettings,
-    evaluate: Memory,
-    objective: Objective,
-    seconds: float,
-) -> list[Tried]:
-    return search(only(space, space.largest, *kinds), settings, evaluate, objective, seconds)
-
-
-SPACES: dict[str, Callable[..., list[Tried]]] = {
-    "joint": partial(_whole_or_part, ("rank", "bits", "density")),
-    "bits": partial(_whole_or_part, ("bits",)),
-    "rank": partial(_whole_or_part, ("rank",)),
-    "density": partial(_whole_or_part, ("density",)),
-    "sequential": sequential_search,
-}
-"""Searches of all kinds together, of one alone, and of one after the other; all take what `sequential_search` does."""
-
-
-def front_of(tried: Sequence[Tried], objective: Objective = by_cycles) -> list[Tried]:
-    """Give what no other dominates by an objective of `DIRECTIONS`."""
-    points = [_minimised(objective(each.found)) for each in tried]
-    return [tried[k] for k in pareto(points)]
+def front_of(tried: Sequence[Tried]) -> list[Tried]:
+    """Give what no other dominates in quality, cycles and stored bits."""
+    return [tried[k] for k in pareto([each.found.point for each in tried])]
 
 
 def log_hypervolume(tried: Sequence[Tried], reference: Evaluation, points_below: float) -> float:
@@ -233,15 +134,3 @@ def log_hypervolume(tried: Sequence[Tried], reference: Evaluation, points_below:
 def octaves(found: Evaluation) -> tuple[float, float, float]:
     """Give what a hypervolume is measured of: quality with its sign turned, octaves of cycles and of bits."""
     return -found.quality, math.log2(found.cycles), math.log2(found.stored_bits)
-
-
-def best_so_far(tried: Sequence[Tried]) -> Iterator[float]:
-    """Give the largest reward behind each trial."""
-    top = -math.inf
-    for each in tried:
-        top = max(top, each.found.reward)
-        yield top
-
-
-def _minimised(values: Sequence[float]) -> list[float]:
-    return [-value if way == "maximize" else value for value, way in zip(values, DIRECTIONS, strict=True)]

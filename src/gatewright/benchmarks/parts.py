@@ -205,7 +205,7 @@ def _search(work: Work) -> None:
     shutil.copy(study / "report.html", work.aside(_GALLERY))
 
 
-_NEEDS = {"text": "text", "spaces": "text", "roads": "silero", "studies": "silero"}
+_NEEDS = {"text": "text", "roads": "silero", "studies": "silero"}
 """Benchmarks that something must be given for."""
 
 _MORE_SOURCES = {
@@ -217,7 +217,7 @@ _MORE_SOURCES = {
 
 _DEMO_PICTURES = ("docs/images/cycles.png", "docs/images/scores.png")
 _GALLERY = "reports/gallery/search.html"
-_COMPARISONS = ("methods", "spaces", "proxies", "discretisation", "thresholds")
+_COMPARISONS = ("discretisation", "thresholds")
 """Results that the report of a study shows beside it."""
 
 

@@ -8,7 +8,9 @@ from typing import NamedTuple
 from gatewright.benchmarks.accelerator import bench_golden, bench_hw, bench_hw_large, bench_hw_wide, bench_sim
 from gatewright.benchmarks.compress import bench_compress
 from gatewright.benchmarks.cycles import bench_cycles
+from gatewright.benchmarks.discretisation import bench_discretisation
 from gatewright.benchmarks.factors import bench_factors
+from gatewright.benchmarks.latency import bench_latency
 from gatewright.benchmarks.opponents import SEEDS, bench_opponents
 from gatewright.benchmarks.parts import sources_of
 from gatewright.benchmarks.patterns import bench_patterns
@@ -18,7 +20,6 @@ from gatewright.benchmarks.qat import bench_qat
 from gatewright.benchmarks.regret import bench_regret
 from gatewright.benchmarks.resources import bench_resources
 from gatewright.benchmarks.roads import bench_roads
-from gatewright.benchmarks.search import bench_both_spaces, bench_discretisation, bench_methods, bench_proxies
 from gatewright.benchmarks.staleness import changed_since
 from gatewright.benchmarks.studies import bench_studies
 from gatewright.benchmarks.text import bench_text
@@ -108,9 +109,7 @@ BENCHES: dict[str, Callable[[Options], list[Row]]] = {
     "studies": lambda options: bench_studies(options.silero, options.progress),
     "opponents": _opponents,
     "regret": lambda options: bench_regret(_folder_of(options), options.progress),
-    "methods": lambda options: bench_methods(options.progress),
-    "spaces": lambda options: bench_both_spaces(_text_of(options), options.progress),
-    "proxies": lambda options: bench_proxies(options.progress),
+    "latency": lambda options: bench_latency(options.progress),
     "discretisation": lambda options: bench_discretisation(options.progress),
     "thresholds": lambda options: calibrate_thresholds(progress=options.progress),
 }

@@ -9,6 +9,7 @@ from gatewright.cosim.search.costs import Costs
 from gatewright.cosim.search.hardware import (
     candidate_config,
     check_hardware,
+    device_choices,
     refusal,
     space_config,
 )
@@ -106,6 +107,18 @@ def test_devices_limit_resources():
     ):
         check_hardware(config, small, Limits())
     assert any("multipliers" in text for text in exceeded(config, device("ice40-up5k")))
+
+
+@pytest.mark.parametrize(
+    ("name", "lanes", "cell_lanes"),
+    [("ecp5-12k", (4, 8), (1,)), ("ecp5-25k", (4, 8, 16), (1, 2)), ("ecp5-85k", (16, 32), (1, 2, 4, 8))],
+)
+def test_a_device_has_lanes_and_cell_lanes_that_fit_and_no_more_than_rows(plan, name, lanes, cell_lanes):
+    space = studies.space()
+    *_, (_, bundle) = bundles(studies.task_of(plan), space, 0)
+    assert device_choices(bundle, device(name)) == {"lanes": lanes, "cell_lanes": cell_lanes}
+    with pytest.raises(ConfigError, match="no accelerator fits ice40-hx8k: take a larger device"):
+        device_choices(bundle, device("ice40-hx8k"))
 
 
 def test_limits_hold_without_a_device():

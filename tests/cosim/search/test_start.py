@@ -165,6 +165,25 @@ def test_hardware_that_is_too_large_is_refused_before_anything_is_made(data, tmp
         Scope(device="ecp6")
 
 
+def test_on_a_device_lanes_and_cell_lanes_are_searched_unless_they_are_settled(quick, data, tmp_path):
+    settings, root = SearchSettings(trials=2, rounds=1), tmp_path / "study"
+    scope = replace(SCOPE, lanes=None, device="ecp5-85k")
+    search(root, studies.model(), data, settings, scope, QUICK)
+    plan = StudyFolder.open(root).plan
+    assert plan.config is None
+    assert plan.space.choices["hardware.lanes"] == (16, 32)
+    assert plan.space.choices["hardware.cell_lanes"] == (1, 2, 4, 8)
+    assert plan.space.lanes == 32
+    # The same command goes on with it.
+    assert search(root, studies.model(), data, replace(settings, trials=3), scope, QUICK).outcome.trials == 3
+    for number, settled in enumerate(
+        (replace(scope, lanes=8), replace(scope, choices=scope.choices | {"lanes": (8, 16)}))
+    ):
+        root = tmp_path / f"settled{number}"
+        search(root, studies.model(), data, settings, settled, QUICK)
+        assert "hardware.cell_lanes" not in StudyFolder.open(root).plan.space.choices
+
+
 def test_a_small_model_gets_no_more_lanes_than_rows(quick, data, tmp_path):
     with seeded(1):
         network = LstmNetwork.initial(2, 5, 3)
