@@ -328,7 +328,7 @@ def test_benchmarks_are_choices():
     assert tuple(BENCHES) == NAMES
     assert "'nothing' is not one of" in said("bench", "nothing", status=ExitCode.USAGE).replace("│ ", "")
     assert "give --text FILE" in said("bench", "text", status=ExitCode.INPUT)
-    for name in ("opponents", "regret"):
+    for name in ("opponents", "regret", "narrowing"):
         assert "give -o FOLDER" in said("bench", name, status=ExitCode.INPUT)
 
 

@@ -21,6 +21,7 @@ MODULES = {
     "studies": "studies",
     "opponents": "opponents",
     "regret": "regret",
+    "narrowing": "narrowing",
     "latency": "latency",
     "discretisation": "discretisation",
     "thresholds": "thresholds",

@@ -1,9 +1,9 @@
 """Searches in memory beside each other, on the same candidates and at equal budget."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, product
 
 import optuna
 from optuna.distributions import BaseDistribution
@@ -107,6 +107,12 @@ def search(
             spent += found.seconds
             tried.append(Tried(dict(trial.params), found, spent))
     return tried
+
+
+def every(space: SearchSpace) -> Iterator[Candidate]:
+    """Yield every candidate of a space, those of the last parameter's values in a row."""
+    for values in product(*space.choices.values()):
+        yield dict(zip(space.choices, values, strict=True))
 
 
 def only(space: SearchSpace, settled: Candidate, *kinds: Kind) -> SearchSpace:

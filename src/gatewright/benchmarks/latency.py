@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from torch import Tensor
 
-from gatewright.benchmarks.regret import every
+from gatewright.benchmarks.compare import every
 from gatewright.cosim.search.costs import Costs, spread
 from gatewright.cosim.search.hardware import space_config
 from gatewright.cosim.search.pareto import hypervolume, pareto
@@ -137,8 +137,8 @@ class Workbench:
         supernet = SuperNetwork.of(dense)
         space = SearchSpace.of(dense.network, "matrix", hidden=HIDDEN_SHARES)
         train_super(task, dense, supernet, space, sandwich, progress)
-        every = max(1, len(task.train) // SearchSettings.calibrated)
-        sample = shortened(dense.standardise(task.train.sequences[::every][: SearchSettings.calibrated]))
+        apart = max(1, len(task.train) // SearchSettings.calibrated)
+        sample = shortened(dense.standardise(task.train.sequences[::apart][: SearchSettings.calibrated]))
         recordings = spread(task.validation, SearchSettings.recordings, SearchSettings.steps)
         return cls(task, dense, supernet, sample, recordings)
 

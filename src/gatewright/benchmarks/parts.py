@@ -138,8 +138,9 @@ def _bench(name: str, need: str, work: Work) -> None:
     work.gatewright("bench", name, "--rows", work.rows(name), *given)
 
 
-def _regret(work: Work) -> None:
-    work.gatewright("bench", "regret", "-o", work.run("regret"), "--rows", work.rows("regret"))
+def _resumed(name: str, work: Work) -> None:
+    """Measure a benchmark that goes on from a folder."""
+    work.gatewright("bench", name, "-o", work.run(name), "--rows", work.rows(name))
 
 
 def _opponents(task: str, need: str, work: Work) -> None:
@@ -224,7 +225,11 @@ _COMPARISONS = ("discretisation", "thresholds")
 _TASKS = {"digits": "", "fashion-mnist": "images", "text": "text"}
 """Data that `opponents` compares methods on, each a part of its own, and what must be given for it."""
 
-_OTHERS = {"studies": _studies, "regret": _regret}
+_OTHERS: dict[str, Callable[[Work], None]] = {
+    "studies": _studies,
+    "regret": partial(_resumed, "regret"),
+    "narrowing": partial(_resumed, "narrowing"),
+}
 """Benchmarks that are measured in another way than the rest."""
 
 

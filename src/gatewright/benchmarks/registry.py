@@ -11,6 +11,7 @@ from gatewright.benchmarks.cycles import bench_cycles
 from gatewright.benchmarks.discretisation import bench_discretisation
 from gatewright.benchmarks.factors import bench_factors
 from gatewright.benchmarks.latency import bench_latency
+from gatewright.benchmarks.narrowing import bench_narrowing
 from gatewright.benchmarks.opponents import SEEDS, bench_opponents
 from gatewright.benchmarks.parts import sources_of
 from gatewright.benchmarks.patterns import bench_patterns
@@ -109,6 +110,7 @@ BENCHES: dict[str, Callable[[Options], list[Row]]] = {
     "studies": lambda options: bench_studies(options.silero, options.progress),
     "opponents": _opponents,
     "regret": lambda options: bench_regret(_folder_of(options), options.progress),
+    "narrowing": lambda options: bench_narrowing(_folder_of(options), options.progress),
     "latency": lambda options: bench_latency(options.progress),
     "discretisation": lambda options: bench_discretisation(options.progress),
     "thresholds": lambda options: calibrate_thresholds(progress=options.progress),

@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
-from gatewright.benchmarks.compare import Tried, front_of, log_hypervolume
+from gatewright.benchmarks.compare import Tried, every, front_of, log_hypervolume
 from gatewright.benchmarks.opponents.arena import SEARCHES, Arena
 from gatewright.benchmarks.opponents.problem import Problem, uncompressed
 from gatewright.benchmarks.opponents.scale import DIGITS, Scale
@@ -95,12 +95,6 @@ class Table:
                 f"{path}: no table of a space ({error!r}); delete it to make it again"
             ) from error
         return cls(space, found)
-
-
-def every(space: SearchSpace) -> Iterator[Candidate]:
-    """Yield every candidate of a space, those of the last parameter's values in a row."""
-    for values in product(*space.choices.values()):
-        yield dict(zip(space.choices, values, strict=True))
 
 
 def bench_regret(

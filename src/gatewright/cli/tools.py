@@ -142,7 +142,10 @@ def bench(
     folder: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="Folder that `opponents` and `regret` go on from.", show_default=False
+            "--output",
+            "-o",
+            help="Folder that `opponents`, `regret` and `narrowing` go on from.",
+            show_default=False,
         ),
     ] = None,
     *,
