@@ -1,4 +1,4 @@
-"""The tables of the comparison of methods, from rows."""
+"""The tables of comparisons of methods and of costs, from rows."""
 
 import importlib
 from pathlib import Path
@@ -12,11 +12,11 @@ TABLES = Path(__file__).parents[1] / "docs" / "tables"
 
 @pytest.fixture
 def tables(monkeypatch):
-    """Make the module's tables from the rows that a test gives."""
+    """Make a module's tables from the rows that a test gives."""
     monkeypatch.syspath_prepend(str(TABLES))
-    module = importlib.import_module("opponents")
 
-    def made(found):
+    def made(found, name="opponents"):
+        module = importlib.import_module(name)
         monkeypatch.setattr(module, "rows", lambda name: Rows(found[name], name))
         return module
 
@@ -74,3 +74,33 @@ def test_the_least_regret_comes_first(tables):
     lines = tables({"regret": found}).regret_table().splitlines()
     assert lines[0] == "| method, 200 of 12,150 candidates | regret, median | range |"
     assert lines[2:] == ["| linear | 2.0 % | 1.0 to 3.0 % |", "| random | 20.0 % | 10.0 to 30.0 % |"]
+
+
+def test_narrowing_is_told_with_its_interval(tables):
+    found = [
+        Row("hypervolume", "percent octaves²", volume, {"task": "t", "method": method, "split": "test"}, seed)
+        for method, volumes in (("whole ranges", (30.0, 50.0)), ("narrowed ranges", (20.0, 60.0)))
+        for seed, volume in enumerate(volumes)
+    ]
+    at = {"task": "t", "method": "narrowed ranges", "split": "test"}
+    for end, value in (("", 1.1), ("_low", 0.9), ("_high", 1.25)):
+        found.append(Row(f"hypervolume_ratio{end}", "times", value, at))
+    text = tables({"narrowing": found}).narrowing_text()
+    assert "reach 40.0, narrowed ones 40.0: whole ones 1.10 times as much (0.90 to 1.25, 2 seeds)" in text
+
+
+def test_the_cause_that_loses_least_comes_first(tables):
+    found = []
+    for cause, lanes, tau, lost, worst in (
+        ("low rank", 128, 0.75, 0.125, 1.5),
+        ("density", 4, 0.96, 0.0, 1.0),
+    ):
+        at = {"cause": cause, "lanes": lanes, "cell_lanes": 8, "candidates": 40}
+        found.append(Row("latency_correlation", "Kendall's τ-b", tau, at))
+        found.append(Row("latency_lost", "share", lost, at))
+        found.append(Row("latency_worst", "times", worst, at))
+    lines = tables({"latency": found}, "latency").latency_table().splitlines()
+    assert lines[2:] == [
+        "| density | 4 | 8 | 40 | 0.96 | 0.0 % | 1.00 times |",
+        "| low rank | 128 | 8 | 40 | 0.75 | 12.5 % | 1.50 times |",
+    ]

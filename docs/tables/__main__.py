@@ -99,6 +99,11 @@ def results() -> str:
         "**Regret**: a space of the digits that is known whole, each candidate scored as it is cut out of one super "
         "network; what a method misses of the true hypervolume (`gatewright bench regret -o FOLDER`):",
         opponents.regret_table,
+        "**Narrowing**: a second round whose ranks and widths reach only from the least to the largest of the best so "
+        "far, with ranks in between, beside one with the whole ranges, at as many candidates and epochs of the super "
+        "network; volume on the digits' test split, each front as it is cut out of the super network "
+        "(`gatewright bench narrowing -o FOLDER`):",
+        opponents.narrowing_text,
         "**Opponents**, each with as many distinct candidates, points of their fronts trained in full; hypervolume in "
         "points × octaves of cycles × octaves of stored bits on the test split (`gatewright bench opponents`). Digits:",
         (partial(opponents.opponents_table, "digits"), partial(opponents.opponents_text, "digits")),

@@ -243,6 +243,7 @@ QUANTITIES: dict[str, Quantity] = _SCORES | _MODELS | _HARDWARE | _SEARCH
 PARAMETERS: dict[str, ParameterKind] = {
     "available": "number",
     "candidate": "object",
+    "candidates": "number",
     "case": "number",
     "cell_lanes": "number",
     "components": "number",

@@ -14,10 +14,10 @@ from gatewright.cli.options import (
     ColumnCounts,
     Dask,
     DataSource,
+    DeviceName,
     FloatFile,
     Lanes,
     MetricName,
-    OnDevice,
     Overwrite,
     PruneEpochs,
     QuantiseEpochs,
@@ -87,7 +87,15 @@ def search(
     lanes: Lanes = None,
     activation_bits: ActivationBits = Shape.activation_bits,
     columns: ColumnCounts = Shape.columns,
-    device: OnDevice = None,
+    device: Annotated[
+        DeviceName | None,
+        typer.Option(
+            "--device",
+            help="FPGA that the accelerator must fit; its lanes and cell lanes are searched unless --lanes or --choose "
+            "settles them.",
+            show_default=False,
+        ),
+    ] = None,
     score: Annotated[
         float | None,
         typer.Option(
