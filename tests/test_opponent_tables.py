@@ -104,3 +104,22 @@ def test_the_cause_that_loses_least_comes_first(tables):
         "| density | 4 | 8 | 40 | 0.96 | 0.0 % | 1.00 times |",
         "| low rank | 128 | 8 | 40 | 0.75 | 12.5 % | 1.50 times |",
     ]
+
+
+def test_the_most_that_is_lost_and_the_drains_floor_are_told(tables):
+    found = [
+        Row(f"latency_{name}", unit, value, {"cause": cause, "lanes": 32})
+        for cause, lost, worst in (("low rank", 0.01, 1.5), ("drain of one cell lane", 0.02, 1.25))
+        for name, unit, value in (("lost", "share", lost), ("worst", "times", worst))
+    ]
+    for cause, lanes, cycles in (
+        ("low rank", 32, (120, 300)),
+        ("low rank", 128, (90,)),
+        ("drain of one cell lane", 32, (200,)),
+    ):
+        at = {"cause": cause, "lanes": lanes, "scored_by": "cycles"}
+        found += [Row("latency_point_cycles", "cycles per step", each, at) for each in cycles]
+    text = tables({"latency": found}, "latency").latency_text()
+    assert "at most 2.0 % of a volume" in text
+    assert "1.50 times the fewest cycles" in text
+    assert "120 cycles per step, not 200" in text

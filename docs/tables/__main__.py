@@ -94,6 +94,7 @@ def results() -> str:
         "measured on the RTL, in volume (points × octaves of cycles) and in cycles (`gatewright bench latency`):",
         (
             latency.latency_table,
+            latency.latency_text,
             f"![Fronts found by cycles and by multiply-accumulates](images/{LATENCY_PICTURE.name})",
         ),
         "**Regret**: a space of the digits that is known whole, each candidate scored as it is cut out of one super "

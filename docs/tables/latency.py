@@ -29,6 +29,21 @@ def latency_table() -> str:
     return markdown(header, [line for _, line in sorted(body)])
 
 
+def latency_text() -> str:
+    """Say how much is lost at the most, and what cell lanes change that multiply-accumulates do not see."""
+    source = rows("latency")
+    lost, worst = (max(source.all(f"latency_{name}")) for name in ("lost", "worst"))
+    one, more = (
+        min(source.all("latency_point_cycles", cause=cause, lanes=32, scored_by="cycles"))
+        for cause in ("drain of one cell lane", "low rank")
+    )
+    return (
+        f"Most points are on both fronts, so that at most {100 * lost:.1f} % of a volume is lost; but at a single "
+        f"score the fewest MACs may take {worst:.2f} times the fewest cycles. With eight cell lanes in place of one "
+        f"the fastest low-rank candidate of 32 lanes takes {more:.0f} cycles per step, not {one:.0f}, at the same MACs."
+    )
+
+
 def latency_fronts() -> tuple[dict[str, dict[str, Front]], Metric]:
     """Return the fronts of each case by the cost that they were found by, and the metric of their scores."""
     source = rows("latency")
