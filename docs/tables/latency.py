@@ -40,8 +40,8 @@ def latency_text() -> str:
     return (
         f"Most points are on both fronts, so that at most {100 * lost:.1f} % of a volume is lost; but at a single "
         f"score the fewest MACs may take {worst:.2f} times the fewest cycles. With eight cell lanes in place of one "
-        f"the fastest low-rank candidate of 32 lanes takes {more:.0f} cycles per step, not {one:.0f}, at the same MACs. "
-        "In the figure a square covers a circle where both fronts have the same point."
+        f"the fastest low-rank candidate of 32 lanes takes {more:.0f} cycles per step, not {one:.0f}, at the same MACs."
+        " In the figure a square covers a circle where both fronts have the same point."
     )
 
 
