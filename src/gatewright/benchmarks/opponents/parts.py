@@ -49,9 +49,9 @@ class Part:
     candidates : int
         Distinct ones that it tried.
     seconds : float
-        Of evaluating these, each as if no other method had asked, and of what it trained to do so.
+        CPU seconds of evaluating these, each as if no other method had asked, and of what it trained to do so.
     training_seconds : float
-        Of training its points in full.
+        CPU seconds of training its points in full.
     quick_volume : float, optional
         Hypervolume of its candidates by their quick scores; None of `SIMPLIFY`, which has none.
     volume : float

@@ -62,7 +62,7 @@ class Problem:
         The part of the validation split that quick scores come from.
     notes : dict
         ``float_score`` and ``longer_float_score``, by split, of the float model as it was trained and after the epochs
-        of compression; ``super_seconds`` that training the super network took.
+        of compression; ``super_seconds`` of CPU that training the super network took.
     """
 
     task: Task
@@ -108,12 +108,12 @@ class Problem:
             notes["longer_float_score"] = _scores(task, longer(task, dense, tune, progress))
         space = SearchSpace.of(dense.network, "matrix", lanes=scale.lanes)
         if not super_path.exists():
-            begin, supernet = time.perf_counter(), SuperNetwork.of(dense)
+            begin, supernet = time.process_time(), SuperNetwork.of(dense)
             sandwich = SuperSettings(
                 epochs=scale.super_epochs, calibrated=min(scale.calibrated, 32), seed=seed
             )
             train_super(task, dense, supernet, space, sandwich, progress)
-            notes["super_seconds"] = time.perf_counter() - begin
+            notes["super_seconds"] = time.process_time() - begin
             supernet.save(super_path)
         every = max(1, len(task.train) // scale.calibrated)
         return cls(
@@ -138,7 +138,7 @@ class Problem:
         """Return what trains candidates in full, and scores them on the test split."""
 
         def trained(candidate: Candidate) -> Evaluation | Infeasible:
-            begin = time.perf_counter()
+            begin = time.process_time()
             spec = self.space.spec(candidate)
             try:
                 bundle = finalise(self.task, self.dense, self.supernet, spec, self.tune, progress)
@@ -151,7 +151,7 @@ class Problem:
     @one_thread()
     def cut(self, source: SuperNetwork, candidate: Candidate) -> Evaluation:
         """Evaluate a candidate as it is cut out of shared weights, without training."""
-        begin = time.perf_counter()
+        begin = time.process_time()
         spec = self.space.spec(candidate)
         bundle = candidate_bundle(self.task, self.dense, source, spec, self.sample, self.tune)
         return self.judged(bundle, evaluate(bundle, self.scored, self.task.metric), begin)
@@ -168,7 +168,7 @@ class Problem:
             cycles_measured=None,
             macs=costs.macs,
             reward=0.0,
-            seconds=time.perf_counter() - begin,
+            seconds=time.process_time() - begin,
             integers_compared=0,
         )
 

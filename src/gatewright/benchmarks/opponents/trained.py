@@ -46,7 +46,7 @@ def simplified(problem: Problem, progress: Progress = silent) -> Iterator[tuple[
     sign = 1 if task.metric.more_is_better else -1
     how = SimplifySettings(lanes=scale.lanes, round_epochs=max(1, scale.quantise_epochs))
     for loss in LOSSES:
-        begin = time.perf_counter()
+        begin = time.process_time()
         wanted = problem.notes["float_score"]["validation"] - sign * loss * scale.below
         outcome = compress_to(
             task,
@@ -58,7 +58,7 @@ def simplified(problem: Problem, progress: Progress = silent) -> Iterator[tuple[
             progress,
         )
         found = problem.judged(outcome.bundle, outcome.bundle.notes["scores"]["test"], begin)
-        yield found, len(outcome.rounds), time.perf_counter() - begin
+        yield found, len(outcome.rounds), time.process_time() - begin
 
 
 class Beacons:
@@ -98,14 +98,14 @@ class Beacons:
         return float(np.abs(one - other).sum())
 
     def _trained(self, candidate: Candidate) -> SuperNetwork:
-        begin = time.perf_counter()
+        begin = time.process_time()
         problem = self._problem
         spec = problem.space.spec(candidate)
         with seeded(problem.seed):
             network = problem.supernet.subnetwork(spec)
             student = QuantisedNetwork(network, spec, problem.sample)
             train_quantised(problem.task, problem.dense, student, problem.tune, "beacon")
-        self.seconds += time.perf_counter() - begin
+        self.seconds += time.process_time() - begin
         return SuperNetwork.of(replace(problem.dense, network=student.masters.requires_grad_(False).eval()))
 
 
@@ -116,7 +116,7 @@ def widths_with_beacons(problem: Problem, settings: SearchSettings) -> tuple[lis
 
 
 def by_gradient(problem: Problem, ask: Ask, seconds: float, progress: Progress = silent) -> list[Tried]:
-    """Search by gradient (M3), from one beginning after the other, while there is budget.
+    """Search by gradient (M3), from one beginning after the other, for some seconds of CPU.
 
     Each training counts as well as the evaluation of what it chose; what was chosen before is not given again.
     """
@@ -126,7 +126,7 @@ def by_gradient(problem: Problem, ask: Ask, seconds: float, progress: Progress =
     for place in count():
         if spent >= seconds:
             break
-        begin = time.perf_counter()
+        begin = time.process_time()
         base, each = starts(problem.space, settings, problem.seed, place)
         try:
             chosen = entropy_search(
@@ -135,7 +135,7 @@ def by_gradient(problem: Problem, ask: Ask, seconds: float, progress: Progress =
             found = ask(chosen)
         except DivergenceError:
             found = Infeasible("it diverged")
-        spent += time.perf_counter() - begin
+        spent += time.process_time() - begin
         if isinstance(found, Evaluation):
             tried.setdefault(key_of(chosen), Tried(chosen, found, spent))
     return [*tried.values()]
