@@ -19,7 +19,7 @@ _MOST_PICKLE = 2**24
 _MOST_OPERATIONS = 400_000
 """Of a pickle: about 30 for each tensor."""
 
-_MOST_VALUES = 2**20
+_MOST_VALUES = 2**18
 """Of a pickle, those that it refers to again counted again: tuples of tuples may stand for any number of them."""
 
 _LEGACY_PICKLES = 5
@@ -62,7 +62,8 @@ def load_tensors(path: Path, what: str, error: type[GatewrightError], advice: st
         else:
             with path.open("rb") as stream:
                 for _ in range(_LEGACY_PICKLES):
-                    _check_pickle(stream)
+                    if stream.peek(1):
+                        _check_pickle(stream)
         stored = torch.load(path, map_location="cpu", weights_only=True)
         _check_tensors(stored, size)
         return stored

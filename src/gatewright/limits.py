@@ -34,7 +34,10 @@ MOST_OBJECTS = 2**20
 """Objects and lists of a JSON text: each takes 72 bytes, were it empty."""
 
 MOST_TOML = 2**16
-"""Bytes of a TOML file, whose reader takes time by the square of it. A run writes less than 4 kB."""
+"""Bytes of a TOML file. A run writes less than 4 kB."""
+
+MOST_DOTS = 2**11
+"""Of a TOML file: the reader takes memory by the square of the parts of a name."""
 
 MOST_DEPTH = 64
 """Objects and lists of a JSON or TOML text in one another; ours have at most 8."""

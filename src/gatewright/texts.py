@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gatewright.errors import GatewrightError
-from gatewright.limits import MOST_DEPTH, MOST_JSON, MOST_OBJECTS, MOST_TOML, file_size, whole
+from gatewright.limits import MOST_DEPTH, MOST_DOTS, MOST_JSON, MOST_OBJECTS, MOST_TOML, file_size, whole
 
 _LARGEST = 2**64
 """Above every integer that the package writes; larger ones are no number of a figure, a seed or a size."""
@@ -39,6 +39,8 @@ def read_toml(path: Path, what: str, error: type[GatewrightError]) -> dict[str, 
     """Read a TOML file; `error` if it is none."""
     text = read_text(path, what, error, MOST_TOML)
     with whole(path, what, error):
+        if text.count(".") > MOST_DOTS:
+            raise ValueError(f"more than {MOST_DOTS} dots")
         values = tomllib.loads(text)
         _check(values)
         return values

@@ -128,12 +128,11 @@ def _text(value: Any) -> str:
 def _opened(source: Path | io.BytesIO, path: Path) -> Iterator[h5py.File]:
     """Open a file of HDF5 in which nothing lies in other files; `path` names it."""
     with h5py.File(source, "r") as file:
-
-        def visit(name: str, link: Any) -> None:
-            if isinstance(link, h5py.ExternalLink):
-                raise ModelImportError(f"{path}: {name} lies in another file; {_SAVE}")
-
-        file.visititems_links(visit)
+        outside = file.visititems_links(
+            lambda name, link: name if isinstance(link, h5py.ExternalLink) else None
+        )
+        if outside is not None:
+            raise ModelImportError(f"{path}: {outside} lies in another file; {_SAVE}")
         yield file
 
 

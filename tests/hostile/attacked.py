@@ -1,8 +1,8 @@
 """Run commands on hostile files, each in a process of its own that is watched; start it as a script.
 
-One process imports all that commands need, and forks for each command, so that neither the start of the interpreter nor
-its imports count. It reads lines of JSON (arguments, a folder) and writes lines of JSON: what the command said, its exit
-status, its seconds of CPU, and the megabytes by which its memory grew.
+One process imports all that commands need, and forks for each command, so that neither the start of the interpreter
+nor its imports count. It reads lines of JSON (arguments, a folder) and writes lines of JSON: what the command said, its
+exit status, its seconds of CPU, and the megabytes by which its memory grew.
 """
 
 import contextlib
@@ -41,10 +41,11 @@ def attack(arguments: list[str], folder: str) -> dict:
     """Run one command in a folder."""
     said = Path(folder, "said.txt")
     gc.collect()
-    before = resident()
+    read, write = os.pipe()
     if not (child := os.fork()):
         status = 99
         try:
+            os.write(write, str(resident()).encode())
             resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
             size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
             resource.setrlimit(resource.RLIMIT_AS, (size + BYTES, size + BYTES))
@@ -65,7 +66,10 @@ def attack(arguments: list[str], folder: str) -> dict:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(status)
+    before = int(os.read(read, 100))
     _, status, used = os.wait4(child, 0)
+    os.close(read)
+    os.close(write)
     return {
         "said": said.read_text(errors="replace"),
         "status": os.waitstatus_to_exitcode(status),

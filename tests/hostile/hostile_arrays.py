@@ -61,7 +61,7 @@ def train(content, name="d.npz"):
 
 def saved_with_more(folder):
     path = folder / "m.npz"
-    random_bundle(3, 4, 2, seed=1).save(path)
+    random_bundle(1).save(path)
     arrays = dict(np.load(path))
     np.savez(path, **arrays, unknown=np.zeros(3))
     return ["build", str(path), "-o", str(folder / "fpga")]
@@ -209,6 +209,8 @@ FILES = {
     "sequence of words": sequences(b"1,2\nthree,four\n", "a.csv"),
     "images that declare 3 TB": images(_idx(2**32 - 1) + bytes(784)),
     "packed images that declare 3 TB": images(gzip.compress(_idx(2**32 - 1) + bytes(784)), ".gz"),
-    "packed images of a gigabyte of zeros": images(gzip.compress(_idx(10**6)) + gzip.compress(bytes(2**20)) * 748, ".gz"),
+    "packed images of a gigabyte of zeros": images(
+        gzip.compress(_idx(10**6)) + gzip.compress(bytes(2**20)) * 748, ".gz"
+    ),
     "packed images without their end": images(gzip.compress(_idx(1) + bytes(784))[:-9], ".gz"),
 }  # fmt: skip

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 from hostile_arrays import device, file, pipe
-from onnx import AttributeProto, GraphProto, ModelProto, TensorProto, helper, numpy_helper
+from onnx import GraphProto, ModelProto, TensorProto, helper, numpy_helper
 
 OPSETS = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
 HIDDEN, INPUTS = 4, 2
@@ -64,32 +64,27 @@ def concats():
     return model(nodes, {"c0": np.zeros((1, 4, 2), np.float32)})
 
 
-def expand(shape, operator="Expand"):
-    inputs = ["one", "shape"] if operator == "Expand" else ["shape"]
-    nodes = [helper.make_node(operator, inputs, ["big"]), helper.make_node("Add", ["x", "big"], ["z"])]
-    made = model(nodes, {"one": np.ones(1, np.float32), "shape": np.array(shape, np.int64)}, lstms=2)
-    made.graph.node[-1].input[0] = "z"
-    # Between two layers, such a node would be followed by numbers.
-    for node in made.graph.node:
-        if node.name == "lstm1":
-            node.input[0] = "z"
-        if node.op_type == "Add":
-            node.input[0] = "y0"
-    order = ["LSTM0", operator, "Add", "LSTM1"]
-    by = {
-        ("LSTM" + node.name[4:]) if node.op_type == "LSTM" else node.op_type: node for node in made.graph.node
-    }
-    chosen = [by[each] for each in order]
+def sizes(operator):
+    """Give a graph that computes a shape from the size of an output, far larger than it."""
+    lower, upper = model(lstms=2).graph.node
+    lower.output[0], upper.input[0] = "y0", "z"
+    inputs = ["one", "size"] if operator == "Expand" else ["size"]
+    between = [
+        helper.make_node("Shape", ["y0"], ["shape"]),
+        helper.make_node("Mul", ["shape", "factor"], ["size"]),
+        helper.make_node(operator, inputs, ["big"]),
+        helper.make_node("Reshape", ["y0", "big"], ["z"]),
+    ]
+    made = model(constants={"one": np.ones(1, np.int64), "factor": np.array([10**5, 10**5, 1, 1])})
     del made.graph.node[:]
-    made.graph.node.extend(chosen)
+    made.graph.node.extend([lower, *between, upper])
     return made
 
 
 def gathers():
-    nodes = [helper.make_node("Gather", [f"c{k}", "places"], [f"c{k + 1}"], axis=0) for k in range(4)] + [
-        helper.make_node("Identity", ["c4"], ["w"])
-    ]
-    return model(nodes, {"c0": np.zeros((1, 4), np.float32), "places": np.zeros((1000,), np.int64)})
+    nodes = [helper.make_node("Gather", [f"c{k}", "places"], [f"c{k + 1}"], axis=0) for k in range(4)]
+    nodes.append(helper.make_node("Identity", ["c4"], ["w"]))
+    return model(nodes, {"c0": np.zeros((1, 4), np.float32), "places": np.zeros((100, 100), np.int64)})
 
 
 def external(**told):
@@ -133,16 +128,20 @@ def entries():
     return model(constants={"w": tensor})
 
 
+def message(number, content):
+    """Give a field of protobuf that is a message."""
+    size, text = len(content), b""
+    while size > 127:
+        text += bytes([size & 127 | 128])
+        size >>= 7
+    return bytes([number << 3 | 2]) + text + bytes([size]) + content
+
+
 def inner(depth):
-    graph = GraphProto(name="g")
+    graph = b""
     for _ in range(depth):
-        outer = GraphProto(name="g")
-        node = outer.node.add(op_type="If", input=["x"], output=["z"])
-        node.attribute.add(name="then_branch", type=AttributeProto.GRAPH).g.CopyFrom(graph)
-        graph = outer
-    made = model()
-    made.graph.node.extend(graph.node)
-    return made
+        graph = message(1, message(5, message(6, graph)))
+    return model().SerializeToString() + message(7, graph)
 
 
 def empty_nodes():
@@ -158,8 +157,8 @@ FILES = {
     "function that calls itself": imported(itself),
     "chain of 30 Concat": imported(concats),
     "chain of Gather": imported(gathers),
-    "Expand to 4 TB": imported(lambda: expand([10**6, 10**6])),
-    "ConstantOfShape of 4 TB": imported(lambda: expand([10**6, 10**6], "ConstantOfShape")),
+    "Expand to terabytes between layers": imported(lambda: sizes("Expand")),
+    "ConstantOfShape of terabytes between layers": imported(lambda: sizes("ConstantOfShape")),
     "weights outside of the folder": beside(outside, location="../secret.bin"),
     "weights at an absolute path": beside(outside, location="/etc/passwd"),
     "weights behind a link out of the folder": beside(linked),
@@ -173,7 +172,7 @@ FILES = {
     "weights of 2^62 numbers": imported(lambda: declared([2**31, 2**31], b"")),
     "weights of a negative shape": imported(lambda: declared([-1, -128], bytes(512))),
     "weights with one entry of 2^40": imported(entries),
-    "graphs 20 deep": imported(lambda: inner(20)),
+    "graphs 60 deep": file(lambda: inner(60), "import", "FILE", name="m.onnx"),
     "million empty nodes": file(empty_nodes, "import", "FILE", name="m.onnx"),
     "10,000 LSTM nodes": imported(lambda: model(lstms=10_000)),
     "bytes of no model": file(b"\x0a" * 4096, "import", "FILE", name="m.onnx"),

@@ -50,9 +50,13 @@ def hashed():
 
 def walked():
     """Give a pickle of lists that hold each other twice, filled from the outermost in."""
-    lists = b"".join(b"]q%c" % k for k in range(60))
-    filled = b"".join(b"h%c(h%ch%ce0" % (k, k + 1, k + 1) for k in range(59))
-    return pickled(b"\x80\x02(" + lists + b"l0" + filled + b"}X\1\0\0\0ah\0s.")
+
+    def key(name):
+        return b"X\3\0\0\0" + name
+
+    made = b"".join(key(b"m%02d" % k) + b"]q%c" % k for k in range(60))
+    filled = b"".join(key(b"f%02d" % k) + b"h%c(h%ch%ce" % (k, k + 1, k + 1) for k in range(59))
+    return pickled(b"\x80\x02}(" + made + filled + b"u.")
 
 
 def itself():

