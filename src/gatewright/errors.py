@@ -4,6 +4,13 @@ Every error that bad input can cause derives from `GatewrightError`; the
 command line prints its text and exits with status 2.
 """
 
+import shlex
+
+
+def shell_word(value: object) -> str:
+    """Quote a path or a name in a command that a text tells to type."""
+    return shlex.quote(str(value))
+
 
 class GatewrightError(ValueError):
     """Base of all errors caused by what the user gave."""

@@ -24,6 +24,7 @@ from gatewright.cli.options import (
     WeightThreshold,
     Workers,
 )
+from gatewright.errors import shell_word
 from gatewright.flow.settings import (
     MEGAHERTZ,
     BuildSettings,
@@ -103,9 +104,9 @@ def build(
         list(design.rows()),
         wrote=output,
         following=(
-            f"gatewright verify {output} --data DATA",
-            f"gatewright estimate {output}",
-            f"gatewright report {output}",
+            f"gatewright verify {shell_word(output)} --data DATA",
+            f"gatewright estimate {shell_word(output)}",
+            f"gatewright report {shell_word(output)}",
         ),
         values={"accelerator": design.config.to_json(), "models": [each.name for each in design.models]},
     )
@@ -165,7 +166,7 @@ def verify(
         shown=("integers_compared", "mismatches", "cycles_per_step", "busy_on_nonzeros"),
         lines=(line,),
         warnings=(*found.complaints, *(f"unproven: {each}" for each in unproven)),
-        following=(f"gatewright report {folder}",),
+        following=(f"gatewright report {shell_word(folder)}",),
         values={
             "verdict": verdict,
             "integers_compared": proof.compared,
@@ -230,4 +231,4 @@ def synth(
     from gatewright.flow.synth import synth as run
 
     rows = run(folder, place_on=place, seeds=range(1, seeds + 1), progress=progress)
-    return Answer(rows, following=(f"gatewright report {folder}",))
+    return Answer(rows, following=(f"gatewright report {shell_word(folder)}",))
