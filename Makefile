@@ -2,13 +2,16 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint results results-status clean
+.PHONY: demo test prove lint results results-status clean
 
 demo: $(READY) ## The whole path on spoken digits, in runs/demo; goes on where it was left
 	$(VENV)/bin/gatewright demo -o runs/demo
 
 test: $(READY) ## Run the test suite
 	$(VENV)/bin/pytest -n 2
+
+prove: $(READY) ## Prove what is said of the RTL for all inputs, and refute it with one broken line each
+	$(VENV)/bin/gatewright prove
 
 lint: $(READY) ## Check style and types
 	$(VENV)/bin/ruff check .

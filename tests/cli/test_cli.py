@@ -32,6 +32,7 @@ COMMANDS = (
     "verify",
     "estimate",
     "synth",
+    "prove",
     "demo",
     "report",
     "bench",

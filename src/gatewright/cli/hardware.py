@@ -1,4 +1,4 @@
-"""Commands that take models to hardware: build, verify, estimate, synth."""
+"""Commands that take models to hardware, and prove it: build, verify, estimate, synth, prove."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -231,3 +231,27 @@ def synth(
 
     rows = run(folder, place_on=place, seeds=range(1, seeds + 1), progress=progress)
     return Answer(rows, following=(f"gatewright report {folder}",))
+
+
+@command("gatewright prove", "gatewright prove --only axi-lite --only sigma")
+def prove(
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", help="Proof, by name; repeat for several.", show_default=False),
+    ] = None,
+    *,
+    progress: Progress,
+) -> Answer:
+    """Prove what is said of the RTL, for all inputs or all of some cycles, and refute each with one broken line."""
+    from gatewright.flow.prove import prove as run
+
+    findings = run(only or (), progress=progress)
+    failed = [each for each in findings if not each.proved]
+    lines = [line for each in findings for line in (each.text, f"    {each.proof.says}")]
+    verdict = f"{len(findings) - len(failed)} of {len(findings)} proved, each refuted with its broken line"
+    return Answer(
+        lines=(*lines, verdict),
+        warnings=tuple(f"{each.proof.name}: {each.trouble}" for each in failed),
+        values={"proofs": [each.to_json() for each in findings]},
+        exit_code=ExitCode.MISMATCH if failed else ExitCode.OK,
+    )
