@@ -28,6 +28,7 @@ from gatewright.hw.skipping import Skip
 from gatewright.progress import Progress, silent, within
 from gatewright.results import Row, write_rows
 from gatewright.run import RunFolder
+from gatewright.storage import write_text
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.integer import run_head, run_integer
 from gatewright.sw.tasks import DataSettings, Split
@@ -150,7 +151,7 @@ def verify(
     found.proof.save(run.root)
     run.mismatches.unlink(missing_ok=True)
     if found.complaints:
-        run.mismatches.write_text("\n".join(found.complaints) + "\n")
+        write_text(run.mismatches, "\n".join(found.complaints) + "\n")
     return found
 
 
