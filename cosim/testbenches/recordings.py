@@ -18,7 +18,7 @@ from gatewright.cosim.testbenches.checker import Checker
 from gatewright.cosim.testbenches.parts import Driver, Model, Monitor
 from gatewright.cosim.traffic import JobFile, cycle_limit, load_limit
 from gatewright.hw.compiler.image import Compiled
-from gatewright.hw.interface import ErrorCode
+from gatewright.hw.interface import COUNTERS, ErrorCode
 from gatewright.hw.skipping import Skip
 from gatewright.storage import write_json
 
@@ -149,17 +149,25 @@ class _Bench:
         """Load a model, run every sequence, compare every integer."""
         monitor = Monitor(given.loaded.config)
         model, checker = Model(given.model), Checker(given.model, given.seed)
-        counters: dict[str, list[int]] = {}
-        results = []
+        counters: dict[str, list[int]] = {name: [] for name, _ in COUNTERS}
+        results: list[np.ndarray] = []
+        hung: int | None = None
         for number, x in enumerate(given.sequences):
+            if hung is not None:
+                # What hangs once would hang in every sequence, each time to the limit.
+                checker.require(number, False, f"not run, as sequence {hung} has no end")
+                results.append(np.empty(0, np.int64))
+                for values in counters.values():
+                    values.append(0)
+                continue
             fresh = given.fresh[number]
             job = JobFile(given.loaded.config, seed=given.seed + number, gaps=given.gaps, stalls=given.stalls)
             if number == 0 and not given.baked:
                 words = given.loaded.image.load_words()
-                job.load(words, load_limit(len(words)))
+                job.load(words, load_limit(len(words), gaps=given.gaps))
             job.run(
                 x,
-                cycle_limit(given.model, len(x)),
+                cycle_limit(given.model, len(x), gaps=given.gaps, stalls=given.stalls),
                 fresh=fresh,
                 skip=given.skip[number],
                 threshold=given.threshold,
@@ -181,8 +189,10 @@ class _Bench:
                     number, np.array_equal(expected.last, seen.last), "wrong marks of the last element"
                 )
             results.append(seen.results)
-            for name, value in seen.counters.items():
-                counters.setdefault(name, []).append(value)
+            for name, values in counters.items():
+                values.append(seen.counters.get(name, 0))
+            if seen.limited:
+                hung = number
         return Report(
             checker.compared,
             checker.mismatches,

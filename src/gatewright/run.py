@@ -21,7 +21,6 @@ STEPS = ("train", "quantise", "simplify", "build", "verify", "synth")
 """The commands that leave rows in a run folder."""
 
 _OWN = (
-    _MARKER,
     "*.toml",
     DELIVERY,
     PROOF,
@@ -256,7 +255,7 @@ class RunFolder(ReportFolder):
             raise RunFolderError(f"{self.rows(step)} is missing; run `gatewright {step}` first")
 
     def clear(self) -> None:
-        """Remove what the package wrote there; files of others, and folders that hold some, stay."""
+        """Remove what the package wrote there, but for the mark that it is a run; what is of others stays."""
         self.clear_build()
         sweep(self.root)
         for pattern in _OWN:
@@ -264,6 +263,13 @@ class RunFolder(ReportFolder):
                 with writing(path):
                     path.unlink()
         self._prune("models", "images", "rows", "figures")
+
+    def discard(self) -> None:
+        """Clear a run that came to nothing; its mark stays beside files of others, so that it can be made again."""
+        self.clear()
+        if [*self.root.iterdir()] == [self.root / _MARKER]:
+            with writing(self.root):
+                (self.root / _MARKER).unlink()
 
     def clear_build(self) -> None:
         """Remove a build and its proof; raises nothing where there is none."""

@@ -185,7 +185,7 @@ class Design:
                 proof.save(run.root)
         except BaseException:
             with suppress(GatewrightError, OSError):
-                run.clear()
+                run.discard()
             raise
         return run
 
@@ -195,8 +195,9 @@ class Design:
         After an error there is nothing of it but models.
         """
         roles: dict[str, Role] = {}
-        with undone(run.root, (name for name, role in roles.items() if role != "model")):
-            self._deliver(run, roles)
+        made: list[str] = []
+        with undone(run.root, made):
+            self._deliver(run, roles, made)
             delivery = Delivery.of(run.root, roles)
             delivery.save(run.root)
         if not run.rows("quantise").exists():
@@ -204,11 +205,14 @@ class Design:
         write_rows(run.rows("build"), list(self.rows()))
         return delivery
 
-    def _deliver(self, run: RunFolder, roles: dict[str, Role]) -> None:
-        """Write the delivered files, and note the role of each."""
+    def _deliver(self, run: RunFolder, roles: dict[str, Role], made: list[str]) -> None:
+        """Write the delivered files, note the role of each, and which are not models."""
 
         def wrote(path: Path, role: Role) -> Path:
-            roles[path.relative_to(run.root).as_posix()] = role
+            name = path.relative_to(run.root).as_posix()
+            roles[name] = role
+            if role != "model":
+                made.append(name)
             return path
 
         make_folder(run.root / "images")
