@@ -17,6 +17,8 @@
 //     DONE      end of a LOAD or RUN: its cycles [31:0], `error` [47:32], 1 in [48] if it ran into its limit
 // A command that runs into its limit ends the file, and the accelerator is reset; else its state lasts to the next file.
 //
+// While cycles pass, the file `pulse` grows.
+//
 // While no file is played, a bench may drive the public registers of the ports itself, cycle by cycle.
 
 `timescale 1ns / 1ps
@@ -215,4 +217,12 @@ module gatewright_harness #(
             end
         endcase
     end
+
+    int pulse;
+    initial pulse = $fopen("pulse", "w");
+    always @(posedge clk)
+        if (cycles[11:0] == 0) begin
+            $fwrite(pulse, ".");
+            $fflush(pulse);
+        end
 endmodule

@@ -1,5 +1,6 @@
 """What the harness plays and logs: job files and log files, with the fields of the accelerator's ports."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,9 @@ from amaranth.hdl import Shape
 
 from gatewright.errors import DataError, ToolError
 from gatewright.hw.compiler.image import Compiled
-from gatewright.hw.compiler.unpack import step_words
 from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.cycles.model import predict
 from gatewright.hw.interface import COUNTERS, JOB, LOAD, RESULT, ErrorCode, element
-from gatewright.hw.ops import Opcode
 from gatewright.hw.skipping import Skip
 
 # Kinds of words, as in harness.sv.
@@ -20,6 +20,7 @@ _LOAD, _RUN, _END = 1, 2, 0
 _SEEN_INPUT, _SEEN_RESULT, _SEEN_COUNTERS, _SEEN_DONE = 1, 2, 3, 4
 
 _MAX_LIMIT = (1 << 32) - 1
+_STARTING = 1000
 
 
 def harness_parameters(config: AcceleratorConfig) -> dict[str, int]:
@@ -49,20 +50,30 @@ def input_payloads(x: np.ndarray, activation_bits: int) -> np.ndarray:
     return payloads
 
 
-def cycle_limit(compiled: Compiled, steps: int) -> int:
-    """Give a number of cycles that ends a hang: far more than a sequence takes, stalls included."""
-    work = compiled.config.accumulator_rows
-    for op in compiled.image.program:
-        a = op.arguments
-        work += 100 + a.get("columns", 0) + a.get("count", 0) + a.get("groups", 0)
-        if op.opcode == Opcode.MATVEC:
-            work += int(step_words(a, compiled.image)[1].sum())
-    return 1000 + 8 * steps * work
+def cycle_limit(compiled: Compiled, steps: int, *, gaps: float = 0.0, stalls: float = 0.0) -> int:
+    """Give a number of cycles that ends a hang: some eight times what is predicted, more with gaps and stalls.
+
+    Parameters
+    ----------
+    compiled : Compiled
+    steps : int
+        Of all jobs together.
+    gaps, stalls : float
+        As in `JobFile`.
+    """
+    # A step that begins with all of its latencies in front takes less than two in a row.
+    step = predict(compiled, 2, fresh=False).cycles
+    return _STARTING + 16 * compiled.config.program_depth + _stretched(4 * steps * step, gaps, stalls)
 
 
-def load_limit(words: int) -> int:
-    """Give the same for the loading of a number of words."""
-    return 1000 + 1000 * words
+def load_limit(words: int, *, gaps: float = 0.0) -> int:
+    """Give the same for the loading of a number of words, which takes some ten cycles a word through AXI4-Lite."""
+    return _STARTING + _stretched(40 * words, gaps, 0.0)
+
+
+def _stretched(cycles: int, gaps: float, stalls: float) -> int:
+    """Give how many cycles work takes at most where in so many of them a stream pauses."""
+    return math.ceil(cycles / ((1 - gaps) * (1 - stalls)))
 
 
 class JobFile:

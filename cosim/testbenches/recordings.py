@@ -18,7 +18,7 @@ from gatewright.cosim.testbenches.checker import Checker
 from gatewright.cosim.testbenches.parts import Driver, Model, Monitor
 from gatewright.cosim.traffic import JobFile, cycle_limit, load_limit
 from gatewright.hw.compiler.image import Compiled
-from gatewright.hw.interface import ErrorCode
+from gatewright.hw.interface import COUNTERS, ErrorCode
 from gatewright.hw.skipping import Skip
 from gatewright.storage import write_json
 
@@ -149,17 +149,17 @@ class _Bench:
         """Load a model, run every sequence, compare every integer."""
         monitor = Monitor(given.loaded.config)
         model, checker = Model(given.model), Checker(given.model, given.seed)
-        counters: dict[str, list[int]] = {}
-        results = []
+        counters: dict[str, list[int]] = {name: [] for name, _ in COUNTERS}
+        results: list[np.ndarray] = []
         for number, x in enumerate(given.sequences):
             fresh = given.fresh[number]
             job = JobFile(given.loaded.config, seed=given.seed + number, gaps=given.gaps, stalls=given.stalls)
             if number == 0 and not given.baked:
                 words = given.loaded.image.load_words()
-                job.load(words, load_limit(len(words)))
+                job.load(words, load_limit(len(words), gaps=given.gaps))
             job.run(
                 x,
-                cycle_limit(given.model, len(x)),
+                cycle_limit(given.model, len(x), gaps=given.gaps, stalls=given.stalls),
                 fresh=fresh,
                 skip=given.skip[number],
                 threshold=given.threshold,
@@ -181,8 +181,8 @@ class _Bench:
                     number, np.array_equal(expected.last, seen.last), "wrong marks of the last element"
                 )
             results.append(seen.results)
-            for name, value in seen.counters.items():
-                counters.setdefault(name, []).append(value)
+            for name, values in counters.items():
+                values.append(seen.counters.get(name, 0))
         return Report(
             checker.compared,
             checker.mismatches,

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeGuard, overload
 from gatewright.errors import RunFolderError
 from gatewright.origin import UNKNOWN, commit, dirty, versions
 from gatewright.quantities import PARAMETERS, QUANTITIES, Quantity
-from gatewright.storage import whole_file
+from gatewright.storage import write_text
 
 _UNSAID: dict[str, Any] = {"versions": {}, "commit": UNKNOWN, "dirty": None}
 """Fields that a file of rows holds once, and what they are where it does not say."""
@@ -264,8 +264,7 @@ class Rows(Sequence[Row]):
 
 def write_rows(path: Path, rows: Iterable[Row]) -> None:
     """Write rows as JSON, one a line."""
-    with whole_file(path) as partial:
-        partial.write_text(rows_json(list(rows)) + "\n", encoding="utf-8")
+    write_text(path, rows_json(list(rows)) + "\n")
 
 
 def rows_json(rows: Sequence[Row]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gatewright.errors import ConfigError, DataError
-from gatewright.storage import read_arrays, whole_file
+from gatewright.storage import read_arrays, write_arrays
 from gatewright.sw.metrics import BY_MODEL, IGNORED, METRICS, metric_of
 from gatewright.sw.settings import CompressSettings, TrainSettings
 from gatewright.sw.tasks import splits
@@ -123,8 +123,7 @@ def save_task(task: Task, path: Path) -> None:
         arrays[f"lengths_{name}"] = np.array([len(each) for each in split.sequences], dtype=np.int64)
         if split.targets is not None and not task.taught:
             arrays[f"y_{name}"] = np.concatenate(split.targets) if split.every_step else split.targets
-    with whole_file(path) as partial, partial.open("wb") as stream:
-        np.savez_compressed(stream, **arrays)
+    write_arrays(path, arrays)
 
 
 def load_npz(path: Path, settings: DataSettings) -> Task:

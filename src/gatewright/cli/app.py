@@ -17,7 +17,8 @@ import typer
 from gatewright import __version__
 from gatewright.cli.answer import Answer
 from gatewright.cli.terminal import Terminal
-from gatewright.errors import GatewrightError, MismatchError, ToolError
+from gatewright.errors import GatewrightError, MismatchError, ToolError, explained
+from gatewright.storage import write_text
 
 
 class ExitCode(IntEnum):
@@ -152,7 +153,7 @@ class guarded:
         if isinstance(error, BrokenPipeError):
             raise typer.Exit(ExitCode.OK) from None
         if isinstance(error, OSError):
-            self._terminal.error("error", f"{error.filename or 'a file'}: {error.strerror or error}")
+            self._terminal.error("error", f"{error.filename or 'a file'}: {explained(error)}")
             raise typer.Exit(ExitCode.INPUT) from None
         for kind_of, code in _ERRORS:
             if isinstance(error, kind_of):
@@ -187,7 +188,7 @@ def _write_config(wrote: Path, context: typer.Context) -> None:
     path = wrote / "run.toml" if wrote.is_dir() else wrote.with_name(wrote.name + ".toml")
     name = context.info_name or ""
     text = f"# gatewright {name} --config {path.name}\n" + tomli_w.dumps({name: values})
-    path.write_text(text)
+    write_text(path, text)
 
 
 def _toml(value: Any) -> Any:

@@ -28,6 +28,7 @@ from gatewright.hw.skipping import Skip
 from gatewright.progress import Progress, silent, within
 from gatewright.results import Row, write_rows
 from gatewright.run import RunFolder
+from gatewright.storage import write_text
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.integer import run_head, run_integer
 from gatewright.sw.tasks import DataSettings, Split
@@ -150,7 +151,7 @@ def verify(
     found.proof.save(run.root)
     run.mismatches.unlink(missing_ok=True)
     if found.complaints:
-        run.mismatches.write_text("\n".join(found.complaints) + "\n")
+        write_text(run.mismatches, "\n".join(found.complaints) + "\n")
     return found
 
 
@@ -272,7 +273,9 @@ def _prove_model(root: Path, name: str, split: Split, settings: VerifySettings, 
         results[model.storage] = np.concatenate(runs[0].results)
     if {"dense", "sparse"} <= set(results):
         dense, sparse = results["dense"], results["sparse"]
-        part.claims.append(Claim(STORAGE, name, "", dense.size, int(np.count_nonzero(dense != sparse))))
+        equal = dense.size == sparse.size
+        differing = int(np.count_nonzero(dense != sparse)) if equal else max(dense.size, sparse.size)
+        part.claims.append(Claim(STORAGE, name, "", dense.size, differing))
     return part._replace(cycles=cycles, seconds=seconds)
 
 
