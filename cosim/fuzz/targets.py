@@ -1,6 +1,5 @@
 """Random accelerators, over every switch and field of their configuration, and the form in which they are delivered."""
 
-import dataclasses
 from dataclasses import dataclass
 
 import numpy as np

@@ -70,8 +70,8 @@ def run_job(
     skip : int
         `NEVER`, `ALWAYS` or `AUTO`.
     zeros : tuple of two int64 arrays
-        What each element of x, and each write of the drain unit, adds to the balance of zeros; needed with `AUTO`. Empty
-        where nobody asks what the balance is at the end.
+        What each element of x, and each write of the drain unit, adds to the balance of zeros; needed with `AUTO`.
+        Empty where nobody asks what the balance is at the end.
     timing : Timing
     steps : int
         Time steps.

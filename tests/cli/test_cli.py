@@ -32,6 +32,7 @@ COMMANDS = (
     "verify",
     "estimate",
     "synth",
+    "fuzz",
     "demo",
     "report",
     "bench",

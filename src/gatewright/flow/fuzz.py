@@ -1,10 +1,18 @@
 """Random accelerators, models and jobs, held against golden model, PyTorch and predictions; failures made small."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from gatewright.cosim.fuzz import reproducer
+from gatewright.cosim.fuzz.judge import Verdict
+from gatewright.cosim.fuzz.play import play
 from gatewright.cosim.fuzz.run import FuzzSettings, Played, run
-from gatewright.progress import Progress, silent
+from gatewright.cosim.fuzz.shrink import shrink
+from gatewright.progress import Progress, silent, within
 from gatewright.results import Row
+
+_KEPT = 3
+"""Accelerators with a failing case of which one is made small."""
 
 
 @dataclass
@@ -17,7 +25,9 @@ class Fuzzed:
     accelerators, models, jobs, integers, cycles, errors, resets : int
         How much was run and compared.
     differing : list of str
-        Each case that differs, by its name, with what differs.
+        Each case that differs, by its name, with what differs first.
+    reproducers : list of Path
+        Folders of cases that were made small, to be replayed.
     """
 
     settings: FuzzSettings
@@ -29,6 +39,7 @@ class Fuzzed:
     errors: int = 0
     resets: int = 0
     differing: list[str] = field(default_factory=list)
+    reproducers: list[Path] = field(default_factory=list)
 
     def add(self, played: Played) -> None:
         """Count what an accelerator ran."""
@@ -59,8 +70,15 @@ class Fuzzed:
         ]
 
 
-def fuzz(settings: FuzzSettings, progress: Progress = silent) -> Fuzzed:
-    """Run random cases.
+def fuzz(settings: FuzzSettings, output: Path, progress: Progress = silent) -> Fuzzed:
+    """Run random cases; of each accelerator's failing cases the first is made small.
+
+    Parameters
+    ----------
+    settings : FuzzSettings
+    output : Path
+        Gets a folder for each case that was made small, with the case's name.
+    progress : Progress
 
     Raises
     ------
@@ -70,5 +88,28 @@ def fuzz(settings: FuzzSettings, progress: Progress = silent) -> Fuzzed:
     found = Fuzzed(settings)
     for played in run(settings, progress):
         found.add(played)
-        progress("fuzzed", found.accelerators, settings.n, f"{found.integers:,} integers")
+        failing = [bool(verdict.differences) for verdict in played.verdicts]
+        if any(failing) and len(found.reproducers) < _KEPT:
+            first = failing.index(True)
+            case, differences = played.cases[first], played.verdicts[first].differences
+            told = within(progress, f"case {case.name}")
+            if shrunk := shrink(played.cases[: first + 1], told):
+                case, differences = shrunk.case, shrunk.verdict.differences
+            reproducer.save(case, differences, output / case.name)
+            found.reproducers.append(output / case.name)
+        progress("fuzzing", found.accelerators, settings.n, f"{found.integers:,} integers")
     return found
+
+
+def replay(folder: Path, progress: Progress = silent) -> Verdict:
+    """Run a case again that `fuzz` left.
+
+    Raises
+    ------
+    DataError
+        There is no such case in the folder.
+    ToolError
+        A tool is missing or failed.
+    """
+    case = reproducer.load(folder)
+    return play(case.target, [case], progress)[0]
