@@ -139,17 +139,16 @@ def settled(jobs: Sequence[Job]) -> tuple[Job, ...]:
     """
     found: list[Job] = []
     for job in jobs:
+        job = _placed(job)
         before = found[-1] if found else None
-        alike = before is not None and before.model == job.model
+        if before is None or before.model != job.model:
+            found.append(replace(job, chained=False, fresh=True))
+            continue
         # A reset ends what the harness plays, and what comes of other wrongs is told apart by commands of their own.
-        chained = (
-            job.chained
-            and alike
-            and all(each.wrong == Wrong.NOTHING and not each.reset for each in (before, job))
-            and (before.gaps, before.stalls) == (job.gaps, job.stalls)
-        )
-        carried = alike and before.wrong.whole and not before.reset and not job.fresh
-        found.append(replace(_placed(job), chained=chained, fresh=not carried))
+        smooth = all(each.wrong == Wrong.NOTHING and not each.reset for each in (before, job))
+        alike = (before.gaps, before.stalls) == (job.gaps, job.stalls)
+        left = before.wrong.whole and not before.reset
+        found.append(replace(job, chained=job.chained and smooth and alike, fresh=job.fresh or not left))
     return tuple(found)
 
 

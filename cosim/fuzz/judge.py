@@ -81,7 +81,7 @@ class _Judging:
     def hold_torch(self, number: int, reference: Reference) -> None:
         checker = self._checker(number)
         checker.compare(number, self._steps(number), reference.torch, reference.golden.data)
-        self._take(number, "PyTorch and the golden model (as got)", checker)
+        self._take(number, "PyTorch and golden model", checker)
 
     def hold_error(self, jobs: tuple[int, ...], error: ErrorCode | None, observed: Observation) -> None:
         number = jobs[-1] if jobs else None
@@ -97,7 +97,7 @@ class _Judging:
         jobs = [self._case.jobs[number] for number in numbers]
         references = [self._references[number] for number in numbers]
         partial = observed.limited or not jobs[0].wrong.whole
-        self.resets += observed.limited
+        self.resets += observed.limited and jobs[-1].reset > 0
         if not partial:
             expected = np.concatenate([job.x.ravel() for job in jobs])
             if not np.array_equal(observed.inputs, expected):

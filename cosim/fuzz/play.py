@@ -64,13 +64,13 @@ def _simulate(simulation: Path, cases: Sequence[Case], progress: Progress) -> li
             broken, _, _ = str(error).partition("\n")
         finished = len(list(folder.glob("*.seen"))) - bool(broken)
         verdicts = []
-        for case, script, end in zip(cases, scripts, ends, strict=True):
+        for case, own, end in zip(cases, scripts, ends, strict=True):
             if end > finished:
                 verdicts.append(Verdict(0, 0, 0, 0, (broken,)))
                 break
             logs = [
                 read_log(folder / f"{number}.seen", case.target.config)
-                for number in range(end - len(script), end)
+                for number in range(end - len(own), end)
             ]
-            verdicts.append(judge(case, refer(case), script, logs))
+            verdicts.append(judge(case, refer(case), own, logs))
         return verdicts

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from typer.testing import CliRunner
@@ -11,6 +12,7 @@ from gatewright.cli.app import ExitCode
 from gatewright.cosim.fuzz import reference
 from gatewright.cosim.fuzz import run as fuzz_run
 from gatewright.cosim.fuzz.targets import Target
+from gatewright.flow import fuzz as fuzz_flow
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +52,8 @@ def test_a_difference_is_left_small_and_replayed(monkeypatch, tmp_path):
 
     with monkeypatch.context() as planted:
         planted.setattr(reference, "predict", wrong)
+        # No other accelerator is built to make the case smaller.
+        planted.setattr(fuzz_flow, "shrink", partial(fuzz_flow.shrink, simulations=4, builds=0))
         arguments = ("--n", 1, "--cases", 2, "--seed", 3, "-o", tmp_path)
         found = fuzz(*arguments, status=ExitCode.MISMATCH)
         (folder,) = found["reproducers"]

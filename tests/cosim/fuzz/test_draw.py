@@ -47,7 +47,9 @@ def test_all_kinds_of_jobs_are_drawn(target):
     jobs = [job for case in drawn for job in case.jobs]
     assert {job.wrong for job in jobs} == set(Wrong)
     assert {job.skip for job in jobs} == set(Skip)
-    assert {(job.fresh, job.chained) for job in jobs} == {(a, b) for a in (False, True) for b in (False, True)}
+    assert {(job.fresh, job.chained) for job in jobs} == {
+        (a, b) for a in (False, True) for b in (False, True)
+    }
     assert any(job.reset for job in jobs)
     assert any(job.gaps and job.stalls for job in jobs)
     assert any(job.full_rate for job in jobs)
