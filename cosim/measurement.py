@@ -97,7 +97,7 @@ class Job(NamedTuple):
         It starts from a fresh state.
     skip : Skip
     trace : Trace, optional
-        Where it may skip: on what its cycles depend.
+        Where a job of the measurement may skip: on what its cycles depend.
     """
 
     steps: int
@@ -194,7 +194,7 @@ class Measurement:
         for x, fresh, skip in zip(self.sequences, self.freshness, skips, strict=True):
             # Every sequence is run, as the trace of the next may depend on the state that it leaves.
             trace = golden.run(x, fresh, trace=True)[1] if any(skips) else None
-            yield Job(len(x), fresh, skip, trace if skip else None)
+            yield Job(len(x), fresh, skip, trace)
 
     def _each(self, what: str, choice: int | Sequence[int]) -> list[int]:
         count = len(self.sequences)

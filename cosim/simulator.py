@@ -16,7 +16,7 @@ from gatewright.cosim.cache import cached
 from gatewright.cosim.processes import Patience
 from gatewright.cosim.toolchain import environment, versions
 from gatewright.cosim.traffic import harness_parameters
-from gatewright.errors import ToolError
+from gatewright.errors import BrokenRuleError, ToolError
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.verilog import emit
 from gatewright.hw.rtl.checks import CHECKS
@@ -229,9 +229,11 @@ def simulate(
 
     Raises
     ------
+    BrokenRuleError
+        The simulation died as `gatewright.hw.rtl.checks.never` saw what it is told.
     ToolError
-        The simulation died, as it does where `gatewright.hw.rtl.checks.never` sees what it is told, or other than the
-        given tests ran, or it does not advance; the text ends with the end of the log.
+        The simulation died otherwise, or other than the given tests ran, or it does not advance; the text ends with
+        the end of the log.
     """
     folder = Path(folder)
     log, xml = folder / "simulation.log", folder / "results.xml"
@@ -270,7 +272,7 @@ def simulate(
         failures.append(str(error))
     seconds = time.perf_counter() - start
     if broken := _BROKEN.search(_read(log)):
-        raise ToolError(
+        raise BrokenRuleError(
             f"the hardware did what it never may: {broken[2].replace('_', ' ')} (in {broken[1]})\n{_tail(log)}"
         )
     try:

@@ -76,3 +76,7 @@ class MismatchError(GatewrightError):
 
 class ToolError(GatewrightError):
     """An outside tool (compiler, simulator, synthesiser) is missing or failed."""
+
+
+class BrokenRuleError(ToolError):
+    """A simulation stopped because the hardware did what it never may."""

@@ -33,6 +33,7 @@ COMMANDS = (
     "estimate",
     "synth",
     "prove",
+    "fuzz",
     "demo",
     "report",
     "bench",
