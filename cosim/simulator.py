@@ -120,6 +120,29 @@ def build_verilog(
         texts["harness.sv"] = HARNESS.read_text()
     arguments = _build_args(top, power_up)
     key = json.dumps([texts, top, parameters, _TIMESCALE, arguments, versions(), quick])
+
+    def fill(partial: Path, whole: Path) -> None:
+        progress("building the simulation", 0, 1, "compiling")
+        _compile(partial, whole, texts, parameters, top, arguments, quick)
+
+    return cached(key, fill)
+
+
+def cached(key: str, fill: Callable[[Path, Path], None]) -> Path:
+    """Return the folder of a simulation, filled if the cache does not hold it.
+
+    Parameters
+    ----------
+    key : str
+        Everything that the contents depend on.
+    fill : callable
+        Takes a folder to work in, and one in it whose contents are kept.
+
+    Raises
+    ------
+    ToolError
+        The cache cannot be written to; and what `fill` raises.
+    """
     builds = cache_folder() / "builds"
     entry = builds / hashlib.sha256(key.encode()).hexdigest()[:32]
     # Looked for before the lock is taken, so that a cache which may only be read serves too.
@@ -129,8 +152,15 @@ def build_verilog(
         builds.mkdir(exist_ok=True)
         with FileLock(entry.with_suffix(".lock")):
             if not entry.is_dir():
-                progress("building the simulation", 0, 1, "compiling")
-                _compile(entry, texts, parameters, top, arguments, quick)
+                for left in builds.glob(f"{entry.name}.*.partial"):
+                    shutil.rmtree(left, ignore_errors=True)
+                # Of a name of its own: the compiler that a killed build left behind may still be writing to the last.
+                partial = Path(tempfile.mkdtemp(".partial", f"{entry.name}.", builds))
+                whole = partial / "whole"
+                whole.mkdir()
+                fill(partial, whole)
+                whole.rename(entry)
+                shutil.rmtree(partial)
     except OSError as error:
         raise ToolError(f"cannot write to the cache folder {builds} ({error}); {SET_CACHE}") from error
     return entry
@@ -143,19 +173,14 @@ def _build_args(top: str, power_up: bool) -> list[str]:
 
 
 def _compile(
-    entry: Path,
+    partial: Path,
+    whole: Path,
     texts: dict[str, str],
     parameters: dict[str, int],
     top: str,
     arguments: list[str],
     quick: bool,
 ) -> None:
-    for left in entry.parent.glob(f"{entry.name}.*.partial"):
-        shutil.rmtree(left, ignore_errors=True)
-    # Of a name of its own: the compiler that a killed build left behind may still be writing to the last one.
-    partial = Path(tempfile.mkdtemp(".partial", f"{entry.name}.", entry.parent))
-    whole = partial / "whole"
-    whole.mkdir()
     log = partial / "build.log"
     for name, text in texts.items():
         (partial / name).write_text(text)
@@ -176,8 +201,6 @@ def _compile(
             (partial / name).rename(whole / name)
     except (*_RUNNER_ERRORS, SystemExit) as error:
         raise ToolError(f"building the simulation failed: {error}\n{_tail(log)}") from error
-    whole.rename(entry)
-    shutil.rmtree(partial)
 
 
 @dataclass(frozen=True)
