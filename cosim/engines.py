@@ -29,8 +29,9 @@ def build(
     engine: Engine, config: AcceleratorConfig, progress: Progress = silent, *, verilog: str | None = None
 ) -> Path:
     """Return the folder of a simulation of the plain top, as `simulator.build` does."""
-    builder = translate.build if engine == "cxxrtl" else simulator.build
-    return builder(config, progress, verilog=verilog)
+    if engine == "cxxrtl":
+        return translate.build(config, progress, verilog=verilog)
+    return simulator.build(config, progress, verilog=verilog)
 
 
 def run(
@@ -48,5 +49,7 @@ def run(
     ToolError
         A tool is missing or failed.
     """
-    player = cxxrtl.play if engine == "cxxrtl" else measurement.play
-    return player(build(engine, config, progress, verilog=verilog), each, progress)
+    simulation = build(engine, config, progress, verilog=verilog)
+    if engine == "cxxrtl":
+        return cxxrtl.play(simulation, each, progress)
+    return measurement.play(simulation, each, progress)

@@ -44,18 +44,6 @@ module ecp5_block_ram (
                 assign data = {4{DIA[8:0]}};
                 assign mask = {27'b0, 9'h1ff} << 9 * ADA[4:3];
             end
-            4: begin
-                assign data = {4{1'b0, {2{DIA[3:0]}}}};
-                assign mask = {32'b0, 4'hf} << (9 * ADA[4:3] + 4 * ADA[2]);
-            end
-            2: begin
-                assign data = {4{1'b0, {4{DIA[1:0]}}}};
-                assign mask = {34'b0, 2'h3} << (9 * ADA[4:3] + 2 * ADA[2:1]);
-            end
-            1: begin
-                assign data = {4{1'b0, {8{DIA[0]}}}};
-                assign mask = {35'b0, 1'b1} << (9 * ADA[4:3] + ADA[2:0]);
-            end
         endcase
     endgenerate
 
@@ -66,10 +54,7 @@ module ecp5_block_ram (
     wire [35:0] row = memory[ADB[13:5]] ^ (write && ADA[13:5] == ADB[13:5] ? mask : 36'b0);
     wire [35:0] shifted = row >> (
         DATA_WIDTH_B == 18 ? (ADB[4] ? 18 : 0) :
-        DATA_WIDTH_B == 9 ? 9 * ADB[4:3] :
-        DATA_WIDTH_B == 4 ? 9 * ADB[4:3] + 4 * ADB[2] :
-        DATA_WIDTH_B == 2 ? 9 * ADB[4:3] + 2 * ADB[2:1] :
-        DATA_WIDTH_B == 1 ? 9 * ADB[4:3] + ADB[2:0] : 0);
+        DATA_WIDTH_B == 9 ? 9 * ADB[4:3] : 0);
     // A port of 36 bits has the pins of both sides, any other those of its own.
     wire [35:0] word = DATA_WIDTH_B == 36 ? shifted : {shifted[17:0], 18'b0};
 

@@ -72,6 +72,7 @@ def _block_ram(name: str, cell: Cell, read: Counter, unused: Iterator[int]) -> N
     registered = parameters["REGMODE_B"] == "OUTREG"
     pins = {pin: (nets or ["0"])[0] for pin, nets in cell["connections"].items()}
     wide = width["B"] == 36
+    _require(name, {*width.values()} <= {9, 18, 36}, "words of less than 9 bits")
     _require(name, parameters["CLKAMUX"] == "CLKA" and parameters["CLKBMUX"] == "CLKB", "a falling clock")
     _require(name, pins.get("WEB", "0") == "0", "a port B that writes")
     _require(name, parameters["RESETMODE"] == "SYNC" or pins.get("RSTB", "0") == "0", "an asynchronous reset")
