@@ -89,7 +89,7 @@ def test_planted_fault_is_found(small):
     assert count == 1
     found = verify(compiled, sequences, verilog=text, engine="cxxrtl")
     assert 0 < found.mismatches <= found.integers_compared
-    assert "sequence 0, step " in found.report
+    assert "sequence 1, step 1, output" in found.report
 
 
 @pytest.fixture(scope="module")
