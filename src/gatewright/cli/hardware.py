@@ -24,6 +24,7 @@ from gatewright.cli.options import (
     WeightThreshold,
     Workers,
 )
+from gatewright.custody import Engine
 from gatewright.flow.settings import (
     MEGAHERTZ,
     BuildSettings,
@@ -143,6 +144,10 @@ def verify(
         bool,
         typer.Option("--axi/--no-axi", help="Also simulate the top with AXI ports; else it stays unproven."),
     ] = True,
+    engine: Annotated[
+        Engine,
+        typer.Option("--engine", help="What simulates the plain top; the AXI top is always Verilator's."),
+    ] = VerifySettings.engine,
     workers: Workers = None,
     seed: Seed = 0,
     *,
@@ -153,7 +158,7 @@ def verify(
     from gatewright.flow.inputs import as_task
     from gatewright.flow.verify import verify as run
 
-    settings = VerifySettings(recordings, split, skip, stalls, axi, seed)
+    settings = VerifySettings(recordings, split, skip, stalls, axi, seed, engine)
     task = None if data is None else as_task(data, metric=metric, seed=seed)
     found = run(folder, task, settings, workers=WorkerSettings(workers), command=command, progress=progress)
     proof = found.proof
