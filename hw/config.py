@@ -1,13 +1,14 @@
 """Parameters of one accelerator, fixed when its Verilog is emitted."""
 
 import dataclasses
-import json
 import operator
 from dataclasses import dataclass
 from pathlib import Path
 
 from gatewright.errors import ConfigError
+from gatewright.limits import whole
 from gatewright.sw.numbers import ACCUMULATOR, MAX_ALIGNMENT, Fixed, hidden_format
+from gatewright.texts import read_object
 
 WEIGHT_BITS = 8
 """Width of a word of a weight memory: one 8-bit, two 4-bit or four 2-bit weights."""
@@ -269,12 +270,10 @@ class AcceleratorConfig:
     @classmethod
     def load(cls, path: Path) -> "AcceleratorConfig":
         """Read a configuration from a JSON file."""
-        try:
-            return cls.from_json(json.loads(Path(path).read_text()))
-        except (OSError, ValueError) as error:
-            if isinstance(error, ConfigError):
-                raise
-            raise ConfigError(f"{path}: not a readable configuration ({error})") from error
+        what = "a readable configuration"
+        values = read_object(path, what, ConfigError)
+        with whole(path, what, ConfigError):
+            return cls.from_json(values)
 
 
 def _check_power_of_two(name: str, value: int, low: int, high: int) -> None:

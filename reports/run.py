@@ -1,6 +1,5 @@
 """A run folder read back: rows on disk become checked, typed figures."""
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from gatewright.reports.proof import Proven, read_proof
 from gatewright.reports.resources import Synthesis, read_resources, read_synthesis
 from gatewright.results import Rows, read_rows
 from gatewright.run import STEPS, RunFolder
+from gatewright.texts import read_object
 
 Part = TypeVar("Part")
 
@@ -222,12 +222,9 @@ def read_run(folder: Path) -> Run:
 def _summary(path: Path) -> dict:
     if not path.exists():
         return {}
-    try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunFolderError(f"{path}: not readable JSON ({error})") from error
-    if not isinstance(summary, dict) or not isinstance(summary.get("config", {}), dict):
-        raise RunFolderError(f"{path}: must be an object whose `config` is an object")
+    summary = read_object(path, "a summary", RunFolderError)
+    if not isinstance(summary.get("config", {}), dict):
+        raise RunFolderError(f"{path}: its `config` must be an object")
     return summary
 
 

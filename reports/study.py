@@ -1,6 +1,5 @@
 """A study's folder read back: rows on disk become checked, typed figures."""
 
-import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from gatewright.reports.comparisons import Discretisation
 from gatewright.reports.metrics import Metric, metric_of
 from gatewright.results import Rows, read_rows
 from gatewright.run import StudyFiles
+from gatewright.texts import read_object
 
 Part = TypeVar("Part")
 
@@ -239,10 +239,4 @@ def _search(settings: dict) -> dict:
 def _settings(path: Path) -> dict:
     if not path.exists():
         return {}
-    try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunFolderError(f"{path}: not readable JSON ({error})") from error
-    if not isinstance(settings, dict):
-        raise RunFolderError(f"{path}: must be an object")
-    return settings
+    return read_object(path, "settings of a study", RunFolderError)

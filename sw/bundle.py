@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from gatewright.errors import BundleError, DataError
+from gatewright.limits import whole
 from gatewright.storage import read_npz, write_npz
 from gatewright.sw.layers import GATES, Head, LstmLayer, Projection
 from gatewright.sw.numbers import Fixed
@@ -26,6 +27,9 @@ __all__ = [
 ]
 
 _VERSION = 2
+
+_MOST_BYTES = 2**28
+"""Of a file, and of its arrays: all the weights that the largest accelerator holds, four to a byte of its memories."""
 
 
 @dataclass(frozen=True)
@@ -168,8 +172,8 @@ class Bundle:
         BundleError
             The file is missing, foreign, truncated or inconsistent.
         """
-        meta, arrays = read_npz(path, "bundle", _VERSION)
-        try:
+        meta, arrays = read_npz(path, "bundle", _VERSION, _array_names, _MOST_BYTES)
+        with whole(path, "a complete bundle", BundleError):
             formats = {name: Fixed(**values) for name, values in meta["formats"].items()}
 
             def matrix(name: str) -> Matrix:
@@ -201,8 +205,36 @@ class Bundle:
             return cls(
                 tuple(layers), head, arrays["mean"], arrays["deviation"], tuple(meta["labels"]), meta["notes"]
             )
-        except (AttributeError, KeyError, TypeError) as error:
-            raise BundleError(f"{path}: not a complete bundle (missing or wrong entry {error})") from error
+
+
+def _array_names(meta: dict) -> set[str]:
+    """Give the names of all arrays of a bundle by its meta data, which must speak of these and of nothing else."""
+    formats, layers = set(meta["formats"]), meta["layers"]
+    if set(meta) != {"version", "labels", "notes", "layers", "formats"}:
+        raise ValueError(f"entries {', '.join(sorted(meta))}")
+    if not isinstance(layers, int) or not 1 <= layers <= len(formats):
+        raise ValueError(f"{layers!r} layers")
+    if not isinstance(meta["notes"], dict) or not isinstance(meta["labels"], list):
+        raise ValueError("notes must be an object, and labels a list")
+    if not all(isinstance(label, str) for label in meta["labels"]):
+        raise ValueError("labels must be texts")
+    products, matrices, told = [], set(), {"input"}
+    for k in range(layers):
+        products += [f"layer{k}.input", f"layer{k}.recurrent"]
+        if f"layer{k}.output" in formats:
+            matrices.add(f"layer{k}.projection")
+            told.add(f"layer{k}.output")
+    biases = {f"layer{k}.bias" for k in range(layers)}
+    if "head" in formats or "head.middle" in formats:
+        products.append("head")
+        biases.add("head.bias")
+    for name in products:
+        low_rank = f"{name}.middle" in formats
+        matrices |= {f"{name}.first", f"{name}.second"} if low_rank else {name}
+        told |= {f"{name}.middle"} if low_rank else set()
+    if formats != told | matrices:
+        raise ValueError(f"formats of {', '.join(sorted(formats ^ (told | matrices))[:4])}")
+    return matrices | biases | {"mean", "deviation"}
 
 
 def _check_fit(what: str, size: int, source: Fixed, lower: LstmLayer) -> None:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from gatewright.errors import BundleError, DataError
+from gatewright.limits import whole
 from gatewright.storage import write_bytes
 from gatewright.sw.batching import Batch, by_length, pad, pad_targets
 from gatewright.sw.determinism import one_thread
@@ -22,8 +23,11 @@ from gatewright.sw.network import LayerParameters, LstmNetwork, ProductParameter
 from gatewright.sw.scores import score
 from gatewright.sw.settings import TrainSettings
 from gatewright.sw.tasks import Split
+from gatewright.sw.tensors import load_tensors
+from gatewright.texts import parse_json
 
 _VERSION = 3
+_WHAT = "a checkpoint of a float model"
 _EVALUATION_BATCH = 128
 
 
@@ -135,8 +139,9 @@ class FloatModel:
         BundleError
             The file is missing, foreign, truncated or of another version.
         """
-        try:
-            stored = torch.load(path, map_location="cpu", weights_only=True)
+        path = Path(path)
+        stored = load_tensors(path, _WHAT, BundleError)
+        with whole(path, _WHAT, BundleError):
             if stored["version"] != _VERSION:
                 raise BundleError(
                     f"{path}: checkpoint version {stored['version']}; this release reads version {_VERSION}"
@@ -165,13 +170,5 @@ class FloatModel:
                 labels,
                 settings,
                 tuple(stored["history"]),
-                json.loads(stored["notes"]),
+                parse_json(stored["notes"]),
             )
-        except FileNotFoundError as error:
-            raise BundleError(f"{path}: no such file") from error
-        except BundleError:
-            raise
-        except Exception as error:
-            # A damaged file makes torch raise what no list could name in full.
-            reason = str(error).partition("\n")[0]
-            raise BundleError(f"{path}: not a checkpoint of a float model ({reason})") from error

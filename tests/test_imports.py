@@ -13,14 +13,17 @@ ROOT = Path(gatewright.__file__).parent
 COMMON = (
     "__version__",
     "custody",
+    "archives",
     "errors",
     "executors",
+    "limits",
     "origin",
     "progress",
     "quantities",
     "results",
     "run",
     "storage",
+    "texts",
 )
 BUNDLE = ("sw.bundle", "sw.mode", "sw.rows", "sw.numbers")
 ALLOWED = {

@@ -1,12 +1,12 @@
 """A failing case on disk: a folder with ``case.json`` and the sequences in ``sequences.npz``."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from gatewright.archives import read_arrays
 from gatewright.cosim.fuzz.case import Case, Job, settled
 from gatewright.cosim.fuzz.models import Recipe
 from gatewright.cosim.fuzz.targets import Target
@@ -14,7 +14,8 @@ from gatewright.errors import DataError, GatewrightError
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.skipping import WHOLE
 from gatewright.origin import commit, versions
-from gatewright.storage import read_arrays, whole_file, write_json
+from gatewright.storage import make_folder, write_arrays, write_json
+from gatewright.texts import read_object
 
 _CASE, _SEQUENCES = "case.json", "sequences.npz"
 _VERSION = 1
@@ -22,10 +23,9 @@ _VERSION = 1
 
 def save(case: Case, differences: tuple[str, ...], folder: Path) -> None:
     """Write a case and what differs in it to a folder, which is made."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     named: dict[str, Any] = {f"{number}": job.x for number, job in enumerate(case.jobs)}
-    with whole_file(folder / _SEQUENCES) as partial, partial.open("wb") as stream:
-        np.savez_compressed(stream, **named)
+    write_arrays(folder / _SEQUENCES, named)
     baked = case.target.baked
     values = {
         "version": _VERSION,
@@ -50,15 +50,10 @@ def load(folder: Path) -> Case:
         The folder is not what `save` wrote, or its case does not hold together.
     """
     path = Path(folder) / _CASE
-    try:
-        values = json.loads(path.read_text())
-        found = values["version"]
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read ({error.strerror}); give a folder that `fuzz` wrote"
-        ) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: not a case of `fuzz` ({error!r})") from error
+    if not path.exists():
+        raise DataError(f"{path}: no such file; give a folder that `fuzz` wrote")
+    values = read_object(path, "a case of `fuzz`", DataError)
+    found = values.get("version")
     if found != _VERSION:
         raise DataError(f"{path}: a case of version {found}; this release reads version {_VERSION}")
     arrays = read_arrays(Path(folder) / _SEQUENCES, "the sequences of a case", DataError)

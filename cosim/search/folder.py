@@ -10,9 +10,10 @@ from pathlib import Path
 
 from gatewright import __version__
 from gatewright.cosim.search.settings import SearchSettings
-from gatewright.errors import GatewrightError, RunFolderError
+from gatewright.errors import RunFolderError
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.devices import device
+from gatewright.limits import whole
 from gatewright.results import read_rows
 from gatewright.run import StudyFiles
 from gatewright.storage import locked, make_folder, remove_made, sweep, undone, write_json
@@ -21,6 +22,9 @@ from gatewright.sw.search.settings import EntropySettings, SuperSettings
 from gatewright.sw.search.space import Candidate, SearchSpace
 from gatewright.sw.settings import CompressSettings
 from gatewright.sw.tasks import DataSettings, Task, load_task, save_task, taught_by
+from gatewright.texts import read_object
+
+_WHAT = "readable settings of a study"
 
 TASK = "task.npz"
 """The source of data that were in memory when the study was made: a file in its folder."""
@@ -176,8 +180,8 @@ class StudyFolder(StudyFiles):
     @property
     def plan(self) -> Plan:
         """What `create` noted."""
-        try:
-            values = json.loads(self.settings.read_text())
+        values = read_object(self.settings, _WHAT, RunFolderError)
+        with whole(self.settings, _WHAT, RunFolderError):
             release, found = values.pop("gatewright"), values.pop("format", FORMAT)
             if found != FORMAT:
                 raise RunFolderError(
@@ -185,9 +189,6 @@ class StudyFolder(StudyFiles):
                     f"{FORMAT}: --overwrite begins it again"
                 )
             return Plan.from_json(values)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            reason = error if isinstance(error, GatewrightError) else repr(error)
-            raise RunFolderError(f"{self.settings}: no readable settings of a study ({reason})") from error
 
     def write(self, plan: Plan) -> None:
         """Note what the study does; the file appears whole or not at all."""

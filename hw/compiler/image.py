@@ -8,12 +8,13 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from gatewright.errors import BundleError, GatewrightError
+from gatewright.errors import BundleError
 from gatewright.hw.compiler.modes import Modes
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.interface import LOAD, Region, load_address
 from gatewright.hw.memories import Contents, MemoryKind, loaded_memories
 from gatewright.hw.ops import OP_BITS, Op
+from gatewright.limits import whole
 from gatewright.storage import read_npz, write_npz
 from gatewright.sw.numbers import Fixed
 
@@ -23,6 +24,8 @@ Results = Literal["none", "last", "all"]
 _MACS = ("input", "recurrent", "head")
 
 _VERSION = 3
+
+_ARRAYS = ("weights", "indices", "columns", "biases")
 
 
 @dataclass(frozen=True)
@@ -215,13 +218,7 @@ class Compiled:
             "program": [f"{op.encode():#034x}" for op in self.image.program],
         }
         image = self.image
-        arrays = {
-            "weights": image.weights,
-            "indices": image.indices,
-            "columns": image.columns,
-            "biases": image.biases,
-        }
-        write_npz(path, meta, arrays)
+        write_npz(path, meta, {name: getattr(image, name) for name in _ARRAYS})
 
     @classmethod
     def load(cls, path: Path) -> "Compiled":
@@ -232,21 +229,15 @@ class Compiled:
         BundleError
             The file is missing, foreign, truncated or inconsistent.
         """
-        meta, arrays = read_npz(path, "compiled model", _VERSION)
+        meta, arrays = read_npz(path, "compiled model", _VERSION, lambda _: _ARRAYS)
         del meta["version"]
-        try:
+        with whole(path, "a sound compiled model", BundleError):
             program = tuple(Op.decode(int(word, 16)) for word in meta.pop("program"))
             config = AcceleratorConfig.from_json(meta.pop("config"))
             input_format = Fixed(**meta.pop("input_format"))
             modes = Modes.from_json(meta.pop("modes"))
             image = Image(program=program, **arrays)
             return cls(config=config, image=image, input_format=input_format, modes=modes, **meta)
-        except GatewrightError as error:
-            raise BundleError(f"{path}: not a sound compiled model ({error})") from error
-        except (KeyError, TypeError, ValueError) as error:
-            raise BundleError(
-                f"{path}: not a complete compiled model (missing or wrong entry {error})"
-            ) from error
 
 
 def _times(results: Results, steps: int) -> int:

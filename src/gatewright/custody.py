@@ -5,15 +5,16 @@ contents are others now is unproven, whoever changed it and why.
 """
 
 import hashlib
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any, Literal
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal, get_args
 
 from gatewright import __version__
 from gatewright.errors import RunFolderError
+from gatewright.limits import MOST_BYTES, whole
 from gatewright.storage import write_json
+from gatewright.texts import read_object
 
 DELIVERY, PROOF = "custody.json", "proof.json"
 """Names of the two files in the folder of a build."""
@@ -41,6 +42,10 @@ class Delivered:
 
     role: Role
     sha256: str
+
+    def __post_init__(self):
+        if self.role not in get_args(Role) or not isinstance(self.sha256, str):
+            raise RunFolderError(f"no role {self.role!r} with a hash {self.sha256!r}")
 
 
 @dataclass(frozen=True)
@@ -84,11 +89,12 @@ class Delivery:
         """
         if not (root / DELIVERY).is_file():
             raise RunFolderError(f"{root} holds no build; `gatewright build MODEL -o {root}` makes one")
-        values = _read(root / DELIVERY)
-        try:
-            return cls({name: Delivered(**entry) for name, entry in values["files"].items()})
-        except (AttributeError, KeyError, TypeError) as error:
-            raise RunFolderError(f"{root / DELIVERY}: not a list of delivered files ({error!r})") from error
+        path, what = root / DELIVERY, "a list of delivered files"
+        values = read_object(path, what, RunFolderError)
+        with whole(path, what, RunFolderError):
+            files = {name: Delivered(**entry) for name, entry in values["files"].items()}
+            _check_names(path, files)
+            return cls(files)
 
 
 @dataclass(frozen=True)
@@ -118,6 +124,13 @@ class Claim:
     def text(self) -> str:
         """The pair, with the simulator behind it."""
         return f"{self.pair} ({self.engine})" if self.engine else self.pair
+
+    def __post_init__(self):
+        texts = all(isinstance(each, str) for each in (self.pair, self.model, self.mode))
+        if not texts or any(type(each) is not int or each < 0 for each in (self.compared, self.mismatches)):
+            raise RunFolderError(
+                f"a claim names a pair, a model and a mode and has two counts, unlike {self!r}"
+            )
 
     @property
     def holds(self) -> bool:
@@ -191,23 +204,19 @@ class Proof(Claims):
         """
         if not (root / PROOF).is_file():
             return None
-        values = _read(root / PROOF)
-        try:
+        values = read_object(root / PROOF, "a proof", RunFolderError)
+        with whole(root / PROOF, "a proof", RunFolderError):
             claims = tuple(Claim(**claim) for claim in values["claims"])
             return cls(dict(values["files"]), claims, dict(values["data"]), str(values["command"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise RunFolderError(f"{root / PROOF}: not a proof ({error!r})") from error
 
 
 def _now(path: Path) -> str | None:
-    return sha256(path) if path.is_file() else None
+    """Return the sha256 of a file; None where there is none, or none of a size that a build writes."""
+    return sha256(path) if path.is_file() and path.stat().st_size <= MOST_BYTES else None
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        values = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise RunFolderError(f"{path}: unreadable ({error})") from error
-    if not isinstance(values, dict):
-        raise RunFolderError(f"{path}: must be a JSON object")
-    return values
+def _check_names(path: Path, names: Iterable[str]) -> None:
+    """Refuse a list of files that leads out of its folder."""
+    for name in names:
+        if not name or PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\0" in name:
+            raise RunFolderError(f"{path}: {name!r}, in its list of files, is no path inside the folder")

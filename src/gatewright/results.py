@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any, Protocol, TypeGuard, overload
 
 from gatewright.errors import RunFolderError
+from gatewright.limits import whole
 from gatewright.origin import UNKNOWN, commit, dirty, versions
 from gatewright.quantities import PARAMETERS, QUANTITIES, Quantity
 from gatewright.storage import write_text
+from gatewright.texts import read_object
 
 _UNSAID: dict[str, Any] = {"versions": {}, "commit": UNKNOWN, "dirty": None}
 """Fields that a file of rows holds once, and what they are where it does not say."""
@@ -292,13 +294,11 @@ def read_rows(*paths: Path) -> Rows:
 
 
 def _read(path: Path) -> Iterator[Row]:
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+    stored = read_object(path, "rows of figures", RunFolderError)
+    with whole(path, "rows of figures", RunFolderError):
         origin = _UNSAID | {name: stored[name] for name in _UNSAID if name in stored}
-        for entry in stored["rows"]:
-            yield Row(**origin | entry)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise RunFolderError(f"{path}: no readable rows ({error})") from error
+        found = [Row(**origin | entry) for entry in stored["rows"]]
+    yield from found
 
 
 def _quantity(name: str) -> Quantity:

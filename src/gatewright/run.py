@@ -1,6 +1,5 @@
 """A folder of named models, whatever made them, with their build, its proof and the rows that were measured."""
 
-import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from gatewright import __version__
 from gatewright.custody import DELIVERY, PROOF, Delivery
 from gatewright.errors import GatewrightError, RunFolderError
 from gatewright.storage import make_folder, sweep, write_json, writing
+from gatewright.texts import read_object
 
 FORMAT = 2
 """Of the folder; a folder of another one is refused."""
@@ -184,13 +184,7 @@ class RunFolder(ReportFolder):
     @property
     def notes(self) -> dict[str, Any]:
         """What `create` noted."""
-        try:
-            values = json.loads((self.root / _MARKER).read_text())
-        except (OSError, ValueError) as error:
-            raise RunFolderError(f"{self.root / _MARKER}: unreadable ({error})") from error
-        if not isinstance(values, dict):
-            raise RunFolderError(f"{self.root / _MARKER}: must be a JSON object")
-        return values
+        return read_object(self.root / _MARKER, "the notes of a run folder", RunFolderError)
 
     @property
     def models(self) -> dict[str, Path]:

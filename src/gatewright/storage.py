@@ -5,7 +5,7 @@ import io
 import json
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -13,7 +13,12 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
+from gatewright.archives import array_name, open_archive, read_member
 from gatewright.errors import BundleError, GatewrightError, RunFolderError, StorageError, explained
+from gatewright.limits import MOST_BYTES, whole
+from gatewright.texts import parse_json
+
+_META = "meta.npy"
 
 REMAINS = ".gatewright-*.partial"
 """Pattern of the files that a killed process leaves where it was writing."""
@@ -219,41 +224,39 @@ def write_arrays(path: Path, arrays: dict[str, Any]) -> None:
     write_bytes(path, content.getvalue())
 
 
-def read_npz(path: Path, what: str, version: int) -> tuple[dict, dict[str, np.ndarray]]:
-    """Read what `write_npz` wrote; never unpickles.
-
-    Raises
-    ------
-    BundleError
-        The file is missing, foreign, truncated, damaged or of another version.
-    """
-    arrays = read_arrays(path, f"a {what} file", BundleError)
-    try:
-        meta = json.loads(arrays.pop("meta").tobytes())
-        found = meta["version"]
-    except (ValueError, KeyError, TypeError) as cause:
-        raise BundleError(f"{path}: not a {what} file ({cause!r})") from cause
-    if found != version:
-        raise BundleError(f"{path}: {what} version {found}; this release reads version {version}")
-    return meta, arrays
-
-
-def read_arrays(path: Path, what: str, error: type[GatewrightError]) -> dict[str, np.ndarray]:
-    """Read all arrays of an ``.npz`` file; never unpickles.
+def read_npz(
+    path: Path, what: str, version: int, names: Callable[[dict], Collection[str]], most: int = MOST_BYTES
+) -> tuple[dict, dict[str, np.ndarray]]:
+    """Read what `write_npz` wrote; never unpickles, and reads no array but those that the meta data speak of.
 
     Parameters
     ----------
     path : Path
     what : str
-        What the file should be, for the error's text.
-    error : type
-        Raised if the file is missing, foreign, truncated or damaged.
+        What the file should be, for errors.
+    version : int
+    names : callable
+        Gives the names of all arrays by the meta data; may raise what a malformed entry makes it raise.
+    most : int
+        Bytes of the file, and of its arrays together.
+
+    Raises
+    ------
+    BundleError
+        The file is missing, foreign, truncated, damaged, too large or of another version, or an array is missing or
+        unknown.
     """
-    try:
-        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
-    except FileNotFoundError as cause:
-        raise error(f"{path}: no such file") from cause
-    except Exception as cause:
-        # A damaged file makes zipfile, zlib, tokenize and numpy raise what no list could name in full.
-        raise error(f"{path}: not {what} ({cause})") from cause
+    kind = f"a {what} file"
+    with open_archive(path, kind, BundleError, most) as members, whole(path, kind, BundleError):
+        if _META not in members:
+            raise BundleError(f"{path}: not {kind} (it has no meta data)")
+        meta = parse_json(read_member(members, _META).tobytes().decode())
+        if (found := meta["version"]) != version:
+            raise BundleError(f"{path}: {what} version {found}; this release reads version {version}")
+        wanted = set(names(meta))
+        there = {array_name(member) for member in members if member != _META}
+        if wanted != there:
+            missing, unknown = (", ".join(sorted(each)[:4]) for each in (wanted - there, there - wanted))
+            told = [f"without {missing}"] * bool(missing) + [f"with unknown {unknown}"] * bool(unknown)
+            raise BundleError(f"{path}: not a whole {what} file: {' and '.join(told)}")
+        return meta, {name: read_member(members, f"{name}.npy") for name in sorted(wanted)}

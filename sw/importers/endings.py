@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from gatewright.errors import ModelImportError
+from gatewright.limits import file_size
 
 PYTORCH = (".pt", ".pth", ".bin", ".ckpt", ".safetensors", ".pkl")
 KERAS = (".keras", ".h5", ".hdf5")
@@ -57,6 +58,7 @@ def check_file(path: Path) -> None:
         files = sorted(child.name for child in path.iterdir() if child.suffix in (".onnx", *PYTORCH, *KERAS))
         inside = f"its {', '.join(files[:5])}" if files else f"a file in it that ends in {legal}"
         raise ModelImportError(f"{path}: a folder; import {inside}")
+    file_size(path, ModelImportError)
     with path.open("rb") as stream:
         start = stream.read(64).lstrip().lower()
     for head, advice in _HEADS.items():

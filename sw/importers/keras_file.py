@@ -1,19 +1,23 @@
 """Keras files: configuration and weights of a model, from ``.keras`` and the older ``.h5``; nothing is executed."""
 
 import io
-import json
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
 
+from gatewright.archives import open_archive
 from gatewright.errors import ModelImportError
+from gatewright.limits import MOST_JSON, check_expansion, file_size, whole
+from gatewright.texts import parse_json
 
-_MOST_BYTES = {"config.json": 2**26, "model.weights.h5": 2**31}
+_WHAT = "a whole file of Keras"
+_MEMBERS = ("config.json", "model.weights.h5")
 _ROOTS = ("layers", "_layer_checkpoint_dependencies")
 _SAVE = "save the whole model with model.save('model.keras')"
 
@@ -41,21 +45,13 @@ def read_keras(path: Path) -> KerasFile:
     ModelImportError
         The file is truncated, foreign or of absurd size, or holds only weights.
     """
-    try:
+    with whole(path, _WHAT, ModelImportError, "; save it again with model.save"):
         file = _read_archive(path) if zipfile.is_zipfile(path) else _read_hdf5(path)
         if not isinstance(file.config["config"], dict | list) or not isinstance(
             file.config["class_name"], str
         ):
-            raise ModelImportError("its configuration describes no model")
+            raise ModelImportError(f"{path}: its configuration describes no model")
         return file
-    except ModelImportError as cause:
-        raise ModelImportError(f"{path}: {cause}") from cause
-    except Exception as cause:
-        # A damaged file makes zipfile, json and h5py raise what no list could name in full.
-        reason = " ".join(f"{type(cause).__name__}: {cause}".split())[:200]
-        raise ModelImportError(
-            f"{path}: not a whole file of Keras ({reason}); save it again with model.save"
-        ) from cause
 
 
 def layers_of(config: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -66,16 +62,17 @@ def layers_of(config: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _read_archive(path: Path) -> KerasFile:
-    with zipfile.ZipFile(path) as archive:
-        for name, most in _MOST_BYTES.items():
-            if name not in archive.namelist():
-                raise ModelImportError(f"holds no {name}; {_SAVE}")
-            if archive.getinfo(name).file_size > most:
-                raise ModelImportError(f"{name} has more than {most} bytes, the most that an import reads")
-        config = json.loads(archive.read("config.json"))
-        stored = io.BytesIO(archive.read("model.weights.h5"))
-    with h5py.File(stored, "r") as file:
-        datasets = _datasets(file)
+    with open_archive(path, _WHAT, ModelImportError) as members:
+        for name in _MEMBERS:
+            if name not in members:
+                raise ModelImportError(f"{path}: holds no {name}; {_SAVE}")
+        (archive, configured), (_, weighed) = (members[name] for name in _MEMBERS)
+        if configured.file_size > MOST_JSON:
+            raise ModelImportError(f"{path}: {configured.filename} has more than {MOST_JSON} bytes")
+        config = parse_json(archive.read(configured).decode())
+        content = archive.read(weighed)
+    with _opened(io.BytesIO(content), path) as file:
+        datasets = _datasets(file, path, len(content))
         # The second is what releases from 2.12 to 2.15 write.
         root = next((root for root in _ROOTS if root in file), "layers")
         folders = _folders(config, root) | _named_folders(file)
@@ -109,12 +106,13 @@ def _named_folders(file: h5py.File) -> dict[str, str]:
 
 
 def _read_hdf5(path: Path) -> KerasFile:
-    with h5py.File(path, "r") as file:
+    size = file_size(path, ModelImportError)
+    with _opened(path, path) as file:
         if "model_config" not in file.attrs or "model_weights" not in file:
-            raise ModelImportError(f"holds weights without the model's configuration; {_SAVE}")
-        config = json.loads(_text(file.attrs["model_config"]))
+            raise ModelImportError(f"{path}: holds weights without the model's configuration; {_SAVE}")
+        config = parse_json(_text(file.attrs["model_config"]))
         groups = file["model_weights"]
-        datasets = _datasets(groups)
+        datasets = _datasets(groups, path, size)
         weights = {}
         for name in groups:
             keys = [f"{name}/{_text(key)}" for key in groups[name].attrs.get("weight_names", ())]
@@ -126,25 +124,37 @@ def _text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def _datasets(group: h5py.Group) -> dict[str, np.ndarray]:
-    """Read all arrays that lie in the file itself, no link followed.
+@contextmanager
+def _opened(source: Path | io.BytesIO, path: Path) -> Iterator[h5py.File]:
+    """Open a file of HDF5 in which nothing lies in other files; `path` names it."""
+    with h5py.File(source, "r") as file:
+        outside = file.visititems_links(
+            lambda name, link: name if isinstance(link, h5py.ExternalLink) else None
+        )
+        if outside is not None:
+            raise ModelImportError(f"{path}: {outside} lies in another file; {_SAVE}")
+        yield file
+
+
+def _datasets(group: h5py.Group, path: Path, size: int) -> dict[str, np.ndarray]:
+    """Read all arrays of numbers that lie in the file itself.
 
     Raises
     ------
     ModelImportError
-        They are absurdly large together, or lie in other files.
+        They are together far larger than the `size` bytes of the file at `path`, or lie in other files.
     """
     found: dict[str, h5py.Dataset] = {}
 
     def visit(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset):
+        if isinstance(item, h5py.Dataset) and item.dtype.kind in "biuf":
             found[name] = item
 
     group.visititems(visit)
-    most = _MOST_BYTES["model.weights.h5"]
-    if sum(dataset.nbytes for dataset in found.values()) > most:
-        raise ModelImportError(f"its weights have more than {most} bytes, the most that an import reads")
+    check_expansion(
+        path, sum(dataset.nbytes for dataset in found.values()), size, ModelImportError, "save it again"
+    )
     for name, dataset in found.items():
         if dataset.external or dataset.is_virtual:
-            raise ModelImportError(f"the weights {name} lie in another file; {_SAVE}")
+            raise ModelImportError(f"{path}: the weights {name} lie in another file; {_SAVE}")
     return {name: dataset[()] for name, dataset in found.items()}

@@ -12,7 +12,9 @@ from onnx.external_data_helper import load_external_data_for_model
 from onnx.inliner import inline_local_functions
 
 from gatewright.errors import ModelImportError
-from gatewright.sw.importers.onnx_reference import reference
+from gatewright.limits import file_size, whole
+from gatewright.sw.importers.onnx_limits import check_fields, check_functions, check_tensors
+from gatewright.sw.importers.onnx_reference import run_within
 
 OLDEST_OPSET, NEWEST_OPSET = 7, onnx.defs.onnx_opset_version()
 
@@ -31,7 +33,6 @@ _FLOATS = (
     onnx.TensorProto.DOUBLE,
     onnx.TensorProto.BFLOAT16,
 )
-_LARGEST_FILE = 2**31
 
 
 def describe(node: NodeProto) -> str:
@@ -77,10 +78,10 @@ def read_graph(path: Path) -> "Graph":
     ModelImportError
         The file is missing, truncated, foreign or malformed, or of an opset that is not supported.
     """
-    try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise ModelImportError(f"{path}: larger than the 2 GiB that an ONNX file may have")
-        model = onnx.load_model(path, format="protobuf", load_external_data=False)
+    size = file_size(path, ModelImportError)
+    with whole(path, "a whole, valid ONNX file", ModelImportError):
+        check_fields(content := path.read_bytes(), path)
+        model = onnx.load_model_from_string(content)
         opsets = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
         if len(opsets) != 1:
             raise ModelImportError(
@@ -91,6 +92,8 @@ def read_graph(path: Path) -> "Graph":
                 f"{path}: opset {opsets[0]}; {OLDEST_OPSET} to {NEWEST_OPSET} are supported: convert it with "
                 "onnx.version_converter"
             )
+        check_functions(model, size)
+        check_tensors(model, path.parent)
         load_external_data_for_model(model, str(path.parent))
         for value in model.graph.output:
             # The checker wants a shape, which no import reads and not every exporter writes.
@@ -98,16 +101,6 @@ def read_graph(path: Path) -> "Graph":
                 value.type.tensor_type.shape.SetInParent()
         onnx.checker.check_model(model)
         return Graph(inline_local_functions(model) if model.functions else model)
-    except FileNotFoundError as cause:
-        raise ModelImportError(f"{path}: no such file") from cause
-    except ModelImportError:
-        raise
-    except Exception as cause:
-        # A damaged file makes protobuf and the checker raise what no list could name in full.
-        reason = " ".join(str(cause).split())[:200]
-        raise ModelImportError(
-            f"{path}: not a whole, valid ONNX file ({type(cause).__name__}: {reason})"
-        ) from cause
 
 
 class Graph:
@@ -170,19 +163,45 @@ class Graph:
             return list(self._initializers[name].dims)
         return self._shapes.get(name)
 
+    @cached_property
+    def _makers(self) -> dict[str, int]:
+        """Where the node is that makes a tensor."""
+        return {output: k for k, node in enumerate(self.nodes) for output in node.output if output}
+
+    @cached_property
+    def users(self) -> dict[str, list[NodeProto]]:
+        """The nodes that take a tensor."""
+        found: dict[str, list[NodeProto]] = {}
+        for node in self.nodes:
+            for name in dict.fromkeys(node.input):
+                found.setdefault(name, []).append(node)
+        return found
+
+    @cached_property
+    def lstms(self) -> dict[str, NodeProto]:
+        """The ``LSTM`` nodes by their output Y."""
+        return {
+            node.output[0]: node
+            for node in self.nodes
+            if node.op_type == "LSTM" and standard(node) and any(node.output[:1])
+        }
+
     def everywhere(self) -> Iterator[tuple[NodeProto, str]]:
         """Give all nodes, and where those of inner graphs lie: empty for the main graph."""
         yield from _walk(self._model.graph, "")
 
     def before(self, name: str, stops: Collection[str] = ()) -> list[NodeProto]:
         """Give the nodes that a tensor is computed by, in order, looking no further back than `stops`."""
-        wanted, found = {name}, []
-        for node in reversed(self.nodes):
-            outputs = set(node.output) - set(stops)
-            if outputs & wanted:
-                wanted.update(filter(None, node.input))
-                found.append(node)
-        return found[::-1]
+        wanted, seen, found = [name], {*stops}, set()
+        while wanted:
+            if (tensor := wanted.pop()) in seen or tensor not in self._makers:
+                continue
+            seen.add(tensor)
+            place = self._makers[tensor]
+            if place not in found:
+                found.add(place)
+                wanted += filter(None, self.nodes[place].input)
+        return [self.nodes[place] for place in sorted(found)]
 
     def constant(self, name: str) -> np.ndarray | None:
         """Give a tensor that does not depend on the inputs; None if it may."""
@@ -204,7 +223,7 @@ class Graph:
         zeros: set[str] = set()
         nodes = self.before(name)
         for leaf in self.leaves(nodes, name) & self._initializers.keys():
-            if not numpy_helper.to_array(self._initializers[leaf]).any():
+            if not self._initializer(leaf).any():
                 zeros.add(leaf)
         for node in nodes:
             data = node.input if node.op_type == "Concat" else node.input[:1]
@@ -234,10 +253,14 @@ class Graph:
     def evaluate(self, nodes: Sequence[NodeProto], feeds: Mapping[str, np.ndarray], name: str) -> np.ndarray:
         """Run standard nodes with ONNX's own reference and give one tensor."""
         if not nodes:
+            return self._initializer(name)
+        return run_within(self.part(nodes, list(feeds), name), feeds, name)
+
+    def _initializer(self, name: str) -> np.ndarray:
+        try:
             return numpy_helper.to_array(self._initializers[name])
-        model = self.part(nodes, list(feeds), name)
-        (value,) = reference(model).run(None, dict(feeds))
-        return np.asarray(value)
+        except ValueError as cause:
+            raise ModelImportError(f"tensor {name!r} cannot be read ({cause})") from cause
 
     def part(
         self, nodes: Sequence[NodeProto], inputs: Sequence[str], output: str, **constants: np.ndarray

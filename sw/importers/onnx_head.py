@@ -112,7 +112,7 @@ def _is_linear(node: NodeProto) -> bool:
 
 def _added(graph: Graph, node: NodeProto) -> NodeProto | None:
     """Give the ``Add`` with a ``MatMul``'s bias."""
-    users = [user for user in graph.nodes if node.output[0] in user.input]
+    users = graph.users.get(node.output[0], [])
     if node.op_type != "MatMul" or len(users) != 1 or users[0].op_type != "Add" or not standard(users[0]):
         return None
     return users[0] if _constants(graph, users[0]) else None

@@ -40,14 +40,9 @@ class Link(NamedTuple):
 
 def find_link(graph: Graph, node: NodeProto) -> Link:
     """Look for the ``LSTM`` node whose output Y, moved only, is a node's input."""
-    outputs = {
-        other.output[0]: other
-        for other in graph.nodes
-        if other.op_type == "LSTM" and standard(other) and any(other.output[:1])
-    }
-    between = graph.before(node.input[0], outputs)
-    read = {node.input[0], *(name for each in between for name in each.input)}
-    below = [other for name, other in outputs.items() if name in read]
+    between = graph.before(node.input[0], graph.lstms)
+    read = dict.fromkeys([node.input[0], *(name for each in between for name in each.input)])
+    below = [graph.lstms[name] for name in read if name in graph.lstms]
     if not below:
         return Link(None, [], "")
     if len(below) > 1:

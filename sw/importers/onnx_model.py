@@ -25,6 +25,9 @@ from gatewright.sw.importers.onnx_spelt_out import spelt_out
 from gatewright.sw.importers.weights import raw_model
 from gatewright.sw.network import LstmNetwork, ProductParameters
 
+_MOST_RECURRENT = 128
+"""Nodes: each is followed to the one below it, by numbers."""
+
 
 def import_onnx(path: Path, lstm: str | None, head: str | None) -> Imported:
     """Import an ONNX file; see `import_model`."""
@@ -127,6 +130,8 @@ def _choose(graph: Graph, lstm: str | None) -> tuple[NodeProto, str | None]:
             recurrent[node_name(node)] = node, _refusal(node, place)
     if not recurrent:
         raise ModelImportError(spelt_out(graph))
+    if len(recurrent) > _MOST_RECURRENT:
+        raise ModelImportError(f"{len(recurrent)} recurrent nodes; at most {_MOST_RECURRENT} are looked at")
     if lstm is not None:
         return _named(recurrent, lstm)
     reasons = [refusal for _, refusal in recurrent.values() if refusal]

@@ -5,18 +5,22 @@ import pickletools
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import safetensors.torch
-import torch
 from torch import Tensor
 
+from gatewright.archives import open_archive
 from gatewright.errors import ModelImportError
+from gatewright.limits import file_size, whole
 from gatewright.sw.importers.endings import TORCHSCRIPT
+from gatewright.sw.tensors import load_tensors, named_tensors
 
 _ADVICE = (
     "load it where you trust it and save its weights alone: torch.save(model.state_dict(), 'weights.pt')"
 )
+_WHAT = "a whole file of PyTorch tensors"
+_MOST_HEADER = 2**24
+"""Bytes of what describes the tensors of a ``.safetensors`` file: about 100 each."""
 _OPTIMIZER = ("optim", "lr_sched", "scheduler", "scaler")
 _HARMLESS = ("torch ", "torch._utils ", "collections ", "__builtin__ ", "builtins ", "_codecs ")
 
@@ -31,45 +35,52 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     ModelImportError
         The file is damaged, or holds more than tensors and plain values.
     """
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path)
+    if _is_torchscript(path):
+        raise ModelImportError(f"{path}: {TORCHSCRIPT}")
     try:
-        if path.suffix == ".safetensors":
-            return safetensors.torch.load_file(path)
-        if _is_torchscript(path):
-            raise ModelImportError(f"{path}: {TORCHSCRIPT}")
-        stored = torch.load(path, map_location="cpu", weights_only=True)
-        if not isinstance(stored, Mapping):
-            raise ModelImportError(
-                f"{path}: holds a {type(stored).__name__}, not a state dict of names and tensors; {_ADVICE}"
-            )
-        return _flat({k: v for k, v in stored.items() if not str(k).startswith(_OPTIMIZER)})
-    except ModelImportError:
-        raise
-    except Exception as cause:
-        # A damaged file makes torch raise what no list could name in full.
-        if isinstance(cause, pickle.UnpicklingError) and "WeightsUnpickler" in str(cause):
+        stored = load_tensors(path, _WHAT, ModelImportError, f"; {_ADVICE}")
+    except ModelImportError as cause:
+        if isinstance(cause.__cause__, pickle.UnpicklingError) and "WeightsUnpickler" in str(cause.__cause__):
             raise ModelImportError(f"{path}: {_pickled(path)}") from cause
-        reason = f"{type(cause).__name__}: {cause}".partition("\n")[0]
+        raise
+    if not isinstance(stored, Mapping):
         raise ModelImportError(
-            f"{path}: not a whole file of PyTorch tensors ({reason}); {_ADVICE}"
-        ) from cause
+            f"{path}: holds a {type(stored).__name__}, not a state dict of names and tensors; {_ADVICE}"
+        )
+    return dict(named_tensors({k: v for k, v in stored.items() if not str(k).startswith(_OPTIMIZER)}))
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    file_size(path, ModelImportError)
+    with path.open("rb") as stream:
+        header = int.from_bytes(stream.read(8), "little")
+    if header > _MOST_HEADER:
+        raise ModelImportError(
+            f"{path}: {header} bytes describe its tensors; at most {_MOST_HEADER} are read"
+        )
+    with whole(path, _WHAT, ModelImportError, f"; {_ADVICE}"):
+        return safetensors.torch.load_file(path)
 
 
 def _is_torchscript(path: Path) -> bool:
     if not zipfile.is_zipfile(path):
         return False
-    with zipfile.ZipFile(path) as archive:
-        return any(name.endswith("/constants.pkl") for name in archive.namelist())
+    with open_archive(path, _WHAT, ModelImportError) as members:
+        return any(name.endswith("/constants.pkl") for name in members)
 
 
 def _pickled(path: Path) -> str:
     """Say what a file pickles beside tensors, without unpickling it."""
     names: set[str] = set()
     if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            (data,) = [name for name in archive.namelist() if name.endswith("data.pkl")]
+        with open_archive(path, _WHAT, ModelImportError) as members:
+            (data,) = [name for name in members if name.endswith("data.pkl")]
+            archive, info = members[data]
             names = {
                 str(argument)
-                for code, argument, _ in pickletools.genops(archive.read(data))
+                for code, argument, _ in pickletools.genops(archive.read(info))
                 if code.name == "GLOBAL"
             }
     if names & {"torch ScriptObject", "torch._utils _rebuild_qtensor"}:
@@ -80,15 +91,3 @@ def _pickled(path: Path) -> str:
     classes = sorted(name.replace(" ", ".") for name in names if not name.startswith(_HARMLESS))
     which = f" ({', '.join(classes[:4])})" if classes else ""
     return f"pickled Python objects beside tensors{which}, which an import never executes; {_ADVICE}"
-
-
-def _flat(stored: Any, prefix: str = "") -> dict[str, Tensor]:
-    """Give the tensors of nested dicts and lists, as checkpoints hold them, by dotted names."""
-    flat: dict[str, Tensor] = {}
-    items = stored.items() if isinstance(stored, Mapping) else enumerate(stored)
-    for key, value in items:
-        if isinstance(value, Tensor):
-            flat[f"{prefix}{key}"] = value
-        elif isinstance(value, Mapping | list | tuple):
-            flat |= _flat(value, f"{prefix}{key}.")
-    return flat

@@ -1,13 +1,12 @@
 """Candidate values that a user sets: in a file, in a mapping, or in a line each, such as ``rank=8,16,none``."""
 
-import json
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from gatewright.errors import ConfigError
 from gatewright.sw.search.parameters import Value
+from gatewright.texts import read_object, read_toml
 
 WHOLE = "none"
 """How a file and a line write the rank of a matrix that stays whole."""
@@ -46,16 +45,10 @@ def read_choices(source: Path | Mapping[str, Any] | Iterable[str]) -> dict[str, 
 
 
 def _file(path: Path) -> Mapping[str, Any]:
-    readers = {".toml": tomllib.loads, ".json": json.loads}
+    readers = {".toml": read_toml, ".json": read_object}
     if path.suffix not in readers:
         raise ConfigError(f"{path}: a space must be a file ending in .toml or .json")
-    try:
-        values = readers[path.suffix](path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: not a readable file of choices ({error})") from error
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path}: must hold names with their values, not {type(values).__name__}")
-    return values
+    return readers[path.suffix](path, "a readable file of choices", ConfigError)
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, tuple[Value, ...]]:

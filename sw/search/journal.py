@@ -9,17 +9,27 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.study import Study
 from optuna.trial import TrialState
 
+from gatewright.errors import RunFolderError
+from gatewright.limits import file_size, whole
+
 
 def journal(path: Path) -> JournalStorage:
     """Open or begin a journal; undo what a killed process left of it: a lock, and half a line.
 
     One process at a time may have it open.
+
+    Raises
+    ------
+    RunFolderError
+        It is none.
     """
     path.with_name(path.name + ".lock").unlink(missing_ok=True)
     if path.exists():
+        file_size(path, RunFolderError)
         with path.open("rb+") as stream:
             stream.truncate(stream.read().rfind(b"\n") + 1)
-    return JournalStorage(_Journal(str(path)))
+    with whole(path, "a journal of trials", RunFolderError):
+        return JournalStorage(_Journal(str(path)))
 
 
 class _Journal(JournalFileBackend):

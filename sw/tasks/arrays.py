@@ -8,14 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from gatewright.archives import read_arrays
 from gatewright.errors import ConfigError, DataError
-from gatewright.storage import read_arrays, write_arrays
+from gatewright.limits import whole
+from gatewright.storage import write_arrays
 from gatewright.sw.metrics import BY_MODEL, IGNORED, METRICS, metric_of
 from gatewright.sw.settings import CompressSettings, TrainSettings
 from gatewright.sw.tasks import splits
 from gatewright.sw.tasks.reading import Part, is_values, joined, read_names, read_part
 from gatewright.sw.tasks.settings import DataSettings
 from gatewright.sw.tasks.task import SPLITS, Split, Targets, Task
+from gatewright.texts import parse_json
 
 KEYS = ("X", "y", "lengths", "stream")
 """What a split is made of; with ``_train``, ``_validation`` and ``_test`` behind them where splits are given."""
@@ -190,16 +193,14 @@ def _told(arrays: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Return what `save_task` noted beside the arrays."""
     if "task" not in arrays:
         return {}
-    try:
-        told = json.loads(str(arrays["task"]))
+    with whole(Path(where), "written by Gatewright: its entry task", DataError):
+        told = parse_json(str(arrays["task"]))
         told["training"] = TrainSettings(**told["training"])
         told["compression"] = CompressSettings(**told["compression"])
         return {
             key: told[key]
             for key in ("name", "caveat", "scaled", "metric", "training", "compression", "pieces", "at_end")
         }
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{where}: the entry task is none that Gatewright wrote ({error!r})") from error
 
 
 def _check_keys(arrays: Mapping[str, Any], given: bool, where: str) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from gatewright.archives import read_arrays
 from gatewright.errors import DataError
-from gatewright.storage import read_arrays
 from gatewright.sw.metrics import metric_of
 from gatewright.sw.tasks.settings import DataSettings
 from gatewright.sw.tasks.splits import stratify

@@ -1,5 +1,6 @@
 """Data of a user's in files and folders, or behind the name of a Python object."""
 
+import io
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -7,11 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from gatewright.archives import read_array
 from gatewright.errors import DataError
+from gatewright.limits import MOST_CSV, whole
 from gatewright.sw.metrics import Kind, Reference, load_object, metric_of
 from gatewright.sw.tasks.arrays import task_from
 from gatewright.sw.tasks.settings import DataSettings
 from gatewright.sw.tasks.task import SPLITS, Task
+from gatewright.texts import read_text
 
 _SEQUENCES = (".npy", ".csv")
 _TARGETS = ".y"
@@ -120,10 +124,9 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _load(path: Path) -> np.ndarray:
-    try:
-        if path.suffix == ".npy":
-            return np.load(path, allow_pickle=False)
-        return np.loadtxt(path, delimiter=",", ndmin=2)
-    except Exception as error:
-        # A damaged file makes numpy raise what no list could name in full.
-        raise DataError(f"{path}: not a whole file of numbers ({error})") from error
+    what = "a whole file of numbers"
+    if path.suffix == ".npy":
+        return read_array(path, what, DataError)
+    text = read_text(path, what, DataError, MOST_CSV)
+    with whole(path, what, DataError):
+        return np.loadtxt(io.StringIO(text), delimiter=",", ndmin=2)

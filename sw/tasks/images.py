@@ -1,12 +1,14 @@
 """Images of the MNIST family as sequences of their rows: Fashion-MNIST, and any folder of the same four files."""
 
 import gzip
-import zlib
+import math
+import struct
 from pathlib import Path
 
 import numpy as np
 
 from gatewright.errors import DataError
+from gatewright.limits import check_expansion, file_size, whole
 from gatewright.sw.metrics import metric_of
 from gatewright.sw.settings import CompressSettings, TrainSettings
 from gatewright.sw.tasks.settings import DataSettings
@@ -131,17 +133,21 @@ def _find(folder: Path, name: str) -> Path | None:
 
 def _read_idx(path: Path, dimensions: int) -> np.ndarray:
     """Return the bytes of an IDX file, uint8 of so many dimensions."""
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
+    size, start = file_size(path, DataError), 4 + 4 * dimensions
+    packed = path.suffix == ".gz"
+    opened = gzip.open if packed else open
+    with whole(path, "a readable IDX file", DataError, "; fetch it again"), opened(path, "rb") as stream:
+        head = stream.read(start)
+        if len(head) < start or head[:4] != bytes((0, 0, _UNSIGNED_BYTES, dimensions)):
+            raise DataError(f"{path}: not an IDX file of bytes in {dimensions} dimensions")
+        shape = struct.unpack(f">{dimensions}I", head[4:])
+        count = math.prod(shape)
+        if packed:
+            check_expansion(path, count, size, DataError, "unpack it")
+        # One more than there may be, which a packed file does not tell before.
+        there = len(content := stream.read(count + 1)) if packed else size - start
+        if there != count:
+            raise DataError(f"{path}: {there} bytes, not the {count} of its own head; fetch it again")
+        if not packed:
             content = stream.read()
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: cannot be read ({error}); fetch it again") from error
-    start = 4 + 4 * dimensions
-    if len(content) < start or content[:4] != bytes((0, 0, _UNSIGNED_BYTES, dimensions)):
-        raise DataError(f"{path}: not an IDX file of bytes in {dimensions} dimensions")
-    shape = np.frombuffer(content, ">u4", dimensions, 4).astype(int)
-    if len(content) != start + shape.prod():
-        raise DataError(
-            f"{path}: {len(content) - start} bytes, not the {shape.prod()} of its own head; fetch it again"
-        )
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+    return np.frombuffer(content, np.uint8).reshape(shape)

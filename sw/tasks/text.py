@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from gatewright.errors import DataError
+from gatewright.limits import MOST_TEXT
 from gatewright.sw.metrics import metric_of
 from gatewright.sw.settings import CompressSettings, TrainSettings
 from gatewright.sw.tasks.settings import DataSettings
 from gatewright.sw.tasks.task import Split, Task
+from gatewright.texts import read_text
 
 SYMBOLS = 64
 """Symbols that are told apart: the most frequent characters, and one for all others."""
@@ -63,12 +65,7 @@ def load_text(path: Path, settings: DataSettings) -> Task:
     DataError
         The file is missing, no text, or too short.
     """
-    try:
-        text = " ".join(path.read_text(encoding="utf-8").split())
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error})") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not a text in UTF-8 ({error})") from error
+    text = " ".join(read_text(path, "a text in UTF-8", DataError, MOST_TEXT).split())
     count = max(FEWEST, (len(text) - 1) // PASSAGE)
     chunks = (len(text) - 1) // count // CHUNK
     if not chunks:

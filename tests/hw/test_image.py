@@ -3,13 +3,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from stored import stored
 
 from gatewright.errors import BundleError
 from gatewright.hw.compiler.image import Compiled, Image
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.interface import Region
 from gatewright.hw.ops import Op, Opcode, When
-from gatewright.storage import read_npz, write_npz
+from gatewright.storage import write_npz
 from gatewright.sw.numbers import Fixed
 
 CONFIG = AcceleratorConfig(lanes=8, cell_lanes=1, narrowest_weight=2, accumulator_rows=16, weight_depth=1024)
@@ -197,7 +198,7 @@ def test_foreign_files_are_refused(tmp_path):
 def test_malformed_meta_data_is_refused(tmp_path, change):
     path = tmp_path / "c.npz"
     example().save(path)
-    meta, arrays = read_npz(path, "compiled model", 3)
+    meta, arrays = stored(path)
     write_npz(path, meta | change, arrays)
     with pytest.raises(BundleError, match=r"c\.npz: "):
         Compiled.load(path)
@@ -207,7 +208,7 @@ def test_malformed_meta_data_is_refused(tmp_path, change):
 def test_malformed_arrays_are_refused(tmp_path, name):
     path = tmp_path / "c.npz"
     example().save(path)
-    meta, arrays = read_npz(path, "compiled model", 3)
+    meta, arrays = stored(path)
     for broken in ({k: v for k, v in arrays.items() if k != name}, arrays | {name: np.array(["text"])}):
         write_npz(path, meta, broken)
         with pytest.raises(BundleError, match=r"c\.npz: "):

@@ -4,7 +4,6 @@ import functools
 import inspect
 import shlex
 import sys
-import tomllib
 import traceback
 from collections.abc import Callable
 from enum import IntEnum
@@ -17,8 +16,9 @@ import typer
 from gatewright import __version__
 from gatewright.cli.answer import Answer
 from gatewright.cli.terminal import Terminal
-from gatewright.errors import GatewrightError, MismatchError, ToolError, explained
+from gatewright.errors import ConfigError, GatewrightError, MismatchError, ToolError, explained
 from gatewright.storage import write_text
+from gatewright.texts import read_toml
 
 
 class ExitCode(IntEnum):
@@ -49,14 +49,18 @@ def _read_config(context: typer.Context, path: Path | None) -> Path | None:
     if path is None:
         return None
     try:
-        stored = tomllib.loads(path.read_text())
-    except OSError as error:
-        raise typer.BadParameter(f"cannot be read ({error})") from error
-    except ValueError as error:
-        raise typer.BadParameter(f"{path} is no TOML ({error})") from error
+        stored = read_toml(path, "TOML", ConfigError)
+    except ConfigError as error:
+        raise typer.BadParameter(str(error)) from error
     name = context.info_name or ""
-    if name not in stored:
+    if not isinstance(stored.get(name), dict):
         raise typer.BadParameter(f"{path} has no table [{name}]; it has {', '.join(stored) or 'none'}")
+    for option, value in stored[name].items():
+        listed = value if isinstance(value, list) else [value]
+        if not all(isinstance(each, str | int | float) for each in listed):
+            raise typer.BadParameter(
+                f"{path}: {option} of {name} must be a text, a number, or a list of these"
+            )
     by_option = {_option(each): each.name for each in context.command.params}
     unknown = set(stored[name]) - set(by_option)
     if unknown:

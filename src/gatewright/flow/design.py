@@ -1,6 +1,6 @@
 """An accelerator with its models: compiled, estimated, run bit-exactly, and written as files for FPGA tools."""
 
-import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gatewright.custody import Delivery, Proof, Role
-from gatewright.errors import BundleError, ConfigError, DataError, GatewrightError, RunFolderError
+from gatewright.errors import ConfigError, DataError, GatewrightError, RunFolderError
 from gatewright.flow.inputs import as_bundle
 from gatewright.flow.settings import BuildSettings, Storage
 from gatewright.hw.compiler import Compiled, Mode, compile_bundle
@@ -20,6 +20,7 @@ from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.estimate import Estimate, estimate
 from gatewright.hw.fpga.flows import write_flows
 from gatewright.hw.skipping import WHOLE
+from gatewright.limits import whole
 from gatewright.progress import Progress, silent
 from gatewright.quantities import COUNTED
 from gatewright.results import Row, write_rows
@@ -28,6 +29,7 @@ from gatewright.storage import make_folder, undone, write_json
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.compress.figures import score_rows, shape_rows
 from gatewright.sw.mode import POLICY, ModePolicy, sparsity
+from gatewright.texts import read_object
 
 DEFAULT_NAME = "model"
 """Of a model that was given without a file."""
@@ -274,8 +276,9 @@ class Design:
         """
         run = RunFolder.open(Path(folder))
         Delivery.load(run.root)
-        try:
-            values = json.loads(run.build.read_text())
+        what = "the list of a build's models"
+        values = read_object(run.build, what, RunFolderError)
+        with whole(run.build, what, RunFolderError):
             settings = BuildSettings(
                 tuple(each["storage"] for each in values["models"]),
                 None,
@@ -283,20 +286,17 @@ class Design:
                 values["bake"],
                 ModePolicy(**values["policy"]),
             )
-            models = tuple(
-                DesignModel(
-                    each["name"],
-                    Bundle.load(run.model(each["name"])),
-                    each["storage"],
-                    Compiled.load(run.image(each["name"], each["storage"])),
-                    settings.policy,
-                )
-                for each in values["models"]
+            names = [_checked(each["name"]) for each in values["models"]]
+        models = tuple(
+            DesignModel(
+                name,
+                Bundle.load(run.model(name)),
+                storage,
+                Compiled.load(run.image(name, storage)),
+                settings.policy,
             )
-        except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
-            if isinstance(error, BundleError | ConfigError):
-                raise
-            raise RunFolderError(f"{run.build}: not the list of a build's models ({error!r})") from error
+            for name, storage in zip(names, settings.storage, strict=True)
+        )
         return cls(AcceleratorConfig.load(run.config), models, settings)
 
 
@@ -385,11 +385,18 @@ def _named(models: Any) -> dict[str, Bundle]:
     if not named:
         raise ConfigError("at least one model is needed")
     for name in named:
-        if not name or not all(each.isalnum() or each in "-_+." for each in name) or name[0] == ".":
-            raise ConfigError(
-                f"a model's name has letters, digits, '-', '_', '+' and '.' only, not {name!r}; rename the file"
-            )
+        _checked(name)
     return named
+
+
+def _checked(name: str) -> str:
+    """Return a model's name, which is that of its files, if it is one."""
+    if not re.fullmatch(r"[\w+][\w+.-]*", name):
+        raise ConfigError(
+            f"a model's name has letters, digits, '-', '_', '+' and '.' only, and begins with neither '-' nor '.', "
+            f"unlike {name!r}; rename the file"
+        )
+    return name
 
 
 def _role(name: str) -> Role:

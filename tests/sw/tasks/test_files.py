@@ -101,7 +101,7 @@ def test_malformed_files_are_refused(tmp_path, arrays):
 def test_a_folder_is_no_file(tmp_path):
     folder = tmp_path / "folder.npz"
     folder.mkdir()
-    with pytest.raises(DataError, match="not a whole"):
+    with pytest.raises(DataError, match="a folder, where a file is needed"):
         load_task(str(folder), seed=0)
 
 

@@ -93,7 +93,7 @@ def test_what_is_damaged_is_refused(folder, name, content, message):
 def test_a_damaged_archive_is_refused(folder):
     (folder / NAMES[3]).unlink()
     (folder / f"{NAMES[3]}.gz").write_bytes(gzip.compress(idx(TEST_CLASSES))[:-9])
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="not a readable IDX file"):
         load_task(str(folder))
 
 
