@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 
 _COPIED = ("src", "hw", "sw", "cosim", "reports", "tests", "docs", "examples", "pyproject.toml", "README.md")
-_GRACE = 10
+GRACE = 10
 """Seconds of processor time that every run of tests may take besides what it takes unchanged."""
 _TIMES = 4
 """How many times longer than unchanged tests may run."""
@@ -33,10 +33,20 @@ class Copy:
     """A copy of the sources that is changed file by file; forked children run tests in it.
 
     What tests import besides the project is imported once, here.
+
+    Parameters
+    ----------
+    root : Path
+        A checkout.
+    folder : Path
+        Empty; the copy goes there.
+    grace : float
+        As `GRACE`.
     """
 
-    def __init__(self, root: Path, folder: Path):
-        for name in _COPIED:
+    def __init__(self, root: Path, folder: Path, grace: float = GRACE):
+        self._grace = grace
+        for name in filter(lambda name: (root / name).exists(), _COPIED):
             source = root / name
             if source.is_dir():
                 shutil.copytree(
@@ -60,7 +70,7 @@ class Copy:
 
     def run(self, tests: tuple[str, ...], unchanged: Run | None = None) -> Run:
         """Run tests until the first fails; with the run of what is unchanged, no longer than makes sense."""
-        limit = 3600.0 if unchanged is None else _GRACE + _TIMES * unchanged.seconds
+        limit = 3600.0 if unchanged is None else self._grace + _TIMES * unchanged.seconds
         child = os.fork()
         if not child:
             self._test(tests, int(limit) + 1)
