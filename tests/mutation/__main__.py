@@ -39,8 +39,8 @@ def main() -> int:
 
 
 def _tell(group: str, fate: Fate, done: int, total: int) -> None:
-    if fate.verdict == "survived":
-        print(f"{group} {done}/{total} survived: {fate.mutant}", flush=True)
+    what = f": {fate.mutant}" if fate.verdict == "survived" else ""
+    print(f"{group} {done}/{total} {fate.verdict}{what}", flush=True)
 
 
 def _origin() -> dict:
