@@ -2,22 +2,19 @@
 
 import os
 import re
-import signal
-import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
+from gatewright.cosim import processes
 from gatewright.cosim.measurement import Verification
 from gatewright.cosim.testbenches.recordings import Examiner, Recordings
 from gatewright.cosim.traffic import read_log
-from gatewright.errors import ToolError
+from gatewright.errors import BrokenRuleError, ToolError
 from gatewright.hw.rtl.checks import CHECKS
 from gatewright.progress import Progress, silent
 
-_POLL_SECONDS = 0.1
 _BROKEN = re.compile(rf"^Assertion failed in (.*?) ?{CHECKS} never_(\w+)$", re.MULTILINE)
 
 
@@ -34,8 +31,10 @@ def play(simulation: Path, each: Sequence[Recordings], progress: Progress = sile
 
     Raises
     ------
+    BrokenRuleError
+        The simulation died as `gatewright.hw.rtl.checks.never` saw what it is told.
     ToolError
-        The simulation died, as it does where `gatewright.hw.rtl.checks.never` sees what it is told.
+        It died otherwise.
     """
     begin = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="gatewright-") as temporary:
@@ -61,38 +60,26 @@ def run_player(program: Path, folder: Path, jobs: int, progress: Progress = sile
 
     Raises
     ------
-    ToolError
-        The program died; the text says what it said.
+    BrokenRuleError, ToolError
+        As `play`; the text says what the program said.
     """
-    out, err = folder / "player.out", folder / "player.err"
-    with out.open("w") as told, err.open("w") as complained:
-        try:
-            child = subprocess.Popen(
-                [program, str(jobs)],
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=told,
-                stderr=complained,
-                process_group=0,
-            )
-        except OSError as error:
-            raise ToolError(f"{program} does not run ({error}); remove {program.parent}") from error
-        try:
-            while child.poll() is None:
-                with suppress(subprocess.TimeoutExpired):
-                    child.wait(_POLL_SECONDS)
-                started = sum(1 for _ in folder.glob("*.seen"))
-                progress("simulating", max(0, started - 1), jobs, "")
-        except BaseException:
-            with suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
-            raise
-    complaint = err.read_text(errors="replace").strip()
-    if broken := _BROKEN.search(complaint):
+    log = folder / "player.log"
+
+    def watch() -> None:
+        started = sum(1 for _ in folder.glob("*.seen"))
+        progress("simulating", max(0, started - 1), jobs, "")
+
+    with log.open("w") as stream:
+        status = processes.run([program, str(jobs)], cwd=folder, env=os.environ, log=stream, watch=watch)
+    said = log.read_text(errors="replace").strip()
+    if broken := _BROKEN.search(said):
         place = broken[1].replace(" ", ".") or "the top"
-        raise ToolError(f"the hardware did what it never may: {broken[2].replace('_', ' ')} (in {place})")
-    if child.returncode:
-        raise ToolError(f"the simulation with CXXRTL failed (status {child.returncode}): {complaint}")
+        raise BrokenRuleError(
+            f"the hardware did what it never may: {broken[2].replace('_', ' ')} (in {place})"
+        )
+    if status:
+        raise ToolError(
+            f"the simulation with CXXRTL failed (status {status}): {said}; remove {program.parent}"
+        )
     progress("simulating", jobs, jobs, "")
-    return int(out.read_text())
+    return int(said)

@@ -1,11 +1,12 @@
 """The delivered text, or a netlist of it, as a program: Yosys reads it and writes C++, which is compiled."""
 
 import json
-import subprocess
+import os
 from collections.abc import Sequence
 from importlib import metadata, util
 from pathlib import Path
 
+from gatewright.cosim import processes
 from gatewright.cosim.cache import cached
 from gatewright.cosim.simulator import QUICK_LANES
 from gatewright.cosim.toolchain import compiler, compiler_version
@@ -99,13 +100,12 @@ def build_design(
 
 def _compile(folder: Path, program: Path, flags: list[str]) -> None:
     command = [compiler(()), *flags, "player.cc", "-o", str(program)]
-    try:
-        run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    except OSError as error:
-        raise ToolError(f"the C++ compiler does not run ({error})") from error
-    if run.returncode:
-        tail = "\n".join(run.stderr.splitlines()[-_LOG_LINES:])
-        raise ToolError(f"building the simulation failed (status {run.returncode}):\n{tail}")
+    log = folder / "build.log"
+    with log.open("w") as stream:
+        status = processes.run(command, cwd=folder, env=os.environ, log=stream)
+    if status:
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-_LOG_LINES:])
+        raise ToolError(f"building the simulation failed (status {status}):\n{tail}")
 
 
 def shared() -> Path:

@@ -13,7 +13,6 @@ from gatewright.flow.quantise import quantise
 from gatewright.flow.settings import CompressChoice
 from gatewright.sw.importers import import_model
 
-
 QUICK = CompressChoice(prune_epochs=2, quantise_epochs=1)
 
 
