@@ -2,13 +2,16 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint results results-status clean
+.PHONY: demo test prove lint mutants results results-status clean
 
 demo: $(READY) ## The whole path on spoken digits, in runs/demo; goes on where it was left
 	$(VENV)/bin/gatewright demo -o runs/demo
 
 test: $(READY) ## Run the test suite
 	$(VENV)/bin/pytest -n 2
+
+prove: $(READY) ## Prove what is said of the RTL for all inputs, and refute it with one broken line each
+	$(VENV)/bin/gatewright prove
 
 lint: $(READY) ## Check style and types
 	$(VENV)/bin/ruff check .
@@ -23,6 +26,9 @@ $(READY): pyproject.toml constraints.txt
 
 clean: ## Remove the environment and the demo's run
 	rm -rf $(VENV) runs/demo
+
+mutants: $(VENV)/.measuring ## Change the sources in 200 places of each group, see which are noticed; N=, SEED=, GROUP=rtl or software
+	PYTHONPATH=tests $(VENV)/bin/python -m mutation $(if $(N),--n $(N)) $(if $(SEED),--seed $(SEED)) $(if $(GROUP),--group $(GROUP))
 
 MEASURE := $(VENV)/bin/python -m gatewright.benchmarks
 

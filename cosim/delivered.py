@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 from amaranth.hdl import Shape
 
-from gatewright.cosim import simulator
+from gatewright.cosim import engines, simulator
 from gatewright.cosim.measurement import Measurement, Verification, play, prepare
+from gatewright.cosim.testbenches.recordings import Recordings
+from gatewright.custody import Engine
 from gatewright.errors import DataError
 from gatewright.hw.compiler.image import Compiled
 from gatewright.hw.config import AcceleratorConfig
@@ -31,16 +33,30 @@ ADAPTER = Path(__file__).with_name("axi_adapter.sv")
 
 
 def verify_plain(
-    folder: Path, compiled: Compiled, sequences: Sequence[np.ndarray], *, baked: bool = False, **options
+    folder: Path,
+    compiled: Compiled,
+    sequences: Sequence[np.ndarray],
+    *,
+    baked: bool = False,
+    progress: Progress = silent,
+    engine: Engine = "verilator",
+    **options,
 ) -> Verification:
-    """Do what `verify_axi` does for the plain top, ``gatewright_accelerator.sv``."""
-    return _verify(Path(folder), TOP, "", compiled, sequences, baked, **options)
+    """Do what `verify_axi` does for the plain top, ``gatewright_accelerator.sv``, with the chosen engine."""
+    verilog, given = _prepare(folder, TOP, compiled, sequences, baked=baked, **options)
+    return engines.run(engine, compiled.config, [given], progress, verilog=verilog)[0]
 
 
 def verify_axi(
-    folder: Path, compiled: Compiled, sequences: Sequence[np.ndarray], *, baked: bool = False, **options
+    folder: Path,
+    compiled: Compiled,
+    sequences: Sequence[np.ndarray],
+    *,
+    baked: bool = False,
+    progress: Progress = silent,
+    **options,
 ) -> Verification:
-    """Run sequences through the ports of the delivered AXI top, and compare every result with the golden model.
+    """Run sequences through the ports of the delivered AXI top in Verilator, and compare all with the golden model.
 
     The model goes in through AXI4-Lite as a driver would load it: four cycles a word. Counters are read from the
     registers after each job. So are the registers that name the configuration, before the first.
@@ -55,8 +71,10 @@ def verify_axi(
         Inputs in LSB of the model's input format.
     baked : bool
         The model is baked in, and nothing is loaded.
+    progress : Progress
+        Told about the build and every finished sequence.
     **options
-        `skip`, `fresh`, `stalls`, `seed`, `progress` and `model`, as `gatewright.cosim.verify.verify` takes them.
+        `skip`, `fresh`, `stalls`, `seed` and `model`, as `gatewright.cosim.verify.verify` takes them.
 
     Raises
     ------
@@ -68,34 +86,31 @@ def verify_axi(
         A tool is missing or failed.
     """
     adapter = axi_map(compiled.config) + ADAPTER.read_text()
-    return _verify(Path(folder), AXI_TOP, adapter, compiled, sequences, baked, **options)
+    verilog, given = _prepare(folder, AXI_TOP, compiled, sequences, baked=baked, **options)
+    simulation = simulator.build(compiled.config, progress, verilog=verilog, adapter=adapter)
+    return play(simulation, [given], progress)[0]
 
 
-def _verify(
+def _prepare(
     folder: Path,
     top: str,
-    adapter: str,
     compiled: Compiled,
     sequences: Sequence[np.ndarray],
-    baked: bool,
     *,
+    baked: bool,
     skip: Skip | bool | Sequence[Skip | bool] = False,
     fresh: bool | Sequence[bool] = True,
     stalls: bool = False,
     seed: int = 0,
-    progress: Progress = silent,
     model: Compiled | None = None,
-) -> Verification:
-    path = folder / f"{top}.sv"
+) -> tuple[str, Recordings]:
+    path = Path(folder) / f"{top}.sv"
     try:
         verilog = path.read_text()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); build the folder again") from error
-    given = prepare(
-        Measurement(compiled, sequences, skip, fresh), model=model, stalls=stalls, seed=seed, baked=baked
-    )
-    simulation = simulator.build(compiled.config, progress, verilog=verilog, adapter=adapter)
-    return play(simulation, [given], progress)[0]
+    wanted = Measurement(compiled, sequences, skip, fresh)
+    return verilog, prepare(wanted, model=model, stalls=stalls, seed=seed, baked=baked)
 
 
 def axi_map(config: AcceleratorConfig) -> str:

@@ -7,15 +7,20 @@
 // Both files are made of 64-bit words. A job file (big-endian) starts with
 //     seed [31:0], gap rate [39:32], stall rate [47:40]      rates in 1/256 of the cycles
 // and goes on with commands: count [55:0], kind [63:56], and behind them
-//     LOAD  cycle limit [31:0], then count payloads for `load`
-//     RUN   cycle limit [31:0], the payload for `job`, then count payloads for `i`
-//     END   nothing
+//     LOAD     cycle limit [31:0], then count payloads for `load`
+//     RUN      cycle limit [31:0] and jobs [63:32], so many payloads for `job`, then count payloads for `i`; each job
+//              is on offer while the one before runs
+//     INTRUDE  a payload for `load`, that is offered count cycles after the job of the next RUN has begun
+//     END      nothing
 // Words of a log file (little-endian) have a kind in [63:56] and below it
 //     INPUT     a payload that `i` transferred
 //     RESULT    a payload that `o` transferred
-//     COUNTERS  32 bits of the counters, lowest first, at the end of each RUN
-//     DONE      end of a LOAD or RUN: its cycles [31:0], `error` [47:32], 1 in [48] if it ran into its limit
+//     COUNTERS  32 bits of the counters, lowest first, at the end of each job of a RUN
+//     DONE      end of a LOAD or RUN: its cycles [31:0], `error` [47:32] of its first job that has one, 1 in [48] if it
+//               ran into its limit
 // A command that runs into its limit ends the file, and the accelerator is reset; else its state lasts to the next file.
+//
+// While cycles pass, the file `pulse` grows.
 //
 // While no file is played, a bench may drive the public registers of the ports itself, cycle by cycle.
 
@@ -29,7 +34,7 @@ module gatewright_harness #(
     parameter int COUNTERS_BITS = 320,
     parameter int ERROR_BITS = 3
 );
-    localparam bit [7:0] LOAD = 1, RUN = 2;
+    localparam bit [7:0] LOAD = 1, RUN = 2, INTRUDE = 3;
     localparam bit [7:0] INPUT = 1, RESULT = 2, COUNTERS = 3, DONE = 4;
     localparam int COUNTER_WORDS = (COUNTERS_BITS + 31) / 32;
     localparam int RESET_CYCLES = 4;
@@ -92,6 +97,11 @@ module gatewright_harness #(
     logic [31:0] elapsed, limit;
     logic [55:0] left;
     logic hung = 0;
+    logic begun, intruding = 0;
+    logic [ERROR_BITS-1:0] earlier;
+    logic [55:0] patience;
+    logic [LOAD_BITS-1:0] intruder;
+    logic [JOB_BITS-1:0] jobs[$];
     logic [63:0] word;
     wire [32*COUNTER_WORDS-1:0] counter_words = (32 * COUNTER_WORDS)'(counters);
 
@@ -114,9 +124,14 @@ module gatewright_harness #(
         $fwrite(log, "%u", entry);
     endtask
 
+    task automatic write_counters();
+        for (int k = 0; k < COUNTER_WORDS; k++) write_word(COUNTERS, 56'(counter_words[32*k+:32]));
+    endtask
+
     task automatic finish(input logic limited);
-        write_word(DONE, {7'b0, limited, 16'(error), elapsed});
+        write_word(DONE, {7'b0, limited, 16'(earlier != 0 ? earlier : error), elapsed});
         hung <= limited;
+        intruding <= 0;
         state <= limited ? CLOSING : COMMAND;
     endtask
 
@@ -147,6 +162,8 @@ module gatewright_harness #(
                 word = read_word();
                 left <= word[55:0];
                 elapsed <= 0;
+                earlier <= 0;
+                begun <= 0;
                 case (word[63:56])
                     LOAD: begin
                         word = read_word();
@@ -156,10 +173,20 @@ module gatewright_harness #(
                     RUN: begin
                         word = read_word();
                         limit <= word[31:0];
-                        word = read_word();
-                        job_payload <= word[JOB_BITS-1:0];
+                        jobs.delete();
+                        for (int k = word[63:32]; k > 0; k--) begin
+                            word = read_word();
+                            jobs.push_back(word[JOB_BITS-1:0]);
+                        end
+                        job_payload <= jobs.pop_front();
                         job_valid <= 1;
                         state <= STARTING;
+                    end
+                    INTRUDE: begin
+                        patience <= word[55:0];
+                        word = read_word();
+                        intruder <= word[LOAD_BITS-1:0];
+                        intruding <= 1;
                     end
                     default: state <= CLOSING;
                 endcase
@@ -177,14 +204,31 @@ module gatewright_harness #(
                 end
             STARTING, RUNNING: begin
                 if (job_valid && job_ready) begin
-                    job_valid <= 0;
-                    state <= RUNNING;
+                    if (begun) begin
+                        write_counters();
+                        if (earlier == 0) earlier <= error;
+                    end
+                    begun <= 1;
+                    if (jobs.size() != 0) job_payload <= jobs.pop_front();
+                    else begin
+                        job_valid <= 0;
+                        state <= RUNNING;
+                    end
+                end
+                if (load_valid && load_ready) load_valid <= 0;
+                else if (state == RUNNING && intruding) begin
+                    patience <= patience - 1;
+                    if (patience == 0) begin
+                        load_payload <= intruder;
+                        load_valid <= 1;
+                        intruding <= 0;
+                    end
                 end
                 if (i_valid && i_ready) write_word(INPUT, 56'(i_payload));
                 if (o_valid && o_ready) write_word(RESULT, 56'(o_payload));
                 if (elapsed >= limit) finish(1);
                 else if (state == RUNNING && job_ready && !o_valid) begin
-                    for (int k = 0; k < COUNTER_WORDS; k++) write_word(COUNTERS, 56'(counter_words[32*k+:32]));
+                    write_counters();
                     // Elements that the accelerator did not take must not reach the next sequence.
                     i_valid <= 0;
                     for (longint k = 0; k < longint'(left); k++) word = read_word();
@@ -215,4 +259,12 @@ module gatewright_harness #(
             end
         endcase
     end
+
+    int pulse;
+    initial pulse = $fopen("pulse", "w");
+    always @(posedge clk)
+        if (cycles[11:0] == 0) begin
+            $fwrite(pulse, ".");
+            $fflush(pulse);
+        end
 endmodule

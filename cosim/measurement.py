@@ -60,6 +60,23 @@ class Verification:
     simulated_cycles: int
     wall_seconds: float
 
+    @classmethod
+    def of(
+        cls, given: Recordings, report: Report, simulated_cycles: int, wall_seconds: float, stopped: str = ""
+    ) -> "Verification":
+        """Join what was run, what was found, and why the simulation stopped, if it did."""
+        return cls(
+            integers_compared=report.compared,
+            mismatches=report.mismatches + report.faults,
+            report=f"{report.text}\n  {stopped}" if stopped else report.text,
+            counted=report.counters if given.loaded.config.counters else {},
+            steps=[len(x) for x in given.sequences],
+            fresh=list(given.fresh),
+            results=report.results,
+            simulated_cycles=simulated_cycles,
+            wall_seconds=wall_seconds,
+        )
+
     @property
     def counters(self) -> dict[str, list[int]]:
         """The accelerator's counters (names of `interface.COUNTERS`) for each sequence.
@@ -97,7 +114,7 @@ class Job(NamedTuple):
         It starts from a fresh state.
     skip : Skip
     trace : Trace, optional
-        Where it may skip: on what its cycles depend.
+        Where a job of the measurement may skip: on what its cycles depend.
     """
 
     steps: int
@@ -194,7 +211,7 @@ class Measurement:
         for x, fresh, skip in zip(self.sequences, self.freshness, skips, strict=True):
             # Every sequence is run, as the trace of the next may depend on the state that it leaves.
             trace = golden.run(x, fresh, trace=True)[1] if any(skips) else None
-            yield Job(len(x), fresh, skip, trace if skip else None)
+            yield Job(len(x), fresh, skip, trace)
 
     def _each(self, what: str, choice: int | Sequence[int]) -> list[int]:
         count = len(self.sequences)
@@ -293,17 +310,8 @@ def play(
         if len(reports) < len(folders):
             raise ToolError(f"the bench failed before it could report:\n{outcome.log}")
     progress("simulating", total, total, "")
+    cycles = reports[-1].cycles
     return [
-        Verification(
-            integers_compared=report.compared,
-            mismatches=report.mismatches + report.faults,
-            report=f"{report.text}\n  {stopped}" if stopped else report.text,
-            counted=report.counters if given.loaded.config.counters else {},
-            steps=[len(x) for x in given.sequences],
-            fresh=list(given.fresh),
-            results=report.results,
-            simulated_cycles=reports[-1].cycles,
-            wall_seconds=outcome.seconds,
-        )
+        Verification.of(given, report, cycles, outcome.seconds, stopped)
         for given, report in zip(each, reports, strict=True)
     ]

@@ -1,23 +1,22 @@
 """The Verilated simulation: built once for each text, run in a child process."""
 
-import hashlib
 import json
 import re
-import shutil
-import tempfile
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
 from cocotb_tools.check_results import get_results
-from cocotb_tools.runner import get_runner
-from filelock import FileLock
+from cocotb_tools.runner import Verilator
 
-from gatewright.cosim.toolchain import SET_CACHE, cache_folder, environment, versions
+from gatewright.cosim import processes
+from gatewright.cosim.cache import cached
+from gatewright.cosim.processes import Patience
+from gatewright.cosim.toolchain import environment, versions
 from gatewright.cosim.traffic import harness_parameters
-from gatewright.errors import ToolError
+from gatewright.errors import BrokenRuleError, ToolError
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.verilog import emit
 from gatewright.hw.rtl.checks import CHECKS
@@ -55,7 +54,8 @@ QUICK_LANES = 128
 """With more lanes a simulation is built without optimising, as compiling hundreds of lanes would take longer than what
 they are simulated for."""
 
-_POLL_SECONDS = 0.1
+PULSE = "pulse"
+"""File that the harness adds to while cycles pass."""
 
 
 def build(
@@ -68,9 +68,8 @@ def build(
 ) -> Path:
     """Return the folder of the simulation of one accelerator, built if the cache does not hold it.
 
-    The key is everything that the result depends on: Verilog, harness, parameters, flags and tool versions. A build
-    appears in the cache whole or not at all, so what a killed build leaves is never taken for one; of two processes
-    that want the same build, one waits for the other.
+    The key is everything that the result depends on: Verilog, harness, parameters, flags and tool versions. See
+    `gatewright.cosim.cache.cached` for how the cache is kept.
 
     Parameters
     ----------
@@ -120,20 +119,12 @@ def build_verilog(
         texts["harness.sv"] = HARNESS.read_text()
     arguments = _build_args(top, power_up)
     key = json.dumps([texts, top, parameters, _TIMESCALE, arguments, versions(), quick])
-    builds = cache_folder() / "builds"
-    entry = builds / hashlib.sha256(key.encode()).hexdigest()[:32]
-    # Looked for before the lock is taken, so that a cache which may only be read serves too.
-    if entry.is_dir():
-        return entry
-    try:
-        builds.mkdir(exist_ok=True)
-        with FileLock(entry.with_suffix(".lock")):
-            if not entry.is_dir():
-                progress("building the simulation", 0, 1, "compiling")
-                _compile(entry, texts, parameters, top, arguments, quick)
-    except OSError as error:
-        raise ToolError(f"cannot write to the cache folder {builds} ({error}); {SET_CACHE}") from error
-    return entry
+
+    def fill(partial: Path, whole: Path) -> None:
+        progress("building the simulation", 0, 1, "compiling")
+        _compile(partial, whole, texts, parameters, top, arguments, quick)
+
+    return cached(key, fill)
 
 
 def _build_args(top: str, power_up: bool) -> list[str]:
@@ -143,26 +134,20 @@ def _build_args(top: str, power_up: bool) -> list[str]:
 
 
 def _compile(
-    entry: Path,
+    partial: Path,
+    whole: Path,
     texts: dict[str, str],
     parameters: dict[str, int],
     top: str,
     arguments: list[str],
     quick: bool,
 ) -> None:
-    for left in entry.parent.glob(f"{entry.name}.*.partial"):
-        shutil.rmtree(left, ignore_errors=True)
-    # Of a name of its own: the compiler that a killed build left behind may still be writing to the last one.
-    partial = Path(tempfile.mkdtemp(".partial", f"{entry.name}.", entry.parent))
-    whole = partial / "whole"
-    whole.mkdir()
     log = partial / "build.log"
     for name, text in texts.items():
         (partial / name).write_text(text)
-    runner = get_runner("verilator")
     try:
         with environment(quick):
-            runner.build(
+            _Runner().build(
                 sources=[partial / name for name in texts],
                 hdl_toplevel=top,
                 parameters=parameters,
@@ -176,8 +161,19 @@ def _compile(
             (partial / name).rename(whole / name)
     except (*_RUNNER_ERRORS, SystemExit) as error:
         raise ToolError(f"building the simulation failed: {error}\n{_tail(log)}") from error
-    whole.rename(entry)
-    shutil.rmtree(partial)
+
+
+class _Runner(Verilator):
+    """cocotb's runner, with each command in a process group of its own."""
+
+    def __init__(self, watch: Callable[[], None] | None = None):
+        super().__init__()
+        self._watch = watch
+
+    def _execute_cmds(self, cmds: Sequence[Any], cwd: Any, stdout: IO | None = None) -> None:
+        for command in cmds:
+            if code := processes.run(command, cwd=cwd, env=self.env, log=stdout, watch=self._watch):
+                raise RuntimeError(f"command failed with return code {code}")
 
 
 @dataclass(frozen=True)
@@ -233,19 +229,31 @@ def simulate(
 
     Raises
     ------
+    BrokenRuleError
+        The simulation died as `gatewright.hw.rtl.checks.never` saw what it is told.
     ToolError
-        The simulation died, as it does where `gatewright.hw.rtl.checks.never` sees what it is told, or other than the
-        given tests ran; the text ends with the end of the log.
+        The simulation died otherwise, or other than the given tests ran, or it does not advance; the text ends with
+        the end of the log.
     """
     folder = Path(folder)
     log, xml = folder / "simulation.log", folder / "results.xml"
-    runner = get_runner("verilator")
     failures: list[str] = []
     random = [] if power_up is None else ["+verilator+rand+reset+2", f"+verilator+seed+{power_up}"]
 
-    def run() -> None:
-        try:
-            runner.test(
+    def job() -> str:
+        return f"the simulation of {bench}, in job file {len([*folder.glob('*.seen')]) - 1},"
+
+    patience = Patience([log, folder / PULSE], job)
+
+    def look() -> None:
+        patience.look()
+        if watch is not None:
+            watch()
+
+    start = time.perf_counter()
+    try:
+        with environment():
+            _Runner(look).test(
                 test_module=bench,
                 hdl_toplevel=top,
                 hdl_toplevel_lang="verilog",
@@ -258,20 +266,13 @@ def simulate(
                 results_xml=str(xml),
                 log_file=log,
             )
-        except (*_RUNNER_ERRORS, SystemExit) as error:
-            failures.append(str(error))
-
-    with environment():
-        child = threading.Thread(target=run)
-        start = time.perf_counter()
-        child.start()
-        while child.is_alive():
-            child.join(_POLL_SECONDS)
-            if watch is not None:
-                watch()
-        seconds = time.perf_counter() - start
+    except ToolError as error:
+        raise ToolError(f"{error}\n{_tail(log)}") from error
+    except (*_RUNNER_ERRORS, SystemExit) as error:
+        failures.append(str(error))
+    seconds = time.perf_counter() - start
     if broken := _BROKEN.search(_read(log)):
-        raise ToolError(
+        raise BrokenRuleError(
             f"the hardware did what it never may: {broken[2].replace('_', ' ')} (in {broken[1]})\n{_tail(log)}"
         )
     try:

@@ -50,17 +50,22 @@ def cache_folder() -> Path:
 
 
 @cache
-def compiler() -> str:
+def compiler(others: tuple[str, ...] = ("make", "perl")) -> str:
     """Give the name of the C++ compiler.
+
+    Parameters
+    ----------
+    others : tuple of str
+        What must be there beside it: what Verilator needs, unless given.
 
     Raises
     ------
     ToolError
-        The compiler, make or perl is missing; the text says what to install.
+        The compiler, or one of the others, is missing; the text says what to install.
     """
     found = next((name for name in _COMPILERS if shutil.which(name)), None)
     missing = [] if found else [_INSTALL["C++ compiler"]]
-    missing += [_INSTALL[name] for name in ("make", "perl") if not shutil.which(name)]
+    missing += [_INSTALL[name] for name in others if not shutil.which(name)]
     if missing or found is None:
         raise ToolError(f"simulation needs tools that are not on PATH: {'; '.join(missing)}")
     return found
@@ -69,7 +74,7 @@ def compiler() -> str:
 @cache
 def compiler_version() -> str:
     """Give the first line of what the C++ compiler says about itself."""
-    command = [compiler(), "--version"]
+    command = [compiler(()), "--version"]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.partition("\n")[0]
 
 

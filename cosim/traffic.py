@@ -1,25 +1,27 @@
 """What the harness plays and logs: job files and log files, with the fields of the accelerator's ports."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from amaranth.hdl import Shape
 
 from gatewright.errors import DataError, ToolError
 from gatewright.hw.compiler.image import Compiled
-from gatewright.hw.compiler.unpack import step_words
 from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.cycles.model import predict
 from gatewright.hw.interface import COUNTERS, JOB, LOAD, RESULT, ErrorCode, element
-from gatewright.hw.ops import Opcode
 from gatewright.hw.skipping import Skip
 
 # Kinds of words, as in harness.sv.
-_LOAD, _RUN, _END = 1, 2, 0
+_LOAD, _RUN, _INTRUDE, _END = 1, 2, 3, 0
 _SEEN_INPUT, _SEEN_RESULT, _SEEN_COUNTERS, _SEEN_DONE = 1, 2, 3, 4
 
 _MAX_LIMIT = (1 << 32) - 1
+_STARTING = 1000
 
 
 def harness_parameters(config: AcceleratorConfig) -> dict[str, int]:
@@ -49,20 +51,51 @@ def input_payloads(x: np.ndarray, activation_bits: int) -> np.ndarray:
     return payloads
 
 
-def cycle_limit(compiled: Compiled, steps: int) -> int:
-    """Give a number of cycles that ends a hang: far more than a sequence takes, stalls included."""
-    work = compiled.config.accumulator_rows
-    for op in compiled.image.program:
-        a = op.arguments
-        work += 100 + a.get("columns", 0) + a.get("count", 0) + a.get("groups", 0)
-        if op.opcode == Opcode.MATVEC:
-            work += int(step_words(a, compiled.image)[1].sum())
-    return 1000 + 8 * steps * work
+def cycle_limit(compiled: Compiled, steps: int, *, gaps: float = 0.0, stalls: float = 0.0) -> int:
+    """Give a number of cycles that ends a hang: some eight times what is predicted, more with gaps and stalls.
+
+    Parameters
+    ----------
+    compiled : Compiled
+    steps : int
+        Of all jobs together.
+    gaps, stalls : float
+        As in `JobFile`.
+    """
+    # A step that begins with all of its latencies in front takes less than two in a row.
+    step = predict(compiled, 2, fresh=False).cycles
+    return _STARTING + 16 * compiled.config.program_depth + _stretched(4 * steps * step, gaps, stalls)
 
 
-def load_limit(words: int) -> int:
-    """Give the same for the loading of a number of words."""
-    return 1000 + 1000 * words
+def load_limit(words: int, *, gaps: float = 0.0) -> int:
+    """Give the same for the loading of a number of words, which takes some ten cycles a word through AXI4-Lite."""
+    return _STARTING + _stretched(40 * words, gaps, 0.0)
+
+
+def _stretched(cycles: int, gaps: float, stalls: float) -> int:
+    """Give how many cycles work takes at most where in so many of them a stream pauses."""
+    return math.ceil(cycles / ((1 - gaps) * (1 - stalls)))
+
+
+class Run(NamedTuple):
+    """One job and the sequence that goes with it.
+
+    Parameters
+    ----------
+    x : int array
+        Elements of the sequence in order, in any shape.
+    steps : int
+        Time steps that the job asks for.
+    fresh : bool
+    skip : Skip
+    threshold : int
+    """
+
+    x: np.ndarray
+    steps: int
+    fresh: bool = True
+    skip: Skip = Skip.NEVER
+    threshold: int = 0
 
 
 class JobFile:
@@ -93,7 +126,7 @@ class JobFile:
 
     def load(self, words: np.ndarray, limit: int) -> None:
         """Load memory words (as `Image.load_words` gives them) within `limit` cycles."""
-        self._command(_LOAD, len(words), limit)
+        self._command(_LOAD, len(words), min(limit, _MAX_LIMIT))
         self._parts.append(load_payloads(words))
 
     def run(
@@ -106,18 +139,33 @@ class JobFile:
         threshold: int = 0,
     ) -> None:
         """Run one sequence, int array [steps, inputs], within `limit` cycles."""
-        self._command(_RUN, x.size, limit)
-        job = {"steps": len(x), "fresh": int(fresh), "skip": int(skip), "threshold": threshold}
-        self._parts.append([JOB.const(job).as_bits()])
-        self._parts.append(input_payloads(x, self._activation_bits))
+        self.run_all([Run(x, len(x), fresh, skip, threshold)], limit)
+
+    def run_all(self, runs: Sequence[Run], limit: int) -> None:
+        """Run jobs within `limit` cycles, each on offer while the one before it runs, as are its elements."""
+        self._command(_RUN, sum(run.x.size for run in runs), len(runs) << 32 | min(limit, _MAX_LIMIT))
+        for run in runs:
+            job = {
+                "steps": run.steps,
+                "fresh": int(run.fresh),
+                "skip": int(run.skip),
+                "threshold": run.threshold,
+            }
+            self._parts.append([JOB.const(job).as_bits()])
+        self._parts += [input_payloads(run.x, self._activation_bits) for run in runs]
+
+    def intrude(self, word: np.ndarray, cycles: int) -> None:
+        """Offer one memory word, uint32 [1, 2], so many cycles after the job of the next run has begun."""
+        self._parts.append([_INTRUDE << 56 | cycles])
+        self._parts.append(load_payloads(word))
 
     def write(self, path: Path) -> None:
         """Write the file."""
         words = np.concatenate([np.asarray(part, dtype=np.uint64) for part in [*self._parts, [_END]]])
         Path(path).write_bytes(words.astype(">u8").tobytes())
 
-    def _command(self, kind: int, count: int, limit: int) -> None:
-        self._parts.append([kind << 56 | count, min(limit, _MAX_LIMIT)])
+    def _command(self, kind: int, count: int, argument: int) -> None:
+        self._parts.append([kind << 56 | count, argument])
 
 
 @dataclass(frozen=True)
@@ -132,12 +180,12 @@ class Observation:
         Data of the transfers on the output stream, in order.
     last : bool array
         Their `last` marks.
-    counters : dict of int
-        The counters at the end; empty for a load.
+    jobs : tuple of dict of int
+        The counters at the end of each job; none for a load.
     cycles : int
         Cycles from the command's start to its end.
     error : ErrorCode
-        The error port at the end.
+        The error port at the end of the first job that has an error, or at the command's.
     limited : bool
         The command ran into its cycle limit.
     """
@@ -145,10 +193,15 @@ class Observation:
     inputs: np.ndarray
     results: np.ndarray
     last: np.ndarray
-    counters: dict[str, int]
+    jobs: tuple[dict[str, int], ...]
     cycles: int
     error: ErrorCode
     limited: bool
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """The counters at the end; empty for a load."""
+        return self.jobs[-1] if self.jobs else {}
 
 
 def read_log(path: Path, config: AcceleratorConfig) -> list[Observation]:
@@ -171,19 +224,22 @@ def read_log(path: Path, config: AcceleratorConfig) -> list[Observation]:
 def _observation(kinds: np.ndarray, values: np.ndarray, config: AcceleratorConfig) -> Observation:
     elements, taken = element(config.activation_bits), values[kinds == _SEEN_INPUT]
     seen = values[kinds == _SEEN_RESULT]
-    chunks = values[kinds == _SEEN_COUNTERS].tolist()
-    packed = sum(chunk << 32 * k for k, chunk in enumerate(chunks))
-    counters = COUNTERS.from_bits(packed)
+    chunks = values[kinds == _SEEN_COUNTERS].reshape(-1, COUNTERS.size // 32)
     done = int(values[-1])
     return Observation(
         inputs=_signed(taken >> np.uint64(elements["data"].offset), config.activation_bits),
         results=_signed(seen >> np.uint64(RESULT["data"].offset), RESULT["data"].width),
         last=(seen >> np.uint64(RESULT["last"].offset) & np.uint64(1)).astype(bool),
-        counters={name: int(counters[name]) for name, _ in COUNTERS} if chunks else {},
+        jobs=tuple(_counters(each) for each in chunks.tolist()),
         cycles=done & 0xFFFFFFFF,
         error=ErrorCode(done >> 32 & 0xFFFF),
         limited=bool(done >> 48 & 1),
     )
+
+
+def _counters(chunks: list[int]) -> dict[str, int]:
+    counters = COUNTERS.from_bits(sum(chunk << 32 * k for k, chunk in enumerate(chunks)))
+    return {name: int(counters[name]) for name, _ in COUNTERS}
 
 
 def _signed(words: np.ndarray, bits: int) -> np.ndarray:

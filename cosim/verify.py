@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from gatewright.cosim import simulator
-from gatewright.cosim.measurement import Measurement, Verification, play, prepare
+from gatewright.cosim import engines, simulator
+from gatewright.cosim.measurement import Measurement, Verification, prepare
 from gatewright.cosim.testbenches import ports
+from gatewright.custody import Engine
 from gatewright.errors import ConfigError, DataError, ToolError
 from gatewright.hw.compiler.image import Compiled
 from gatewright.hw.config import AcceleratorConfig
@@ -27,8 +28,9 @@ def verify(
     seed: int = 0,
     progress: Progress = silent,
     model: Compiled | None = None,
+    engine: Engine = "verilator",
 ) -> Verification:
-    """Load a model, run sequences on the Verilog in Verilator and compare every result with the golden model.
+    """Load a model, run sequences on the Verilog in a simulator and compare every result with the golden model.
 
     Parameters
     ----------
@@ -44,6 +46,7 @@ def verify(
         Told about the build and every finished sequence.
     model : Compiled, optional
         What the golden model runs in place of `compiled`, to see that the comparison can fail.
+    engine : "verilator" or "cxxrtl"
 
     Raises
     ------
@@ -56,7 +59,7 @@ def verify(
     """
     wanted = Measurement(compiled, sequences, skip, fresh)
     given = prepare(wanted, model=model, stalls=stalls, seed=seed)
-    return play(simulator.build(compiled.config, progress, verilog=verilog), [given], progress)[0]
+    return engines.run(engine, compiled.config, [given], progress, verilog=verilog)[0]
 
 
 def measure(
@@ -67,6 +70,7 @@ def measure(
     stalls: bool = False,
     seed: int = 0,
     progress: Progress = silent,
+    engine: Engine = "verilator",
 ) -> list[Verification]:
     """Measure models of one configuration, all in one simulation, and compare every result with the golden model.
 
@@ -76,7 +80,7 @@ def measure(
         The hardware.
     measurements : sequence of Measurement
         What to run, in order; there may be hundreds.
-    verilog, stalls, seed, progress
+    verilog, stalls, seed, progress, engine
         As in `verify`.
 
     Returns
@@ -103,7 +107,7 @@ def measure(
                 f"model {number} is compiled for another configuration than the one to measure on"
             )
     prepared = [prepare(each, stalls=stalls, seed=seed) for each in measurements]
-    found = play(simulator.build(config, progress, verilog=verilog), prepared, progress)
+    found = engines.run(engine, config, prepared, progress, verilog=verilog)
     for number, verification in enumerate(found):
         if verification.mismatches:
             raise ToolError(f"golden model and RTL disagree on model {number}: {verification.report}")

@@ -14,7 +14,7 @@ from gatewright.reports.formatting import amount, number, percent
 from gatewright.reports.style import inline_svg, theme_css, to_png, to_svg
 from gatewright.results import Row, Rows, rows_json
 from gatewright.run import ReportFolder
-from gatewright.storage import whole_file
+from gatewright.storage import make_folder, write_bytes
 
 
 def write_page(
@@ -58,7 +58,7 @@ def write_page(
             **context,
         )
     )
-    files.figures.mkdir(exist_ok=True)
+    make_folder(files.figures)
     for name in names:
         for suffix, content in ((".svg", svgs.get(name)), (".png", pngs.get(name))):
             path = files.figures / (name + suffix)
@@ -119,5 +119,4 @@ def _rows_csv(rows: Mapping[str, Rows]) -> str:
 
 
 def _write(path: Path, content: str | bytes) -> None:
-    with whole_file(path) as partial:
-        partial.write_bytes(content.encode() if isinstance(content, str) else content)
+    write_bytes(path, content.encode() if isinstance(content, str) else content)

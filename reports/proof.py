@@ -32,8 +32,8 @@ class Proven(Claims):
 
     @property
     def pairs(self) -> list[str]:
-        """What was held against what, each once."""
-        return list(dict.fromkeys(claim.pair for claim in self.claims))
+        """What was held against what, and in which simulator, each once."""
+        return list(dict.fromkeys(claim.text for claim in self.claims))
 
 
 def read_proof(root: Path) -> Proven:

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from gatewright.errors import BundleError, DataError
 from gatewright.limits import whole
-from gatewright.storage import whole_file
+from gatewright.storage import write_bytes
 from gatewright.sw.batching import Batch, by_length, pad, pad_targets
 from gatewright.sw.determinism import one_thread
 from gatewright.sw.metrics import Metric
@@ -125,8 +126,9 @@ class FloatModel:
             "history": list(self.history),
             "notes": json.dumps(self.notes),
         }
-        with whole_file(Path(path)) as partial:
-            torch.save(stored, partial)
+        content = io.BytesIO()
+        torch.save(stored, content)
+        write_bytes(Path(path), content.getvalue())
 
     @classmethod
     def load(cls, path: str | Path) -> "FloatModel":

@@ -15,9 +15,7 @@ from gatewright.executors import DEATHS, run_all, workers
 
 
 def until(condition):
-    end = time.monotonic() + 60
     while not condition():
-        assert time.monotonic() < end
         time.sleep(0.02)
 
 
@@ -103,7 +101,7 @@ def test_dask_cluster_survives_a_killed_worker(tmp_path):
         code = (
             "import sys, studies; from pathlib import Path; from gatewright.cosim.search.study import run_study\n"
             "folder, log, address = sys.argv[1:]\n"
-            "outcome = run_study(Path(folder), dask=address, evaluate=studies.Formula(Path(log), 0.2))\n"
+            "outcome = run_study(Path(folder), dask=address, evaluate=studies.Formula(Path(log), 4))\n"
             "print(outcome.trials, outcome.reason)"
         )
         run = subprocess.Popen(
@@ -114,6 +112,7 @@ def test_dask_cluster_survives_a_killed_worker(tmp_path):
         )
         until(lambda: log.exists() and log.read_text().count("evaluate") >= 4)
         os.kill(pids[0], signal.SIGKILL)
-        assert run.communicate(timeout=120)[0].split(maxsplit=1) == ["16", "all 16 trials are done\n"]
+        studies.go(log).touch()
+        assert run.communicate()[0].split(maxsplit=1) == ["16", "all 16 trials are done\n"]
         with Client(cluster, set_as_default=False) as client:
             assert client.nthreads()

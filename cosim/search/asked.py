@@ -44,7 +44,7 @@ _UPDATES = 360, 3600
 class Scope:
     """What a study searches, and for which hardware.
 
-    Unless `choices` says otherwise, a layer may keep half, three quarters or all of its hidden units. On a device the
+    Unless `choices` says otherwise, a layer may keep each of `HIDDEN_SHARES` of its hidden units. On a device the
     lanes and cell lanes are searched, as `device_choices` has them, unless `lanes` or `choices` say something of them.
 
     Parameters

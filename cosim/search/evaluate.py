@@ -21,6 +21,7 @@ from gatewright.errors import CapacityError, ConfigError, DivergenceError, ToolE
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.devices import device
 from gatewright.progress import Progress, silent
+from gatewright.storage import make_folder
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.compress.pruning import prune_at_once
 from gatewright.sw.determinism import one_thread
@@ -173,7 +174,7 @@ class Evaluator:
         except DivergenceError as error:
             return base, Infeasible(str(error))
         path = StudyFolder(self.folder).trained(result.candidate)
-        path.parent.mkdir(exist_ok=True)
+        make_folder(path.parent)
         replace(shared.dense, network=result.network).save(path)
         pruned = prune_at_once(copy.deepcopy(result.network), result.spec)
         return result.candidate, self._measured(result.candidate, lambda: pruned, begin)

@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from gatewright.hw.fpga.devices import device
 from gatewright.limits import whole
 from gatewright.results import read_rows
 from gatewright.run import StudyFiles
-from gatewright.storage import locked, write_json
+from gatewright.storage import locked, make_folder, remove_made, sweep, undone, write_json
 from gatewright.sw.models import FloatModel
 from gatewright.sw.search.settings import EntropySettings, SuperSettings
 from gatewright.sw.search.space import Candidate, SearchSpace
@@ -29,6 +28,29 @@ _WHAT = "readable settings of a study"
 
 TASK = "task.npz"
 """The source of data that were in memory when the study was made: a file in its folder."""
+
+FORMAT = 1
+"""Of the folder; a folder of another one is refused."""
+
+_OWN = (
+    "settings.json",
+    "trials.json",
+    "front.json",
+    "discretisation.json",
+    "rows.json",
+    "rows.csv",
+    "run.toml",
+    "report.html",
+    "float.pt",
+    TASK,
+    "journal.log",
+    "supernet-*.pt",
+    "trained/*.pt",
+    "models/*.npz",
+    "figures/*.svg",
+    "figures/*.png",
+)
+"""What a study and the benchmarks beside it write into its folder."""
 
 
 @dataclass(frozen=True)
@@ -125,16 +147,20 @@ class StudyFolder(StudyFiles):
             The folder holds something already.
         """
         folder = cls(Path(root))
-        if folder.root.exists() and (not folder.root.is_dir() or any(folder.root.iterdir())):
+        sweep(folder.root)
+        # What a killed process left before the settings were written is no study.
+        begun = {folder.float_model, folder.root / TASK}
+        if folder.root.exists() and (not folder.root.is_dir() or {*folder.root.iterdir()} - begun):
             raise RunFolderError(
                 f"{root} exists; a study needs a new folder: choose another name, or resume that study"
             )
-        folder.root.mkdir(parents=True, exist_ok=True)
-        model.save(folder.float_model)
-        if task is not None:
-            save_task(task, folder.root / TASK)
-        # Written last, so that it marks a whole study.
-        folder.write(plan)
+        make_folder(folder.root)
+        with undone(folder.root, (path.name for path in begun)):
+            model.save(folder.float_model)
+            if task is not None:
+                save_task(task, folder.root / TASK)
+            # Written last, so that it marks a whole study.
+            folder.write(plan)
         return folder
 
     @classmethod
@@ -156,12 +182,17 @@ class StudyFolder(StudyFiles):
         """What `create` noted."""
         values = read_object(self.settings, _WHAT, RunFolderError)
         with whole(self.settings, _WHAT, RunFolderError):
-            del values["gatewright"]
+            release, found = values.pop("gatewright"), values.pop("format", FORMAT)
+            if found != FORMAT:
+                raise RunFolderError(
+                    f"{self.root} is a study of format {found}, of Gatewright {release}, and this release reads "
+                    f"{FORMAT}: --overwrite begins it again"
+                )
             return Plan.from_json(values)
 
     def write(self, plan: Plan) -> None:
         """Note what the study does; the file appears whole or not at all."""
-        write_json(self.settings, {"gatewright": __version__, **plan.to_json()})
+        write_json(self.settings, {"format": FORMAT, "gatewright": __version__, **plan.to_json()})
 
     def load_task(self, model: FloatModel) -> Task:
         """Load the task, with its splits; without targets of its own, the model to be searched is its teacher."""
@@ -171,7 +202,7 @@ class StudyFolder(StudyFiles):
         return taught_by(load_task(data), model)
 
     def remove(self) -> None:
-        """Delete what a study made, and the folder if nothing else is in it.
+        """Delete what a study made, and the folder if nothing else is in it; the settings last, as they mark a study.
 
         Raises
         ------
@@ -179,19 +210,10 @@ class StudyFolder(StudyFiles):
             Another process runs the study.
         """
         with self.locked():
-            for path in (
-                *self.root.glob("*.json"),
-                *self.root.glob("supernet-*.pt"),
-                *self.root.glob("report*"),
-            ):
-                path.unlink()
-            for path in (self.float_model, self.journal, self.root / TASK, self.root / "rows.csv"):
-                path.unlink(missing_ok=True)
-            for folder in (self.models, self.root / "figures", self.root / "trained"):
-                shutil.rmtree(folder, ignore_errors=True)
-        self._lock.unlink(missing_ok=True)
-        if not any(self.root.iterdir()):
-            self.root.rmdir()
+            sweep(self.root)
+            made = {path.relative_to(self.root).as_posix() for each in _OWN for path in self.root.glob(each)}
+            remove_made(self.root, made - {self.settings.name})
+            remove_made(self.root, [self.settings.name, self._lock.name])
 
     @property
     def float_model(self) -> Path:

@@ -26,6 +26,7 @@ from gatewright.hw.estimate import UNITS as OP_UNITS
 from gatewright.hw.fpga.devices import device
 from gatewright.progress import Progress, silent, within
 from gatewright.results import Row, score_row, write_rows
+from gatewright.storage import make_folder
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.compress import compress
 from gatewright.sw.integer import evaluate
@@ -121,7 +122,7 @@ def _train(
     progress: Progress,
 ) -> dict[int, str]:
     """Train all points; says why, of those whose training diverged."""
-    folder.models.mkdir(exist_ok=True)
+    make_folder(folder.models)
     for path in set(folder.models.glob("*.npz")) - {folder.bundle(each.name) for each in points}:
         path.unlink()
     root = folder.root.resolve()

@@ -25,6 +25,7 @@ from gatewright.cosim.search.settings import BANDITS, SearchSettings
 from gatewright.executors import Workers, workers
 from gatewright.progress import Progress, silent
 from gatewright.results import write_rows
+from gatewright.storage import writing
 from gatewright.sw.metrics import Metric
 from gatewright.sw.models import FloatModel
 from gatewright.sw.search.space import Candidate
@@ -89,7 +90,7 @@ def run_study(
     folder = StudyFolder.open(root)
     plan = folder.plan
     interrupts = Interrupts()
-    with folder.locked(), interrupts.held():
+    with writing(folder.root), folder.locked(), interrupts.held():
         task = folder.load_task(FloatModel.load(folder.float_model))
         records = Records(folder, plan, task.metric)
         records.fail_running()

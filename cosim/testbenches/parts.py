@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from cocotb.triggers import ValueChange
 
-from gatewright.cosim.golden import Golden
+from gatewright.cosim.golden import Golden, Trace
 from gatewright.cosim.traffic import JobFile, Observation, read_log
 from gatewright.hw.compiler.image import Compiled
 from gatewright.hw.config import AcceleratorConfig
@@ -27,6 +27,10 @@ class Driver:
     async def play(self, job: JobFile, number: int) -> None:
         """Play one job file to its end; its log is then ``<number>.seen``."""
         job.write(Path(f"{number}.job"))
+        await self.replay(number)
+
+    async def replay(self, number: int) -> None:
+        """Play a job file that is there already."""
         self.dut.number.value = number
         self.dut.go.value = not self.dut.done.value
         await ValueChange(self.dut.done)
@@ -71,8 +75,15 @@ class Model:
 
     def expect(self, x: np.ndarray, *, fresh: bool = True) -> Expected:
         """Run one sequence, int array [steps, inputs]."""
-        results = self._golden.run(x, fresh)
+        return self._marked(self._golden.run(x, fresh), len(x))
+
+    def trace(self, x: np.ndarray, *, fresh: bool = True) -> tuple[Expected, Trace]:
+        """Do the same, and give the zero activations as well."""
+        results, trace = self._golden.run(x, fresh, trace=True)
+        return self._marked(results, len(x)), trace
+
+    def _marked(self, results: np.ndarray, steps: int) -> Expected:
         last = np.zeros(len(results), dtype=bool)
-        for vectors in self.compiled.split_results(np.arange(len(results)), len(x)):
+        for vectors in self.compiled.split_results(np.arange(len(results)), steps):
             last[vectors[:, -1:]] = True
         return Expected(results, last)

@@ -77,7 +77,8 @@ class Ports:
             waiting = self._job.queue or self._job.transferred or self._get("o_valid")
             return bool(self._get("job_ready")) and not waiting
 
-        await self.until(ready, cycle_limit(self.given.loaded, steps))
+        rates = {"gaps": self.given.gaps, "stalls": self.given.stalls}
+        await self.until(ready, cycle_limit(self.given.loaded, steps, **rates))
 
     async def reset(self) -> None:
         """Reset the accelerator in the middle of whatever it does, and forget what was on its way."""
@@ -98,7 +99,7 @@ class Ports:
     async def load(self, words: np.ndarray) -> None:
         """Load memory words, as `Image.load_words` gives them."""
         self.offer_load(words)
-        await self.until(lambda: not self._load.queue, load_limit(len(words)))
+        await self.until(lambda: not self._load.queue, load_limit(len(words), gaps=self.given.gaps))
 
     def offer_load(self, words: np.ndarray) -> None:
         """Queue memory words."""

@@ -6,7 +6,7 @@ The working folder holds a folder for each model, named by its number from 0 up,
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,9 @@ import numpy as np
 
 from gatewright.cosim.testbenches.checker import Checker
 from gatewright.cosim.testbenches.parts import Driver, Model, Monitor
-from gatewright.cosim.traffic import JobFile, cycle_limit, load_limit
+from gatewright.cosim.traffic import JobFile, Observation, cycle_limit, load_limit
 from gatewright.hw.compiler.image import Compiled
-from gatewright.hw.interface import ErrorCode
+from gatewright.hw.interface import COUNTERS, ErrorCode
 from gatewright.hw.skipping import Skip
 from gatewright.storage import write_json
 
@@ -137,6 +137,72 @@ def _read_arrays(path: Path) -> list[np.ndarray]:
         return [stored[f"{k}"] for k in range(len(stored.files))]
 
 
+class Examiner:
+    """Says which job files one model's sequences become, and compares what was seen of them with the golden model.
+
+    Parameters
+    ----------
+    given : Recordings
+    """
+
+    def __init__(self, given: Recordings):
+        self.given = given
+        self._model, self._checker = Model(given.model), Checker(given.model, given.seed)
+        self._counters: dict[str, list[int]] = {name: [] for name, _ in COUNTERS}
+        self._results: list[np.ndarray] = []
+
+    def jobs(self) -> Iterator[JobFile]:
+        """Yield a job file for each sequence; the first loads the model before."""
+        given = self.given
+        for number, x in enumerate(given.sequences):
+            job = JobFile(given.loaded.config, seed=given.seed + number, gaps=given.gaps, stalls=given.stalls)
+            if number == 0 and not given.baked:
+                words = given.loaded.image.load_words()
+                job.load(words, load_limit(len(words), gaps=given.gaps))
+            job.run(
+                x,
+                cycle_limit(given.model, len(x), gaps=given.gaps, stalls=given.stalls),
+                fresh=given.fresh[number],
+                skip=given.skip[number],
+                threshold=given.threshold,
+            )
+            yield job
+
+    def see(self, seen: Observation) -> None:
+        """Compare every integer of the next sequence."""
+        checker, number = self._checker, len(self._results)
+        x = self.given.sequences[number]
+        checker.require(
+            number,
+            np.array_equal(seen.inputs, x.ravel()),
+            f"took {len(seen.inputs)} of {x.size} elements",
+        )
+        checker.require(number, not seen.limited, f"no end within {seen.cycles} cycles")
+        checker.require(number, seen.error == ErrorCode.NONE, f"error code {seen.error.name}")
+        if len(seen.inputs) == x.size:
+            expected = self._model.expect(seen.inputs.reshape(x.shape), fresh=self.given.fresh[number])
+            checker.compare(number, len(x), expected.data, seen.results)
+            checker.require(
+                number, np.array_equal(expected.last, seen.last), "wrong marks of the last element"
+            )
+        self._results.append(seen.results)
+        for name, values in self._counters.items():
+            values.append(seen.counters.get(name, 0))
+
+    def report(self, cycles: int) -> Report:
+        """Say what was found, after so many simulated cycles."""
+        checker = self._checker
+        return Report(
+            checker.compared,
+            checker.mismatches,
+            checker.faults,
+            checker.report(),
+            self._counters,
+            cycles,
+            self._results,
+        )
+
+
 class _Bench:
     """One simulation, in which models follow each other."""
 
@@ -148,50 +214,12 @@ class _Bench:
     async def run(self, given: Recordings) -> Report:
         """Load a model, run every sequence, compare every integer."""
         monitor = Monitor(given.loaded.config)
-        model, checker = Model(given.model), Checker(given.model, given.seed)
-        counters: dict[str, list[int]] = {}
-        results = []
-        for number, x in enumerate(given.sequences):
-            fresh = given.fresh[number]
-            job = JobFile(given.loaded.config, seed=given.seed + number, gaps=given.gaps, stalls=given.stalls)
-            if number == 0 and not given.baked:
-                words = given.loaded.image.load_words()
-                job.load(words, load_limit(len(words)))
-            job.run(
-                x,
-                cycle_limit(given.model, len(x)),
-                fresh=fresh,
-                skip=given.skip[number],
-                threshold=given.threshold,
-            )
+        examiner = Examiner(given)
+        for job in examiner.jobs():
             await self.driver.play(job, self.played)
-            seen = monitor.read(self.played)[-1]
+            examiner.see(monitor.read(self.played)[-1])
             self.played += 1
-            checker.require(
-                number,
-                np.array_equal(seen.inputs, x.ravel()),
-                f"took {len(seen.inputs)} of {x.size} elements",
-            )
-            checker.require(number, not seen.limited, f"no end within {seen.cycles} cycles")
-            checker.require(number, seen.error == ErrorCode.NONE, f"error code {seen.error.name}")
-            if len(seen.inputs) == x.size:
-                expected = model.expect(seen.inputs.reshape(x.shape), fresh=fresh)
-                checker.compare(number, len(x), expected.data, seen.results)
-                checker.require(
-                    number, np.array_equal(expected.last, seen.last), "wrong marks of the last element"
-                )
-            results.append(seen.results)
-            for name, value in seen.counters.items():
-                counters.setdefault(name, []).append(value)
-        return Report(
-            checker.compared,
-            checker.mismatches,
-            checker.faults,
-            checker.report(),
-            counters,
-            self.dut.cycles.value.to_unsigned(),
-            results,
-        )
+        return examiner.report(self.dut.cycles.value.to_unsigned())
 
 
 @cocotb.test()

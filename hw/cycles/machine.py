@@ -70,7 +70,8 @@ def run_job(
     skip : int
         `NEVER`, `ALWAYS` or `AUTO`.
     zeros : tuple of two int64 arrays
-        With `AUTO`: what each element of x, and each write of the drain unit, adds to the balance of zeros. Else empty.
+        What each element of x, and each write of the drain unit, adds to the balance of zeros; needed with `AUTO`.
+        Empty where nobody asks what the balance is at the end.
     timing : Timing
     steps : int
         Time steps.
@@ -88,6 +89,7 @@ def run_job(
     sequencer, front, lanes, merge = units.sequencer, units.front, units.lanes, units.merge
     taker, drain, giver, counts = units.taker, units.drain, units.giver, units.counts
     balance = units.balance
+    weighs = len(zeros[0]) > 0
     cycle = timing.start
     while sequencer.step < steps or not _idle(slots, lanes, taker, drain, giver, timing, cycle):
         # Readers before writers: each unit sees the others as they were when the cycle began.
@@ -109,7 +111,7 @@ def run_job(
         front.room = room
 
         written = _writes(program, drain, cycle)
-        if skip == AUTO:
+        if weighs:
             if written:
                 _count(balance, zeros[1][balance.drains], writes, timing, cycle)
                 balance.drains += 1

@@ -110,7 +110,7 @@ def predict(
     skip : Skip or bool
         Whether zero activations are passed over.
     trace : ActivationTrace, optional
-        Of this sequence; needed where zeros may be skipped.
+        Of this sequence; needed where zeros may be skipped, and for what the hardware decides last.
     sparse : bool
         Where the hardware decides and the job is not fresh: what it decided last.
     timeline : bool
@@ -131,7 +131,8 @@ def predict(
     if skip == Skip.AUTO and not compiled.config.auto_skipping:
         skip = Skip.ALWAYS
     flags = _flags(compiled, runs, steps, trace) if skip else np.zeros(0, dtype=np.uint8)
-    shares = _shares(compiled, trace) if skip == Skip.AUTO and trace else _NO_SHARES
+    # Hardware that can decide weighs the zeros of every job, as the next one may carry on and leave it to the hardware.
+    shares = _shares(compiled, trace) if compiled.config.auto_skipping and trace else _NO_SHARES
     choice = _Skipping(flags, int(skip), shares, sparse or fresh)
     units, events = _run(program, runs, words, choice, timing(compiled.config), steps, timeline)
     counters = dict(zip(COUNTS.names, units["counts"].tolist(), strict=True))

@@ -18,7 +18,7 @@ from gatewright.hw.fpga.serial import (
 )
 from gatewright.hw.fpga.verilog import AXI_TOP, TOP, emit, emit_axi, emit_component
 from gatewright.hw.rtl.axi import AxiTop
-from gatewright.storage import whole_file
+from gatewright.storage import make_folder, undone, whole_file
 
 _README = """\
 # Gatewright for FPGAs
@@ -149,13 +149,14 @@ def write_flows(
             for name, known in DEVICES.items()
         ),
     )
-    for name, text in files.items():
-        path = Path(folder) / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path) as partial:
-            partial.write_text(text)
-            if path.suffix == ".sh":
-                partial.chmod(0o755)
+    with undone(folder, files):
+        for name, text in files.items():
+            path = Path(folder) / name
+            make_folder(path.parent)
+            with whole_file(path) as partial:
+                partial.write_text(text)
+                if path.suffix == ".sh":
+                    partial.chmod(0o755)
     return list(files)
 
 

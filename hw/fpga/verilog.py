@@ -44,7 +44,7 @@ _SECONDS = 300
 
 
 def emit(config: AcceleratorConfig, image: Image | None = None) -> str:
-    """Give the accelerator as SystemVerilog (the subset that Verilator, Yosys, Icarus and Vivado read).
+    """Give the accelerator as SystemVerilog (the subset that Verilator and Yosys read).
 
     Takes seconds; a process that asks again for the same configuration gets the same text at once.
 
@@ -95,8 +95,8 @@ def _emit(config: AcceleratorConfig, top: str, contents: Contents | None) -> str
 def emit_component(component: wiring.Component, name: str) -> str:
     """Give any component as SystemVerilog whose top module has the given name.
 
-    Amaranth's own `verilog.convert` writes ``always @*``, which Icarus does not run at time 0 under
-    ``-g2012``; ``write_verilog -sv`` writes ``always_comb`` instead. Yosys comes from `pyosys`,
+    Amaranth's own `verilog.convert` writes ``always @*``, which a simulator need not run at time 0;
+    ``write_verilog -sv`` writes ``always_comb`` instead. Yosys comes from `pyosys`,
     which synthesis needs too: one Yosys for both, native, with nothing to start up.
 
     A memory with the attribute ``collision="none"`` promises that nobody uses what is read at an address in the cycle

@@ -7,6 +7,7 @@ from amaranth.hdl import Cat, Module, Mux, Shape, ShapeLike, Signal, Value, Valu
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Member, Out
+from amaranth.utils import ceil_log2
 
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.interface import LOAD, LOAD_ADDRESS, ErrorCode
@@ -163,12 +164,15 @@ class Loader(wiring.Component):
         m.d.comb += [self.load.ready.eq(1), self.loading.eq(self.load.valid | valid)]
         for number, kind in enumerate(kinds):
             port = getattr(self, kind.name)
-            inside = (new.lane < len(kind.widths)) & (new.offset < kind.depth)
+            parts = len(kind.widths)
+            inside = (new.lane < parts) & (new.offset < kind.depth)
+            # Of a known word's part, the bits above are zero.
+            part = word.address.lane[: max(1, ceil_log2(parts))]
             m.d.sync += [
                 known[number].eq(inside & (new.region == kind.region)),
                 port.offset.eq(word.address.offset),
                 port.data.eq(word.data),
-                port.enable.eq((valid & ~busy & known[number]) << word.address.lane),
+                port.enable.eq((valid & ~busy & known[number]) << part),
             ]
         with m.If(valid):
             with m.If(busy):

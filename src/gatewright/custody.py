@@ -26,6 +26,10 @@ Verdict = Literal["PASS", "FAIL", "UNPROVEN"]
 """Every claim holds for the files as they are; a claim failed; or some file was never proven, or changed since."""
 
 
+Engine = Literal["verilator", "cxxrtl"]
+"""What simulates the delivered text: Verilator, or Yosys's CXXRTL, which share no code."""
+
+
 def sha256(path: Path) -> str:
     """Return the sha256 of a file's contents, in hexadecimal."""
     with Path(path).open("rb") as stream:
@@ -107,6 +111,8 @@ class Claim:
         The model's name, and how it was stored; empty where the claim is about all.
     compared, mismatches : int
         Integers compared, and how many of them differ.
+    engine : Engine
+        The simulator; empty where none was needed.
     """
 
     pair: str
@@ -114,6 +120,12 @@ class Claim:
     mode: str
     compared: int
     mismatches: int
+    engine: Engine | Literal[""] = ""
+
+    @property
+    def text(self) -> str:
+        """The pair, with the simulator behind it."""
+        return f"{self.pair} ({self.engine})" if self.engine else self.pair
 
     def __post_init__(self):
         texts = all(isinstance(each, str) for each in (self.pair, self.model, self.mode))

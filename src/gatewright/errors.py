@@ -4,7 +4,31 @@ Every error that bad input can cause derives from `GatewrightError`; the
 command line prints its text and exits with status 2.
 """
 
+import errno
 import shlex
+
+_REMEDIES = {
+    errno.ENOSPC: "the disk is full; free some space, or choose a folder on another disk",
+    errno.EDQUOT: "your quota of the disk is used up; free some space, or choose a folder on another disk",
+    errno.EFBIG: "a file may not become that large here; raise the limit (`ulimit -f`), or choose another disk",
+    errno.EACCES: "permission denied; choose a folder that you may write to, or change its permissions",
+    errno.EPERM: "not permitted; choose a folder that you may write to, or change its permissions",
+    errno.EROFS: "the file system is read-only; choose a folder that can be written",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+    errno.EISDIR: "it is a folder, not a file; choose another name",
+    errno.ENOTDIR: "a part of the path is a file, not a folder; choose another path",
+    errno.EEXIST: "it is a file, not a folder; choose another name",
+    errno.ENOENT: "its folder does not exist; make it, or choose another path",
+    errno.ELOOP: "its links lead in a circle; choose another path",
+    errno.EMFILE: "too many files are open; raise the limit (`ulimit -n`), or use fewer workers",
+    errno.ENFILE: "too many files are open on this machine; end other programs, or use fewer workers",
+    errno.EIO: "the disk does not work as it should (input/output error); choose another one",
+}
+
+
+def explained(error: OSError) -> str:
+    """Return what the system says of a file, with what to do about it."""
+    return _REMEDIES.get(error.errno or 0, error.strerror or str(error))
 
 
 def shell_word(value: object) -> str:
@@ -48,9 +72,17 @@ class RunFolderError(GatewrightError):
     """A run folder exists already, or lacks what a step needs."""
 
 
+class StorageError(GatewrightError):
+    """A file or folder cannot be written or removed."""
+
+
 class MismatchError(GatewrightError):
     """What was delivered, or computed, is not what it is held against."""
 
 
 class ToolError(GatewrightError):
     """An outside tool (compiler, simulator, synthesiser) is missing or failed."""
+
+
+class BrokenRuleError(ToolError):
+    """A simulation stopped because the hardware did what it never may."""

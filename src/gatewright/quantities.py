@@ -154,6 +154,14 @@ _HARDWARE = {
     "jobs_equal": Quantity("jobs", "jobs whose counters are all as predicted"),
     "largest_difference": Quantity("cycles", "largest difference of a prediction"),
     "cycles_compared": Quantity("cycles", "cycles of all jobs"),
+    "fuzzed_accelerators": Quantity("configurations", "random accelerators that were simulated"),
+    "fuzzed_models": Quantity("models", "random models that ran on them"),
+    "fuzzed_jobs": Quantity("jobs", "jobs that they ran"),
+    "provoked_errors": Quantity("jobs", "jobs and loads that had to end with an error code, and did"),
+    "provoked_resets": Quantity("jobs", "jobs that a reset ended"),
+    "differing_cases": Quantity(
+        "cases", "random cases in which an integer, a cycle or an error code differs"
+    ),
     "prediction_median": Quantity("ms", "median time of a prediction"),
     "prediction_max": Quantity("ms", "longest time of a prediction"),
     "cells": Quantity("count", "cells of a type after synthesis"),

@@ -11,7 +11,7 @@ from gatewright.errors import RunFolderError
 from gatewright.limits import whole
 from gatewright.origin import UNKNOWN, commit, dirty, versions
 from gatewright.quantities import PARAMETERS, QUANTITIES, Quantity
-from gatewright.storage import whole_file
+from gatewright.storage import write_text
 from gatewright.texts import read_object
 
 _UNSAID: dict[str, Any] = {"versions": {}, "commit": UNKNOWN, "dirty": None}
@@ -266,8 +266,7 @@ class Rows(Sequence[Row]):
 
 def write_rows(path: Path, rows: Iterable[Row]) -> None:
     """Write rows as JSON, one a line."""
-    with whole_file(path) as partial:
-        partial.write_text(rows_json(list(rows)) + "\n", encoding="utf-8")
+    write_text(path, rows_json(list(rows)) + "\n")
 
 
 def rows_json(rows: Sequence[Row]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from gatewright import __version__
 from gatewright.custody import DELIVERY, PROOF, Delivery
 from gatewright.errors import GatewrightError, RunFolderError, shell_word
-from gatewright.storage import write_json
+from gatewright.storage import make_folder, sweep, write_json, writing
 from gatewright.texts import read_object
 
 FORMAT = 2
@@ -20,7 +20,6 @@ STEPS = ("train", "quantise", "simplify", "build", "verify", "synth")
 """The commands that leave rows in a run folder."""
 
 _OWN = (
-    _MARKER,
     "*.toml",
     DELIVERY,
     PROOF,
@@ -137,22 +136,28 @@ class RunFolder(ReportFolder):
         Raises
         ------
         RunFolderError
-            The folder holds a run already and `overwrite` is not set, or it holds something else.
+            The folder holds a run already and `overwrite` is not set, or it holds something else. What a killed command
+            left before any step was finished is no run.
+        StorageError
+            The folder cannot be written.
         """
         run = cls(Path(root))
         if run.root.is_symlink() or (run.root.exists() and not run.root.is_dir()):
             raise RunFolderError(f"{root} is a link or a file, not a folder; choose another name")
+        sweep(run.root)
         if run.root.exists() and any(run.root.iterdir()):
             if not (run.root / _MARKER).is_file():
                 raise RunFolderError(f"{root} exists and holds no run of Gatewright; choose another name")
-            if not overwrite:
+            if not overwrite and any((run.root / "rows").glob("*.json")):
                 raise RunFolderError(
                     f"{root} holds a run already; choose another name, or --overwrite replaces it"
                 )
             run.clear()
-        for folder in ("models", "images", "rows"):
-            (run.root / folder).mkdir(parents=True, exist_ok=True)
+        make_folder(run.root)
+        # Before the folders, so that what is left of a killed command is known.
         write_json(run.root / _MARKER, {"format": FORMAT, "gatewright": __version__, **notes})
+        for folder in ("models", "images", "rows"):
+            make_folder(run.root / folder)
         return run
 
     @classmethod
@@ -172,7 +177,8 @@ class RunFolder(ReportFolder):
         found = run.notes.get("format")
         if found != FORMAT:
             raise RunFolderError(
-                f"{root} is a run folder of format {found}, and this release reads {FORMAT}: --overwrite makes it again"
+                f"{root} is a run folder of format {found}, of Gatewright {run.notes.get('gatewright')}, and this "
+                f"release reads {FORMAT}: --overwrite makes it again"
             )
         return run
 
@@ -244,12 +250,21 @@ class RunFolder(ReportFolder):
             raise RunFolderError(f"{self.rows(step)} is missing; run `gatewright {step}` first")
 
     def clear(self) -> None:
-        """Remove what the package wrote there; files of others, and folders that hold some, stay."""
+        """Remove what the package wrote there, but for the mark that it is a run; what is of others stays."""
         self.clear_build()
+        sweep(self.root)
         for pattern in _OWN:
             for path in self.root.glob(pattern):
-                path.unlink()
+                with writing(path):
+                    path.unlink()
         self._prune("models", "images", "rows", "figures")
+
+    def discard(self) -> None:
+        """Clear a run that came to nothing; its mark stays beside files of others, so that it can be made again."""
+        self.clear()
+        if [*self.root.iterdir()] == [self.root / _MARKER]:
+            with writing(self.root):
+                (self.root / _MARKER).unlink()
 
     def clear_build(self) -> None:
         """Remove a build and its proof; raises nothing where there is none."""
@@ -261,12 +276,13 @@ class RunFolder(ReportFolder):
             for name in files:
                 path = self.root / name
                 if path.resolve().is_relative_to(self.root.resolve()) and name.partition("/")[0] != "models":
-                    path.unlink(missing_ok=True)
+                    with writing(path):
+                        path.unlink(missing_ok=True)
             self._prune(*{name.partition("/")[0] for name in files if "/" in name} - {"models"})
-        for path in (self.root / DELIVERY, self.root / PROOF, self.build, self.config, self.mismatches):
-            path.unlink(missing_ok=True)
-        for step in ("build", "verify", "synth"):
-            self.rows(step).unlink(missing_ok=True)
+        own = [self.root / DELIVERY, self.root / PROOF, self.build, self.config, self.mismatches]
+        for path in (*own, *map(self.rows, ("build", "verify", "synth"))):
+            with writing(path):
+                path.unlink(missing_ok=True)
 
     def _prune(self, *folders: str) -> None:
         """Remove folders that are empty now."""

@@ -1,7 +1,10 @@
 """Files that appear whole or not at all, and hold nothing executable."""
 
+import errno
+import io
 import json
 import os
+import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
@@ -11,23 +14,110 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from gatewright.archives import array_name, open_archive, read_member
-from gatewright.errors import BundleError, RunFolderError
+from gatewright.errors import BundleError, GatewrightError, RunFolderError, StorageError, explained
 from gatewright.limits import MOST_BYTES, whole
 from gatewright.texts import parse_json
 
 _META = "meta.npy"
 
+REMAINS = ".gatewright-*.partial"
+"""Pattern of the files that a killed process leaves where it was writing."""
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say of which path it was, and what to do, where the system refuses something in a block.
+
+    Raises
+    ------
+    StorageError
+        In place of any OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {explained(error)}") from error
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give a neighbouring path to write to; it becomes `path` when the block ends without an error."""
+    """Give a path beside `path` to write to; it becomes `path`, on the disk, when the block ends without an error.
+
+    After an error `path` is as it was. Of several that write it at once, the last one's file is there, whole. The
+    mode is that of any new file. A link is replaced by the file, and what it leads to stays as it is.
+
+    Raises
+    ------
+    StorageError
+        It cannot be written, or `path` is something other than a file: a folder, a device.
+    """
     path = Path(path)
-    partial = path.with_name(path.name + ".partial")
+    partial = path.with_name(REMAINS.replace("*", secrets.token_hex(8)))
+    with writing(path):
+        if path.exists() and not path.is_file():
+            raise StorageError(f"{path} is there and no file; choose another name")
+        try:
+            yield partial
+            _settle(partial)
+            os.replace(partial, path)
+            _settle(path.parent)
+        finally:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+
+
+def _settle(path: Path) -> None:
+    """Have the system bring a file or the names of a folder to the disk, where it can."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        yield partial
-        os.replace(partial, path)
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
     finally:
-        partial.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+@contextmanager
+def undone(folder: Path, made: Iterable[str]) -> Iterator[None]:
+    """Remove, as `remove_made` does, what a block has made of the files of a list, where the block ends by an error."""
+    try:
+        yield
+    except BaseException:
+        # Must not hide what went wrong.
+        with suppress(GatewrightError, OSError):
+            remove_made(folder, [*made])
+        raise
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file; it appears whole or not at all, as `whole_file` has it."""
+    with whole_file(path) as partial:
+        partial.write_bytes(content)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file of UTF-8 text; it appears whole or not at all, as `whole_file` has it."""
+    write_bytes(path, text.encode())
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, unless it is there.
+
+    Raises
+    ------
+    StorageError
+        It cannot be made.
+    """
+    with writing(path):
+        Path(path).mkdir(parents=True, exist_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes left in a folder and those below it."""
+    with writing(folder):
+        for path in Path(folder).rglob(REMAINS):
+            path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -45,12 +135,15 @@ def locked(lock: Path, what: str) -> Iterator[None]:
     ------
     RunFolderError
         Another process is in it.
+    StorageError
+        The file cannot be written.
     """
     held = FileLock(lock)
-    try:
-        held.acquire(timeout=0)
-    except Timeout as error:
-        raise RunFolderError(f"another process {what}; wait for its end or stop it") from error
+    with writing(lock):
+        try:
+            held.acquire(timeout=0)
+        except Timeout as error:
+            raise RunFolderError(f"another process {what}; wait for its end or stop it") from error
     try:
         yield
     finally:
@@ -114,15 +207,21 @@ def remove_made(folder: Path, made: Iterable[str]) -> list[str]:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file."""
-    with whole_file(path) as partial:
-        partial.write_text(json.dumps(value, indent=1) + "\n")
+    write_text(path, json.dumps(value, indent=1) + "\n")
 
 
 def write_npz(path: Path, meta: dict, arrays: dict[str, Any]) -> None:
     """Write arrays and JSON meta data (with an entry ``version``) to one ``.npz`` file."""
     text = np.frombuffer(json.dumps(meta, sort_keys=True).encode(), dtype=np.uint8)
-    with whole_file(path) as partial, partial.open("wb") as stream:
-        np.savez_compressed(stream, meta=text, **arrays)
+    write_arrays(path, {"meta": text, **arrays})
+
+
+def write_arrays(path: Path, arrays: dict[str, Any]) -> None:
+    """Write arrays to one ``.npz`` file."""
+    # Zip files are written back and forth, and where that fails they raise what no list could name.
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)
+    write_bytes(path, content.getvalue())
 
 
 def read_npz(

@@ -1,6 +1,8 @@
 """Trials on disk: Optuna's journal in one file, that outlives a process that is killed while it writes."""
 
+import os
 from pathlib import Path
+from typing import Any
 
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
@@ -27,7 +29,19 @@ def journal(path: Path) -> JournalStorage:
         with path.open("rb+") as stream:
             stream.truncate(stream.read().rfind(b"\n") + 1)
     with whole(path, "a journal of trials", RunFolderError):
-        return JournalStorage(JournalFileBackend(str(path)))
+        return JournalStorage(_Journal(str(path)))
+
+
+class _Journal(JournalFileBackend):
+    """A journal that a failed write, as on a full disk, leaves as it was: what follows half a line would be lost."""
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        size = os.stat(self._file_path).st_size
+        try:
+            super().append_logs(logs)
+        except OSError:
+            os.truncate(self._file_path, size)
+            raise
 
 
 def fail_running(study: Study) -> None:

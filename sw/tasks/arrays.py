@@ -11,7 +11,7 @@ import numpy as np
 from gatewright.archives import read_arrays
 from gatewright.errors import ConfigError, DataError
 from gatewright.limits import whole
-from gatewright.storage import whole_file
+from gatewright.storage import write_arrays
 from gatewright.sw.metrics import BY_MODEL, IGNORED, METRICS, metric_of
 from gatewright.sw.settings import CompressSettings, TrainSettings
 from gatewright.sw.tasks import splits
@@ -126,8 +126,7 @@ def save_task(task: Task, path: Path) -> None:
         arrays[f"lengths_{name}"] = np.array([len(each) for each in split.sequences], dtype=np.int64)
         if split.targets is not None and not task.taught:
             arrays[f"y_{name}"] = np.concatenate(split.targets) if split.every_step else split.targets
-    with whole_file(path) as partial, partial.open("wb") as stream:
-        np.savez_compressed(stream, **arrays)
+    write_arrays(path, arrays)
 
 
 def load_npz(path: Path, settings: DataSettings) -> Task:

@@ -48,7 +48,7 @@ def ramps(task, tmp_path_factory):
 def narrow():
     """Few candidates in place of thousands."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(SearchSpace, "of", lambda network, granularity, lanes: SPACE)
+        patch.setattr(SearchSpace, "of", lambda network, granularity, **given: SPACE)
         yield
 
 

@@ -10,7 +10,10 @@ import pytest
 from gatewright.benchmarks import roads
 from gatewright.errors import ConfigError, ToolError
 from gatewright.flow.quantise import quantise
+from gatewright.flow.settings import CompressChoice
 from gatewright.sw.importers import import_model
+
+QUICK = CompressChoice(prune_epochs=2, quantise_epochs=1)
 
 
 def options_of(road):
@@ -26,7 +29,7 @@ def test_a_road_begins(tmp_path, monkeypatch, name):
     roads.make(name)
     (road,) = (each for each in roads._roads(tmp_path) if each.name == name)
     imported = import_model(tmp_path / road.file, **options_of(road))
-    found = quantise(imported, str(tmp_path / road.data))
+    found = quantise(imported, str(tmp_path / road.data), choice=QUICK)
     assert found.bundle.notes["scores"]["test"] > (5 if "direction" in name else 50)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import tomllib
 
 import numpy as np
@@ -15,6 +16,7 @@ from gatewright.benchmarks.registry import BENCHES
 from gatewright.cli import app
 from gatewright.cli.app import ExitCode
 from gatewright.cosim import toolchain
+from gatewright.cosim.cxxrtl import translate
 from gatewright.custody import Delivery, Proof
 from gatewright.flow.design import compile_models
 from gatewright.hw.compiler.choose import HardwareChoice
@@ -32,6 +34,8 @@ COMMANDS = (
     "verify",
     "estimate",
     "synth",
+    "prove",
+    "fuzz",
     "demo",
     "report",
     "bench",
@@ -139,6 +143,31 @@ def test_the_proof_names_what_it_proves(proven, folder):
     assert proof.verdict(proven) == "PASS"
     assert set(Delivery.load(proven).to_prove) == set(proof.files)
     assert answer("report", proven)["summary"]["verdict"] == "PASS"
+
+
+def test_a_proof_names_the_simulator(proven, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(translate, "QUICK_LANES", 0)
+    shutil.copytree(proven, tmp_path / "fpga")
+    asked = [
+        "verify",
+        tmp_path / "fpga",
+        "--data",
+        folder / "mine.npz",
+        "--recordings",
+        "2",
+        "--workers",
+        "1",
+    ]
+    found = answer(*asked, "--engine", "cxxrtl", "--no-axi")
+    assert found["mismatches"] == 0
+    assert found["unproven"] == ["rtl/gatewright_axi.sv"]
+    engines = {claim.pair: claim.engine for claim in Proof.load(tmp_path / "fpga").claims}
+    assert engines == {
+        "pytorch = golden": "",
+        "golden = RTL": "cxxrtl",
+        "predicted = measured cycles": "cxxrtl",
+    }
+    assert {claim.engine for claim in Proof.load(proven).claims} == {"", "verilator"}
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,11 @@ def test_axi_top_with_stalls_zeros_skipped_and_carried_state(loaded, compiled, s
     found = verify_axi(loaded, compiled["sparse"], sequences, stalls=True, seed=3, **choices)
     assert found.mismatches == 0, found.report
     assert found.fresh == choices["fresh"]
-    assert [count > 0 for count in found.counters["output_wait"]] == [True] * 3
+    # Whatever the seed, a quarter of the cycles is paused: the sequence of seven steps waits, if not each of one step.
+    assert sum(found.counters["output_wait"]) > 0
+    predicted = Measurement(compiled["sparse"], sequences, choices["skip"], choices["fresh"]).predict()
+    for cycles, least in zip(found.counters["cycles"], predicted, strict=True):
+        assert cycles >= least.cycles
 
 
 def test_axi_top_that_decides_by_its_threshold(bundle, config, tmp_path):

@@ -3,6 +3,7 @@ import pytest
 
 from gatewright.cosim.traffic import (
     JobFile,
+    Run,
     cycle_limit,
     harness_parameters,
     input_payloads,
@@ -36,10 +37,22 @@ def test_job_file(tmp_path, config):
     payload = LOAD.const({"data": 0xFF, "address": {"offset": 3, "lane": 2, "region": 1}}).as_bits()
     assert words[:3] == [1 << 56 | 1, 9, payload]
     job = JOB.const({"steps": 2, "fresh": 0, "skip": 1}).as_bits()
-    assert words[3:6] == [2 << 56 | 4, 0xFFFFFFFF, job]
+    assert words[3:6] == [2 << 56 | 4, 1 << 32 | 0xFFFFFFFF, job]
     assert words[6:10] == [1, 0xFFFF, 2, 1 << 16 | 0x8000]
     job = JOB.const({"steps": 1, "fresh": 1, "skip": 0}).as_bits()
-    assert words[10:] == [2 << 56 | 1, 8, job, 1 << 16 | 7, 0]
+    assert words[10:] == [2 << 56 | 1, 1 << 32 | 8, job, 1 << 16 | 7, 0]
+
+
+def test_jobs_in_a_row_and_a_load_among_them(tmp_path, config):
+    job = JobFile(config)
+    job.intrude(np.array([[0x10020003, 0xFF]]), 7)
+    job.run_all([Run(np.array([5]), 0), Run(np.array([6, 7]), 2, fresh=False)], limit=9)
+    job.write(tmp_path / "0.job")
+    words = np.fromfile(tmp_path / "0.job", dtype=">u8").tolist()[1:]
+    payload = LOAD.const({"data": 0xFF, "address": {"offset": 3, "lane": 2, "region": 1}}).as_bits()
+    assert words[:2] == [3 << 56 | 7, payload]
+    jobs = [JOB.const({"steps": steps, "fresh": fresh}).as_bits() for steps, fresh in ((0, 1), (2, 0))]
+    assert words[2:] == [2 << 56 | 3, 2 << 32 | 9, *jobs, 1 << 16 | 5, 6, 1 << 16 | 7, 0]
 
 
 def test_input_payloads_mark_the_end_of_the_sequence():

@@ -15,7 +15,6 @@ from gatewright.cosim.search.records import DIRECTIONS
 from gatewright.cosim.search.samplers import distributions, sampler
 from gatewright.cosim.search.settings import SearchSettings
 from gatewright.sw.search.bandit import note
-from gatewright.sw.search.parameters import Kind
 from gatewright.sw.search.space import Candidate, SearchSpace
 
 Key = tuple
@@ -115,7 +114,7 @@ def every(space: SearchSpace) -> Iterator[Candidate]:
         yield dict(zip(space.choices, values, strict=True))
 
 
-def only(space: SearchSpace, settled: Candidate, *kinds: Kind) -> SearchSpace:
+def only(space: SearchSpace, settled: Candidate, *kinds: str) -> SearchSpace:
     """Give the space in which nothing but these kinds is chosen, and all else is settled."""
     return space.fixed(
         {name: value for name, value in settled.items() if name.rpartition(".")[2] not in kinds}

@@ -6,11 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gatewright.cosim.fuzz.models import draw_recipe
 from gatewright.cosim.verify import Measurement, Verification, measure
-from gatewright.cosim.workloads import random_bundle, random_inputs
-from gatewright.errors import BundleError, CapacityError, DataError, ToolError
-from gatewright.hw.compiler import Mode, compile_bundle
-from gatewright.hw.compiler.image import Compiled
+from gatewright.cosim.workloads import random_inputs
+from gatewright.errors import DataError, ToolError
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.cycles.model import predict
 from gatewright.hw.skipping import WHOLE, Skip
@@ -166,54 +165,14 @@ def draw(config: AcceleratorConfig, seed: Sequence[int]) -> Measurement:
     rng = np.random.default_rng(seed)
     fresh = bool(rng.random() < 0.5)
     skip = Skip(int(rng.integers(1 + config.zero_skipping + config.auto_skipping)))
-    while True:
-        try:
-            compiled, sequences = _draw_model(config, rng)
-        except (BundleError, CapacityError):
-            continue
-        threshold = int(rng.integers(WHOLE))
-        compiled = replace(compiled, modes=replace(compiled.modes, input_threshold=threshold))
-        return Measurement(compiled, sequences, skip, fresh)
-
-
-def _draw_model(config: AcceleratorConfig, rng: np.random.Generator) -> tuple[Compiled, list[np.ndarray]]:
-    """Try one model.
-
-    Raises
-    ------
-    BundleError, CapacityError
-        Its numbers do not go together, or it does not fit.
-    """
-
-    def size(most: int) -> int:
-        return int(rng.integers(1, most + 1))
-
-    pattern = rng.choice(["full", "balanced", "unbalanced"])
-    bundle = random_bundle(
-        int(rng.integers(1 << 32)),
-        inputs=size(40),
-        hidden=size(48),
-        classes=int(rng.choice([0, 1, 3, 10, 30])),
-        kept=int(rng.integers(1, 4)) if pattern == "balanced" else None,
-        unbalanced=float(rng.uniform(0.3, 0.99)) if pattern == "unbalanced" else None,
-        lanes=config.group_lanes,
-        layers=int(rng.integers(1, 4)),
-        activation_bits=config.activation_bits,
-        frac=int(rng.integers(3, 10)),
-        weight_bits=tuple(rng.choice([2, 4, 8], 3).tolist()),
-        rank=size(16) if rng.random() < 0.4 else None,
-        projection=size(24) if rng.random() < 0.3 else None,
-    )
-    hidden_results, logit_results = rng.choice(["none", "last", "all"], 2).tolist()
-    if hidden_results == "none" and (logit_results == "none" or not bundle.head):
-        hidden_results = "all"
-    mode: Mode = "sparse" if config.index_depth and pattern != "full" else "dense"
-    compiled = compile_bundle(
-        bundle, config, mode=mode, hidden_results=hidden_results, logit_results=logit_results
-    )
+    recipe = draw_recipe(config, rng)
+    bundle, compiled = recipe.build(config)
     zeros = rng.uniform()
     lengths = rng.permutation([1, int(rng.integers(2, MAX_STEPS + 1))]).tolist()
-    return compiled, [random_inputs(int(rng.integers(1 << 32)), bundle, steps, zeros) for steps in lengths]
+    sequences = [random_inputs(int(rng.integers(1 << 32)), bundle, steps, zeros) for steps in lengths]
+    threshold = int(rng.integers(WHOLE))
+    compiled = replace(compiled, modes=replace(compiled.modes, input_threshold=threshold))
+    return Measurement(compiled, sequences, skip, fresh)
 
 
 def _jobs(model: int, wanted: Measurement, found: Verification) -> list[Job]:

@@ -16,7 +16,8 @@ import typer
 from gatewright import __version__
 from gatewright.cli.answer import Answer
 from gatewright.cli.terminal import Terminal
-from gatewright.errors import ConfigError, GatewrightError, MismatchError, ToolError
+from gatewright.errors import ConfigError, GatewrightError, MismatchError, ToolError, explained
+from gatewright.storage import write_text
 from gatewright.texts import read_toml
 
 
@@ -156,7 +157,7 @@ class guarded:
         if isinstance(error, BrokenPipeError):
             raise typer.Exit(ExitCode.OK) from None
         if isinstance(error, OSError):
-            self._terminal.error("error", f"{error.filename or 'a file'}: {error.strerror or error}")
+            self._terminal.error("error", f"{error.filename or 'a file'}: {explained(error)}")
             raise typer.Exit(ExitCode.INPUT) from None
         for kind_of, code in _ERRORS:
             if isinstance(error, kind_of):
@@ -191,7 +192,7 @@ def _write_config(wrote: Path, context: typer.Context) -> None:
     path = wrote / "run.toml" if wrote.is_dir() else wrote.with_name(wrote.name + ".toml")
     name = context.info_name or ""
     text = f"# gatewright {name} --config {path.name}\n" + tomli_w.dumps({name: values})
-    path.write_text(text)
+    write_text(path, text)
 
 
 def _toml(value: Any) -> Any:

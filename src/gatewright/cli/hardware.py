@@ -1,4 +1,4 @@
-"""Commands that take models to hardware: build, verify, estimate, synth."""
+"""Commands that take models to hardware, and prove it: build, verify, estimate, synth, prove."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -24,6 +24,7 @@ from gatewright.cli.options import (
     WeightThreshold,
     Workers,
 )
+from gatewright.custody import Engine
 from gatewright.errors import shell_word
 from gatewright.flow.settings import (
     MEGAHERTZ,
@@ -144,6 +145,10 @@ def verify(
         bool,
         typer.Option("--axi/--no-axi", help="Also simulate the top with AXI ports; else it stays unproven."),
     ] = True,
+    engine: Annotated[
+        Engine,
+        typer.Option("--engine", help="What simulates the plain top; the AXI top is always Verilator's."),
+    ] = VerifySettings.engine,
     workers: Workers = None,
     seed: Seed = 0,
     *,
@@ -154,7 +159,7 @@ def verify(
     from gatewright.flow.inputs import as_task
     from gatewright.flow.verify import verify as run
 
-    settings = VerifySettings(recordings, split, skip, stalls, axi, seed)
+    settings = VerifySettings(recordings, split, skip, stalls, axi, seed, engine)
     task = None if data is None else as_task(data, metric=metric, seed=seed)
     found = run(folder, task, settings, workers=WorkerSettings(workers), command=command, progress=progress)
     proof = found.proof
@@ -232,3 +237,27 @@ def synth(
 
     rows = run(folder, place_on=place, seeds=range(1, seeds + 1), progress=progress)
     return Answer(rows, following=(f"gatewright report {shell_word(folder)}",))
+
+
+@command("gatewright prove", "gatewright prove --only axi-lite --only sigma")
+def prove(
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", help="Proof, by name; repeat for several.", show_default=False),
+    ] = None,
+    *,
+    progress: Progress,
+) -> Answer:
+    """Prove what is said of the RTL, for all inputs or all of some cycles, and refute each with one broken line."""
+    from gatewright.flow.prove import prove as run
+
+    findings = run(only or (), progress=progress)
+    failed = [each for each in findings if not each.proved]
+    lines = [line for each in findings for line in (each.text, f"    {each.proof.says}")]
+    verdict = f"{len(findings) - len(failed)} of {len(findings)} proved, each refuted with its broken line"
+    return Answer(
+        lines=(*lines, verdict),
+        warnings=tuple(f"{each.proof.name}: {each.trouble}" for each in failed),
+        values={"proofs": [each.to_json() for each in findings]},
+        exit_code=ExitCode.MISMATCH if failed else ExitCode.OK,
+    )

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gatewright.custody import Delivery, Proof, Role
-from gatewright.errors import ConfigError, DataError, RunFolderError
+from gatewright.errors import ConfigError, DataError, GatewrightError, RunFolderError
 from gatewright.flow.inputs import as_bundle
 from gatewright.flow.settings import BuildSettings, Storage
 from gatewright.hw.compiler import Compiled, Mode, compile_bundle
@@ -24,7 +25,7 @@ from gatewright.progress import Progress, silent
 from gatewright.quantities import COUNTED
 from gatewright.results import Row, write_rows
 from gatewright.run import RunFolder
-from gatewright.storage import write_json
+from gatewright.storage import make_folder, undone, write_json
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.compress.figures import score_rows, shape_rows
 from gatewright.sw.mode import POLICY, ModePolicy, sparsity
@@ -180,20 +181,43 @@ class Design:
             The folder holds something already.
         """
         run = RunFolder.create(Path(folder), overwrite=overwrite, command=command)
-        self.deliver(run)
-        if proof is not None:
-            proof.save(run.root)
+        try:
+            self.deliver(run)
+            if proof is not None:
+                proof.save(run.root)
+        except BaseException:
+            with suppress(GatewrightError, OSError):
+                run.discard()
+            raise
         return run
 
     def deliver(self, run: RunFolder) -> Delivery:
-        """Write the design into a run folder; its list of files, which is written last, makes it whole."""
+        """Write the design into a run folder; its list of files makes it whole, and the rows of the step come last.
+
+        After an error there is nothing of it but models.
+        """
         roles: dict[str, Role] = {}
+        made: list[str] = []
+        with undone(run.root, made):
+            self._deliver(run, roles, made)
+            delivery = Delivery.of(run.root, roles)
+            delivery.save(run.root)
+        if not run.rows("quantise").exists():
+            write_rows(run.rows("quantise"), list(self._told()))
+        write_rows(run.rows("build"), list(self.rows()))
+        return delivery
+
+    def _deliver(self, run: RunFolder, roles: dict[str, Role], made: list[str]) -> None:
+        """Write the delivered files, note the role of each, and which are not models."""
 
         def wrote(path: Path, role: Role) -> Path:
-            roles[path.relative_to(run.root).as_posix()] = role
+            name = path.relative_to(run.root).as_posix()
+            roles[name] = role
+            if role != "model":
+                made.append(name)
             return path
 
-        (run.root / "images").mkdir(exist_ok=True)
+        make_folder(run.root / "images")
         for each in self.models:
             if run.model(each.name).relative_to(run.root).as_posix() not in roles:
                 each.bundle.save(wrote(run.model(each.name), "model"))
@@ -202,12 +226,6 @@ class Design:
         for name in write_flows(run.root, self.config, self.baked, megahertz=self.settings.megahertz):
             wrote(run.root / name, _role(name))
         write_json(wrote(run.build, "flow"), self._manifest())
-        write_rows(run.rows("build"), list(self.rows()))
-        if not run.rows("quantise").exists():
-            write_rows(run.rows("quantise"), list(self._told()))
-        delivery = Delivery.of(run.root, roles)
-        delivery.save(run.root)
-        return delivery
 
     def rows(self) -> Iterator[Row]:
         """Yield what the compiler and the models of cycles and resources say of the design."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from gatewright.custody import Engine
 from gatewright.errors import ConfigError
 from gatewright.sw.mode import POLICY, ModePolicy
 from gatewright.sw.settings import CompressSettings, check_ranges
@@ -211,6 +212,8 @@ class VerifySettings:
         Also simulate the top with AXI ports.
     seed : int
         Of gaps and stalls, 0 to 2**32 - 1.
+    engine : "verilator" or "cxxrtl"
+        What simulates the plain top; the one with AXI ports is always Verilator's.
 
     Raises
     ------
@@ -224,9 +227,12 @@ class VerifySettings:
     stalls: bool = False
     axi: bool = True
     seed: int = 0
+    engine: Engine = "verilator"
 
     def __post_init__(self):
         check_ranges(self, {"recordings": (1, 100_000), "seed": (0, 2**32 - 1)})
+        if self.engine not in get_args(Engine):
+            raise ConfigError(f"engine must be {' or '.join(get_args(Engine))}, not {self.engine!r}")
         if self.split not in ("train", "validation", "test"):
             raise ConfigError(f"split must be train, validation or test, not {self.split!r}")
         if self.skip not in get_args(Skipping):

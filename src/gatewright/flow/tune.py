@@ -18,7 +18,7 @@ from gatewright.flow.size import spec_of
 from gatewright.flow.train import train
 from gatewright.progress import Progress, silent
 from gatewright.results import Row, score_row, write_rows
-from gatewright.storage import locked, remove_made
+from gatewright.storage import locked, make_folder, remove_made, write_text
 from gatewright.sw.metrics import Metric
 from gatewright.sw.models import FloatModel
 from gatewright.sw.search.settings import Candidates, Number, Range, TuneSettings
@@ -158,7 +158,7 @@ def tune(
     rows = list(_rows(tuned, choice.seed))
     write_rows(root / _ROWS, rows)
     config = root / f"{command}.toml"
-    config.write_text(_options(command, task, options | plain(choice)))
+    write_text(config, _options(command, task, options | plain(choice)))
     return TunedTraining(tuned, choice, config, command, rows)
 
 
@@ -242,7 +242,7 @@ def _made(root: Path, overwrite: bool) -> None:
         remove_made(root, _MADE)
     if root.exists() and not (root / _JOURNAL).is_file() and (not root.is_dir() or any(root.iterdir())):
         raise RunFolderError(f"{root} exists and holds no tuning; choose another name")
-    root.mkdir(parents=True, exist_ok=True)
+    make_folder(root)
 
 
 def _identity(task: Task) -> Any:

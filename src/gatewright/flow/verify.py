@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from gatewright.cosim import simulator, toolchain
+from gatewright.cosim import engines
 from gatewright.cosim.delivered import verify_axi, verify_plain
 from gatewright.cosim.golden import MAX_STEPS, Golden
 from gatewright.cosim.ideal import ideal_cycles
@@ -28,6 +28,7 @@ from gatewright.hw.skipping import Skip
 from gatewright.progress import Progress, silent, within
 from gatewright.results import Row, write_rows
 from gatewright.run import RunFolder
+from gatewright.storage import write_text
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.integer import run_head, run_integer
 from gatewright.sw.tasks import DataSettings, Split
@@ -150,7 +151,7 @@ def verify(
     found.proof.save(run.root)
     run.mismatches.unlink(missing_ok=True)
     if found.complaints:
-        run.mismatches.write_text("\n".join(found.complaints) + "\n")
+        write_text(run.mismatches, "\n".join(found.complaints) + "\n")
     return found
 
 
@@ -180,9 +181,10 @@ def _prove(
 ) -> Verified:
     task = as_task(_data_of(design) if data is None else data)
     split: Split = getattr(task, settings.split)
-    toolchain.compiler()
+    for engine in {settings.engine, *(("verilator",) if settings.axi else ())}:
+        engines.check(engine)
     # Built here once, so that the processes find it.
-    simulator.build(design.config, progress, verilog=(run.rtl / f"{TOP}.sv").read_text())
+    engines.build(settings.engine, design.config, progress, verilog=(run.rtl / f"{TOP}.sv").read_text())
     names = list(dict.fromkeys(each.name for each in design.models))
     work = [(run.root, name, split, settings) for name in names]
     parts = run_all(_prove_model, work, workers.count, "co-simulation", progress)
@@ -240,7 +242,8 @@ def _prove_model(root: Path, name: str, split: Split, settings: VerifySettings, 
         at = {"model": name, "mode": model.storage}
         proof = model.proof
         compared = [_compare(model, each, sequences, outputs, told) for each in (proof, model.compiled)]
-        part.claims.append(Claim(PYTORCH, name, model.storage, *map(sum, zip(*compared, strict=True))))
+        both, differing = (sum(each) for each in zip(*compared, strict=True))
+        part.claims.append(Claim(PYTORCH, name, model.storage, both, differing))
         # A baked accelerator has one image, that of the delivery.
         runs = [
             verify_plain(
@@ -253,16 +256,18 @@ def _prove_model(root: Path, name: str, split: Split, settings: VerifySettings, 
                 stalls=settings.stalls,
                 seed=settings.seed,
                 progress=told,
+                engine=settings.engine,
             )
             for each in ((proof, model.compiled) if design.baked is None else (model.compiled,))
         ]
         counts = sum(each.integers_compared for each in runs), sum(each.mismatches for each in runs)
-        part.claims.append(Claim(RTL, name, model.storage, *counts))
+        part.claims.append(Claim(RTL, name, model.storage, *counts, settings.engine))
         part.complaints.extend(each.report for each in runs if each.mismatches)
         measurement = Measurement(model.compiled, jobs.inputs, skip, jobs.fresh)
         if design.config.counters and not settings.stalls:
             predicted = measurement.predict()
-            part.claims.append(Claim(CYCLES, name, model.storage, *_count_cycles(predicted, runs[-1])))
+            counts = _count_cycles(predicted, runs[-1])
+            part.claims.append(Claim(CYCLES, name, model.storage, *counts, settings.engine))
             per_step = sum(each.cycles for each in predicted) / sum(runs[-1].steps)
             part.rows.append(Row("cycles_predicted_per_step", "cycles", per_step, at))
         if design.config.counters:
@@ -272,7 +277,9 @@ def _prove_model(root: Path, name: str, split: Split, settings: VerifySettings, 
         results[model.storage] = np.concatenate(runs[0].results)
     if {"dense", "sparse"} <= set(results):
         dense, sparse = results["dense"], results["sparse"]
-        part.claims.append(Claim(STORAGE, name, "", dense.size, int(np.count_nonzero(dense != sparse))))
+        equal = dense.size == sparse.size
+        differing = int(np.count_nonzero(dense != sparse)) if equal else max(dense.size, sparse.size)
+        part.claims.append(Claim(STORAGE, name, "", dense.size, differing, settings.engine))
     return part._replace(cycles=cycles, seconds=seconds)
 
 
@@ -341,7 +348,7 @@ def _prove_ports(
         seed=settings.seed,
         progress=within(progress, AXI),
     )
-    claim = Claim(AXI, model.name, model.storage, found.integers_compared, found.mismatches)
+    claim = Claim(AXI, model.name, model.storage, found.integers_compared, found.mismatches, "verilator")
     return claim, found.report if found.mismatches else ""
 
 

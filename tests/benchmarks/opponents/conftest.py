@@ -22,6 +22,7 @@ SPACE = SearchSpace(
         "head.bits": (2, 4, 8),
     },
 )
+SHORTER = SPACE.changed({"layer0.hidden": (16, 24, 32)})
 SECONDS = 2.0
 
 TINY = Scale(
@@ -44,7 +45,8 @@ def worth(candidate):
     """Quality falls with the logarithm of what a candidate saves; low rank of 2 bits has no result."""
     if candidate["layer0.rank"] == 4 and candidate["layer0.bits"] == 2:
         return Infeasible("too small to be true")
-    share = {4: 0.25, 8: 0.5, None: 1.0}[candidate["layer0.rank"]] * candidate["layer0.density"]
+    units = candidate.get("layer0.hidden", 32) / 32
+    share = units * {4: 0.25, 8: 0.5, None: 1.0}[candidate["layer0.rank"]] * candidate["layer0.density"]
     bits = candidate["layer0.bits"] + candidate["head.bits"] / 8
     quality = 100 - 8 * (candidate["layer0.rank"] is not None) + math.log2(share * bits / 9)
     return Evaluation(
@@ -64,6 +66,12 @@ def worth(candidate):
 def arena():
     settings = SearchSettings(trials=30, rounds=1, target_cycles=20.0, target_bits=2000.0, measure=False)
     return Arena(SPACE, settings, worth)
+
+
+@pytest.fixture
+def shorter(arena):
+    """The arena whose layers may keep some of their units."""
+    return arena._replace(space=SHORTER, settings=replace(arena.settings, trials=100))
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from gatewright.benchmarks.opponents.arena import GRID, OURS, SEARCHES, tried_in
 from gatewright.benchmarks.opponents.store import key_of
 from gatewright.cosim.search.evaluate import Evaluation
 
-KINDS = {"rank", "bits", "density"}
+KINDS = {"rank", "bits", "density", "hidden"}
 
 
 @pytest.mark.parametrize("method", SEARCHES)
@@ -31,6 +31,21 @@ def test_the_grid_has_every_combination_and_keeps_what_matrices_cannot_have_whol
     assert {each["head.bits"] for each in candidates} == {4, 8}
     assert len(candidates) == 2 * 3 * 3
     assert set(GRID) == KINDS
+
+
+def test_the_grid_keeps_shares_of_units_that_the_space_has(shorter):
+    tried = SEARCHES["grid by hand"](shorter)
+    assert {each.candidate["layer0.hidden"] for each in tried} == {16, 32}
+    assert len(tried) == 2 * 2 * 3 * 3
+
+
+def test_units_and_weights_are_pruned_together(shorter):
+    largest = shorter.space.largest
+    changed = [
+        {kind for kind in KINDS if each.candidate[f"layer0.{kind}"] != largest[f"layer0.{kind}"]}
+        for each in SEARCHES["one after the other"](shorter)
+    ]
+    assert any({"hidden", "density"} <= each for each in changed)
 
 
 def test_a_grid_of_more_than_the_trials_is_thinned_evenly(few):

@@ -6,6 +6,14 @@ import pytest
 from gatewright.cosim.search.interrupts import Interrupts
 
 
+@pytest.fixture(autouse=True)
+def usual_handler():
+    """Python's own handler, however the tests were started: a shell may have them ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupt():
     signal.raise_signal(signal.SIGINT)
 

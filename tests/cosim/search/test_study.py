@@ -83,15 +83,13 @@ def test_interrupted_studies_go_on_as_if_nothing_was(method, uninterrupted, tmp_
 
 
 @contextmanager
-def child(folder, log, seconds, processes, evaluations):
-    """Run a study in a process group of its own, and give it when that many evaluations have ended."""
-    command = [sys.executable, studies.__file__, folder.root, log, str(seconds), str(processes)]
+def child(folder, log, processes, evaluations):
+    """Run a study in a process group of its own, and give it when that many evaluations have ended; no more will."""
+    command = [sys.executable, studies.__file__, folder.root, log, str(evaluations), str(processes)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         try:
-            end = time.monotonic() + 60
             while len(lines(log, "evaluate")) < evaluations:
                 assert process.poll() is None
-                assert time.monotonic() < end
                 time.sleep(0.01)
             yield process
         finally:
@@ -111,7 +109,7 @@ def alive(group):
 
 def test_kill_loses_no_finished_trial_and_runs_none_twice(uninterrupted, tmp_path):
     folder, log = make(tmp_path / "study", method="nsga2", trials=24), tmp_path / "log"
-    with child(folder, log, 0.1, 1, evaluations=9) as process:
+    with child(folder, log, 1, evaluations=9) as process:
         process.kill()
     before = finished(folder)
     assert 8 <= len(before) < 24
@@ -128,13 +126,11 @@ def test_kill_loses_no_finished_trial_and_runs_none_twice(uninterrupted, tmp_pat
 
 def test_interrupt_stops_all_processes_and_leaves_a_usable_study(tmp_path):
     folder, log = make(tmp_path / "study", method="random", trials=24, rounds=1), tmp_path / "log"
-    with child(folder, log, 0.3, 2, evaluations=4) as process:
+    with child(folder, log, 2, evaluations=4) as process:
         os.killpg(process.pid, signal.SIGINT)
-        assert process.communicate(timeout=60)[0] == INTERRUPTED + "\n"
+        assert process.communicate()[0] == INTERRUPTED + "\n"
         assert process.returncode == 0
-        end = time.monotonic() + 20
         while alive(process.pid):
-            assert time.monotonic() < end
             time.sleep(0.1)
     count = len(finished(folder))
     assert 2 <= count < 24
@@ -165,7 +161,7 @@ def test_half_a_line_and_a_left_lock_are_mended(tmp_path):
 
 def test_processes_share_the_trials(tmp_path):
     folder, log = make(tmp_path / "study", method="random", trials=10), tmp_path / "log"
-    outcome = run_study(folder.root, processes=2, evaluate=Formula(log, 0.05))
+    outcome = run_study(folder.root, processes=2, evaluate=Formula(log))
     assert outcome.trials == 10
     rounds = [int(line.split()[1]) for line in log.read_text().splitlines()]
     assert rounds == sorted(rounds)
@@ -409,7 +405,7 @@ def test_the_gradient_gives_trials_their_parameters(uninterrupted):
 
 def test_the_gradient_searches_in_processes_too(tmp_path):
     folder, log = make(tmp_path / "study", method="entropy", trials=6, rounds=1), tmp_path / "log"
-    outcome = run_study(folder.root, processes=2, evaluate=Formula(log, 0.05))
+    outcome = run_study(folder.root, processes=2, evaluate=Formula(log))
     assert outcome.trials == 6
     assert {str(each.candidate) for each in finished(folder)} == {
         str(studies.space().sample(Random(place))) for place in range(6)

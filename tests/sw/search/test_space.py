@@ -242,7 +242,7 @@ def test_what_cannot_be_chosen_is_refused(choices, message):
 
 def test_hidden_units_are_shares_of_whole_quads_of_lanes(network_of):
     network = network_of(hidden=24, layers=2)
-    space = SearchSpace.of(network, lanes=16, hidden=HIDDEN_SHARES)
+    space = SearchSpace.of(network, lanes=16, hidden=(0.5, 0.75, 1.0))
     assert space.choices["layer0.hidden"] == space.choices["layer1.hidden"] == (12, 20, 24)
     assert "layer0.hidden" not in SearchSpace.of(network, lanes=16).choices
     small = space.spec(space.largest | {"layer1.hidden": 12})

@@ -18,7 +18,7 @@ from gatewright.benchmarks.opponents.surrogate import CostModel
 from gatewright.cosim.search.evaluate import Evaluation, Infeasible
 from gatewright.cosim.search.samplers import sampler
 from gatewright.cosim.search.settings import Method, SearchSettings
-from gatewright.sw.search.parameters import Kind, Value
+from gatewright.sw.search.parameters import HIDDEN, Value, units_kept
 from gatewright.sw.search.space import Candidate, SearchSpace
 
 OURS: Method = SearchSettings.method
@@ -28,8 +28,17 @@ GRID: dict[str, tuple[Value, ...]] = {
     "rank": (None, 64, 32, 16, 8),
     "bits": (8, 4, 2),
     "density": (1.0, 0.5, 0.25, 0.125, 0.0625),
+    HIDDEN: (1.0, 0.5, 0.25, 0.125),
 }
-"""What an engineer sets by hand: one rank, one width and one density for all matrices, in every combination."""
+"""What an engineer sets by hand: one rank, width and density for all matrices, and one share of the hidden units of
+all layers, in every combination."""
+
+STAGES: dict[str, tuple[str, ...]] = {
+    "factorise": ("rank",),
+    "prune": ("density", HIDDEN),
+    "quantise": ("bits",),
+}
+"""What is searched one after the other."""
 
 AIMS = (0.5, 1.0, 2.0)
 """Scales of the targets that a search of one kind after the other aims at, so that it covers a front."""
@@ -77,6 +86,8 @@ def by_hand(arena: Arena) -> list[Tried]:
         for name, values in names.items():
             scope, _, kind = name.rpartition(".")
             value = 4 if (scope, kind, chosen[kind]) == ("head", "bits", 2) else chosen[kind]
+            if kind == HIDDEN and isinstance(value, float):
+                value = units_kept(value, arena.space.layers[scope], arena.space.lanes)
             candidate[name] = value if value in values else values[-1]
         return candidate
 
@@ -98,16 +109,16 @@ def tried_in_order(arena: Arena, candidates: Sequence[Candidate]) -> list[Tried]
 
 
 def in_stages(arena: Arena) -> list[Tried]:
-    """Search one kind after the other, in the best of all orders: each order has all trials, which favours it.
+    """Search one stage after the other, in the best of all orders: each order has all trials, which favours it.
 
     The best order is the one whose rewards, added up over `AIMS`, are largest.
     """
-    orders = (_in_order(order, arena) for order in permutations(get_args(Kind)))
+    orders = (_in_order(order, arena) for order in permutations(STAGES.values()))
     return max(orders, key=lambda each: each[0])[1]
 
 
-def _in_order(order: Sequence[Kind], arena: Arena) -> tuple[float, list[Tried]]:
-    """Search each kind by TPE in its full space, and settle it by the best reward before the next, for each of `AIMS`.
+def _in_order(order: Sequence[tuple[str, ...]], arena: Arena) -> tuple[float, list[Tried]]:
+    """Search each stage by TPE in its full space, and settle it by the best reward before the next, for each of `AIMS`.
 
     Returns
     -------
@@ -127,9 +138,9 @@ def _in_order(order: Sequence[Kind], arena: Arena) -> tuple[float, list[Tried]]:
         )
         ask = rewarded(arena.ask, settings)
         known = [Tried(arena.space.largest, uncompressed(arena.space, ask), 0.0)]
-        for kind in order:
+        for kinds in order:
             settled = max(known, key=lambda each: each.found.reward).candidate
-            known += search(only(arena.space, settled, kind), settings, ask, by_reward)
+            known += search(only(arena.space, settled, *kinds), settings, ask, by_reward)
         total += max(each.found.reward for each in known)
         tried += known
     distinct = {key_of(each.candidate): each.candidate for each in tried}

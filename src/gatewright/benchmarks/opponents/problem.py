@@ -106,7 +106,7 @@ class Problem:
             notes["float_score"] = _scores(task, dense)
         if "longer_float_score" not in notes:
             notes["longer_float_score"] = _scores(task, longer(task, dense, tune, progress))
-        space = SearchSpace.of(dense.network, "matrix", lanes=scale.lanes)
+        space = SearchSpace.of(dense.network, "matrix", lanes=scale.lanes, hidden=scale.hidden)
         if not super_path.exists():
             begin, supernet = time.process_time(), SuperNetwork.of(dense)
             sandwich = SuperSettings(

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gatewright.errors import ConfigError
+from gatewright.sw.search.space import HIDDEN_SHARES
 from gatewright.sw.settings import check_ranges
 from gatewright.sw.tasks import Task
 
@@ -36,6 +37,8 @@ class Scale:
         Steps of each of them, from its beginning: 1 to 1,000,000.
     calibrated : int
         Train sequences that a candidate's formats are calibrated on, 1 to 4096.
+    hidden : tuple of float
+        Shares of its hidden units that a layer may keep; empty for all.
     characters : int, optional
         Of a text, from its beginning; None for all.
     lanes : int
@@ -59,6 +62,7 @@ class Scale:
     scored: int = 1_000_000
     scored_steps: int = 1_000_000
     calibrated: int = 64
+    hidden: tuple[float, ...] = HIDDEN_SHARES
     characters: int | None = None
     lanes: int = 32
 

@@ -1,10 +1,12 @@
 """A learnt surrogate of what hardware costs, from coarse features of candidates."""
 
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 
 from gatewright.cosim.search.evaluate import Evaluation
+from gatewright.sw.search.parameters import cut_shapes
 from gatewright.sw.search.space import Candidate, SearchSpace
 
 _RIDGE = 1e-2
@@ -12,7 +14,7 @@ _RIDGE = 1e-2
 
 
 class CostModel:
-    """Tells cycles per step and stored bits from ranks, widths, densities and weights that are left of each matrix.
+    """Tells cycles per step and stored bits from ranks, widths, densities, and sizes and weights left of each matrix.
 
     The octaves of both are fitted by ridge regression on the features and their squares.
 
@@ -46,17 +48,19 @@ class CostModel:
         return np.concatenate([scaled, scaled**2 - 1], axis=1)
 
     def _features(self, candidate: Candidate) -> np.ndarray:
-        features = []
-        for name, product in self._space.spec(candidate).products.items():
-            rows, columns = self._space.shapes[name]
-            full = min(rows, columns)
+        features, spec = [], self._space.spec(candidate)
+        shapes = cut_shapes(self._space.shapes, spec.hidden)
+        for name, product in spec.products.items():
+            rows, columns = shapes[name]
+            whole, full = prod(self._space.shapes[name]), min(self._space.shapes[name])
             weights = rows * columns if product.rank is None else product.rank * (rows + columns)
             kept = weights * product.density
             features += [
                 np.log2(product.bits),
                 np.log2(product.density),
                 (product.rank or full) / full,
+                np.log2(rows * columns),
                 np.log2(kept),
-                kept * product.bits / (rows * columns),
+                kept * product.bits / whole,
             ]
         return np.array(features)

@@ -1,0 +1,107 @@
+"""The cache of simulations: folders that can be made again, used only as they were made."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from gatewright.cosim.toolchain import SET_CACHE, cache_folder
+from gatewright.custody import sha256
+from gatewright.errors import ToolError, explained
+
+_FORMAT = 2
+"""Of an entry: part of its name, so that releases with other formats keep entries of their own."""
+
+_MANIFEST = "manifest.json"
+"""The list of an entry's files: sha256, and whether it can be run."""
+
+_PARTIAL = ".partial"
+
+
+def cached(key: str, fill: Callable[[Path, Path], None]) -> Path:
+    """Return the folder of a key, filled if the cache does not hold it whole.
+
+    An entry appears whole or not at all. Each use compares its files with the hashes that were written with it; one
+    that is damaged is made again. Of two processes that want the same entry, one waits for the other. What killed
+    processes left is removed. Where the cache may only be read, it serves what it has.
+
+    Parameters
+    ----------
+    key : str
+        Everything that the contents depend on.
+    fill : callable
+        Takes a folder to work in, and one in it whose contents are kept.
+
+    Raises
+    ------
+    ToolError
+        The cache lacks the entry, and cannot be written to; and what `fill` raises.
+    """
+    builds = cache_folder() / "builds"
+    entry = builds / hashlib.sha256(f"{_FORMAT} {key}".encode()).hexdigest()[:32]
+    if whole(entry):
+        return entry
+    try:
+        builds.mkdir(exist_ok=True)
+        with FileLock(entry.with_suffix(".lock")):
+            if not whole(entry):
+                _make(entry, fill)
+    except OSError as error:
+        lacks = (
+            "holds a damaged simulation in" if entry.exists() else "lacks the simulation, and cannot take it:"
+        )
+        raise ToolError(f"the cache {lacks} {entry} ({explained(error)}); {SET_CACHE}") from error
+    return entry
+
+
+def whole(entry: Path) -> bool:
+    """Say whether an entry has the files that it was made with, and their contents."""
+    try:
+        listed = json.loads((entry / _MANIFEST).read_bytes())
+        return bool(listed) and listed == _list(entry)
+    except (OSError, ValueError):
+        return False
+
+
+def _list(folder: Path) -> dict[str, list]:
+    return {
+        path.name: [sha256(path), os.access(path, os.X_OK)]
+        for path in sorted(folder.iterdir())
+        if path.name != _MANIFEST
+    }
+
+
+def _make(entry: Path, fill: Callable[[Path, Path], None]) -> None:
+    """Make an entry, in place of a damaged one; this process holds its lock."""
+    _sweep(entry)
+    # Of a name of its own, as a process that is about to end may still write to the last one.
+    partial = Path(tempfile.mkdtemp(_PARTIAL, f"{entry.name}.", entry.parent))
+    try:
+        kept = partial / "whole"
+        kept.mkdir()
+        fill(partial, kept)
+        (kept / _MANIFEST).write_text(json.dumps(_list(kept)))
+        if entry.exists():
+            entry.rename(partial / "damaged")
+        kept.rename(entry)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _sweep(entry: Path) -> None:
+    """Remove what is left of processes that were killed while they made this entry or another."""
+    for left in entry.parent.glob(f"*{_PARTIAL}"):
+        other = entry.parent / left.name.partition(".")[0]
+        if other == entry:
+            shutil.rmtree(left, ignore_errors=True)
+            continue
+        try:
+            with FileLock(other.with_suffix(".lock"), timeout=0):
+                shutil.rmtree(left, ignore_errors=True)
+        except Timeout:
+            pass  # Somebody makes it now.

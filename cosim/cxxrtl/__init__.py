@@ -1,0 +1,1 @@
+"""CXXRTL, Yosys's simulator: a second engine for the same job files, with another reader of the Verilog."""

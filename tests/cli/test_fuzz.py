@@ -1,0 +1,70 @@
+"""The command that looks for differences: what it prints, what it leaves, and its exit status."""
+
+import json
+from dataclasses import replace
+from functools import partial
+
+import pytest
+from typer.testing import CliRunner
+
+from gatewright.cli import app
+from gatewright.cli.app import ExitCode
+from gatewright.cosim.fuzz import reference
+from gatewright.cosim.fuzz import run as fuzz_run
+from gatewright.cosim.fuzz.targets import Target
+from gatewright.flow import fuzz as fuzz_flow
+
+
+@pytest.fixture(autouse=True)
+def one_accelerator(monkeypatch, config):
+    monkeypatch.setattr(fuzz_run, "draw_target", lambda seed, number: Target(config))
+
+
+def fuzz(*arguments, status=ExitCode.OK):
+    result = CliRunner().invoke(app, ["fuzz", *map(str, arguments), "--json"])
+    assert result.exit_code == status, result.output
+    return json.loads(result.stdout)
+
+
+def test_rows(tmp_path):
+    found = fuzz("--n", 2, "--cases", 2, "--seed", 3, "-o", tmp_path / "fuzz")
+    rows = {row["name"]: row["value"] for row in found["rows"]}
+    assert rows["fuzzed_accelerators"] == 2
+    assert rows["fuzzed_models"] >= 4
+    assert rows["integers_compared"] > 100
+    assert rows["fuzzed_jobs"] >= 8
+    assert rows["differing_cases"] == 0
+    assert found["reproducers"] == []
+    assert not (tmp_path / "fuzz").exists()
+
+
+def test_no_accelerator_is_begun_after_the_minutes(tmp_path):
+    found = fuzz("--n", 3, "--cases", 1, "--minutes", 1e-9, "-o", tmp_path)
+    assert next(row for row in found["rows"] if row["name"] == "fuzzed_accelerators")["value"] == 1
+
+
+def test_a_difference_is_left_small_and_replayed(monkeypatch, tmp_path):
+    predict = reference.predict
+
+    def wrong(*given, **named):
+        found = predict(*given, **named)
+        return replace(found, counters=found.counters | {"matrix": found.counters["matrix"] + 1})
+
+    with monkeypatch.context() as planted:
+        planted.setattr(reference, "predict", wrong)
+        # No other accelerator is built to make the case smaller.
+        planted.setattr(fuzz_flow, "shrink", partial(fuzz_flow.shrink, simulations=4, builds=0))
+        arguments = ("--n", 1, "--cases", 2, "--seed", 3, "-o", tmp_path)
+        found = fuzz(*arguments, status=ExitCode.MISMATCH)
+        (folder,) = found["reproducers"]
+        assert found["next"] == [f"gatewright fuzz --replay {folder}"]
+        assert any(": predicted matrix " in note for note in found["notes"])
+        again = fuzz("--replay", folder, status=ExitCode.MISMATCH)
+        assert again["differences"][0].startswith("job 0: predicted matrix ")
+    assert fuzz("--replay", folder)["differences"] == []
+
+
+def test_what_is_no_case(tmp_path):
+    result = CliRunner().invoke(app, ["fuzz", "--replay", str(tmp_path)])
+    assert result.exit_code == ExitCode.INPUT
+    assert "give a folder that `fuzz` wrote" in result.output

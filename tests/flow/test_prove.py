@@ -1,0 +1,36 @@
+"""`gatewright prove` says what is not proved, and its exit status does too."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from gatewright.cli import app
+from gatewright.cli.app import ExitCode
+from gatewright.cosim.proofs.prove import Finding, Verdict
+from gatewright.flow import prove
+
+HOLDS, FAILS = Verdict(1, 1, None), Verdict(1, 1, 3)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "broken", "trouble", "status"),
+    [
+        (HOLDS, FAILS, "", ExitCode.OK),
+        (FAILS, FAILS, "FAILS in cycle 3", ExitCode.MISMATCH),
+        (HOLDS, HOLDS, "TOO WEAK: its broken line goes unnoticed", ExitCode.MISMATCH),
+    ],
+)
+def test_what_is_not_proved_is_said(verdict, broken, trouble, status, monkeypatch):
+    monkeypatch.setattr(prove, "prove_one", lambda proof: Finding(proof, verdict, broken, 0.0, 0.0))
+    result = CliRunner().invoke(app, ["prove", "--only", "tanh", "--json"])
+    assert result.exit_code == status, result.output
+    (found,) = json.loads(result.stdout)["proofs"]
+    assert (found["name"], found["trouble"], found["proved"]) == ("tanh", trouble, not trouble)
+
+
+def test_an_unknown_proof_is_refused_with_those_there_are():
+    result = CliRunner().invoke(app, ["prove", "--only", "cosine"], env={"COLUMNS": "400"})
+    assert result.exit_code == ExitCode.INPUT
+    assert "no proof 'cosine'" in result.output
+    assert "tanh" in result.output

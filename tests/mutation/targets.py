@@ -1,0 +1,89 @@
+"""Which modules are mutated, and which tests are each module's own."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+_RTL = "rtl"
+_SOFTWARE = "software"
+GROUPS = (_RTL, _SOFTWARE)
+
+_MODULES = {
+    _RTL: ("hw/rtl/*.py",),
+    _SOFTWARE: (
+        "hw/compiler/*.py",
+        "hw/cycles/*.py",
+        "cosim/golden.py",
+        "cosim/kernels.py",
+        "cosim/program.py",
+        "sw/integer.py",
+        "sw/numbers/*.py",
+        "sw/compress/*.py",
+    ),
+}
+"""The hardware; and compiler, cycle model, golden model, integer forward and compression."""
+
+_COMPILER = ("tests/hw/test_compiler.py", "tests/hw/test_image.py", "tests/hw/test_schedule.py")
+_CYCLES = ("tests/hw/test_cycles.py",)
+_TESTS = {
+    "hw/rtl/axi.py": ("tests/hw/rtl/test_axi.py",),
+    "hw/rtl/axi_lite.py": ("tests/hw/rtl/test_axi.py",),
+    "hw/rtl/axi_registers.py": ("tests/hw/rtl/test_axi.py",),
+    "hw/rtl/column_layout.py": ("tests/hw/rtl/test_columns.py",),
+    "hw/rtl/counters.py": ("tests/hw/rtl/test_accelerator.py",),
+    "hw/rtl/locate.py": ("tests/hw/rtl/test_activations.py", "tests/hw/rtl/test_columns.py"),
+    "hw/rtl/readiness.py": ("tests/hw/rtl/test_activations.py", "tests/hw/rtl/test_columns.py"),
+    "hw/rtl/scanner.py": ("tests/hw/rtl/test_columns.py",),
+    "hw/rtl/stages.py": ("tests/hw/rtl/test_drain.py", "tests/hw/rtl/test_cell.py"),
+    "hw/compiler/compile.py": _COMPILER,
+    "hw/compiler/contents.py": ("tests/hw/test_verilog.py",),
+    "hw/compiler/lower.py": _COMPILER,
+    "hw/compiler/solve.py": ("tests/hw/test_modes.py",),
+    "hw/compiler/unpack.py": ("tests/cosim/test_golden.py", "tests/hw/test_pack.py"),
+    "hw/cycles/ideal.py": _CYCLES,
+    "hw/cycles/latencies.py": _CYCLES,
+    "hw/cycles/machine.py": _CYCLES,
+    "hw/cycles/model.py": _CYCLES,
+    "hw/cycles/records.py": _CYCLES,
+    "cosim/kernels.py": ("tests/cosim/test_golden.py",),
+    "cosim/program.py": ("tests/cosim/test_golden.py",),
+    "sw/compress/__init__.py": ("tests/sw/compress/test_compress.py",),
+    "sw/compress/rounds.py": ("tests/sw/compress/test_simplify.py", "tests/sw/compress/test_volume.py"),
+}
+"""Tests of modules that have no file of tests by their own name."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A module and its own tests: paths relative to the checkout."""
+
+    module: str
+    tests: tuple[str, ...]
+
+
+def targets(root: Path, group: str) -> list[Target]:
+    """List the modules of a group.
+
+    Raises
+    ------
+    LookupError
+        A module has no tests of its own.
+    """
+    modules = sorted(
+        path.relative_to(root).as_posix() for pattern in _MODULES[group] for path in root.glob(pattern)
+    )
+    return [Target(module, _tests_of(root, module)) for module in modules if _has_code(root / module)]
+
+
+def _tests_of(root: Path, module: str) -> tuple[str, ...]:
+    if module in _TESTS:
+        return _TESTS[module]
+    path = Path(module)
+    folders = (path.parent, path.parent.parent)
+    found = [test for folder in folders if (root / (test := f"tests/{folder}/test_{path.stem}.py")).exists()]
+    if not found:
+        raise LookupError(f"{module} has no tests/…/test_{path.stem}.py: name its tests in {__name__}")
+    return (found[0],)
+
+
+def _has_code(path: Path) -> bool:
+    return path.name != "__init__.py" or "def " in path.read_text()
