@@ -170,5 +170,5 @@ class FloatModel:
                 labels,
                 settings,
                 tuple(stored["history"]),
-                parse_json(stored["notes"]),
+                parse_json(stored["notes"], finite=False),
             )

@@ -12,8 +12,8 @@ import gatewright
 ROOT = Path(gatewright.__file__).parent
 COMMON = (
     "__version__",
-    "custody",
     "archives",
+    "custody",
     "errors",
     "executors",
     "limits",

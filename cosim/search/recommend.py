@@ -1,12 +1,12 @@
 """The point of a final front that is recommended: what it is, which targets it misses, and what builds it."""
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gatewright.cosim.search.folder import StudyFolder
 from gatewright.cosim.search.settings import SearchSettings
+from gatewright.errors import shell_word
 from gatewright.results import Row, read_rows
 from gatewright.run import parallelism
 
@@ -130,7 +130,7 @@ def recommended(root: Path) -> Recommendation | None:
         ),
         missed=tuple(str(row.value) for row in own if row.name == "target_missed"),
         floor=next((str(row.value) for row in own if row.name == "point_floor"), ""),
-        command=f"gatewright build {shlex.quote(str(root))} --point best"
+        command=f"gatewright build {shell_word(root)} --point best"
         + parallelism(score.parameters["candidate"]),
     )
 

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal, get_args
 
 from gatewright import __version__
-from gatewright.errors import RunFolderError
+from gatewright.errors import RunFolderError, shell_word
 from gatewright.limits import MOST_BYTES, whole
 from gatewright.storage import write_json
 from gatewright.texts import read_object
@@ -88,7 +88,9 @@ class Delivery:
             There is none, or it is malformed.
         """
         if not (root / DELIVERY).is_file():
-            raise RunFolderError(f"{root} holds no build; `gatewright build MODEL -o {root}` makes one")
+            raise RunFolderError(
+                f"{root} holds no build; `gatewright build MODEL -o {shell_word(root)}` makes one"
+            )
         path, what = root / DELIVERY, "a list of delivered files"
         values = read_object(path, what, RunFolderError)
         with whole(path, what, RunFolderError):

@@ -5,6 +5,7 @@ command line prints its text and exits with status 2.
 """
 
 import errno
+import shlex
 
 _REMEDIES = {
     errno.ENOSPC: "the disk is full; free some space, or choose a folder on another disk",
@@ -28,6 +29,11 @@ _REMEDIES = {
 def explained(error: OSError) -> str:
     """Return what the system says of a file, with what to do about it."""
     return _REMEDIES.get(error.errno or 0, error.strerror or str(error))
+
+
+def shell_word(value: object) -> str:
+    """Quote a path or a name in a command that a text tells to type."""
+    return shlex.quote(str(value))
 
 
 class GatewrightError(ValueError):

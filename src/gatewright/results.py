@@ -294,7 +294,7 @@ def read_rows(*paths: Path) -> Rows:
 
 
 def _read(path: Path) -> Iterator[Row]:
-    stored = read_object(path, "rows of figures", RunFolderError)
+    stored = read_object(path, "rows of figures", RunFolderError, finite=False)
     with whole(path, "rows of figures", RunFolderError):
         origin = _UNSAID | {name: stored[name] for name in _UNSAID if name in stored}
         found = [Row(**origin | entry) for entry in stored["rows"]]

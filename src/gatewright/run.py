@@ -1,6 +1,5 @@
 """A folder of named models, whatever made them, with their build, its proof and the rows that were measured."""
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 from gatewright import __version__
 from gatewright.custody import DELIVERY, PROOF, Delivery
-from gatewright.errors import GatewrightError, RunFolderError
+from gatewright.errors import GatewrightError, RunFolderError, shell_word
 from gatewright.storage import make_folder, sweep, write_json, writing
 from gatewright.texts import read_object
 
@@ -79,7 +78,7 @@ class ReportFolder:
 
     def command(self, step: str) -> str:
         """Return the command that a reader types for a step; ``point`` builds the recommended point of a study."""
-        return _COMMANDS[step].format(root=shlex.quote(str(self.root)))
+        return _COMMANDS[step].format(root=shell_word(self.root))
 
 
 def parallelism(candidate: Mapping[str, Any]) -> str:
@@ -172,7 +171,9 @@ class RunFolder(ReportFolder):
         """
         run = cls(Path(root))
         if not (run.root / _MARKER).is_file():
-            raise RunFolderError(f"{root} is no run folder; `gatewright build MODEL -o {root}` makes one")
+            raise RunFolderError(
+                f"{root} is no run folder; `gatewright build MODEL -o {shell_word(root)}` makes one"
+            )
         found = run.notes.get("format")
         if found != FORMAT:
             raise RunFolderError(

@@ -250,7 +250,7 @@ def read_npz(
     with open_archive(path, kind, BundleError, most) as members, whole(path, kind, BundleError):
         if _META not in members:
             raise BundleError(f"{path}: not {kind} (it has no meta data)")
-        meta = parse_json(read_member(members, _META).tobytes().decode())
+        meta = parse_json(read_member(members, _META).tobytes().decode(), finite=False)
         if (found := meta["version"]) != version:
             raise BundleError(f"{path}: {what} version {found}; this release reads version {version}")
         wanted = set(names(meta))

@@ -20,16 +20,18 @@ def read_text(path: Path, what: str, error: type[GatewrightError], most: int = M
         return Path(path).read_text(encoding="utf-8")
 
 
-def read_json(path: Path, what: str, error: type[GatewrightError]) -> Any:
+def read_json(path: Path, what: str, error: type[GatewrightError], *, finite: bool = True) -> Any:
     """Read a JSON file as `parse_json` does; `error` if it is none."""
     text = read_text(path, what, error)
     with whole(path, what, error):
-        return parse_json(text)
+        return parse_json(text, finite=finite)
 
 
-def read_object(path: Path, what: str, error: type[GatewrightError]) -> dict[str, Any]:
+def read_object(
+    path: Path, what: str, error: type[GatewrightError], *, finite: bool = True
+) -> dict[str, Any]:
     """Read a JSON file that holds an object; `error` if it is none."""
-    value = read_json(path, what, error)
+    value = read_json(path, what, error, finite=finite)
     if not isinstance(value, dict):
         raise error(f"{path}: not {what}: must be a JSON object")
     return value
@@ -42,12 +44,18 @@ def read_toml(path: Path, what: str, error: type[GatewrightError]) -> dict[str, 
         if text.count(".") > MOST_DOTS:
             raise ValueError(f"more than {MOST_DOTS} dots")
         values = tomllib.loads(text)
-        _check(values)
+        _check(values, finite=True)
         return values
 
 
-def parse_json(text: str) -> Any:
+def parse_json(text: str, *, finite: bool = True) -> Any:
     """Give the value of a JSON text.
+
+    Parameters
+    ----------
+    text : str
+    finite : bool
+        Refuse NaN and infinities; rows and notes have some, as the scores of splits where nothing counts.
 
     Raises
     ------
@@ -64,7 +72,7 @@ def parse_json(text: str) -> Any:
         value = json.loads(text, object_pairs_hook=_unique)
     except RecursionError as cause:
         raise ValueError(f"nested more than {MOST_DEPTH} deep") from cause
-    _check(value)
+    _check(value, finite=finite)
     return value
 
 
@@ -77,13 +85,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _check(value: Any) -> None:
+def _check(value: Any, *, finite: bool) -> None:
     level, depth = [value], 0
     while level:
-        if depth > MOST_DEPTH:
-            raise ValueError(f"nested more than {MOST_DEPTH} deep")
         inner: list[Any] = []
         for each in level:
+            if isinstance(each, dict | list) and depth >= MOST_DEPTH:
+                raise ValueError(f"nested more than {MOST_DEPTH} deep")
             if isinstance(each, dict):
                 inner += each
                 inner += each.values()
@@ -92,7 +100,7 @@ def _check(value: Any) -> None:
             elif isinstance(each, str):
                 if not each.isascii():
                     each.encode()
-            elif isinstance(each, float) and not math.isfinite(each):
+            elif finite and isinstance(each, float) and not math.isfinite(each):
                 raise ValueError(f"{each} is no finite number")
             elif isinstance(each, int) and abs(each) > _LARGEST:
                 raise ValueError(f"an integer above {_LARGEST}")

@@ -53,4 +53,5 @@ def _lstm(layer: KerasLstm, x: np.ndarray, y: np.ndarray, c: np.ndarray) -> np.n
 
 
 def _sigmoid(value: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-value))
+    with np.errstate(over="ignore"):
+        return 1 / (1 + np.exp(-value))

@@ -25,6 +25,7 @@ from gatewright.cli.options import (
     Workers,
 )
 from gatewright.custody import Engine
+from gatewright.errors import shell_word
 from gatewright.flow.settings import (
     MEGAHERTZ,
     BuildSettings,
@@ -104,9 +105,9 @@ def build(
         list(design.rows()),
         wrote=output,
         following=(
-            f"gatewright verify {output} --data DATA",
-            f"gatewright estimate {output}",
-            f"gatewright report {output}",
+            f"gatewright verify {shell_word(output)} --data DATA",
+            f"gatewright estimate {shell_word(output)}",
+            f"gatewright report {shell_word(output)}",
         ),
         values={"accelerator": design.config.to_json(), "models": [each.name for each in design.models]},
     )
@@ -170,7 +171,7 @@ def verify(
         shown=("integers_compared", "mismatches", "cycles_per_step", "busy_on_nonzeros"),
         lines=(line,),
         warnings=(*found.complaints, *(f"unproven: {each}" for each in unproven)),
-        following=(f"gatewright report {folder}",),
+        following=(f"gatewright report {shell_word(folder)}",),
         values={
             "verdict": verdict,
             "integers_compared": proof.compared,
@@ -235,7 +236,7 @@ def synth(
     from gatewright.flow.synth import synth as run
 
     rows = run(folder, place_on=place, seeds=range(1, seeds + 1), progress=progress)
-    return Answer(rows, following=(f"gatewright report {folder}",))
+    return Answer(rows, following=(f"gatewright report {shell_word(folder)}",))
 
 
 @command("gatewright prove", "gatewright prove --only axi-lite --only sigma")

@@ -36,6 +36,7 @@ from gatewright.cli.options import (
     WeightDecay,
     check_output,
 )
+from gatewright.errors import shell_word
 from gatewright.flow.settings import CompressChoice, Shape, TrainChoice
 from gatewright.progress import Progress
 from gatewright.sw.settings import Degree, Scheme, SimplifySettings
@@ -70,7 +71,8 @@ def train(
     choice = TrainChoice(hidden, layers, projection, epochs, learning_rate, seed, weight_decay, dropout, clip)
     trained = run(as_task(data, metric=metric, seed=seed), choice, name=output.stem, progress=progress)
     trained.model.save(output)
-    following = f"gatewright quantise {output} --data {data} -o {output.with_suffix('.npz')}"
+    integer = shell_word(output.with_suffix(".npz"))
+    following = f"gatewright quantise {shell_word(output)} --data {shell_word(data)} -o {integer}"
     return Answer(trained.rows, shown=("baseline_score", "float_score"), wrote=output, following=(following,))
 
 
@@ -120,7 +122,7 @@ def import_(
         wrote=output,
         following=(
             *imported.advice,
-            f"gatewright quantise {output} --data DATA -o {output.with_suffix('.npz')}",
+            f"gatewright quantise {shell_word(output)} --data DATA -o {shell_word(output.with_suffix('.npz'))}",
         ),
         values={
             "taken": list(imported.taken),
@@ -198,7 +200,7 @@ def quantise(
         found.rows,
         warnings=found.warnings,
         wrote=output,
-        following=(f"gatewright build {output} -o fpga",),
+        following=(f"gatewright build {shell_word(output)} -o fpga",),
     )
 
 
@@ -270,10 +272,10 @@ def simplify(
         progress=progress,
     )
     found.bundle.save(output)
-    following = [f"gatewright build {output} -o fpga"]
+    following = [f"gatewright build {shell_word(output)} -o fpga"]
     if float_output is not None:
         found.model.save(float_output)
-        following.append(f"gatewright search {float_output} --data {data} -o study")
+        following.append(f"gatewright search {shell_word(float_output)} --data {shell_word(data)} -o study")
     missed = () if found.outcome.met else (f"the requirement is not met: {found.outcome.reason}",)
     return Answer(
         found.rows,

@@ -286,7 +286,7 @@ class Design:
                 values["bake"],
                 ModePolicy(**values["policy"]),
             )
-            names = [_checked(each["name"]) for each in values["models"]]
+            listed = [(_checked(each["name"]), each["storage"]) for each in values["models"]]
         models = tuple(
             DesignModel(
                 name,
@@ -295,7 +295,7 @@ class Design:
                 Compiled.load(run.image(name, storage)),
                 settings.policy,
             )
-            for name, storage in zip(names, settings.storage, strict=True)
+            for name, storage in listed
         )
         return cls(AcceleratorConfig.load(run.config), models, settings)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gatewright.errors import BundleError, ConfigError
+from gatewright.errors import BundleError, ConfigError, shell_word
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.metrics import Metric, metric_of
 from gatewright.sw.models import FloatModel
@@ -87,7 +87,8 @@ def as_bundle(bundle: Any) -> Bundle:
         path = Path(bundle)
         if path.suffix != _INTEGER:
             raise BundleError(
-                f"{path}: not an integer model by its name (.npz); `gatewright quantise {path} --data DATA` makes one"
+                f"{path}: not an integer model by its name (.npz); "
+                f"`gatewright quantise {shell_word(path)} --data DATA` makes one"
             )
         return Bundle.load(path)
     found = getattr(bundle, "bundle", None)
@@ -99,8 +100,8 @@ def as_bundle(bundle: Any) -> Bundle:
 def _load(path: Path) -> FloatModel:
     if path.suffix == _INTEGER:
         raise BundleError(
-            f"{path}: an integer model by its name (.npz), where a float model is needed; `gatewright build {path}` "
-            "takes it to hardware"
+            f"{path}: an integer model by its name (.npz), where a float model is needed; "
+            f"`gatewright build {shell_word(path)}` takes it to hardware"
         )
     try:
         return FloatModel.load(path)
@@ -108,5 +109,6 @@ def _load(path: Path) -> FloatModel:
         if not path.is_file():
             raise
         raise BundleError(
-            f"{error}; if it was trained elsewhere, `gatewright import {path} -o model.pt` takes it over first"
+            f"{error}; if it was trained elsewhere, "
+            f"`gatewright import {shell_word(path)} -o model.pt` takes it over first"
         ) from error

@@ -18,7 +18,7 @@ from gatewright.sw.importers import ModelImportError, import_model
         ("model.xyz", r"not a model file by its name; it must end in \.onnx, \.pt, .*\.safetensors.*\.keras"),
         (
             "model.pkl",
-            r"pickled Python objects .* torch\.save\(model\.state_dict\(\), 'weights\.pt'\)",
+            r"not a whole file of PyTorch tensors .* torch\.save\(model\.state_dict\(\), 'weights\.pt'\)",
         ),
         ("model.safetensors", r"not a whole file of PyTorch tensors \(SafetensorError"),
     ],
