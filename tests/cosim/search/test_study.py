@@ -470,7 +470,7 @@ def test_folders(tmp_path):
     with pytest.raises(RunFolderError, match="is no folder of a study"):
         StudyFolder.open(tmp_path)
     folder.settings.write_text('{"gatewright": "0", "task": "digits"}')
-    with pytest.raises(RunFolderError, match="no readable settings"):
+    with pytest.raises(RunFolderError, match="not readable settings"):
         assert folder.plan
 
 

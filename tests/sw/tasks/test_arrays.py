@@ -316,7 +316,7 @@ def test_a_metric_that_no_other_process_finds_is_not_saved(tmp_path):
 
 def test_a_damaged_note_is_refused(tmp_path):
     np.savez(tmp_path / "task.npz", **JOINED, task="{}")
-    with pytest.raises(DataError, match=r"task\.npz: the entry task is none that Gatewright wrote"):
+    with pytest.raises(DataError, match=r"task\.npz: not written by Gatewright: its entry task"):
         load_task(str(tmp_path / "task.npz"))
 
 
