@@ -167,12 +167,13 @@ class Loader(wiring.Component):
             parts = len(kind.widths)
             inside = (new.lane < parts) & (new.offset < kind.depth)
             # Of a known word's part, the bits above are zero.
-            part = word.address.lane[: max(1, ceil_log2(parts))]
+            part = word.address.lane[: ceil_log2(parts)]
+            writes = valid & ~busy & known[number]
             m.d.sync += [
                 known[number].eq(inside & (new.region == kind.region)),
                 port.offset.eq(word.address.offset),
                 port.data.eq(word.data),
-                port.enable.eq((valid & ~busy & known[number]) << part),
+                port.enable.eq(Cat((part == place) & writes for place in range(parts))),
             ]
         with m.If(valid):
             with m.If(busy):
