@@ -27,7 +27,7 @@ $(READY): pyproject.toml constraints.txt
 clean: ## Remove the environment and the demo's run
 	rm -rf $(VENV) runs/demo
 
-mutants: $(VENV)/.measuring ## Change the sources in 200 places of each group, see which are noticed; N=, SEED=, GROUP=rtl or software
+mutants: $(READY) ## Change the sources in 200 places of each group, see which are noticed; N=, SEED=, GROUP=rtl or software
 	PYTHONPATH=tests $(VENV)/bin/python -m mutation $(if $(N),--n $(N)) $(if $(SEED),--seed $(SEED)) $(if $(GROUP),--group $(GROUP))
 
 MEASURE := $(VENV)/bin/python -m gatewright.benchmarks
