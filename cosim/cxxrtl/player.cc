@@ -9,6 +9,7 @@
 #include "accelerator.cc"
 
 #include <cstdlib>
+#include <deque>
 #include <fstream>
 #include <string>
 
@@ -16,7 +17,7 @@ namespace {
 
 using Accelerator = cxxrtl_design::p_gatewright__accelerator;
 
-enum Command : uint64_t { END = 0, LOAD = 1, RUN = 2 };
+enum Command : uint64_t { END = 0, LOAD = 1, RUN = 2, INTRUDE = 3 };
 enum Seen : uint64_t { INPUT = 1, RESULT = 2, COUNTERS = 3, DONE = 4 };
 enum class State { RESETTING, IDLE, COMMAND, LOADING, STARTING, RUNNING, CLOSING };
 
@@ -55,9 +56,10 @@ struct Checks : cxxrtl::performer {
 struct Registers {
     State state = State::RESETTING;
     bool rst = true, load_valid = false, job_valid = false, i_valid = false, o_ready = false, hung = false;
-    uint64_t load_payload = 0, job_payload = 0, i_payload = 0, left = 0;
+    bool begun = false, intruding = false;
+    uint64_t load_payload = 0, job_payload = 0, i_payload = 0, left = 0, patience = 0, intruder = 0;
     int reset_left = RESET_CYCLES;
-    uint32_t random = 1, gap_rate = 0, stall_rate = 0, elapsed = 0, limit = 0;
+    uint32_t random = 1, gap_rate = 0, stall_rate = 0, elapsed = 0, limit = 0, earlier = 0;
 };
 
 class Player {
@@ -87,6 +89,7 @@ private:
     Registers now, following;
     std::ifstream source;
     std::ofstream log;
+    std::deque<uint64_t> jobs;
     int count, number = 0;
 
     void step(bool clk)
@@ -137,10 +140,18 @@ private:
         for (int k = 0; k < 8; k++) log.put(char(word >> 8 * k & 0xff));
     }
 
+    uint32_t error() const { return accelerator.p_error.get<uint32_t>(); }
+
+    void write_counters()
+    {
+        for (auto chunk : settled(accelerator.p_counters).data) write(COUNTERS, chunk);
+    }
+
     void finish(bool limited)
     {
-        write(DONE, uint64_t(limited) << 48 | uint64_t(accelerator.p_error.get<uint16_t>()) << 32 | now.elapsed);
+        write(DONE, uint64_t(limited) << 48 | uint64_t(now.earlier ? now.earlier : error()) << 32 | now.elapsed);
         following.hung = limited;
+        following.intruding = false;
         following.state = limited ? State::CLOSING : State::COMMAND;
     }
 
@@ -182,21 +193,41 @@ private:
     {
         uint64_t word = read();
         following.left = word & VALUE;
-        following.elapsed = 0;
+        following.elapsed = following.earlier = 0;
+        following.begun = false;
         switch (word >> 56) {
         case LOAD:
             following.limit = uint32_t(read());
             following.state = State::LOADING;
             break;
         case RUN:
-            following.limit = uint32_t(read());
-            following.job_payload = read();
+            queue(read());
+            next_job();
             following.job_valid = true;
             following.state = State::STARTING;
+            break;
+        case INTRUDE:
+            following.patience = word & VALUE;
+            following.intruder = read();
+            following.intruding = true;
             break;
         case END: following.state = State::CLOSING; break;
         default: stop("job " + std::to_string(number) + " has a command that this player does not know");
         }
+    }
+
+    void queue(uint64_t word)
+    {
+        following.limit = uint32_t(word);
+        jobs.clear();
+        for (uint64_t k = word >> 32; k > 0; k--) jobs.push_back(read());
+        if (jobs.empty()) stop("job " + std::to_string(number) + " has a run without jobs");
+    }
+
+    void next_job()
+    {
+        following.job_payload = jobs.front();
+        jobs.pop_front();
     }
 
     void load()
@@ -213,19 +244,41 @@ private:
         }
     }
 
+    void intrude()
+    {
+        if (now.load_valid && loads(accelerator)) following.load_valid = false;
+        else if (now.state == State::RUNNING && now.intruding) {
+            following.patience--;
+            if (now.patience == 0) {
+                following.load_payload = now.intruder;
+                following.load_valid = true;
+                following.intruding = false;
+            }
+        }
+    }
+
     void run()
     {
         bool ready = accelerator.p_job____ready.get<bool>(), takes = accelerator.p_i____ready.get<bool>();
         bool sends = accelerator.p_o____valid.get<bool>();
         if (now.job_valid && ready) {
-            following.job_valid = false;
-            following.state = State::RUNNING;
+            if (now.begun) {
+                write_counters();
+                if (now.earlier == 0) following.earlier = error();
+            }
+            following.begun = true;
+            if (!jobs.empty()) next_job();
+            else {
+                following.job_valid = false;
+                following.state = State::RUNNING;
+            }
         }
+        intrude();
         if (now.i_valid && takes) write(INPUT, now.i_payload);
         if (sends && now.o_ready) write(RESULT, accelerator.p_o____payload.get<uint64_t>());
         if (now.elapsed >= now.limit) finish(true);
         else if (now.state == State::RUNNING && ready && !sends) {
-            for (auto chunk : settled(accelerator.p_counters).data) write(COUNTERS, chunk);
+            write_counters();
             // Elements that the accelerator did not take must not reach the next sequence.
             following.i_valid = false;
             for (uint64_t k = 0; k < now.left; k++) read();

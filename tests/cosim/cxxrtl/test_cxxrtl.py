@@ -1,19 +1,21 @@
 import re
 
+import numpy as np
 import pytest
 
 from gatewright.cosim import engines, simulator
 from gatewright.cosim.cxxrtl import translate
 from gatewright.cosim.cxxrtl.play import play, run_player
 from gatewright.cosim.measurement import Measurement, prepare
-from gatewright.cosim.testbenches import recordings
-from gatewright.cosim.traffic import JobFile
+from gatewright.cosim.testbenches import played, recordings
+from gatewright.cosim.traffic import JobFile, Run, read_log
 from gatewright.cosim.verify import measure, verify
 from gatewright.cosim.workloads import random_bundle, random_inputs
 from gatewright.errors import ToolError
 from gatewright.hw.compiler import compile_bundle, smallest_config
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.verilog import emit
+from gatewright.hw.interface import ErrorCode
 
 # The least that the player can drive: never busy, and with a check that breaks at the first job.
 IDLE = """
@@ -58,21 +60,39 @@ def test_results_and_predicted_cycles_agree(compiled, config, sequences, mode):
             assert found.counters[name][number] == value
 
 
-def test_both_engines_log_the_same_bytes_with_gaps_and_stalls(compiled, config, sequences, tmp_path):
+def test_both_engines_log_the_same_bytes(compiled, config, sequences, tmp_path):
     given = prepare(Measurement(compiled["sparse"], sequences, True), stalls=True, seed=5)
-    folders = {name: tmp_path / name for name in ("verilator", "cxxrtl")}
-    for folder in folders.values():
+    jobs = [*recordings.Examiner(given).jobs(), *awkward(config, sequences)]
+    logs = []
+    for name in ("verilator", "cxxrtl"):
+        folder = tmp_path / name
         folder.mkdir()
-    (folders["verilator"] / "0").mkdir()
-    given.save(folders["verilator"] / "0")
-    simulator.simulate(simulator.build(config), recordings.NAME, folders["verilator"], tests=recordings.TESTS)
-    for number, job in enumerate(recordings.Examiner(given).jobs()):
-        job.write(folders["cxxrtl"] / f"{number}.job")
-    run_player(translate.build(config) / "player", folders["cxxrtl"], len(sequences))
-    for number in range(len(sequences)):
-        one, other = ((folder / f"{number}.seen").read_bytes() for folder in folders.values())
-        assert len(one) > 0
-        assert one == other
+        for number, job in enumerate(jobs):
+            job.write(folder / f"{number}.job")
+        if name == "cxxrtl":
+            run_player(translate.build(config) / "player", folder, len(jobs))
+        else:
+            simulator.simulate(simulator.build(config), played.NAME, folder, tests=played.TESTS)
+        logs.append([(folder / f"{number}.seen").read_bytes() for number in range(len(jobs))])
+    assert [len(log) > 0 for log in logs[0]] == [True] * len(jobs)
+    assert logs[0] == logs[1]
+    (late,) = read_log(folder / f"{len(sequences)}.seen", config)
+    (short,) = read_log(folder / f"{len(sequences) + 1}.seen", config)
+    (hung,) = read_log(folder / f"{len(sequences) + 2}.seen", config)
+    assert late.error == ErrorCode.LOAD_BUSY
+    assert (short.error, len(short.jobs)) == (ErrorCode.LENGTH, 2)
+    assert hung.limited
+
+
+def awkward(config, sequences):
+    """Job files with a load while a job runs, with an error in the first of two jobs, and with a limit that is met."""
+    x = sequences[1]
+    late, short, hung = (JobFile(config, seed=seed, gaps=0.2, stalls=0.2) for seed in range(3))
+    late.intrude(np.zeros((1, 2), dtype=np.uint32), 5)
+    late.run(x, 10_000)
+    short.run_all([Run(x[:-1], len(x)), Run(x, len(x))], 10_000)
+    hung.run(x, 20)
+    return [late, short, hung]
 
 
 def test_progress_counts_sequences(compiled, config, sequences):
