@@ -1,5 +1,6 @@
 """Studies for tests: a tiny task, a tiny model, and an evaluation by formula, also in a process of its own."""
 
+import signal
 import sys
 import time
 from dataclasses import dataclass, replace
@@ -137,6 +138,8 @@ def found(records):
 
 
 if __name__ == "__main__":
+    # Whoever starts the suite may ignore it, and what is ignored is inherited.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     folder, log, free, processes = sys.argv[1:]
     outcome = run_study(Path(folder), processes=int(processes), evaluate=Formula(Path(log), int(free)))
     print(outcome.reason)

@@ -46,7 +46,7 @@ for each matrix."""
 RANKS = (4, 8, 16, 32, 64, None)
 DENSITIES = (0.0625, 0.125, 0.25, 0.5, 1.0)
 HIDDEN_SHARES = (0.125, 0.25, 0.375, 0.5, 0.75, 1.0)
-"""Down to where the found front does not sit on the fewest units: digits of 128 units are recognised by 16."""
+"""Small enough that the found front of a study does not sit on the fewest units."""
 
 _WHOLE: dict[Kind, Value] = {"rank": None, "bits": max(WEIGHT_BITS), "density": 1.0}
 

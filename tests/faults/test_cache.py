@@ -134,10 +134,13 @@ def test_what_killed_processes_left_is_removed(fill):
 
 
 KILLED = """
-import os, sys
+import os, signal, sys
 from pathlib import Path
 from gatewright.cosim import processes
 from gatewright.cosim.cache import cached
+
+# Whoever starts the suite may ignore it, and what is ignored is inherited.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def fill(partial, whole):
     write = f"import os, time; open({sys.argv[1]!r}, 'w').write(str(os.getpid())); time.sleep(600)"

@@ -6,15 +6,16 @@ import pytest
 from gatewright.cosim import engines, simulator
 from gatewright.cosim.cxxrtl import translate
 from gatewright.cosim.cxxrtl.play import play, run_player
+from gatewright.cosim.delivered import verify_plain
 from gatewright.cosim.measurement import Measurement, prepare
 from gatewright.cosim.testbenches import played, recordings
 from gatewright.cosim.traffic import JobFile, Run, read_log
 from gatewright.cosim.verify import measure, verify
 from gatewright.cosim.workloads import random_bundle, random_inputs
-from gatewright.errors import ToolError
+from gatewright.errors import BrokenRuleError, ToolError
 from gatewright.hw.compiler import compile_bundle, smallest_config
 from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.fpga.verilog import emit
+from gatewright.hw.fpga.verilog import TOP, emit
 from gatewright.hw.interface import ErrorCode
 
 # The least that the player can drive: never busy, and with a check that breaks at the first job.
@@ -112,6 +113,15 @@ def test_planted_fault_is_found(small):
     assert "sequence 1, step 1, output" in found.report
 
 
+def test_a_baked_text_needs_no_loading(small, tmp_path):
+    compiled, sequences = small
+    (tmp_path / f"{TOP}.sv").write_text(emit(compiled.config, compiled.image))
+    found = verify_plain(tmp_path, compiled, sequences, baked=True, engine="cxxrtl")
+    assert found.mismatches == 0, found.report
+    assert found.integers_compared == sum(compiled.result_count(len(x)) for x in sequences)
+    assert found.simulated_cycles < sum(found.counters["cycles"]) + len(compiled.image.load_words())
+
+
 @pytest.fixture(scope="module")
 def idle():
     return translate.build_design(IDLE, ["read_verilog -sv -nosynthesis source"], quick=True)
@@ -125,7 +135,7 @@ def write_job(folder, run):
 
 def test_broken_check_is_named(idle, tmp_path, sequences):
     write_job(tmp_path, lambda job: job.run(sequences[0], 5))
-    with pytest.raises(ToolError, match=r"never may: a job \(in the top\)"):
+    with pytest.raises(BrokenRuleError, match=r"never may: a job \(in the top\)"):
         run_player(idle / "player", tmp_path, 1)
 
 
