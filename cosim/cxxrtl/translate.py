@@ -20,6 +20,8 @@ PLAYER = Path(__file__).with_name("player.cc")
 """The program around the accelerator."""
 
 _SECONDS = 3600
+_LOAD_PORT = "load__valid"
+"""A port of every text whose memories are loaded."""
 _TEXT = ("read_verilog -sv -nosynthesis source",)
 """Without what Yosys says by itself: that it reads for synthesis, which hides the checks."""
 
@@ -54,7 +56,9 @@ def build(config: AcceleratorConfig, progress: Progress = silent, *, verilog: st
     """
     progress("building the simulation", 0, 1, "emitting Verilog")
     text = emit(config) if verilog is None else verilog
-    folder = build_design(text, _TEXT, progress, quick=config.lanes > QUICK_LANES)
+    # A baked memory is no longer than its contents. What is fetched ahead beyond them is not used.
+    bounded = _LOAD_PORT in text
+    folder = build_design(text, _TEXT, progress, quick=config.lanes > QUICK_LANES, bounded=bounded)
     progress("building the simulation", 1, 1, "")
     return folder
 
@@ -66,6 +70,7 @@ def build_design(
     *,
     files: Sequence[Path] = (),
     quick: bool = False,
+    bounded: bool = True,
 ) -> Path:
     """Do what `build` does, for anything that Yosys reads.
 
@@ -81,9 +86,11 @@ def build_design(
         What the commands read beside it.
     quick : bool
         Built sooner, and slower.
+    bounded : bool
+        A read outside of a memory stops the simulation; else it gives zeros.
     """
     include, yosys = runtime(), metadata.version("pyosys")
-    flags = ["-std=c++20", "-O0" if quick else "-O2"]
+    flags = ["-std=c++20", "-O0" if quick else "-O2", *(() if bounded else ("-DCXXRTL_NDEBUG",))]
     commands = [*read, *_WRITE]
     texts = [source, PLAYER.read_text(), *(path.read_text() for path in files)]
     key = json.dumps(["cxxrtl", texts, commands, flags, yosys, compiler_version()])
