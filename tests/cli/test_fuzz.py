@@ -54,10 +54,10 @@ def test_a_difference_is_left_small_and_replayed(monkeypatch, tmp_path):
         planted.setattr(reference, "predict", wrong)
         # No other accelerator is built to make the case smaller.
         planted.setattr(fuzz_flow, "shrink", partial(fuzz_flow.shrink, simulations=4, builds=0))
-        arguments = ("--n", 1, "--cases", 2, "--seed", 3, "-o", tmp_path)
+        arguments = ("--n", 1, "--cases", 2, "--seed", 3, "-o", tmp_path / "two words")
         found = fuzz(*arguments, status=ExitCode.MISMATCH)
         (folder,) = found["reproducers"]
-        assert found["next"] == [f"gatewright fuzz --replay {folder}"]
+        assert found["next"] == [f"gatewright fuzz --replay '{folder}'"]
         assert any(": predicted matrix " in note for note in found["notes"])
         again = fuzz("--replay", folder, status=ExitCode.MISMATCH)
         assert again["differences"][0].startswith("job 0: predicted matrix ")

@@ -34,7 +34,7 @@ TRIALS = 200
 SEEDS = range(20)
 
 SMALL = replace(DIGITS, hidden=())
-"""All layers keep their units: with the shares of units the space would be five times as large."""
+"""All layers keep their units: with the shares of units the space would be six times as large."""
 
 _TOLD = 100
 """Candidates between two reports of progress."""

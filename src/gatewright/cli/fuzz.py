@@ -7,6 +7,7 @@ import typer
 
 from gatewright.cli.answer import Answer
 from gatewright.cli.app import ExitCode, command
+from gatewright.errors import shell_word
 from gatewright.progress import Progress
 
 N, CASES = 6, 20
@@ -64,7 +65,7 @@ def fuzz(
     return Answer(
         found.rows(),
         lines=tuple(found.differing),
-        following=tuple(f"gatewright fuzz --replay {folder}" for folder in found.reproducers),
+        following=tuple(f"gatewright fuzz --replay {shell_word(folder)}" for folder in found.reproducers),
         values={"reproducers": [str(folder) for folder in found.reproducers]},
         exit_code=ExitCode.MISMATCH if found.differing else ExitCode.OK,
     )

@@ -27,7 +27,7 @@ from gatewright.cli.options import (
     Seed,
     Workers,
 )
-from gatewright.errors import ConfigError
+from gatewright.errors import ConfigError, shell_word
 from gatewright.flow.settings import CompressChoice, Shape, TrainChoice, WorkerSettings
 from gatewright.progress import Progress
 from gatewright.sw.search.settings import TuneMethod, TuneSettings
@@ -128,6 +128,6 @@ def tune(
         shown=("worth", "tuned_score"),
         lines=(told("best trial", tuned.best), told("separate optima together", tuned.separate)),
         wrote=output,
-        following=(f"gatewright {found.command} --config {found.config} -o {target}",),
+        following=(f"gatewright {found.command} --config {shell_word(found.config)} -o {target}",),
         values={"values": tuned.chosen.values, "score": tuned.chosen.score, "config": str(found.config)},
     )
