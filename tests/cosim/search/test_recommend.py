@@ -32,6 +32,13 @@ def test_the_best_score_among_those_that_meet_the_targets(better, scores, best):
     assert chosen(rows) == ("p0", [])
 
 
+def test_of_equal_scores_the_cheaper():
+    targets = {"target_cycles": 200, "target_bits": 60_000}
+    assert chosen(points((98, 156, 52_000), (98, 63, 20_000)), **targets) == ("p1", [])
+    assert chosen(points((98, 63, 20_000), (98, 63, 19_000)), **targets) == ("p1", [])
+    assert chosen(points((98, 300, 90_000), (98, 300, 80_000))) == ("p1", [])
+
+
 def test_the_nearest_where_none_meets_them_and_what_it_misses():
     rows = points((95, 500, 9000), (90, 130, 1100), (80, 50, 500))
     assert chosen(rows, target_score=92, target_cycles=100, target_bits=1000) == (
