@@ -36,6 +36,7 @@ def compared():
         yield from part("linear", seed, 30.0 * seed)
         yield from part("random", seed, 40.0 * seed)
         named = {"task": "t", "split": "test", "metric": "accuracy", "better": "more"}
+        yield Row("pooled_hypervolume", "percent octaves²", 50.0 * seed, {"task": "t", "split": "test"}, seed)
         yield Row("float_score", "percent", 90.0, named, seed)
         yield Row("longer_float_score", "percent", 91.0, named, seed)
     for end, value in (("", 0.75), ("_low", 0.7), ("_high", 0.8)):
@@ -61,6 +62,7 @@ def test_the_best_method_comes_first_with_its_interval(tables):
 def test_float_models_and_the_grid_are_told(tables):
     told = tables({"opponents-t": [*compared(), *gains()]}).opponents_text("t")
     assert "90 on the test split, 91 with the epochs of compression too" in told
+    assert "all methods together reach 75.0, 1.25 times the best method's volume" in told
     assert "2.00 times the cycles and 2.00 times the stored bits (median of 2 seeds)" in told
     assert "No point of ours scores as well" in tables({"opponents-t": [*compared()]}).opponents_text("t")
 

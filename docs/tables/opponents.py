@@ -27,18 +27,24 @@ def opponents_table(task: str) -> str:
 
 
 def opponents_text(task: str) -> str:
-    """Say what float models score, and what the grid's recommended points take over equally good ones."""
+    """Say what float models score, what any choice could reach, and what the grid's points take over equal ones."""
     source = rows(f"opponents-{task}")
     first = source.where("float_score")[0].parameters
     named = {"split": TEST, "metric": first["metric"], "better": first["better"]}
     plain, longer = (mean(source.all(name, **named)) for name in ("float_score", "longer_float_score"))
+    pooled = mean(source.all("pooled_hypervolume"))
+    best = max(mean(source.all("hypervolume", method=each, split=TEST)) for each in source.distinct("method"))
+    bound = (
+        f"The points of all methods together reach {pooled:.1f}, {pooled / best:.2f} times the best method's volume: "
+        "no choice among the trained models reaches more."
+    )
     gains = {of: source.all("grid_gain", of=of) for of in ("cycles", "stored bits")}
-    floats = f"Float models: {plain:.4g} on the test split, {longer:.4g} with the epochs of compression too."
+    told = f"Float models: {plain:.4g} on the test split, {longer:.4g} with the epochs of compression too. {bound}"
     if not all(gains.values()):
-        return f"{floats} No point of ours scores as well as the recommended one of the grid by hand."
-    told = " and ".join(f"{median(values):.2f} times the {of}" for of, values in gains.items())
+        return f"{told} No point of ours scores as well as the recommended one of the grid by hand."
+    taken = " and ".join(f"{median(values):.2f} times the {of}" for of, values in gains.items())
     seeds = len(gains["cycles"])
-    return f"{floats} The grid by hand takes, at an equal score, {told} (median of {seeds} seeds)."
+    return f"{told} The grid by hand takes, at an equal score, {taken} (median of {seeds} seeds)."
 
 
 def regret_table() -> str:

@@ -213,6 +213,7 @@ _SEARCH = {
     "stopped": Quantity("reason", "why the search ended", "text"),
     "method_seconds": Quantity("seconds", "time of evaluation and training of a method"),
     "hypervolume": _score("volume that a front dominates: score × octaves of cycles × octaves of bits"),
+    "pooled_hypervolume": _score("hypervolume of the points of all methods together"),
     "hypervolume_ratio": Quantity(
         "times", "geometric mean over seeds of the default method's volume over another's"
     ),

@@ -132,10 +132,10 @@ def log_hypervolume(tried: Sequence[Tried], reference: Evaluation, points_below:
     Cycles and bits count by their logarithms, as what is gained by compression is a factor. The reference point has the
     cycles and bits of `reference`, and a quality of `points_below` less.
     """
-    limit = (points_below - reference.quality, *octaves(reference)[1:])
-    return hypervolume([octaves(each.found) for each in tried], limit)
+    limit = (points_below - reference.quality, *octaves(*reference.parts)[1:])
+    return hypervolume([octaves(*each.found.parts) for each in tried], limit)
 
 
-def octaves(found: Evaluation) -> tuple[float, float, float]:
-    """Give what a hypervolume is measured of: quality with its sign turned, octaves of cycles and of bits."""
-    return -found.quality, math.log2(found.cycles), math.log2(found.stored_bits)
+def octaves(quality: float, cycles: float, stored_bits: float) -> tuple[float, float, float]:
+    """Return what a hypervolume is measured of: quality with its sign turned, octaves of cycles and of bits."""
+    return -quality, math.log2(cycles), math.log2(stored_bits)

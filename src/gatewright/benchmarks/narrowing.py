@@ -144,6 +144,6 @@ def _volume(problem: Problem, supernet: SuperNetwork, candidates: Sequence[Candi
     judged = [problem.cut(supernet, each) for each in candidates]
     front = [candidates[k] for k in pareto([each.point for each in judged])]
     on_test = replace(problem, scored=problem.task.test)
-    quality, cycles, bits = octaves(on_test.cut(problem.supernet, problem.space.largest))
+    quality, cycles, bits = octaves(*on_test.cut(problem.supernet, problem.space.largest).parts)
     limit = quality + problem.scale.below, cycles, bits
-    return hypervolume([octaves(on_test.cut(supernet, each)) for each in front], limit)
+    return hypervolume([octaves(*on_test.cut(supernet, each).parts) for each in front], limit)

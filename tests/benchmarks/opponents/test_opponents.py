@@ -51,6 +51,14 @@ def test_ratios_are_paired_and_points_held_against_the_grid(compared):
     assert len(rows.all("grid_gain", of="cycles")) == len(rows.all("grid_gain", of="stored bits"))
 
 
+def test_no_method_reaches_more_than_all_together(compared):
+    _, rows, _ = compared
+    for seed in (1, 2):
+        of = Rows(row for row in rows if row.seed == seed)
+        volumes = [of.figure("hypervolume", split="test", method=method) for method in FEW]
+        assert max(volumes) <= of.figure("pooled_hypervolume") <= sum(volumes)
+
+
 def test_the_time_of_the_rest_is_told_after_each_part(compared):
     _, _, told = compared
     parts = [each for each in told if each[0] == "opponents"]

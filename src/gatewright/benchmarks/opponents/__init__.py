@@ -83,7 +83,7 @@ def _compared(
     source: str, root: Path, progress: Progress, seeds: Sequence[int], methods: Sequence[str], scale: Scale
 ) -> list[Row]:
     total, ran, begin = len(seeds) * len(methods), 0, perf_counter()
-    found, problems = {}, {}
+    found, problems, pooled = {}, {}, {}
     for seed in seeds:
         place = root / f"seed{seed}"
         told = within(progress, f"seed {seed}")
@@ -96,4 +96,6 @@ def _compared(
             each = (perf_counter() - begin) / max(1, ran)
             rest = f"about {each:.0f} s a part, {each * (total - len(found)) / 3600:.1f} h for the rest"
             progress("opponents", len(found), total, f"seed {seed}, {method}; {rest}" if ran else method)
-    return rows_of(task_of(source, seeds[0], scale, root / f"seed{seeds[0]}"), scale, problems, found)
+        pooled[seed] = contest.pooled([found[seed, method] for method in methods])
+    task = task_of(source, seeds[0], scale, root / f"seed{seeds[0]}")
+    return rows_of(task, scale, problems, found, pooled)

@@ -97,6 +97,12 @@ class Contest:
             write_json(self._path(method), vars(self._run(method)))
         return read_part(self._path(method))
 
+    def pooled(self, parts: Sequence[Part]) -> float:
+        """Return the hypervolume of the points of several methods together: no choice among them reaches more."""
+        points = [point for part in parts for point in part.points]
+        costs = [octaves(point["quality"], point["cycles"], point["stored_bits"]) for point in points]
+        return self._over(costs, self._float_quality)
+
     def _path(self, method: str) -> Path:
         return self._folder / f"{method.replace(',', '').replace(' ', '-')}.json"
 
@@ -156,15 +162,18 @@ class Contest:
         rewards = [self._settings.reward(*each.found.parts) for each in front]
         first = [rewards.index(max(rewards))]
         limit = self._limit(self._reference.quality, _LOOSE * self._problem.scale.below)
-        points = [octaves(each.found) for each in front]
+        points = [octaves(*each.found.parts) for each in front]
         return [front[k] for k in choose(points, limit, self._problem.scale.points, first)]
 
     def _volume(self, found: Sequence[Evaluation], quality: float) -> float:
-        return hypervolume([octaves(each) for each in found], self._limit(quality, self._problem.scale.below))
+        return self._over([octaves(*each.parts) for each in found], quality)
+
+    def _over(self, points: Sequence[Sequence[float]], quality: float) -> float:
+        return hypervolume(points, self._limit(quality, self._problem.scale.below))
 
     def _limit(self, quality: float, below: float) -> tuple[float, float, float]:
         """Return the point that volumes are measured from: cycles and bits of the uncompressed 8-bit model."""
-        _, cycles, bits = octaves(self._reference)
+        _, cycles, bits = octaves(*self._reference.parts)
         return below - quality, cycles, bits
 
 

@@ -18,7 +18,13 @@ Found = Mapping[tuple[int, str], Part]
 """Parts by seed and method."""
 
 
-def rows_of(task: Task, scale: Scale, notes: Mapping[int, Mapping[str, Any]], found: Found) -> list[Row]:
+def rows_of(
+    task: Task,
+    scale: Scale,
+    notes: Mapping[int, Mapping[str, Any]],
+    found: Found,
+    pooled: Mapping[int, float],
+) -> list[Row]:
     """Return the rows of one task.
 
     Parameters
@@ -28,13 +34,15 @@ def rows_of(task: Task, scale: Scale, notes: Mapping[int, Mapping[str, Any]], fo
     notes : mapping
         `Problem.notes` by seed.
     found : mapping of Part
+    pooled : mapping of float
+        The hypervolume of all methods' points together, by seed.
 
     Returns
     -------
     list of Row
         ``float_score`` and ``longer_float_score``; of every part ``hypervolume`` (``split`` says of what),
-        ``candidates``, ``method_seconds`` and its points; ``hypervolume_ratio`` of the default method to each other
-        one with the ends of its interval; and for each seed ``grid_gain`` in cycles and in bits.
+        ``candidates``, ``method_seconds`` and its points; ``pooled_hypervolume``; ``hypervolume_ratio`` of the default
+        method to each other one with the ends of its interval; and for each seed ``grid_gain`` in cycles and in bits.
     """
     rows: list[Row] = []
     for seed, told in notes.items():
@@ -45,6 +53,9 @@ def rows_of(task: Task, scale: Scale, notes: Mapping[int, Mapping[str, Any]], fo
             ]
     for (seed, method), part in found.items():
         rows += _part_rows(task, seed, {"task": task.name, "method": method}, part)
+    unit = _unit(task)
+    for seed, volume in pooled.items():
+        rows.append(Row("pooled_hypervolume", unit, volume, {"task": task.name, "split": TEST}, seed))
     seeds = [*notes]
     methods = dict.fromkeys(method for _, method in found)
     if OURS in methods:
@@ -57,8 +68,12 @@ def rows_of(task: Task, scale: Scale, notes: Mapping[int, Mapping[str, Any]], fo
     return rows
 
 
+def _unit(task: Task) -> str:
+    return f"{task.metric.unit} octaves²"
+
+
 def _part_rows(task: Task, seed: int, at: dict, part: Part) -> Iterator[Row]:
-    unit = f"{task.metric.unit} octaves²"
+    unit = _unit(task)
     yield Row("hypervolume", unit, part.volume, at | {"split": TEST}, seed)
     if part.quick_volume is not None:
         yield Row("hypervolume", unit, part.quick_volume, at | {"split": QUICK}, seed)
