@@ -130,6 +130,12 @@ class Case:
     jobs: tuple[Job, ...]
     name: str = ""
 
+    @property
+    def shown(self) -> ErrorCode:
+        """What the error port shows at the end, until the next job is accepted."""
+        last = self.jobs[-1]
+        return ErrorCode.NONE if last.reset else last.wrong.error
+
 
 def settled(jobs: Sequence[Job]) -> tuple[Job, ...]:
     """Give jobs of which each can follow the one before.

@@ -13,6 +13,7 @@ from gatewright.cosim.fuzz.targets import Target
 from gatewright.cosim.testbenches import played
 from gatewright.cosim.traffic import read_log
 from gatewright.errors import BrokenRuleError
+from gatewright.hw.interface import ErrorCode
 from gatewright.progress import Progress, silent
 
 
@@ -46,8 +47,10 @@ def _simulate(simulation: Path, cases: Sequence[Case], progress: Progress) -> li
         scripts: list[list[Script]] = []
         ends = []
         count = 0
+        shown = ErrorCode.NONE
         for case in cases:
-            scripts.append(write_scripts(case))
+            scripts.append(write_scripts(case, shown))
+            shown = case.shown
             for script in scripts[-1]:
                 script.file.write(folder / f"{count}.job")
                 count += 1

@@ -39,16 +39,18 @@ class Script(NamedTuple):
     commands: list[Command]
 
 
-def write_scripts(case: Case, seed: int = 0) -> list[Script]:
+def write_scripts(case: Case, shown: ErrorCode = ErrorCode.NONE, seed: int = 0) -> list[Script]:
     """Write a case as job files, to be played in order.
 
     Parameters
     ----------
     case : Case
+    shown : ErrorCode
+        What the error port shows before it: `Case.shown` of the case before, where one ran.
     seed : int
         Of the pauses.
     """
-    writer = _Writer(case, seed)
+    writer = _Writer(case, shown, seed)
     chains: list[list[int]] = []
     for number, job in enumerate(case.jobs):
         if job.chained:
@@ -63,7 +65,7 @@ def write_scripts(case: Case, seed: int = 0) -> list[Script]:
 class _Writer:
     """Writes chains of jobs, with the loads that they need."""
 
-    def __init__(self, case: Case, seed: int):
+    def __init__(self, case: Case, shown: ErrorCode, seed: int):
         self.scripts: list[Script] = []
         self._case, self._seed = case, seed
         self._config = case.target.config
@@ -72,7 +74,7 @@ class _Writer:
         self._loaded = 0 if case.target.baked else None
         self._rates: tuple[float, float] | None = None
         # What the error port still shows of the job before.
-        self._shown = ErrorCode.NONE
+        self._shown = shown
 
     def run(self, numbers: tuple[int, ...]) -> None:
         """Write the jobs of a chain: a single one, unless nothing is wrong with them."""

@@ -34,7 +34,7 @@ def test_rows(tmp_path):
     assert rows["integers_compared"] > 100
     assert rows["fuzzed_jobs"] >= 8
     assert rows["differing_cases"] == 0
-    assert found["reproducers"] == []
+    assert found["next"] == []
     assert not (tmp_path / "fuzz").exists()
 
 
@@ -43,25 +43,38 @@ def test_no_accelerator_is_begun_after_the_minutes(tmp_path):
     assert next(row for row in found["rows"] if row["name"] == "fuzzed_accelerators")["value"] == 1
 
 
-def test_a_difference_is_left_small_and_replayed(monkeypatch, tmp_path):
+def predict_wrongly(monkeypatch):
     predict = reference.predict
 
     def wrong(*given, **named):
         found = predict(*given, **named)
         return replace(found, counters=found.counters | {"matrix": found.counters["matrix"] + 1})
 
+    monkeypatch.setattr(reference, "predict", wrong)
+
+
+def test_a_difference_is_left_small_and_replayed(monkeypatch, tmp_path):
     with monkeypatch.context() as planted:
-        planted.setattr(reference, "predict", wrong)
+        predict_wrongly(planted)
         # No other accelerator is built to make the case smaller.
         planted.setattr(fuzz_flow, "shrink", partial(fuzz_flow.shrink, simulations=4, builds=0))
         arguments = ("--n", 1, "--cases", 2, "--seed", 3, "-o", tmp_path / "two words")
         found = fuzz(*arguments, status=ExitCode.MISMATCH)
-        (folder,) = found["reproducers"]
+        (folder,) = (tmp_path / "two words").iterdir()
         assert found["next"] == [f"gatewright fuzz --replay '{folder}'"]
         assert any(": predicted matrix " in note for note in found["notes"])
         again = fuzz("--replay", folder, status=ExitCode.MISMATCH)
         assert again["differences"][0].startswith("job 0: predicted matrix ")
     assert fuzz("--replay", folder)["differences"] == []
+
+
+def test_a_difference_that_needs_all_before_it_is_drawn_again(monkeypatch, tmp_path):
+    predict_wrongly(monkeypatch)
+    monkeypatch.setattr(fuzz_flow, "shrink", lambda *_: None)
+    arguments = ("--n", 1, "--first", 4, "--cases", 2, "--seed", 3, "-o", tmp_path / "none")
+    found = fuzz(*arguments, status=ExitCode.MISMATCH)
+    assert found["next"] == ["gatewright fuzz --seed 3 --first 4 --n 1 --cases 1"]
+    assert not (tmp_path / "none").exists()
 
 
 def test_what_is_no_case(tmp_path):

@@ -7,7 +7,6 @@ import typer
 
 from gatewright.cli.answer import Answer
 from gatewright.cli.app import ExitCode, command
-from gatewright.errors import shell_word
 from gatewright.progress import Progress
 
 N, CASES = 6, 20
@@ -65,7 +64,6 @@ def fuzz(
     return Answer(
         found.rows(),
         lines=tuple(found.differing),
-        following=tuple(f"gatewright fuzz --replay {shell_word(folder)}" for folder in found.reproducers),
-        values={"reproducers": [str(folder) for folder in found.reproducers]},
+        following=tuple(found.repeats),
         exit_code=ExitCode.MISMATCH if found.differing else ExitCode.OK,
     )

@@ -1,13 +1,16 @@
 """Random accelerators, models and jobs, held against golden model, PyTorch and predictions; failures made small."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from gatewright.cosim.fuzz import reproducer
+from gatewright.cosim.fuzz.case import Case
 from gatewright.cosim.fuzz.judge import Verdict
 from gatewright.cosim.fuzz.play import play
 from gatewright.cosim.fuzz.run import FuzzSettings, Played, run
 from gatewright.cosim.fuzz.shrink import shrink
+from gatewright.errors import shell_word
 from gatewright.progress import Progress, silent, within
 from gatewright.results import Row
 
@@ -26,8 +29,8 @@ class Fuzzed:
         How much was run and compared.
     differing : list of str
         Each case that differs, by its name, with what differs first.
-    reproducers : list of Path
-        Folders of cases that were made small, to be replayed.
+    repeats : list of str
+        Commands that run failing cases again: made small, or with all that ran before where only that makes them fail.
     """
 
     settings: FuzzSettings
@@ -39,7 +42,7 @@ class Fuzzed:
     errors: int = 0
     resets: int = 0
     differing: list[str] = field(default_factory=list)
-    reproducers: list[Path] = field(default_factory=list)
+    repeats: list[str] = field(default_factory=list)
 
     def add(self, played: Played) -> None:
         """Count what an accelerator ran."""
@@ -77,7 +80,8 @@ def fuzz(settings: FuzzSettings, output: Path, progress: Progress = silent) -> F
     ----------
     settings : FuzzSettings
     output : Path
-        Gets a folder for each case that was made small, with the case's name.
+        Gets a folder for each case that was made small, with the case's name. One that fails only in the one simulation
+        with all before it has none: its command draws them again.
     progress : Progress
 
     Raises
@@ -89,16 +93,23 @@ def fuzz(settings: FuzzSettings, output: Path, progress: Progress = silent) -> F
     for played in run(settings, progress):
         found.add(played)
         failing = [bool(verdict.differences) for verdict in played.verdicts]
-        if any(failing) and len(found.reproducers) < _KEPT:
-            first = failing.index(True)
-            case, differences = played.cases[first], played.verdicts[first].differences
-            told = within(progress, f"case {case.name}")
-            if shrunk := shrink(played.cases[: first + 1], told):
-                case, differences = shrunk.case, shrunk.verdict.differences
-            reproducer.save(case, differences, output / case.name)
-            found.reproducers.append(output / case.name)
+        if any(failing) and len(found.repeats) < _KEPT:
+            cases = played.cases[: failing.index(True) + 1]
+            number = settings.first + found.accelerators - 1
+            whole = f"gatewright fuzz --seed {settings.seed} --first {number} --n 1 --cases {len(cases)}"
+            found.repeats.append(_made_small(cases, output, progress) or whole)
         progress("fuzzing", found.accelerators, settings.n, f"{found.integers:,} integers")
     return found
+
+
+def _made_small(cases: Sequence[Case], output: Path, progress: Progress) -> str | None:
+    """Save the last of some cases, made small; return the command that replays it, None if it does not fail again."""
+    folder = output / cases[-1].name
+    shrunk = shrink(cases, within(progress, f"case {cases[-1].name}"))
+    if shrunk is None:
+        return None
+    reproducer.save(shrunk.case, shrunk.verdict.differences, folder)
+    return f"gatewright fuzz --replay {shell_word(folder)}"
 
 
 def replay(folder: Path, progress: Progress = silent) -> Verdict:

@@ -63,6 +63,12 @@ def test_every_wrong_is_reported_and_the_next_job_does_not_notice(target):
     assert verdict.errors == len(Wrong) - 1
 
 
+def test_an_error_that_a_case_leaves_is_known_to_the_next(target):
+    wrongs = [(Wrong.LOAD_BUSY,), (Wrong.LOAD_ADDRESS,), (Wrong.LOAD_ADDRESS,)]
+    verdicts = play(target, [simple(target, each, WIDE) for each in wrongs])
+    assert [(verdict.differences, verdict.errors) for verdict in verdicts] == [((), 1)] * 3
+
+
 BAKED = Target(SMALL, axi=True, baked=RECIPE)
 
 
