@@ -21,12 +21,18 @@ from gatewright.hw.rtl.accelerator import Accelerator
 from gatewright.hw.rtl.axi import AxiTop
 from gatewright.hw.rtl.axi_registers import registers
 from gatewright.hw.rtl.checks import CHECKS
+from gatewright.hw.rtl.mapped import MappedTop
 
 TOP = "gatewright_accelerator"
 """Name of the top module."""
 
 AXI_TOP = "gatewright_axi"
 """Name of the top module with AXI ports."""
+
+MAPPED_TOP = "gatewright_mapped"
+"""Name of the top module with AXI4-Lite alone."""
+
+_TOPS = {TOP: Accelerator, AXI_TOP: AxiTop, MAPPED_TOP: MappedTop}
 
 _LINT_OFF = {
     "DECLFILENAME": "modules of one design stay in one file",
@@ -77,14 +83,20 @@ def emit_axi(config: AcceleratorConfig, image: Image | None = None) -> str:
     return _loaded(config, AXI_TOP) if image is None else _emit(config, AXI_TOP, image.contents(config))
 
 
+def emit_mapped(config: AcceleratorConfig, image: Image | None = None) -> str:
+    """Do what `emit` does for the accelerator behind AXI4-Lite alone, with the top module `MAPPED_TOP`."""
+    return _loaded(config, MAPPED_TOP) if image is None else _emit(config, MAPPED_TOP, image.contents(config))
+
+
 @lru_cache(maxsize=16)
 def _loaded(config: AcceleratorConfig, top: str) -> str:
     return _emit(config, top, None)
 
 
 def _emit(config: AcceleratorConfig, top: str, contents: Contents | None) -> str:
-    component = {TOP: Accelerator, AXI_TOP: AxiTop}[top](config, contents)
-    lines = [*_ports(component), *(_registers(bool(contents)) if top == AXI_TOP else ())]
+    component = _TOPS[top](config, contents)
+    named = [] if top == TOP else _registers(bool(contents), top == MAPPED_TOP)
+    lines = [*_ports(component), *named]
     if contents:
         lines += ["", "The memories hold a model: nothing is loaded."]
     else:
@@ -236,9 +248,9 @@ def _ports(component: wiring.Component) -> list[str]:
     return lines
 
 
-def _registers(baked: bool) -> list[str]:
+def _registers(baked: bool, mailbox: bool) -> list[str]:
     lines = ["", "Registers of the AXI4-Lite port: offset, access, name; fields below them"]
-    for register in registers(baked).values():
+    for register in registers(baked, mailbox).values():
         lines.append(f"  0x{register.offset:03x} {register.access.value} {register.name}")
         lines += _fields(register.fields) if register.fields else []
     return lines

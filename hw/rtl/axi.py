@@ -14,6 +14,45 @@ from gatewright.hw.rtl.stream import connect
 _BUS = "s_axi_"
 
 
+def bus_ports() -> dict[str, wiring.Member]:
+    """Return clock, reset and the AXI4-Lite port of a top, with names from which vendors' tools infer the interface."""
+    ports = {_BUS + name: member for name, member in axi_lite().flip().members.items()}
+    return {"aclk": In(1), "aresetn": In(1), **ports}
+
+
+def expose(m: Module, top: wiring.Component, bus) -> None:
+    """Connect the `bus_ports` of a top with a port of `axi_lite`; its clock and reset become the domain ``axi``."""
+    m.domains.axi = ClockDomain(local=True)
+    m.d.comb += [ClockSignal("axi").eq(top.aclk), ResetSignal("axi").eq(~top.aresetn)]
+    for name, member in axi_lite().members.items():
+        outside, inside = getattr(top, _BUS + name), getattr(bus, name)
+        m.d.comb += inside.eq(outside) if member.flow is Out else outside.eq(inside)
+
+
+def attach(
+    m: Module, config: AcceleratorConfig, contents: Contents | None, *, mailbox: bool = False
+) -> tuple[AxiLiteRegisters, Accelerator]:
+    """Make an accelerator with its registers.
+
+    Returns
+    -------
+    registers, accelerator : AxiLiteRegisters, Accelerator
+        Submodules of `m` that are connected with each other; the bus and the streams of elements and results are not.
+    """
+    m.submodules.registers = registers = AxiLiteRegisters(config, baked=bool(contents), mailbox=mailbox)
+    accelerator = Accelerator(config, contents)
+    m.submodules.accelerator = ResetInserter(registers.reset)(accelerator)
+    if not contents:
+        connect(m, registers.load, accelerator.load)
+    connect(m, registers.job, accelerator.job)
+    m.d.comb += [
+        registers.busy.eq(accelerator.busy),
+        registers.error.eq(accelerator.error),
+        registers.counters.eq(accelerator.counters),
+    ]
+    return registers, accelerator
+
+
 class AxiTop(wiring.Component):
     """Put AXI ports on the accelerator, with names from which vendors' tools infer the interfaces.
 
@@ -40,9 +79,7 @@ class AxiTop(wiring.Component):
         self.contents = contents
         super().__init__(
             {
-                "aclk": In(1),
-                "aresetn": In(1),
-                **{_BUS + name: member for name, member in axi_lite().flip().members.items()},
+                **bus_ports(),
                 "s_axis_tdata": In(config.activation_bits),
                 "s_axis_tvalid": In(1),
                 "s_axis_tready": Out(1),
@@ -56,24 +93,8 @@ class AxiTop(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.domains.axi = ClockDomain(local=True)
-        m.d.comb += [ClockSignal("axi").eq(self.aclk), ResetSignal("axi").eq(~self.aresetn)]
-
-        m.submodules.registers = registers = AxiLiteRegisters(self.config, baked=bool(self.contents))
-        for name, member in axi_lite().members.items():
-            outside, inside = getattr(self, _BUS + name), getattr(registers.bus, name)
-            m.d.comb += inside.eq(outside) if member.flow is Out else outside.eq(inside)
-
-        accelerator = Accelerator(self.config, self.contents)
-        m.submodules.accelerator = ResetInserter(registers.reset)(accelerator)
-        if not self.contents:
-            connect(m, registers.load, accelerator.load)
-        connect(m, registers.job, accelerator.job)
-        m.d.comb += [
-            registers.busy.eq(accelerator.busy),
-            registers.error.eq(accelerator.error),
-            registers.counters.eq(accelerator.counters),
-        ]
+        registers, accelerator = attach(m, self.config, self.contents)
+        expose(m, self, registers.bus)
         self._input(m, registers, accelerator)
         self._output(m, accelerator)
         # A name of its own, as a design around this one has a domain ``sync`` too.

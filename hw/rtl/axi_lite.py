@@ -5,13 +5,14 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.interface import COUNTERS, JOB, LOAD, LOAD_ADDRESS, ErrorCode
+from gatewright.hw.interface import COUNTERS, JOB, LOAD, LOAD_ADDRESS, RESULT, ErrorCode, element
 from gatewright.hw.rtl.axi_registers import (
     ADDRESS_BITS,
     CONFIG_REGISTERS,
     CONTROL_FIELDS,
     COUNTER_REGISTERS,
     IDENTITY,
+    INPUT_FIELDS,
     STATUS_FIELDS,
     VERSION,
     WORD_BITS,
@@ -43,12 +44,15 @@ class AxiLiteRegisters(wiring.Component):
     One write and one read at a time, each on its own. Address and data of a write may come in any order. The write is
     carried out in the cycle after the later of them, once the answer before it has been taken, and its answer
     is offered in the next cycle; a read is answered likewise. Neither ever waits for the accelerator.
+    The mailbox registers are INPUT, OUTPUT, ROOM and RESULTS.
 
     Parameters
     ----------
     config : AcceleratorConfig
     baked : bool
         The accelerator has a baked model, and there is nothing to load.
+    mailbox : bool
+        Elements and results pass through registers.
 
     Members
     -------
@@ -66,14 +70,27 @@ class AxiLiteRegisters(wiring.Component):
         The input stream is to be dropped up to the end of a sequence.
     reset : Out(1)
         The accelerator is to be reset.
+    element : Out(stream of element(activation_bits))
+        Offered in single cycles in which it is ready. This and the next three only with `mailbox`.
+    result : In(stream of signed(32))
+        Taken in the cycle before its value is answered.
+    room, results : In(16)
+        How many elements and results the two streams can transfer now.
     """
 
     job: stream.Interface
 
-    def __init__(self, config: AcceleratorConfig, *, baked: bool = False):
+    def __init__(self, config: AcceleratorConfig, *, baked: bool = False, mailbox: bool = False):
         self.config = config
         self.baked = baked
-        self._registers = registers(baked)
+        self.mailbox = mailbox
+        self._registers = registers(baked, mailbox)
+        streams = {
+            "element": Out(stream.Signature(element(config.activation_bits))),
+            "result": In(stream.Signature(RESULT["data"].shape)),
+            "room": In(WORD_BITS // 2),
+            "results": In(WORD_BITS // 2),
+        }
         super().__init__(
             {
                 "bus": In(axi_lite()),
@@ -85,6 +102,7 @@ class AxiLiteRegisters(wiring.Component):
                 "discarding": In(1),
                 "discard": Out(1),
                 "reset": Out(1),
+                **(streams if mailbox else {}),
             }
         )
 
@@ -114,6 +132,8 @@ class AxiLiteRegisters(wiring.Component):
         }
         values |= {register.name: self.counters[name] for name, register in COUNTER_REGISTERS.items()}
         values |= {register.name: getattr(self.config, name) for name, register in CONFIG_REGISTERS.items()}
+        if self.mailbox:
+            values |= {"OUTPUT": self.result.payload, "ROOM": self.room, "RESULTS": self.results}
         self._read(m, values)
         return m
 
@@ -148,6 +168,15 @@ class AxiLiteRegisters(wiring.Component):
                 m.d.sync += number.eq(word)
         if not self.baked:
             self._load(m, writes, word, response, address, refused)
+        if self.mailbox:
+            given = INPUT_FIELDS(word)
+            m.d.comb += [
+                self.element.payload.data.eq(given.element),
+                self.element.payload.last.eq(given.last),
+                self.element.valid.eq(writes["INPUT"] & self.element.ready),
+            ]
+            with m.If(self.element.valid):
+                m.d.comb += response.eq(Response.OKAY)
 
         control = CONTROL_FIELDS(word[: CONTROL_FIELDS.size])
         command, ordered = Signal(), Signal()
@@ -203,6 +232,10 @@ class AxiLiteRegisters(wiring.Component):
                     m.d.comb += response.eq(Response.OKAY if readable else Response.SLVERR)
                     if readable:
                         m.d.comb += value.eq(values[register.name])
+                    if register.name == "OUTPUT":
+                        m.d.comb += self.result.ready.eq(source_held & ~bus.rvalid)
+                        with m.If(~self.result.valid):
+                            m.d.comb += [value.eq(0), response.eq(Response.SLVERR)]
         with m.If(bus.rready):
             m.d.sync += bus.rvalid.eq(0)
         with m.If(source_held & ~bus.rvalid):

@@ -4,7 +4,7 @@ import dataclasses
 import enum
 from dataclasses import dataclass
 
-from amaranth.hdl import Shape
+from amaranth.hdl import Shape, unsigned
 from amaranth.lib import data
 
 from gatewright.hw.config import AcceleratorConfig
@@ -55,15 +55,15 @@ class Register:
         Byte address, a multiple of 4.
     access : Access
     meaning : str
-    fields : StructLayout, optional
-        Its fields, from bit 0 up; without them the register is one number.
+    fields : StructLayout or FlexibleLayout, optional
+        Its fields; without them the register is one number.
     """
 
     name: str
     offset: int
     access: Access
     meaning: str
-    fields: data.StructLayout | None = None
+    fields: data.StructLayout | data.FlexibleLayout | None = None
 
 
 CONTROL_FIELDS = data.StructLayout(
@@ -108,6 +108,12 @@ _FIRST = (
 )
 _COUNTERS_OFFSET = 0x40
 _CONFIG_OFFSET = 0x80
+_MAILBOX_OFFSET = 0x800
+
+INPUT_FIELDS = data.FlexibleLayout(
+    WORD_BITS, {"element": data.Field(unsigned(16), 0), "last": data.Field(unsigned(1), WORD_BITS - 1)}
+)
+"""`element`: an element of x, of which the low `activation_bits` count. `last`: it ends the sequence."""
 
 
 def _consecutive(base: int, entries) -> tuple[Register, ...]:
@@ -149,12 +155,37 @@ CONFIG_REGISTERS = {
 }
 """The registers of the configuration, by the names of its values."""
 
+MAILBOX_REGISTERS = {
+    register.name: register
+    for register in _consecutive(
+        _MAILBOX_OFFSET,
+        (
+            (
+                "INPUT",
+                Access.WRITE,
+                "The next element of the input. Refused, without any effect, while ROOM is 0.",
+                INPUT_FIELDS,
+            ),
+            (
+                "OUTPUT",
+                Access.READ,
+                "The next result, signed, which the read takes. Refused while RESULTS is 0.",
+                None,
+            ),
+            ("ROOM", Access.READ, "Elements that INPUT takes now.", None),
+            ("RESULTS", Access.READ, "Results that OUTPUT has now.", None),
+        ),
+    )
+}
+"""The registers in place of streams, by name: only an accelerator behind AXI4-Lite alone has them."""
+
 REGISTERS = {
     register.name: register
     for register in (
         *_consecutive(0, _FIRST),
         *COUNTER_REGISTERS.values(),
         *CONFIG_REGISTERS.values(),
+        *MAILBOX_REGISTERS.values(),
     )
 }
 """All registers by name."""
@@ -163,9 +194,18 @@ LOADING = ("LOAD_ADDRESS", "LOAD_DATA")
 """Registers that an accelerator with a baked model does not have."""
 
 
-def registers(baked: bool) -> dict[str, Register]:
-    """Give the registers of an accelerator by name: of one with a baked model, or of one that is loaded."""
-    return {name: register for name, register in REGISTERS.items() if not (baked and name in LOADING)}
+def registers(baked: bool, mailbox: bool = False) -> dict[str, Register]:
+    """Return the registers of an accelerator by name.
+
+    Parameters
+    ----------
+    baked : bool
+        It has a baked model, and nothing is loaded.
+    mailbox : bool
+        It takes its input and gives its results through registers.
+    """
+    absent = {*(LOADING if baked else ()), *(() if mailbox else MAILBOX_REGISTERS)}
+    return {name: register for name, register in REGISTERS.items() if name not in absent}
 
 
 def markdown() -> str:

@@ -10,7 +10,15 @@ from amaranth.lib.wiring import In, Out
 
 from gatewright.cosim.toolchain import lint
 from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.fpga.verilog import AXI_TOP, TOP, emit, emit_axi, emit_component
+from gatewright.hw.fpga.verilog import (
+    AXI_TOP,
+    MAPPED_TOP,
+    TOP,
+    emit,
+    emit_axi,
+    emit_component,
+    emit_mapped,
+)
 from gatewright.hw.fpga.yosys import run_yosys
 from gatewright.hw.interface import COUNTERS, LOAD_ADDRESS, ErrorCode
 from gatewright.hw.ops import ARGUMENTS, HEADER_LAYOUT, Opcode
@@ -149,24 +157,30 @@ def test_verilator_has_no_complaint(verilog):
     assert lint(verilog, TOP) == []
 
 
-def test_axi_top_has_the_names_that_tools_look_for():
-    text = emit_axi(CONFIG)
-    ports = re.search(rf"^module {AXI_TOP}\(([^)]*)\);", text, re.MULTILINE)[1].replace("\n", "").split(", ")
-    lite = {
-        "aw": ("addr", "prot", "valid", "ready"),
-        "w": ("data", "strb", "valid", "ready"),
-        "b": ("resp", "valid", "ready"),
-        "ar": ("addr", "prot", "valid", "ready"),
-        "r": ("data", "resp", "valid", "ready"),
-    }
-    expected = ["aclk", "aresetn"]
-    expected += [f"s_axi_{channel}{name}" for channel, names in lite.items() for name in names]
-    expected += [f"{side}_axis_t{name}" for side in "sm" for name in ("data", "valid", "ready", "last")]
+LITE = {
+    "aw": ("addr", "prot", "valid", "ready"),
+    "w": ("data", "strb", "valid", "ready"),
+    "b": ("resp", "valid", "ready"),
+    "ar": ("addr", "prot", "valid", "ready"),
+    "r": ("data", "resp", "valid", "ready"),
+}
+STREAMS = [f"{side}_axis_t{name}" for side in "sm" for name in ("data", "valid", "ready", "last")]
+
+
+@pytest.mark.parametrize(
+    ("emit_top", "top", "streams"), [(emit_axi, AXI_TOP, STREAMS), (emit_mapped, MAPPED_TOP, [])]
+)
+def test_axi_tops_have_the_names_that_tools_look_for(emit_top, top, streams):
+    text = emit_top(CONFIG)
+    ports = re.search(rf"^module {top}\(([^)]*)\);", text, re.MULTILINE)[1].replace("\n", "").split(", ")
+    expected = ["aclk", "aresetn", *streams]
+    expected += [f"s_axi_{channel}{name}" for channel, names in LITE.items() for name in names]
     assert sorted(ports) == sorted(expected)
-    assert lint(text, AXI_TOP) == []
+    assert lint(text, top) == []
     header = text.partition("/* verilator")[0]
     assert re.search(r"0x00c ro STATUS\n//     \[0:0\] +unsigned busy\n", header)
     assert "besides clk" not in header
+    assert ("0x804 ro OUTPUT" in header) == (top == MAPPED_TOP)
 
 
 def test_the_style_of_memories_is_the_only_attribute(verilog):

@@ -13,13 +13,16 @@ from gatewright.hw.rtl.axi_registers import (
     CONTROL_FIELDS,
     COUNTER_REGISTERS,
     IDENTITY,
+    INPUT_FIELDS,
     LOADING,
+    MAILBOX_REGISTERS,
     REGISTERS,
     STATUS_FIELDS,
     VERSION,
     Access,
     Response,
     markdown,
+    registers,
 )
 
 CONFIG = AcceleratorConfig(lanes=8, weight_depth=512)
@@ -29,8 +32,8 @@ OKAY, SLVERR, DECERR = Response.OKAY, Response.SLVERR, Response.DECERR
 class Bus:
     """A manager of the registers' bus that pauses at random on every channel, and the accelerator's side of them."""
 
-    def __init__(self, seed, *, baked=False):
-        self.dut = AxiLiteRegisters(CONFIG, baked=baked)
+    def __init__(self, seed, *, baked=False, mailbox=False):
+        self.dut = AxiLiteRegisters(CONFIG, baked=baked, mailbox=mailbox)
         self.random = random.Random(seed)
         self.loads, self.jobs, self.pulses = [], [], []
         self.simulation = Simulation(self.dut)
@@ -144,7 +147,7 @@ def test_counters(bus):
 
 
 def test_every_other_address_is_refused(bus):
-    used = {register.offset for register in REGISTERS.values()}
+    used = {register.offset for register in registers(baked=False).values()}
     free = [address for address in range(0, 1 << ADDRESS_BITS, 4) if address not in used]
     misaligned = [offset + k for offset in (0x10, 0x14) for k in (1, 2, 3)]
     sample = [*random.Random(0).sample(free, 20), free[0], free[-1], *misaligned]
@@ -161,7 +164,7 @@ def test_every_other_address_is_refused(bus):
 
 def test_access_is_as_the_table_says(bus):
     async def testbench(ctx):
-        for name, register in REGISTERS.items():
+        for name, register in registers(baked=False).items():
             assert (await bus.read(ctx, name))[1] == (SLVERR if register.access is Access.WRITE else OKAY)
             assert (await bus.write(ctx, name, 0)) == (SLVERR if register.access is Access.READ else OKAY)
 
@@ -174,7 +177,7 @@ def test_partial_writes_are_refused(strobe):
 
     async def testbench(ctx):
         assert await bus.write(ctx, "STEPS", 9) == OKAY
-        for name, register in REGISTERS.items():
+        for name, register in registers(baked=False).items():
             if register.access is not Access.READ:
                 assert await bus.write(ctx, name, 0xFFFFFFFF, strobe=strobe) == SLVERR
         assert await bus.read(ctx, "STEPS") == (9, OKAY)
@@ -209,6 +212,52 @@ def test_with_a_baked_model_there_is_nothing_to_load():
 
     bus.run(testbench)
     assert bus.jobs == [(3, 0, 0)]
+
+
+def test_only_a_mailbox_has_its_registers():
+    bus = Bus(1)
+
+    async def testbench(ctx):
+        for name in MAILBOX_REGISTERS:
+            assert await bus.write(ctx, name, 1) == DECERR
+            assert await bus.read(ctx, name) == (0, DECERR)
+
+    bus.run(testbench)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_mailbox(seed):
+    bus = Bus(seed, mailbox=True)
+    dut, taken, popped = bus.dut, [], []
+
+    async def watch(ctx):
+        sampled = (dut.element.valid, dut.element.payload, dut.result.valid & dut.result.ready)
+        async for _, _, valid, given, result in ctx.tick().sample(*sampled):
+            taken.extend([(given.data, given.last)] if valid else [])
+            popped.extend([1] if result else [])
+
+    async def testbench(ctx):
+        ctx.set(dut.room, 300)
+        ctx.set(dut.results, 7)
+        assert await bus.read(ctx, "ROOM") == (300, OKAY)
+        assert await bus.read(ctx, "RESULTS") == (7, OKAY)
+        word = INPUT_FIELDS.const({"element": 0xFFF9, "last": 1}).as_bits()
+        assert await bus.write(ctx, "INPUT", word) == SLVERR
+        assert await bus.read(ctx, "OUTPUT") == (0, SLVERR)
+        assert (taken, popped) == ([], [])
+        ctx.set(dut.element.ready, 1)
+        assert await bus.write(ctx, "INPUT", word, strobe=7) == SLVERR
+        assert await bus.write(ctx, "INPUT", word) == OKAY
+        assert await bus.write(ctx, "INPUT", 3) == OKAY
+        ctx.set(dut.result.valid, 1)
+        ctx.set(dut.result.payload, -5)
+        assert await bus.read(ctx, "OUTPUT") == (0xFFFFFFFB, OKAY)
+        assert (await bus.read(ctx, "INPUT"))[1] == await bus.write(ctx, "OUTPUT", 1) == SLVERR
+
+    bus.simulation.add(watch, background=True)
+    bus.run(testbench)
+    assert taken == [(-7, 1), (3, 0)]
+    assert popped == [1]
 
 
 def test_a_load_during_a_job_is_refused_and_told(bus):
