@@ -17,6 +17,7 @@ from gatewright.hw.fpga.serial import (
     serial_top,
 )
 from gatewright.hw.fpga.verilog import AXI_TOP, TOP, emit, emit_axi, emit_component
+from gatewright.hw.registers import descriptions
 from gatewright.hw.rtl.axi import AxiTop
 from gatewright.storage import make_folder, undone, whole_file
 
@@ -27,6 +28,9 @@ _README = """\
 them, so nextpnr places it behind shift registers, to tell area and clock frequency: with AXI ports (`{serial}`), on an
 iCE40 with plain ones (`{plain_serial}`).
 {memories}
+
+`registers/` describes the registers of the AXI ports: Markdown, JSON, a C header, and the top as IP-XACT (IEEE
+1685-2014).
 
 | flow | device | state |
 |---|---|---|
@@ -134,7 +138,7 @@ def write_flows(
     if compiled is not None and compiled.config != config:
         raise ConfigError("the model was compiled for another configuration")
     missing = {name: shortages(demand(config, known.family), known) for name, known in DEVICES.items()}
-    files = dict(_rtl(config, compiled))
+    files = dict(_hardware(config, compiled))
     for name, known in DEVICES.items():
         if not missing[name]:
             files |= _vivado(known, megahertz) if known is VIVADO_DEVICE else _open(known, megahertz)
@@ -160,14 +164,17 @@ def write_flows(
     return list(files)
 
 
-def _rtl(config: AcceleratorConfig, compiled: Compiled | None) -> Iterator[tuple[str, str]]:
+def _hardware(config: AcceleratorConfig, compiled: Compiled | None) -> Iterator[tuple[str, str]]:
+    """Yield the Verilog, and the descriptions of the registers."""
     image = None if compiled is None else compiled.image
     contents = None if image is None else image.contents(config)
     yield f"rtl/{TOP}.sv", emit(config, image)
     yield f"rtl/{AXI_TOP}.sv", emit_axi(config, image)
-    serial = SerialPorts(AxiTop(config, contents), clock="aclk")
-    yield f"rtl/{SERIAL_TOP}.sv", emit_component(serial, SERIAL_TOP)
+    top = AxiTop(config, contents)
+    yield f"rtl/{SERIAL_TOP}.sv", emit_component(SerialPorts(top, clock="aclk"), SERIAL_TOP)
     yield f"rtl/{PLAIN_SERIAL_TOP}.sv", emit_component(serial_accelerator(config, contents), PLAIN_SERIAL_TOP)
+    for name, text in descriptions(top).items():
+        yield f"registers/{name}", text
 
 
 def _xdc(megahertz: float) -> str:

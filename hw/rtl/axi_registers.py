@@ -8,8 +8,8 @@ from amaranth.hdl import Shape, unsigned
 from amaranth.lib import data
 
 from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.interface import COUNTERS, JOB, LOAD_ADDRESS, ErrorCode
-from gatewright.hw.skipping import SHARE_BITS
+from gatewright.hw.interface import COUNTERS, JOB, LOAD_ADDRESS, ErrorCode, Region
+from gatewright.hw.skipping import SHARE_BITS, Skip
 
 WORD_BITS = 32
 """Width of a register and of the data bus."""
@@ -69,17 +69,10 @@ class Register:
 CONTROL_FIELDS = data.StructLayout(
     {"start": 1, "fresh": 1, "skip": JOB["skip"].width, "discard": 1, "reset": 1}
 )
-"""`start` runs STEPS steps, with `fresh` and `skip` as in `interface.JOB`. `discard` drops the input stream up to the
-next element with tlast, that one included. Both are refused unless the accelerator is idle. `reset` ends whatever the
-accelerator does, keeps what is loaded, and lets the other bits go unheeded; what had already left for the
-output stream still comes, and of a sequence that had begun, the rest must be discarded."""
 
 STATUS_FIELDS = data.StructLayout(
     {"busy": 1, "idle": 1, "discarding": 1, "load_refused": 1, "error": Shape.cast(ErrorCode).width}
 )
-"""`busy`: a job is running. `idle`: a job would be accepted. `discarding`: the input stream is being dropped.
-`load_refused`: since the latest accepted job or reset, a word came to LOAD_DATA during a job. `error`: an
-`interface.ErrorCode`."""
 
 _FIRST = (
     ("IDENTITY", Access.READ, 'The letters "GWRT".', None),
@@ -123,6 +116,19 @@ def _consecutive(base: int, entries) -> tuple[Register, ...]:
     )
 
 
+_COUNTED = {
+    "cycles": "cycles from its start to the end of its last op",
+    "matrix": "cycles with the lanes multiplying",
+    "drain": "cycles with the drain unit at work",
+    "chain_wait": "cycles with the matrix engine waiting for a vector that is still being produced",
+    "interlock": "cycles with an op held back by a hazard although its unit is ready",
+    "input_wait": "cycles waiting for the input",
+    "output_wait": "cycles with an output waiting to be taken",
+    "skipped": "column steps skipped as zero",
+    "inputs": "elements of x taken",
+    "zero_inputs": "elements of x taken that were zero",
+}
+
 COUNTER_REGISTERS = {
     name: register
     for (name, _), register in zip(
@@ -130,7 +136,7 @@ COUNTER_REGISTERS = {
         _consecutive(
             _COUNTERS_OFFSET,
             (
-                (f"COUNT_{name.upper()}", Access.READ, f"The counter `{name}` of the latest job.", None)
+                (f"COUNT_{name.upper()}", Access.READ, f"Of the latest job: {_COUNTED[name]}.", None)
                 for name, _ in COUNTERS
             ),
         ),
@@ -190,6 +196,48 @@ REGISTERS = {
 }
 """All registers by name."""
 
+MEANINGS = {
+    "CONTROL": {
+        "start": "Run STEPS steps. Refused unless the accelerator is idle.",
+        "fresh": "The job starts from a zero state; otherwise from the state that the job before it left.",
+        "skip": "Whether the job passes over zero activations.",
+        "discard": "Drop the input up to the next element that ends a sequence, that one included. Refused unless the "
+        "accelerator is idle.",
+        "reset": "End whatever the accelerator does, keep what is loaded, and ignore the other bits. Results that had "
+        "already left still come, and the rest of a sequence that had begun must be discarded.",
+    },
+    "STATUS": {
+        "busy": "A job is running.",
+        "idle": "A job would be accepted.",
+        "discarding": "The input is being dropped.",
+        "load_refused": "A word came to LOAD_DATA during a job, since the latest accepted job or reset.",
+        "error": "The first error since reset or since the latest accepted job.",
+    },
+    "STEPS": {"steps": "At least 1."},
+    "LOAD_ADDRESS": {
+        "offset": "Word of the memory; counts up with every word of LOAD_DATA.",
+        "lane": "Lane of a weight or an index, position of a bias in its group, 32-bit quarter of an op, or 0 for the "
+        "offset and 1 for the count of an entry of the column table.",
+        "region": "Memory.",
+    },
+    "THRESHOLD": {"threshold": "Share in 256ths."},
+    "INPUT": {
+        "element": "An element of x, signed, of which the low `activation_bits` count.",
+        "last": "The element ends its sequence.",
+    },
+}
+"""What the fields of registers mean, by register and field."""
+
+NAMED_VALUES: dict[tuple[str, str], type[enum.IntEnum]] = {
+    ("CONTROL", "skip"): Skip,
+    ("STATUS", "error"): ErrorCode,
+    ("LOAD_ADDRESS", "region"): Region,
+}
+"""Fields whose values have names, by register and field."""
+
+CONSTANTS = {"IDENTITY": IDENTITY, "VERSION": VERSION}
+"""Registers that always read as the same value."""
+
 LOADING = ("LOAD_ADDRESS", "LOAD_DATA")
 """Registers that an accelerator with a baked model does not have."""
 
@@ -207,16 +255,3 @@ def registers(baked: bool, mailbox: bool = False) -> dict[str, Register]:
     absent = {*(LOADING if baked else ()), *(() if mailbox else MAILBOX_REGISTERS)}
     return {name: register for name, register in REGISTERS.items() if name not in absent}
 
-
-def markdown() -> str:
-    """Give the table of registers as Markdown, with the bits of every field."""
-    lines = ["| offset | name | access | fields | meaning |", "|---|---|---|---|---|"]
-    for register in REGISTERS.values():
-        fields = ", ".join(
-            f"{name} [{field.offset + field.width - 1}:{field.offset}]"
-            for name, field in (register.fields or data.StructLayout({}))
-        )
-        lines.append(
-            f"| 0x{register.offset:03x} | {register.name} | {register.access.value} | {fields} | {register.meaning} |"
-        )
-    return "\n".join(lines) + "\n"
