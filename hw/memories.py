@@ -120,7 +120,7 @@ def memories(config: AcceleratorConfig) -> tuple[MemoryKind, ...]:
             (config.accumulator_bits,) * (2 * config.banks * config.lanes),
             style="block" if config.block_accumulators else "distributed",
         ),
-        *(_activation_copy(config, elements) for elements in _copies(config)),
+        *(_activation_copy(config, elements) for elements in activation_copies(config)),
         MemoryKind(
             "zero flag",
             "activation_depth",
@@ -132,8 +132,8 @@ def memories(config: AcceleratorConfig) -> tuple[MemoryKind, ...]:
     )
 
 
-def _copies(config: AcceleratorConfig) -> tuple[int, ...]:
-    """Give the elements in a row of each copy of the activations: for lanes of a group, for each lane, for output."""
+def activation_copies(config: AcceleratorConfig) -> tuple[int, ...]:
+    """Return the elements in a row of each copy of the activations: for lanes of a group, for each lane, for output."""
     return (config.groups, *(config.private * (config.lanes,)), 1)
 
 

@@ -146,6 +146,8 @@ class Op:
     when : When
     end : bool
         Last op of the program.
+    name : str
+        What it works on, for people: ``layer0.recurrent``, ``head``. It is not encoded, and equal ops may differ in it.
 
     Raises
     ------
@@ -157,6 +159,7 @@ class Op:
     arguments: dict[str, int] = field(default_factory=dict)
     when: When = When.ALWAYS
     end: bool = False
+    name: str = field(default="", compare=False)
 
     def __post_init__(self):
         fields = ARGUMENTS[self.opcode]

@@ -47,13 +47,36 @@ class Trial:
 
 @dataclass(frozen=True)
 class Span:
-    """An op of one steady step: its first and last cycle of work, relative to the step's begin."""
+    """An op of one steady step, or of the step after it.
+
+    Parameters
+    ----------
+    op : int
+        Its place in the program.
+    opcode, unit : str
+    first, last : float
+        First and last cycle of its work, from the beginning of the steady step on.
+    issue : float or None
+        Cycle in which the unit took it; None in older rows.
+    what : str
+        What it works on, such as ``layer0.recurrent``; empty in older rows.
+    later : bool
+        Whether it is of the step after.
+    """
 
     op: int
     opcode: str
     unit: str
     first: float
     last: float
+    issue: float | None = None
+    what: str = ""
+    later: bool = False
+
+    @property
+    def label(self) -> str:
+        """What it works on, or its opcode where that is not known."""
+        return self.what or self.opcode
 
 
 @dataclass(frozen=True)
@@ -83,7 +106,7 @@ class Point:
     counters : dict of float
         Cycles per step by performance counter.
     spans : list of Span
-        Ops of one step, where they were recorded.
+        Ops of one step and of the one after it, where they were recorded.
     """
 
     name: str
@@ -154,9 +177,13 @@ def read_points(rows: Rows) -> list[Point]:
     counters = _inner(rows, ["point_counter"], where, "counter")
     candidates = {tuple(key): candidate for _, candidate, *key in rows.lines(wanted[0], "candidate", *where)}
     spans: dict[tuple, list[Span]] = {}
-    for _, kind, name, *span in rows.lines("point_op", *where, "op", "opcode", "unit", "first", "last"):
-        op, *rest = span
-        spans.setdefault((kind, name), []).append(Span(int(op), *rest))
+    told = ("op", "opcode", "unit", "first", "last")
+    newer = ("issue", "what", "later")
+    for _, kind, name, *span in rows.lines("point_op", *where, *told, optional=newer):
+        op, opcode, unit, first, last, issue, what, later = span
+        spans.setdefault((kind, name), []).append(
+            Span(int(op), opcode, unit, first, last, issue, what or "", bool(later))
+        )
     found = []
     for key, values in rows.collect(wanted, *where).items():
         kind, name = key

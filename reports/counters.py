@@ -6,12 +6,15 @@ ACTIVITY = {"matrix": "matrix engine", "drain": "drain and cell unit"}
 """Counters of the cycles in which a unit works. Units overlap, so these are no parts of the total."""
 
 WAITS = {
-    "chain_wait": "waiting for a vector",
-    "interlock": "held back by a hazard",
+    "chain_wait": "matrix engine waits for a vector",
     "input_wait": "waiting for input",
     "output_wait": "waiting for output",
 }
-"""Counters of the cycles in which something waits."""
+"""Counters of the cycles in which a unit waits."""
+
+AHEAD = {"interlock": "next op not issued yet, as its data is in use"}
+"""A counter that is no loss: ops issue in order, and the next one is looked at long before the data that it reads or
+overwrites is free, while the units go on working. It is in tables, but not among what cycles are lost by."""
 
 EVENTS = {
     "skipped": "column steps skipped as zero",
@@ -23,9 +26,8 @@ EVENTS = {
 
 def cycle_labels(names: Collection[str]) -> dict[str, str]:
     """Return the labels of counters of cycles, in the order of a table; unknown ones go last, by their own name."""
-    return _among(ACTIVITY | WAITS, names) | {
-        name: name for name in names if name not in ACTIVITY | WAITS | EVENTS
-    }
+    known = ACTIVITY | WAITS | AHEAD
+    return _among(known, names) | {name: name for name in names if name not in known | EVENTS}
 
 
 def event_labels(names: Collection[str]) -> dict[str, str]:

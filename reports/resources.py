@@ -47,6 +47,14 @@ def read_resources(rows: Rows) -> dict[str, float]:
     return {name: count for name, count in counts.items() if count is not None}
 
 
+def read_utilisation(rows: Rows) -> dict[str, dict[str, float]]:
+    """Return the percent of each resource that the estimate takes, by device."""
+    found: dict[str, dict[str, float]] = {}
+    for percent, device, resource in rows.lines("utilisation", "device", "resource"):
+        found.setdefault(device, {})[resource] = percent
+    return found
+
+
 def read_synthesis(rows: Rows) -> Synthesis:
     """Take resources, cells and placements out of rows."""
     return Synthesis(read_resources(rows), rows.values("cells", "type"), _placements(rows))

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from gatewright.clock import Clock
 from gatewright.errors import RunFolderError
 from gatewright.reports.metrics import Metric, metric_of
 from gatewright.reports.proof import Proven, read_proof
-from gatewright.reports.resources import Synthesis, read_resources, read_synthesis
+from gatewright.reports.resources import Synthesis, read_resources, read_synthesis, read_utilisation
+from gatewright.reports.work import LayerWork, read_clock, read_layers
 from gatewright.results import Rows, read_rows
 from gatewright.run import STEPS, RunFolder
 from gatewright.texts import read_object
@@ -160,12 +162,18 @@ class Skipping:
 
 @dataclass(frozen=True)
 class Build:
-    """What was compiled: stored bits by memory, estimated cycles per step, modes, and estimated resources."""
+    """What was compiled: stored bits by memory, estimated cycles per step, modes, and estimated resources.
+
+    `layers` is what each layer of each model does in a steady step; `utilisation` is in percent of a device, by device
+    and resource. Both are empty in older rows.
+    """
 
     storage: dict[Key, dict[str, float]]
     cycles: dict[Key, float]
     modes: dict[Key, Skipping]
     resources: dict[str, float]
+    layers: dict[Key, list[LayerWork]]
+    utilisation: dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True)
@@ -183,6 +191,7 @@ class Run:
     simulation: Simulation | None
     proof: Proven
     synthesis: Synthesis | None
+    clock: Clock | None
 
 
 def read_run(folder: Path) -> Run:
@@ -204,6 +213,7 @@ def read_run(folder: Path) -> Run:
     def part(step: str, read: Callable[[Rows], Part]) -> Part | None:
         return read(tables[step]) if step in tables else None
 
+    synthesis = part("synth", read_synthesis)
     return Run(
         files,
         _summary(files.summary),
@@ -215,7 +225,8 @@ def read_run(folder: Path) -> Run:
         part("build", _build),
         part("verify", _simulation),
         read_proof(files.root),
-        part("synth", read_synthesis),
+        synthesis,
+        read_clock(tables.get("build", Rows()), synthesis),
     )
 
 
@@ -293,7 +304,7 @@ def _build(rows: Rows) -> Build:
             "input_threshold", "model", "mode", "policy", "skip"
         )
     }
-    return Build(storage, cycles, modes, read_resources(rows))
+    return Build(storage, cycles, modes, read_resources(rows), read_layers(rows), read_utilisation(rows))
 
 
 def _simulation(rows: Rows) -> Simulation:

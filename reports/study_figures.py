@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from gatewright.reports.candidates import FOUND, UNCOMPRESSED, UNIFORM, Point, Target, Trial
-from gatewright.reports.counters import cycle_labels
+from gatewright.reports.counters import AHEAD, cycle_labels
 from gatewright.reports.figures import activity_bars
 from gatewright.reports.formatting import percent
 from gatewright.reports.metrics import Metric, score_label
@@ -20,7 +20,6 @@ from gatewright.reports.style import (
     DENSE,
     INK,
     MUTED,
-    PARTS,
     SPARSE,
     STEPS,
     SURFACE,
@@ -42,7 +41,6 @@ _GOALS: dict[bool, dict[str, Any]] = {
 }
 """How targets and limits are drawn."""
 
-_UNITS = {"input": PARTS[2], "matrix": PARTS[0], "drain": PARTS[1], "output": PARTS[3]}
 _CELL = 0.36
 
 _FEW = 12
@@ -120,7 +118,7 @@ def choices_figure(points: Sequence[Point]) -> Figure:
         axes.spines[:].set_visible(False)
     panels[-1].set_xticks(range(len(points)), [point.name for point in points], color=INK)
     panels[-1].set_xlim(-0.5, len(points) - 0.5)
-    panels[-1].set_xlabel("point of the front, from few to many cycles")
+    panels[-1].set_xlabel("found point, from few to many cycles")
     return figure
 
 
@@ -158,7 +156,7 @@ def agreement_figure(study: Study) -> Figure:
 def counters_figure(points: Sequence[Point]) -> Figure:
     """Cycles per step of every point as pale bars; inside each, thin bars of its counters that are not zero."""
     counted = {name for point in points for name, value in point.counters.items() if value}
-    labels = cycle_labels([name for name in points[0].counters if name in counted - {"cycles"}])
+    labels = cycle_labels([name for name in points[0].counters if name in counted - {"cycles", *AHEAD}])
     bars = [
         (
             f"{LOOKS[point.kind]['label']} {point.name}" if point.kind != UNCOMPRESSED else "uncompressed",
@@ -172,32 +170,6 @@ def counters_figure(points: Sequence[Point]) -> Figure:
         [LOOKS[point.kind]["color"] for _, point in bars],
         {label: [point.counters.get(name, 0) for _, point in bars] for name, label in labels.items()},
     )
-
-
-def timeline_figure(point: Point) -> Figure:
-    """One step of a point: when each unit works on which op."""
-    units = list(dict.fromkeys(span.unit for span in sorted(point.spans, key=lambda span: span.first)))
-    begin, end = min(span.first for span in point.spans), max(span.last for span in point.spans) + 1
-    figure = new_figure(0.95 + 0.5 * len(units))
-    axes = figure.add_subplot()
-    for span in point.spans:
-        place, width = units.index(span.unit), span.last - span.first + 1
-        colour = _UNITS.get(span.unit, PARTS[4])
-        axes.barh(place, width, 0.62, span.first, color=colour, edgecolor=SURFACE, linewidth=1)
-        label = f"{span.op} {span.opcode}"
-        share = width / (end - begin)
-        if share > 0.022 * len(label):
-            axes.text(span.first + width / 2, place, label, ha="center", va="center", color=SURFACE, size=9)
-        elif share > 0.02:
-            axes.text(
-                span.first + width / 2, place, str(span.op), ha="center", va="center", color=SURFACE, size=9
-            )
-    axes.set_yticks(range(len(units)), units, color=INK)
-    axes.set_ylim(len(units) - 0.45, -0.55)
-    axes.set_xlim(begin, end)
-    axes.grid(axis="y", visible=False)
-    axes.set_xlabel(f"clock cycles from the begin of a step, point {point.name}")
-    return figure
 
 
 def progress_figure(trials: Sequence[Trial], targets: Sequence[Target]) -> Figure:

@@ -11,6 +11,7 @@ from gatewright.reports.counters import cycle_labels
 from gatewright.reports.page import write_page
 from gatewright.reports.study import METHODS, Study, read_study
 from gatewright.reports.style import style
+from gatewright.reports.timeline import timeline_figure
 from gatewright.run import parallelism
 
 FIGURES = (
@@ -93,7 +94,7 @@ def _draw(study: Study) -> dict[str, Figure]:
     if any(point.counters for point in study.points):
         drawn["counters"] = study_figures.counters_figure(found + study.of_kind(UNCOMPRESSED))
     if shown := _shown(study):
-        drawn["timeline"] = study_figures.timeline_figure(shown)
+        drawn["timeline"] = timeline_figure(shown)
     if study.trials:
         drawn["progress"] = study_figures.progress_figure(study.trials, study.targets)
     if study.discretisation and study.discretisation.losses:

@@ -13,6 +13,7 @@ ROOT = Path(gatewright.__file__).parent
 COMMON = (
     "__version__",
     "archives",
+    "clock",
     "custody",
     "errors",
     "executors",

@@ -110,18 +110,25 @@ class Costs:
         )
         return Measurement(compiled, self.sequences, compiled.modes.skip)
 
-    def steady_step(self) -> list[OpTime]:
-        """Give the ops of the middle step of the longest sequence that have work, in cycles after its first issue."""
+    def steady_steps(self) -> tuple[list[OpTime], list[OpTime]]:
+        """Return the ops of the middle step of the longest sequence that have work, and those of the step after it.
+
+        Cycles are counted from the issue of the first op of the middle step. A sequence of one step has no step after
+        it.
+        """
         k = max(range(len(self.sequences)), key=lambda each: len(self.sequences[each]))
         _, prediction = list(self.measurement.predicted(timeline=True))[k]
-        timeline = prediction.timeline
-        ops = [each for each in timeline if each.step == len(self.sequences[k]) // 2]
-        begin = min(each.issue for each in ops)
-        return [
-            each._replace(issue=each.issue - begin, first=each.first - begin, last=each.last - begin)
-            for each in ops
-            if each.first
-        ]
+        middle = (len(self.sequences[k]) - 1) // 2
+        begin = min(each.issue for each in prediction.timeline if each.step == middle)
+        shown, after = (
+            [
+                each._replace(issue=each.issue - begin, first=each.first - begin, last=each.last - begin)
+                for each in prediction.timeline
+                if each.step == step and each.first
+            ]
+            for step in (middle, middle + 1)
+        )
+        return shown, after
 
     def differences(self, found: Verification) -> list[str]:
         """Say where the counters of `measurement` differ from the predicted ones; nothing is right."""

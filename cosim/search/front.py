@@ -22,8 +22,8 @@ from gatewright.cosim.verify import Verification, measure
 from gatewright.errors import BundleError, DivergenceError, RunFolderError, ToolError
 from gatewright.executors import workers
 from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.estimate import UNITS as OP_UNITS
 from gatewright.hw.fpga.devices import device
+from gatewright.hw.loops import UNITS as OP_UNITS
 from gatewright.progress import Progress, silent, within
 from gatewright.results import Row, score_row, write_rows
 from gatewright.storage import make_folder
@@ -285,13 +285,17 @@ def _rows(
     for name, values in measured.counters.items():
         yield row("counter", CYCLES, sum(values) / costs.steps, counter=name)
     if point.kind == "found":
-        for op in costs.steady_step():
-            opcode = costs.compiled.image.program[op.op].opcode
-            where = {
-                "op": op.op,
-                "opcode": opcode.name,
-                "unit": OP_UNITS[opcode],
-                "first": op.first,
-                "last": op.last,
-            }
-            yield row("op", "cycles", op.last - op.first + 1, **where)
+        for later, ops in enumerate(costs.steady_steps()):
+            for op in ops:
+                described = costs.compiled.image.program[op.op]
+                where = {
+                    "op": op.op,
+                    "opcode": described.opcode.name,
+                    "what": described.name,
+                    "unit": OP_UNITS[described.opcode],
+                    "issue": op.issue,
+                    "first": op.first,
+                    "last": op.last,
+                    "later": bool(later),
+                }
+                yield row("op", "cycles", op.last - op.first + 1, **where)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from gatewright.quantities import COUNTED
+from gatewright.quantities import COUNTED, RESOURCES
 from gatewright.results import Row
 
 LUT_SITES = {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6}
@@ -80,5 +80,7 @@ class Resources(Counts):
     def table(self) -> list[tuple[str, ...]]:
         """Give a table for people: a heading, the modules, the whole."""
         lines = [*self.modules.items(), ("all", self)]
-        heading = ("module", "multipliers", "block RAMs", "look-up tables", "flip-flops")
-        return [heading, *((name, *(str(getattr(each, what)) for what in COUNTED)) for name, each in lines)]
+        return [
+            ("module", *RESOURCES.values()),
+            *((name, *(str(getattr(each, what)) for what in COUNTED)) for name, each in lines),
+        ]

@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -216,6 +216,7 @@ class Compiled:
             "macs": self.macs,
             "modes": self.modes.to_json(),
             "program": [f"{op.encode():#034x}" for op in self.image.program],
+            "op_names": [op.name for op in self.image.program],
         }
         image = self.image
         write_npz(path, meta, {name: getattr(image, name) for name in _ARRAYS})
@@ -232,12 +233,22 @@ class Compiled:
         meta, arrays = read_npz(path, "compiled model", _VERSION, lambda _: _ARRAYS)
         del meta["version"]
         with whole(path, "a sound compiled model", BundleError):
-            program = tuple(Op.decode(int(word, 16)) for word in meta.pop("program"))
+            program = _program(meta.pop("program"), meta.pop("op_names", None))
             config = AcceleratorConfig.from_json(meta.pop("config"))
             input_format = Fixed(**meta.pop("input_format"))
             modes = Modes.from_json(meta.pop("modes"))
             image = Image(program=program, **arrays)
             return cls(config=config, image=image, input_format=input_format, modes=modes, **meta)
+
+
+def _program(words: Sequence[str], names: Sequence[str] | None) -> tuple[Op, ...]:
+    """Decode a program; older files have no names of ops."""
+    ops = tuple(Op.decode(int(word, 16)) for word in words)
+    if names is None:
+        return ops
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError("names of ops must be texts")
+    return tuple(replace(op, name=name) for op, name in zip(ops, names, strict=True))
 
 
 def _times(results: Results, steps: int) -> int:

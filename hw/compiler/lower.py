@@ -48,17 +48,19 @@ class _Lowering:
 
     def step(self, bundle: Bundle, hidden_results: Results, logit_results: Results) -> Step:
         x = self._contents.vector(bundle.input_size)
-        take = Task(Opcode.INPUT, {"destination": x, "count": bundle.input_size}, writes=x)
+        take = Task(Opcode.INPUT, {"destination": x, "count": bundle.input_size}, writes=x, name="input")
         source, source_format = x, bundle.input_format
         gates = Region()
         parts: list[list[Task]] = []
         projection: list[list[Task]] = []
         for number, layer in enumerate(bundle.layers):
+            name = f"layer{number}"
             region = Region() if number else gates
             hidden = self._contents.vector(layer.hidden_size)
             output = self._contents.vector(layer.output_size) if layer.projection else hidden
             # The recurrent part first: it needs only the past, and hides what the layer below still has to do.
             recurrent = (
+                f"{name}.recurrent",
                 layer.recurrent,
                 layer.output_format,
                 output,
@@ -68,18 +70,20 @@ class _Lowering:
             )
             parts.append(self._product(*recurrent))
             parts.extend(projection)
-            part = self._product(layer.input, source_format, source, region, layer.input_shift)
+            part = self._product(
+                f"{name}.input", layer.input, source_format, source, region, layer.input_shift
+            )
             if number:
                 parts.append(part)
             else:
                 first = part
-            self._drains[region] = [self._cell(layer, region, hidden)]
+            self._drains[region] = [self._cell(name, layer, region, hidden)]
             last = region
             projection = []
             if layer.projection:
                 last = Region()
                 projection.append(
-                    self._project(layer.projection, hidden, output, last, layer.projection_shift)
+                    self._project(name, layer.projection, hidden, output, last, layer.projection_shift)
                 )
             source, source_format = output, layer.output_format
 
@@ -89,7 +93,9 @@ class _Lowering:
         parts.extend(projection)
         if hidden_results != "none":
             sent = {"source": source, "count": bundle.layers[-1].output_size}
-            self._drains[last].append(Task(Opcode.OUTPUT, sent, reads=source, when=_WHEN[hidden_results]))
+            self._drains[last].append(
+                Task(Opcode.OUTPUT, sent, reads=source, when=_WHEN[hidden_results], name=f"{name}.results")
+            )
         if bundle.head and logit_results != "none":
             parts.append(self._head(bundle.head, source, _WHEN[logit_results]))
         opening = [replace(take, when=When.FIRST)]
@@ -111,6 +117,7 @@ class _Lowering:
 
     def _product(
         self,
+        name: str,
         product: Product,
         source_format: Fixed,
         source: int,
@@ -122,22 +129,23 @@ class _Lowering:
     ) -> list[Task]:
         """Give the matrix ops of a product; what reduces between two factors goes to the drains."""
         if isinstance(product, Matrix):
-            return [self._matvec(product, source, region, shift, when, gates=gates)]
+            return [self._matvec(name, product, source, region, shift, when, gates=gates)]
         z = self._contents.vector(product.rank)
         partial = Region()
-        first = self._matvec(product.first, source, partial, 0, when, gates=False)
+        first = self._matvec(f"{name}.first", product.first, source, partial, 0, when, gates=False)
+        shift_between = product.shift(source_format)
         self._drains[partial] = [
-            self._reduce(product.rank, partial, first, z, product.shift(source_format), when)
+            self._reduce(f"{name}.middle", product.rank, partial, first, z, shift_between, when)
         ]
-        return [first, self._matvec(product.second, z, region, shift, when, gates=gates)]
+        return [first, self._matvec(f"{name}.second", product.second, z, region, shift, when, gates=gates)]
 
     def _matvec(
-        self, matrix: Matrix, source: int, region: Region, shift: int, when: When, *, gates: bool
+        self, name: str, matrix: Matrix, source: int, region: Region, shift: int, when: When, *, gates: bool
     ) -> Task:
         packed = self._pack(matrix, gates)
         region.rows = max(region.rows, packed.rows)
         arguments = {"source": source, "shift": shift} | self._contents.matrix(packed)
-        return Task(Opcode.MATVEC, arguments, region, reads=source, when=when)
+        return Task(Opcode.MATVEC, arguments, region, reads=source, when=when, name=name)
 
     def _pack(self, matrix: Matrix, gates: bool) -> Packed:
         """Pack a matrix in its form and in the faster orientation."""
@@ -154,7 +162,14 @@ class _Lowering:
         return private
 
     def _reduce(
-        self, count: int, region: Region, product: Task, destination: int, shift: int, when: When
+        self,
+        name: str,
+        count: int,
+        region: Region,
+        product: Task,
+        destination: int,
+        shift: int,
+        when: When,
     ) -> Task:
         arguments = {
             "count": count,
@@ -165,9 +180,9 @@ class _Lowering:
             "biased": 0,
             "send": 0,
         }
-        return Task(Opcode.REDUCE, arguments, region, writes=destination, when=when)
+        return Task(Opcode.REDUCE, arguments, region, writes=destination, when=when, name=name)
 
-    def _cell(self, layer: LstmLayer, region: Region, hidden: int) -> Task:
+    def _cell(self, name: str, layer: LstmLayer, region: Region, hidden: int) -> Task:
         lanes = self._config.cell_lanes
         groups = -(-layer.hidden_size // lanes)
         by_unit = np.zeros((groups * lanes, 4), dtype=np.int64)
@@ -179,20 +194,24 @@ class _Lowering:
             "destination": hidden,
             "shift": layer.requantise_shift,
         }
-        return Task(Opcode.CELL, arguments, region, writes=hidden)
+        return Task(Opcode.CELL, arguments, region, writes=hidden, name=f"{name}.cell")
 
     def _project(
-        self, projection: Projection, hidden: int, output: int, region: Region, shift: int
+        self, name: str, projection: Projection, hidden: int, output: int, region: Region, shift: int
     ) -> list[Task]:
-        product = self._matvec(projection.matrix, hidden, region, 0, When.ALWAYS, gates=False)
+        product = self._matvec(
+            f"{name}.projection", projection.matrix, hidden, region, 0, When.ALWAYS, gates=False
+        )
         count = projection.matrix.rows
-        self._drains[region] = [self._reduce(count, region, product, output, shift, When.ALWAYS)]
+        self._drains[region] = [
+            self._reduce(f"{name}.projected", count, region, product, output, shift, When.ALWAYS)
+        ]
         return [product]
 
     def _head(self, head: Head, source: int, when: When) -> list[Task]:
         region = Region()
-        part = self._product(head.matrix, head.input_format, source, region, 0, when, gates=False)
-        task = self._reduce(head.matrix.rows, region, part[-1], 0, 0, when)
+        part = self._product("head", head.matrix, head.input_format, source, region, 0, when, gates=False)
+        task = self._reduce("head.results", head.matrix.rows, region, part[-1], 0, 0, when)
         arguments = task.arguments | {"bias_base": self._contents.bias(head.bias), "biased": 1, "send": 1}
         self._drains[region] = [replace(task, arguments=arguments, writes=None)]
         return part

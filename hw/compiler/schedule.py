@@ -48,6 +48,8 @@ class Task:
     reads, writes : int, optional
         First words of vectors.
     when : When
+    name : str
+        As `Op` has it.
     """
 
     opcode: Opcode
@@ -56,6 +58,7 @@ class Task:
     reads: int | None = None
     writes: int | None = None
     when: When = When.ALWAYS
+    name: str = ""
 
     @property
     def accumulators(self) -> Region:
@@ -73,7 +76,7 @@ class Task:
                 "row": self.region.row,
             }
             arguments = arguments | place
-        return Op(self.opcode, arguments, self.when, end)
+        return Op(self.opcode, arguments, self.when, end, self.name)
 
 
 Part = Sequence[Task]

@@ -10,6 +10,9 @@ from typing import Literal
 COUNTED = ("multipliers", "block_ram", "luts", "flip_flops")
 """Names of the rows that count what a design takes of an FPGA."""
 
+RESOURCES = dict(zip(COUNTED, ("multipliers", "block RAMs", "look-up tables", "flip-flops"), strict=True))
+"""What people call them."""
+
 Kind = Literal["amount", "signed", "text"]
 """What a value is: a number of at least 0, any finite number, or words."""
 
@@ -130,6 +133,15 @@ _HARDWARE = {
     "cycles_per_step": Quantity("cycles", "clock cycles per time step, measured on the RTL"),
     "cycles_predicted_per_step": Quantity("cycles", "the same by the cycle model, for the same sequences"),
     "estimated_cycles_per_step": Quantity("cycles", "clock cycles of a steady step by the cycle model"),
+    "clock": Quantity("MHz", "clock frequency that a build asks for"),
+    "layer_cycles": Quantity("cycles", "cycles of a steady step in which the lanes have weights of a layer"),
+    "words_read": Quantity(
+        "words", "words of memories that a layer reads in a steady step, no zeros skipped"
+    ),
+    "words_written": Quantity("words", "words of memories that a layer writes in a steady step"),
+    "products": Quantity("products", "multiplications of a layer in a steady step, no zeros skipped"),
+    "useful_products": Quantity("products", "those of them whose weight is not zero"),
+    "utilisation": Quantity("percent", "share of a device's resource that the estimate takes"),
     "lane_words": Quantity("cycles", "weight words of a lane in a steady step: its cycles if it never waits"),
     "busy_on_nonzeros": Quantity(
         "percent",
@@ -203,7 +215,9 @@ _SEARCH = {
     "point_density": Quantity("share", "weights of a product that a finished point keeps"),
     "point_hidden": Quantity("units", "hidden units of a layer of a finished point"),
     "point_counter": Quantity(_PER_STEP, "a performance counter of a finished point"),
-    "point_op": Quantity("cycles", "length of an op of a steady step of a finished point"),
+    "point_op": Quantity(
+        "cycles", "length of an op of a steady step of a finished point, or of the step after"
+    ),
     "point_floor": Quantity("text", "what more cell lanes would save of a finished point's cycles", "text"),
     "recommended": Quantity("model", "name of the finished point that the search recommends", "text"),
     "target_missed": Quantity("text", "a target that the recommended point misses", "text"),
@@ -273,9 +287,11 @@ PARAMETERS: dict[str, ParameterKind] = {
     "first": "number",
     "hidden": "number",
     "inputs": "number",
+    "issue": "number",
     "kept": "number",
     "lanes": "number",
     "last": "number",
+    "later": "flag",
     "op": "number",
     "output": "any",
     "part": "number",

@@ -20,6 +20,8 @@ from gatewright.cosim.cxxrtl import translate
 from gatewright.custody import Delivery, Proof
 from gatewright.flow.design import compile_models
 from gatewright.hw.compiler.choose import HardwareChoice
+from gatewright.results import Row, write_rows
+from gatewright.run import RunFolder
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.models import FloatModel
 
@@ -102,6 +104,37 @@ def test_help_lists_the_commands_and_exit_statuses():
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_of_each_command_has_examples(name):
     assert f"gatewright {name}" in said(name, "--help").partition("Examples:")[2]
+
+
+def test_an_estimate_says_which_clock_turns_cycles_into_time(folder, tmp_path):
+    found = answer("estimate", folder / "fpga")
+    assert found["clock"] == {"megahertz": 100.0, "source": "asked for"}
+    assert found["microseconds_per_step"] == found["cycles_per_step"] / 100
+    asked = answer("estimate", folder / "fpga", "--clock", "50")
+    assert asked["inferences_per_second"] == pytest.approx(found["inferences_per_second"] / 2)
+    placed = shutil.copytree(folder / "fpga", tmp_path / "placed")
+    at = {"device": "ecp5-85k", "package": "CABGA381", "speed": "6"}
+    rows = [Row("placed_frequency", "MHz", value, at) for value in (118.0, 112.5, 90.0)]
+    write_rows(RunFolder(placed).rows("synth"), rows)
+    met = answer("estimate", placed)
+    assert met["clock"]["megahertz"] == 112.5
+    assert met["clock"]["source"] == "met on ecp5-85k (placed and routed, median of 3 seeds)"
+    assert met["device"] == "ecp5-85k"
+
+
+def test_an_estimate_of_a_build_with_results_of_every_step(folder):
+    last, every = (
+        answer("estimate", folder / "fpga", "--results", when, "--steps", "9") for when in ("last", "all")
+    )
+    assert {loop["when"] for loop in last["loops"] if loop["name"] == "head"} == {"LAST"}
+    assert {loop["when"] for loop in every["loops"] if loop["name"] == "head"} == {"ALWAYS"}
+    assert every["cycles"] > last["cycles"]
+    assert answer("estimate", folder / "fpga", "--results", "every-step", "--steps", "9") == every
+
+
+def test_an_estimate_of_a_build_takes_no_other_accelerator(folder):
+    text = said("estimate", folder / "fpga", "--lanes", "4", status=ExitCode.INPUT)
+    assert "is a build, whose accelerator is settled: leave out --lanes" in text
 
 
 def test_results_go_to_the_standard_output_and_all_else_to_the_standard_error(folder):

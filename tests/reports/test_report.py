@@ -66,7 +66,7 @@ def test_counters_are_in_tables_of_cycles_and_of_events(make_run):
     text = read(write_report(make_run(verify=rows))).text
     cycles, _, events = text.partition("Events, per step:")
     assert (
-        "model mode cycles per step matrix engine drain and cell unit waiting for a vector brand_new"
+        "model mode cycles per step matrix engine drain and cell unit matrix engine waits for a vector brand_new"
         in cycles
     )
     assert "quarter dense 400.0 80.0 55.0 12.3 –" in cycles
@@ -86,7 +86,38 @@ def test_placements_are_called_estimates(make_run):
     text = read(write_report(make_run())).text
     assert "on ecp5-85k, CABGA381, speed 6: 112.5 MHz, the median of 3 seeds. An estimate" in text
     assert "used (estimate) available" in text
-    assert "look-up tables, 4 inputs 5,010 83,640" in text
+    assert "look-up tables, 4 inputs 5,010 83,640 6.0 %" in text
+
+
+def test_time_is_at_the_clock_that_was_met(make_run):
+    """400 and 100 cycles per step, 5 steps a recording, at 112.5 MHz."""
+    text = read(write_report(make_run())).text
+    assert "At 112.5 MHz, met on ecp5-85k, CABGA381, speed 6, placed and routed (an estimate)" in text
+    assert "quarter sparse 100.0 0.89 1,125,000 4.4 225,000" in text
+
+
+def test_time_is_at_the_clock_that_was_asked_for_where_nothing_was_placed(make_run):
+    build = [*read_rows(RunFolder(make_run()).rows("build")), Row("clock", "MHz", 50.0)]
+    text = read(write_report(make_run(build=build, synth=None))).text
+    assert "At 50 MHz, asked for; cycles as measured on the RTL." in text
+    assert "quarter dense 400.0 8.00 125,000 40.0 25,000" in text
+
+
+def test_work_and_utilisation(make_run):
+    at = {"model": "quarter", "mode": "sparse", "layer": "layer0"}
+    work = (
+        ("layer_cycles", "cycles", 80),
+        ("words_read", "words", 9000),
+        ("words_written", "words", 4000),
+        ("products", "products", 2560),
+        ("useful_products", "products", 2400),
+    )
+    rows = [Row(name, unit, value, at) for name, unit, value in work]
+    rows.append(Row("utilisation", "percent", 31.44, {"device": "ecp5-25k", "resource": "luts"}))
+    build = [*read_rows(RunFolder(make_run()).rows("build")), *rows]
+    text = read(write_report(make_run(build=build))).text
+    assert "quarter sparse layer0 80 0.71 9,000 4,000 2,560 2,400" in text
+    assert "Of ecp5-25k, estimated: look-up tables, 4 inputs 31.4 %." in text
 
 
 def test_placements_may_be_missing(make_run):

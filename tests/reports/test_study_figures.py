@@ -3,7 +3,7 @@ import study_rows
 from matplotlib.colors import to_rgba
 
 from gatewright.reports import comparison_figures, study_figures
-from gatewright.reports.candidates import Point, Span, Target, Trial
+from gatewright.reports.candidates import Point, Target, Trial
 from gatewright.reports.comparisons import Discretisation, Spread, read_fronts
 from gatewright.reports.metrics import Metric
 from gatewright.reports.study import read_study
@@ -152,19 +152,6 @@ def test_counters_lie_inside_the_cycles():
     assert "cycles" not in drawn
     parts = {each.get_label(): [bar.get_width() for bar in each] for each in figure.axes[0].containers}
     assert (parts["matrix engine"], parts["drain and cell unit"]) == ([80, 0], [30, 0])
-
-
-def test_timeline_has_a_line_for_each_unit():
-    spans = [
-        Span(1, "CELL", "drain", 40, 99),
-        Span(0, "MATVEC", "matrix", -5, 59),
-        Span(2, "OUTPUT", "drain", 99, 99),
-    ]
-    axes = study_figures.timeline_figure(point(0, spans=spans)).axes[0]
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["matrix", "drain"]
-    assert [(bar.get_x(), bar.get_width()) for bar in axes.patches] == [(40, 60), (-5, 65), (99, 1)]
-    assert [text.get_text() for text in axes.texts] == ["1 CELL", "0 MATVEC"]
-    assert axes.get_xlim() == (-5, 100)
 
 
 def test_progress_is_the_best_so_far():

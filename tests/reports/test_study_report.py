@@ -132,7 +132,7 @@ def test_a_figure_that_is_no_longer_drawn_goes(tmp_path):
 @pytest.mark.parametrize(
     ("name", "value", "text"),
     [
-        ("point_mismatches", 3, "✗ FAIL 3 of 14,000 integers of the front differ"),
+        ("point_mismatches", 3, "✗ FAIL 3 of 14,000 integers of the finished points differ"),
         (
             "point_cycles_measured",
             71.5,

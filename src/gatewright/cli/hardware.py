@@ -49,6 +49,19 @@ Point = Annotated[
         "--point", help="Point of the study, by name; default: the recommended one.", show_default=False
     ),
 ]
+ResultsWhen = Annotated[
+    Literal["last", "every-step", "all"] | None,
+    typer.Option(
+        "--results",
+        help="When results are sent: with the last step, or with all ('every-step' is the same); "
+        "default: as the model was made.",
+        show_default=False,
+    ),
+]
+
+
+def _every_step(results: str | None) -> bool | None:
+    return None if results is None else results != "last"
 
 
 @command(
@@ -68,12 +81,7 @@ def build(
     policy: ModePolicyName = POLICY.policy,
     weight_threshold: WeightThreshold = None,
     input_threshold: InputThreshold = None,
-    results: Annotated[
-        Literal["last", "every-step"] | None,
-        typer.Option(
-            "--results", help="When results are sent; default: as the model was made.", show_default=False
-        ),
-    ] = None,
+    results: ResultsWhen = None,
     bake: Annotated[
         str | None,
         typer.Option(
@@ -95,9 +103,8 @@ def build(
 
     given = None if accelerator is None else AcceleratorConfig.load(accelerator)
     choice = HardwareChoice(config=given, device=device, lanes=lanes, cell_lanes=cell_lanes)
-    every_step = None if results is None else results == "every-step"
     modes = ModePolicy(policy, weight_threshold, input_threshold)
-    settings = BuildSettings(storages_of(storage), every_step, clock, bake, modes)
+    settings = BuildSettings(storages_of(storage), _every_step(results), clock, bake, modes)
     design = run(
         models, output, choice, settings, point=point, command=command, overwrite=overwrite, progress=progress
     )
@@ -183,7 +190,11 @@ def verify(
     )
 
 
-@command("gatewright estimate model.npz --steps 100", "gatewright estimate fpga --json")
+@command(
+    "gatewright estimate model.npz --steps 100",
+    "gatewright estimate fpga --results every-step --json",
+    "gatewright estimate fpga --device ecp5-45k --clock 150",
+)
 def estimate(
     model: Annotated[
         Path, typer.Argument(help="Integer model (.npz), or folder that `build` made.", show_default=False)
@@ -201,24 +212,27 @@ def estimate(
     weight_threshold: WeightThreshold = None,
     input_threshold: InputThreshold = None,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Steps of the sequence.")] = 50,
-    clock: Clock = MEGAHERTZ,
+    results: ResultsWhen = None,
+    clock: Annotated[
+        float | None,
+        typer.Option(
+            "--clock",
+            help="Clock frequency in MHz to ask for; default: what `synth --place` met, else what the build asked for.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> Answer:
-    """Predict the cycles of every op and of the whole sequence, and the resources, as high-level synthesis does."""
-    from gatewright.flow.design import Design, compile_models
+    """Predict time, cycles of every op, work of every layer, and utilisation, as high-level synthesis does."""
+    from gatewright.flow.estimate import estimate as run
     from gatewright.hw.compiler.choose import HardwareChoice
     from gatewright.hw.config import AcceleratorConfig
 
-    if model.is_dir():
-        design = Design.open(model)
-    else:
-        given = None if accelerator is None else AcceleratorConfig.load(accelerator)
-        choice = HardwareChoice(config=given, device=device, lanes=lanes, cell_lanes=cell_lanes)
-        modes = ModePolicy(policy, weight_threshold, input_threshold)
-        settings = BuildSettings(storages_of(storage), None, clock, policy=modes)
-        design = compile_models(model, choice, settings)
-    found = design.estimate(steps, name=name)
-    line = f"at {clock:g} MHz".ljust(32) + f"{found.cycles_per_step / clock:g} µs per step"
-    return Answer(text=f"{found.text()}\n{line}", values=found.to_json() | {"megahertz": clock})
+    given = None if accelerator is None else AcceleratorConfig.load(accelerator)
+    choice = HardwareChoice(config=given, device=device, lanes=lanes, cell_lanes=cell_lanes)
+    modes = ModePolicy(policy, weight_threshold, input_threshold)
+    settings = BuildSettings(storages_of(storage), _every_step(results), policy=modes)
+    found = run(model, choice, settings, name=name, steps=steps, megahertz=clock)
+    return Answer(text=found.text(), values=found.to_json())
 
 
 @command("gatewright synth fpga", "gatewright synth fpga --place ecp5-85k --seeds 3")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gatewright.clock import Clock
 from gatewright.custody import Delivery, Proof, Role
 from gatewright.errors import ConfigError, DataError, GatewrightError, RunFolderError
 from gatewright.flow.inputs import as_bundle
@@ -18,6 +19,7 @@ from gatewright.hw.compiler.choose import HardwareChoice, choose_config
 from gatewright.hw.compiler.image import Results
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.estimate import Estimate, estimate
+from gatewright.hw.fpga.devices import device as named_device
 from gatewright.hw.fpga.flows import write_flows
 from gatewright.hw.skipping import WHOLE
 from gatewright.limits import whole
@@ -115,7 +117,14 @@ class Design:
         """The model that the accelerator has in its memories, if it is not to be loaded."""
         return None if self.settings.bake is None else self.model(self.settings.bake).compiled
 
-    def estimate(self, steps: int = STEPS, *, name: str | None = None) -> Estimate:
+    def estimate(
+        self,
+        steps: int = STEPS,
+        *,
+        name: str | None = None,
+        clock: Clock | None = None,
+        device: str | None = None,
+    ) -> Estimate:
         """Predict the cycles of every op and of a sequence, and the resources, as high-level synthesis reports do.
 
         Parameters
@@ -124,8 +133,22 @@ class Design:
             Steps of the sequence.
         name : str, optional
             Which model; the first if left out.
+        clock : Clock, optional
+            What cycles are turned into time with; the clock that the design asks for unless given.
+        device : str, optional
+            What utilisation is of; the smallest ECP5 that has room unless given.
+
+        Raises
+        ------
+        ConfigError
+            There is no such model or device.
         """
-        return estimate(self.model(name).compiled, steps)
+        return estimate(
+            self.model(name).compiled,
+            steps,
+            clock=clock or Clock(self.settings.megahertz),
+            device=named_device(device) if device else None,
+        )
 
     def run(self, sequences: Any, *, name: str | None = None) -> Any:
         """Run raw sequences through the golden model, which equals the hardware bit for bit.
@@ -235,6 +258,13 @@ class Design:
                 yield Row("stored_bits", "bits", bits, {**at, "memory": memory})
             found = estimate(each.compiled, STEPS)
             yield Row("estimated_cycles_per_step", "cycles", found.cycles_per_step, at)
+            for layer in found.layers:
+                inside = {**at, "layer": layer.name or each.name}
+                yield Row("layer_cycles", "cycles", layer.matrix, inside)
+                yield Row("words_read", "words", layer.work.read, inside)
+                yield Row("words_written", "words", layer.work.written, inside)
+                yield Row("products", "products", layer.work.products, inside)
+                yield Row("useful_products", "products", layer.work.useful, inside)
             modes = each.compiled.modes
             chosen = {**at, "policy": modes.policy, "skip": modes.skip.name.lower()}
             yield Row("input_threshold", "share", modes.input_threshold / WHOLE, chosen)
@@ -243,6 +273,11 @@ class Design:
                 yield Row("zero_weights", "share", form.zeros, stored)
         for name in COUNTED:
             yield Row(name, "count", getattr(found.resources, name), {"source": "estimate"})
+        for used in found.utilisation:
+            yield Row(
+                "utilisation", "percent", used.percent, {"device": found.device, "resource": used.resource}
+            )
+        yield Row("clock", "MHz", self.settings.megahertz)
 
     def _told(self) -> Iterator[Row]:
         """Yield what the models' own notes say of them, for a report."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from gatewright.clock import MEGAHERTZ
 from gatewright.custody import Engine
 from gatewright.errors import ConfigError
 from gatewright.sw.mode import POLICY, ModePolicy
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
 
 Storage = Literal["auto", "dense", "sparse"]
 """How a model's matrices are stored: each by its own sparsity, all dense, or all but the head sparse."""
-
-MEGAHERTZ = 100.0
-"""Clock frequency that constraints ask for, and that cycles are turned into time with, unless told otherwise."""
 
 
 @dataclass(frozen=True)

@@ -167,7 +167,14 @@ def test_ops_of_a_steady_step(rows):
     assert {row.parameters["unit"] for row in ops} == {"input", "matrix", "drain"}
     for row in ops:
         assert row.value == row.parameters["last"] - row.parameters["first"] + 1 > 0
-        assert row.parameters["first"] >= 0
+        assert row.parameters["first"] >= row.parameters["issue"] >= 0
+        assert row.parameters["what"].partition(".")[0] in ("input", "layer0", "head")
+    begins = [
+        min(row.parameters["issue"] for row in ops if row.parameters["later"] is later)
+        for later in (False, True)
+    ]
+    assert begins[0] == 0
+    assert begins[1] > 0
     assert not [row for row in rows if row.name == "point_op" and row.parameters["kind"] != "found"]
 
 
