@@ -42,12 +42,11 @@ def cached(key: str, fill: Callable[[Path, Path], None]) -> Path:
     ToolError
         The cache lacks the entry, and cannot be written to; and what `fill` raises.
     """
-    builds = cache_folder() / "builds"
-    entry = builds / hashlib.sha256(f"{_FORMAT} {key}".encode()).hexdigest()[:32]
+    entry = _entry(key)
     if whole(entry):
         return entry
     try:
-        builds.mkdir(exist_ok=True)
+        entry.parent.mkdir(exist_ok=True)
         with FileLock(entry.with_suffix(".lock")):
             if not whole(entry):
                 _make(entry, fill)
@@ -57,6 +56,16 @@ def cached(key: str, fill: Callable[[Path, Path], None]) -> Path:
         )
         raise ToolError(f"the cache {lacks} {entry} ({explained(error)}); {SET_CACHE}") from error
     return entry
+
+
+def held(key: str) -> Path | None:
+    """Return the folder of a key if the cache holds it whole, else None."""
+    entry = _entry(key)
+    return entry if whole(entry) else None
+
+
+def _entry(key: str) -> Path:
+    return cache_folder() / "builds" / hashlib.sha256(f"{_FORMAT} {key}".encode()).hexdigest()[:32]
 
 
 def whole(entry: Path) -> bool:

@@ -87,7 +87,9 @@ def verify_axi(
     """
     adapter = axi_map(compiled.config) + ADAPTER.read_text()
     verilog, given = _prepare(folder, AXI_TOP, compiled, sequences, baked=baked, **options)
-    simulation = simulator.build(compiled.config, progress, verilog=verilog, adapter=adapter)
+    simulation = simulator.build(
+        compiled.config, progress, verilog=verilog, adapter=adapter, cycles=given.expected_cycles
+    )
     return play(simulation, [given], progress)[0]
 
 

@@ -26,12 +26,17 @@ def check(engine: Engine) -> None:
 
 
 def build(
-    engine: Engine, config: AcceleratorConfig, progress: Progress = silent, *, verilog: str | None = None
+    engine: Engine,
+    config: AcceleratorConfig,
+    progress: Progress = silent,
+    *,
+    verilog: str | None = None,
+    cycles: int = simulator.MILLIONS,
 ) -> Path:
     """Return the folder of a simulation of the plain top, as `simulator.build` does."""
     if engine == "cxxrtl":
         return translate.build(config, progress, verilog=verilog)
-    return simulator.build(config, progress, verilog=verilog)
+    return simulator.build(config, progress, verilog=verilog, cycles=cycles)
 
 
 def run(
@@ -49,7 +54,8 @@ def run(
     ToolError
         A tool is missing or failed.
     """
-    simulation = build(engine, config, progress, verilog=verilog)
+    cycles = sum(given.expected_cycles for given in each)
+    simulation = build(engine, config, progress, verilog=verilog, cycles=cycles)
     if engine == "cxxrtl":
         return cxxrtl.play(simulation, each, progress)
     return measurement.play(simulation, each, progress)

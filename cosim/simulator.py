@@ -12,7 +12,8 @@ from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import Verilator
 
 from gatewright.cosim import processes
-from gatewright.cosim.cache import cached
+from gatewright.cosim.cache import cached, held
+from gatewright.cosim.compilation import compile_program, levels
 from gatewright.cosim.processes import Patience
 from gatewright.cosim.toolchain import environment, versions
 from gatewright.cosim.traffic import harness_parameters
@@ -50,9 +51,8 @@ _ZEROS = re.compile(
 )
 _BROKEN = re.compile(rf"Assertion failed in (\S+?)(?:\.{CHECKS})?\.never_(\w+)")
 
-QUICK_LANES = 128
-"""With more lanes a simulation is built without optimising, as compiling hundreds of lanes would take longer than what
-they are simulated for."""
+MILLIONS = 5_000_000
+"""Cycles of a simulation of which nobody knows yet how long it will run."""
 
 PULSE = "pulse"
 """File that the harness adds to while cycles pass."""
@@ -65,6 +65,7 @@ def build(
     verilog: str | None = None,
     adapter: str = "",
     power_up: bool = False,
+    cycles: int = MILLIONS,
 ) -> Path:
     """Return the folder of the simulation of one accelerator, built if the cache does not hold it.
 
@@ -82,6 +83,8 @@ def build(
         Text that is compiled beside it: of that module, where `verilog` has another top.
     power_up : bool
         Let registers and memories begin with anything, as `simulate` says, in place of what the text gives them.
+    cycles : int
+        About how many will be simulated: the more, the longer the compiler may take to make each faster.
 
     Raises
     ------
@@ -90,9 +93,8 @@ def build(
     """
     progress("building the simulation", 0, 1, "emitting Verilog")
     text = emit(config) if verilog is None else verilog
-    quick = config.lanes > QUICK_LANES
     parameters = harness_parameters(config)
-    folder = build_verilog(text, parameters, progress, adapter=adapter, quick=quick, power_up=power_up)
+    folder = build_verilog(text, parameters, progress, adapter=adapter, power_up=power_up, cycles=cycles)
     progress("building the simulation", 1, 1, "")
     return folder
 
@@ -104,13 +106,12 @@ def build_verilog(
     *,
     adapter: str = "",
     top: str = TOP,
-    quick: bool = False,
     power_up: bool = False,
+    cycles: int = MILLIONS,
 ) -> Path:
     """Do what `build` does, for given harness parameters.
 
-    With another `top`, that module of the text is simulated by itself, and its ports are the bench's to drive. What is
-    built with `quick` is built sooner and runs slower.
+    With another `top`, that module of the text is simulated by itself, and its ports are the bench's to drive.
     """
     texts = {"accelerator.sv": _ZEROS.sub("", _REGISTER.sub(r"\1;", verilog)) if power_up else verilog}
     if adapter:
@@ -118,11 +119,18 @@ def build_verilog(
     if top == TOP:
         texts["harness.sv"] = HARNESS.read_text()
     arguments = _build_args(top, power_up)
-    key = json.dumps([texts, top, parameters, _TIMESCALE, arguments, versions(), quick])
+    keys = {
+        level: json.dumps([texts, top, parameters, _TIMESCALE, arguments, versions(), level])
+        for level in levels(cycles)
+    }
+    for key in keys.values():
+        if entry := held(key):
+            return entry
+    level, key = next(iter(keys.items()))
 
     def fill(partial: Path, whole: Path) -> None:
         progress("building the simulation", 0, 1, "compiling")
-        _compile(partial, whole, texts, parameters, top, arguments, quick)
+        _compile(partial, whole, texts, parameters, top, arguments, level)
 
     return cached(key, fill)
 
@@ -140,13 +148,13 @@ def _compile(
     parameters: dict[str, int],
     top: str,
     arguments: list[str],
-    quick: bool,
+    level: str,
 ) -> None:
     log = partial / "build.log"
     for name, text in texts.items():
         (partial / name).write_text(text)
     try:
-        with environment(quick):
+        with environment(level):
             _Runner().build(
                 sources=[partial / name for name in texts],
                 hdl_toplevel=top,
@@ -157,6 +165,8 @@ def _compile(
                 always=True,
                 log_file=log,
             )
+            with log.open("a") as stream:
+                compile_program(partial, top, stream)
         for name in (top, *texts, log.name):
             (partial / name).rename(whole / name)
     except (*_RUNNER_ERRORS, SystemExit) as error:
@@ -169,6 +179,10 @@ class _Runner(Verilator):
     def __init__(self, watch: Callable[[], None] | None = None):
         super().__init__()
         self._watch = watch
+
+    def _build_command(self) -> list[Any]:
+        verilator, _ = super()._build_command()  # The other is make, with Verilator's own rules.
+        return [verilator]
 
     def _execute_cmds(self, cmds: Sequence[Any], cwd: Any, stdout: IO | None = None) -> None:
         for command in cmds:

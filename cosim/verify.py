@@ -129,7 +129,7 @@ def verify_ports(
     second, so the sequences had better be short.
     """
     given = prepare(Measurement(compiled, sequences, skip), stalls=stalls, seed=seed)
-    simulation = simulator.build(compiled.config, progress)
+    simulation = simulator.build(compiled.config, progress, cycles=given.expected_cycles)
     with tempfile.TemporaryDirectory(prefix="gatewright-") as temporary:
         folder = Path(temporary)
         given.save(folder)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from gatewright.cosim import processes
 from gatewright.cosim.cache import cached
-from gatewright.cosim.simulator import QUICK_LANES
 from gatewright.cosim.toolchain import compiler, compiler_version
 from gatewright.errors import ToolError
 from gatewright.hw.config import AcceleratorConfig
@@ -18,6 +17,10 @@ from gatewright.progress import Progress, silent
 
 PLAYER = Path(__file__).with_name("player.cc")
 """The program around the accelerator."""
+
+QUICK_LANES = 128
+"""With more lanes a program is compiled without optimising, as compiling hundreds of lanes would take longer than what
+they are simulated for."""
 
 _SECONDS = 3600
 _LOAD_PORT = "load__valid"

@@ -51,7 +51,8 @@ def verify_axi_ports(
     ToolError
         A tool is missing or failed.
     """
-    simulation = simulator.build_verilog(emit_axi(compiled.config), {}, progress, top=AXI_TOP)
+    # Python takes most of the time of each cycle.
+    simulation = simulator.build_verilog(emit_axi(compiled.config), {}, progress, top=AXI_TOP, cycles=0)
     with tempfile.TemporaryDirectory(prefix="gatewright-") as temporary:
         folder = Path(temporary)
         skip = [Skip(number % 2) for number in range(len(sequences))]

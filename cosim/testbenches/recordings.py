@@ -16,7 +16,7 @@ import numpy as np
 
 from gatewright.cosim.testbenches.checker import Checker
 from gatewright.cosim.testbenches.parts import Driver, Model, Monitor
-from gatewright.cosim.traffic import JobFile, Observation, cycle_limit, load_limit
+from gatewright.cosim.traffic import JobFile, Observation, cycle_limit, expected_cycles, load_limit
 from gatewright.hw.compiler.image import Compiled
 from gatewright.hw.interface import COUNTERS, ErrorCode
 from gatewright.hw.skipping import Skip
@@ -68,6 +68,12 @@ class Recordings:
     skip: Sequence[Skip]
     threshold: int = 0
     baked: bool = False
+
+    @property
+    def expected_cycles(self) -> int:
+        """About how many cycles a simulation of it takes."""
+        steps = sum(map(len, self.sequences))
+        return expected_cycles(self.model, steps, gaps=self.gaps, stalls=self.stalls)
 
     def save(self, folder: Path) -> None:
         """Write the parameters to a folder."""

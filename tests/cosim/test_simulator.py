@@ -6,7 +6,6 @@ import pytest
 from gatewright.cosim import simulator
 from gatewright.cosim.testbenches import recordings
 from gatewright.errors import ToolError
-from gatewright.hw.config import AcceleratorConfig
 
 PARAMETERS = {"LOAD_BITS": 64}
 
@@ -26,13 +25,16 @@ class Builder:
         log_file.write_text("first line\nlast words\n")
         if self.fails:
             raise RuntimeError("command failed")
-        (build_dir / hdl_toplevel).write_text("program")
+
+    def compile(self, folder, program, log):
+        (folder / program).write_text(f"program {os.environ['MAKEFLAGS']}")
 
 
 @pytest.fixture
 def builder(monkeypatch, tmp_path):
     made = Builder()
     monkeypatch.setattr(simulator, "_Runner", made)
+    monkeypatch.setattr(simulator, "compile_program", made.compile)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     return made
 
@@ -60,7 +62,7 @@ def test_everything_that_matters_is_in_the_key(builder, monkeypatch, tmp_path):
     monkeypatch.setattr(simulator, "HARNESS", harness)
     entries.add(simulator.build_verilog("module a; endmodule", PARAMETERS))
     entries.add(simulator.build_verilog("module a; endmodule", PARAMETERS, top="a"))
-    entries.add(simulator.build_verilog("module a; endmodule", PARAMETERS, quick=True))
+    entries.add(simulator.build_verilog("module a; endmodule", PARAMETERS, cycles=100_000_000))
     entries.add(simulator.build_verilog("module a; endmodule", PARAMETERS, adapter="module b; endmodule"))
     assert len(entries) == builder.builds == 9
 
@@ -77,16 +79,30 @@ def test_power_up_takes_away_what_registers_and_memories_of_zeros_begin_with(bui
     assert re.findall(r"^  initial for .*", left, re.MULTILINE) == tables
 
 
-@pytest.mark.parametrize(("lanes", "flag"), [(128, "OPT_FAST=-O2"), (256, "OPT_FAST=-O0")])
-def test_many_lanes_are_built_quickly(builder, monkeypatch, lanes, flag):
-    monkeypatch.setattr(simulator, "emit", lambda config: f"module lanes{config.lanes}; endmodule")
-    seen = []
-    plain = builder.build
-    monkeypatch.setattr(
-        builder, "build", lambda **options: (seen.append(os.environ["MAKEFLAGS"]), plain(**options))
-    )
-    simulator.build(AcceleratorConfig(lanes=lanes))
-    assert flag in seen[0]
+@pytest.mark.parametrize(
+    ("cycles", "level"),
+    [
+        (0, "-O0"),
+        (999_999, "-O0"),
+        (1_000_000, "-O1"),
+        (9_999_999, "-O1"),
+        (10_000_000, "-O2"),
+        (10**12, "-O2"),
+    ],
+)
+def test_the_compiler_takes_as_long_as_is_worth_it(builder, cycles, level):
+    entry = simulator.build_verilog("module a; endmodule", PARAMETERS, cycles=cycles)
+    assert f"OPT_FAST={level}" in (entry / simulator.TOP).read_text()
+
+
+def test_what_was_built_for_more_cycles_serves_fewer(builder):
+    few, some, many = 0, 1_000_000, 10_000_000
+    entries = [
+        simulator.build_verilog("module a; endmodule", PARAMETERS, cycles=cycles) for cycles in (some, few)
+    ]
+    assert entries[0] == entries[1]
+    assert simulator.build_verilog("module a; endmodule", PARAMETERS, cycles=many) != entries[0]
+    assert builder.builds == 2
 
 
 def test_failed_build_shows_the_log_and_is_not_cached(builder):
@@ -114,19 +130,21 @@ def test_progress_of_a_build(builder):
 
 
 def test_tests_that_do_not_run_are_an_error(config, tmp_path):
-    simulation = simulator.build(config)
+    simulation = simulator.build(config, cycles=0)
     with pytest.raises(ToolError, match="0 of 1 tests ran"):
         simulator.simulate(simulation, recordings.NAME, tmp_path, tests=["nothing_of_this_name"])
 
 
 def test_bench_that_does_not_exist_is_an_error(config, tmp_path):
-    simulation = simulator.build(config)
+    simulation = simulator.build(config, cycles=0)
     with pytest.raises(ToolError, match="ModuleNotFoundError"):
         simulator.simulate(simulation, "gatewright.cosim.testbenches.nothing", tmp_path, tests=["recordings"])
 
 
 def test_failing_bench_is_counted(config, tmp_path):
     # Without its parameters the bench cannot but fail.
-    outcome = simulator.simulate(simulator.build(config), recordings.NAME, tmp_path, tests=["recordings"])
+    outcome = simulator.simulate(
+        simulator.build(config, cycles=0), recordings.NAME, tmp_path, tests=["recordings"]
+    )
     assert outcome.failed == 1
     assert "FAIL=1" in outcome.log

@@ -14,6 +14,7 @@ from gatewright.cosim.delivered import verify_axi, verify_plain
 from gatewright.cosim.golden import MAX_STEPS, Golden
 from gatewright.cosim.ideal import ideal_cycles
 from gatewright.cosim.measurement import Measurement, Verification
+from gatewright.cosim.traffic import expected_cycles
 from gatewright.custody import Claim, Delivery, Proof, sha256
 from gatewright.errors import DataError, MismatchError
 from gatewright.executors import run_all
@@ -184,7 +185,12 @@ def _prove(
     for engine in {settings.engine, *(("verilator",) if settings.axi else ())}:
         engines.check(engine)
     # Built here once, so that the processes find it.
-    engines.build(settings.engine, design.config, progress, verilog=(run.rtl / f"{TOP}.sv").read_text())
+    steps = sum(len(split.sequences[k]) for k in split.spread(settings.recordings))
+    cycles = sum(
+        expected_cycles(each, steps) for model in design.models for each in (model.proof, model.compiled)
+    )
+    verilog = (run.rtl / f"{TOP}.sv").read_text()
+    engines.build(settings.engine, design.config, progress, verilog=verilog, cycles=cycles)
     names = list(dict.fromkeys(each.name for each in design.models))
     work = [(run.root, name, split, settings) for name in names]
     parts = run_all(_prove_model, work, workers.count, "co-simulation", progress)

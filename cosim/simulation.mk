@@ -1,0 +1,12 @@
+# Builds a simulation from what Verilator wrote, with its own makefile's flags but fewer compilations.
+# UNITS are the files to compile, PROGRAM is what to make of them, LIBRARY is the folder of Verilator's own objects.
+
+slow%.o: slow%.cpp
+	$(CXX) $(OPT_SLOW) $(CXXFLAGS) $(CPPFLAGS) -c -o $@ $<
+
+include Vtop.mk
+
+program: $(addsuffix .o, $(UNITS))
+	$(LINK) $(LDFLAGS) $^ $(LIBRARY)/*.o $(LDLIBS) -o $(PROGRAM)
+
+library: $(VK_GLOBAL_OBJS)
