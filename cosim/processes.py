@@ -20,7 +20,9 @@ SILENT_SECONDS = 900
 _GUARD = """
 exec 3<&0
 (read -r _ <&3; kill -KILL 0) &
-"$@" 3<&- </dev/null
+input=$1
+shift
+"$@" 3<&- <"$input"
 status=$?
 kill -KILL $!
 exit $status
@@ -32,7 +34,9 @@ def run(
     *,
     cwd: str | os.PathLike,
     env: Mapping[str, str],
+    input: str | os.PathLike = os.devnull,
     log: IO | None = None,
+    errors: IO | None = None,
     watch: Callable[[], None] | None = None,
 ) -> int:
     """Run a command to its end; return its exit status.
@@ -45,8 +49,12 @@ def run(
     command : sequence of str or path
     cwd : path
     env : mapping of str
+    input : path
+        File that the command has as its standard input.
     log : file, optional
         Takes what the command prints.
+    errors : file, optional
+        Takes what it prints on the standard error; `log` unless given.
     watch : callable, optional
         Called several times a second.
 
@@ -59,12 +67,12 @@ def run(
     try:
         try:
             child = subprocess.Popen(
-                ["sh", "-c", _GUARD, "sh", *map(str, command)],
+                ["sh", "-c", _GUARD, "sh", os.path.abspath(input), *map(str, command)],
                 cwd=cwd,
                 env=env,
                 stdin=read,
                 stdout=log,
-                stderr=None if log is None else subprocess.STDOUT,
+                stderr=errors or (log and subprocess.STDOUT),
                 start_new_session=True,
             )
         finally:

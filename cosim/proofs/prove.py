@@ -2,15 +2,15 @@
 
 import json
 import os
-import signal
-import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib import util
+from pathlib import Path
 
+from gatewright.cosim import processes
 from gatewright.cosim.proofs.formal import to_formula, to_rtlil
 from gatewright.cosim.proofs.proof import Proof
 from gatewright.errors import ToolError
@@ -170,27 +170,29 @@ def examine(proof: Proof, design: str, *, refute: bool = False, seconds: float =
 
 
 def _child(proof: Proof, arguments: Sequence[str], text: str, seconds: float) -> str:
-    """Run a module of ours in its own process group, with a time limit; give what it prints."""
-    with subprocess.Popen(
-        [sys.executable, "-m", *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        process_group=0,
-    ) as child:
-        try:
-            out, errors = child.communicate(text, timeout=seconds)
-        except subprocess.TimeoutExpired:
-            raise ToolError(f"{proof.name}: stopped after {seconds:g} s: nothing is proved") from None
-        finally:
-            with suppress(ProcessLookupError):
-                if child.poll() is None:
-                    os.killpg(child.pid, signal.SIGKILL)
-    if child.returncode:
-        tail = "\n".join(errors.splitlines()[-_ERROR_LINES:])
-        raise ToolError(
-            f"{proof.name}: {arguments[0]} ended with status {child.returncode}: nothing is proved\n{tail}"
-        )
-    return out
+    """Run a module of ours, which ends with this process, with a text and a time limit; returns what it prints."""
+    end = time.monotonic() + seconds
+
+    def watch() -> None:
+        if time.monotonic() > end:
+            raise ToolError(f"{proof.name}: stopped after {seconds:g} s: nothing is proved")
+
+    with tempfile.TemporaryDirectory(prefix="gatewright-") as temporary:
+        given, out, errors = (Path(temporary, name) for name in ("given", "out", "errors"))
+        given.write_text(text, encoding="utf-8")
+        with out.open("w") as log, errors.open("w") as complaints:
+            status = processes.run(
+                [sys.executable, "-m", *arguments],
+                cwd=Path.cwd(),
+                env=os.environ,
+                input=given,
+                log=log,
+                errors=complaints,
+                watch=watch,
+            )
+        if status:
+            tail = "\n".join(errors.read_text(errors="replace").splitlines()[-_ERROR_LINES:])
+            raise ToolError(
+                f"{proof.name}: {arguments[0]} ended with status {status}: nothing is proved\n{tail}"
+            )
+        return out.read_text(encoding="utf-8")

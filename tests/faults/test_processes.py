@@ -1,5 +1,6 @@
 import os
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -18,6 +19,14 @@ def run(command, tmp_path, **options):
 def test_the_status_and_the_words_of_a_command(tmp_path):
     assert run(["sh", "-c", "echo said; echo told >&2; exit 3"], tmp_path) == 3
     assert (tmp_path / "log").read_text() == "said\ntold\n"
+
+
+def test_what_a_command_is_given_and_its_two_outputs(tmp_path):
+    (tmp_path / "given").write_text("words")
+    with (tmp_path / "errors").open("w") as errors:
+        assert run(["sh", "-c", "cat; echo told >&2"], tmp_path, input=tmp_path / "given", errors=errors) == 0
+    assert (tmp_path / "log").read_text() == "words"
+    assert (tmp_path / "errors").read_text() == "told\n"
 
 
 def test_a_command_that_does_not_exist(tmp_path):
@@ -71,3 +80,29 @@ def test_cocotb_runs_its_commands_in_groups_of_their_own(tmp_path, monkeypatch, 
                 results_xml=str(tmp_path / "results.xml"),
             )
     assert seen
+
+
+PROVES = """
+import sys
+from types import SimpleNamespace
+from gatewright.cosim.proofs.prove import _child
+
+_child(SimpleNamespace(name="a"), ["solver", sys.argv[1]], "formula", 600)
+"""
+SOLVES = """
+import os, sys, time
+
+open(sys.argv[1], "w").write(str(os.getpid()))
+time.sleep(600)
+"""
+
+
+def test_a_solver_ends_with_who_proves(tmp_path):
+    (tmp_path / "solver.py").write_text(SOLVES)
+    paths = os.pathsep.join([str(tmp_path), *sys.path])
+    started = tmp_path / "started"
+    prover = subprocess.Popen([sys.executable, "-c", PROVES, started], env=os.environ | {"PYTHONPATH": paths})
+    until(lambda: started.exists() and started.read_text())
+    prover.kill()
+    prover.wait()
+    until(lambda: not alive(int(started.read_text())))
