@@ -3,20 +3,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 import studies
 from calls import die, die_once, refuse, square, told_refusal, told_square, wait_long
 from distributed import Client, LocalCluster
+from killing import alive, until
 
 from gatewright.errors import ConfigError, DataError, ToolError
 from gatewright.executors import DEATHS, run_all, workers
-
-
-def until(condition):
-    while not condition():
-        time.sleep(0.02)
 
 
 def test_one_process_is_this_one():
@@ -63,6 +58,32 @@ def test_errors_in_the_block_stop_what_runs(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert set(multiprocessing.active_children()) == before
+
+
+OWNER = """
+import sys
+from pathlib import Path
+from calls import wait_long
+from gatewright.executors import workers
+
+if __name__ == "__main__":
+    with workers(2) as found:
+        found.executor.submit(wait_long, Path(sys.argv[1])).result()
+"""
+
+
+def test_processes_end_with_the_one_that_they_work_for(tmp_path):
+    """However it ends: nobody else would end them."""
+    (tmp_path / "owner.py").write_text(OWNER)
+    paths = os.pathsep.join([os.path.dirname(studies.__file__), *sys.path])
+    started = tmp_path / "started"
+    owner = subprocess.Popen(
+        [sys.executable, tmp_path / "owner.py", started], env=os.environ | {"PYTHONPATH": paths}
+    )
+    until(lambda: started.exists() and started.read_text())
+    owner.kill()
+    owner.wait()
+    until(lambda: not alive(int(started.read_text())))
 
 
 @pytest.mark.parametrize("processes", [1, 2])

@@ -100,8 +100,10 @@ def run_study(
         try:
             with workers(processes, dask) as found:
                 reason = loop.run(found)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             progress("search", len(records.finished()), plan.search.all_trials, INTERRUPTED)
+            if isinstance(error, Terminated):
+                raise
         except Exception as error:
             reason = f"failed: {error}"
             raise

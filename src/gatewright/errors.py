@@ -1,7 +1,7 @@
 """Errors meant for people: what is wrong, where, the legal range, what to do.
 
-Every error that bad input can cause derives from `GatewrightError`; the
-command line prints its text and exits with status 2.
+Every error that bad input can cause derives from `GatewrightError`; the command line prints its text and exits with the
+status of its kind.
 """
 
 import errno
@@ -34,6 +34,10 @@ def explained(error: OSError) -> str:
 def shell_word(value: object) -> str:
     """Quote a path or a name in a command that a text tells to type."""
     return shlex.quote(str(value))
+
+
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end (SIGTERM), which stops work as Ctrl-C does."""
 
 
 class GatewrightError(ValueError):

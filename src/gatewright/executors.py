@@ -147,7 +147,7 @@ class _LocalPool(Executor):
     def _fresh(self) -> ProcessPoolExecutor:
         # A fork would copy locks that threads of the parent hold.
         context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(self._count, context, initializer=_ignore_interrupts)
+        return ProcessPoolExecutor(self._count, context, initializer=_begin_worker)
 
     def _submit(self, outer: Future, attempt: int, fn: Callable, args: tuple, kwargs: dict) -> None:
         def finish(inner: Future) -> None:
@@ -215,6 +215,14 @@ def _copy(inner: Future, outer: Future) -> None:
         outer.set_result(inner.result())
 
 
-def _ignore_interrupts() -> None:
-    """Leave Ctrl-C, which reaches all processes of a terminal, to the parent."""
+def _begin_worker() -> None:
+    """Leave Ctrl-C, which reaches all processes of a terminal, to the parent, and end with it, however it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

@@ -3,12 +3,15 @@
 import functools
 import inspect
 import shlex
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
-from typing import Annotated, Any
+from types import FrameType
+from typing import Annotated, Any, NoReturn
 
 import tomli_w
 import typer
@@ -16,7 +19,7 @@ import typer
 from gatewright import __version__
 from gatewright.cli.answer import Answer
 from gatewright.cli.terminal import Terminal
-from gatewright.errors import ConfigError, GatewrightError, MismatchError, ToolError, explained
+from gatewright.errors import ConfigError, GatewrightError, MismatchError, Terminated, ToolError, explained
 from gatewright.storage import write_text
 from gatewright.texts import read_toml
 
@@ -31,6 +34,7 @@ class ExitCode(IntEnum):
     MISMATCH = 4
     TOOL = 5
     INTERRUPTED = 130
+    TERMINATED = 143
 
 
 _ERRORS = ((MismatchError, ExitCode.MISMATCH), (ToolError, ExitCode.TOOL), (GatewrightError, ExitCode.INPUT))
@@ -38,7 +42,7 @@ _ERRORS = ((MismatchError, ExitCode.MISMATCH), (ToolError, ExitCode.TOOL), (Gate
 app = typer.Typer(
     help="A trained LSTM becomes a small FPGA accelerator, proven bit for bit.",
     epilog="Exit status: 0 done, 1 a defect of Gatewright, 2 wrong usage, 3 bad input, 4 a mismatch, 5 a tool failed, "
-    "130 interrupted.",
+    "130 interrupted, 143 terminated.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -138,22 +142,29 @@ def command(*examples: str) -> Callable[[Callable[..., Answer]], Callable[..., N
 
 
 class guarded:
-    """Turns errors into messages on the standard error and an exit status."""
+    """Turns errors, Ctrl-C and SIGTERM into messages on the standard error and an exit status."""
 
     def __init__(self, terminal: Terminal):
         self._terminal = terminal
+        self._before: Any = None
 
     def __enter__(self) -> None:
-        return None
+        # By itself SIGTERM would end this process alone, in the middle of whatever it does.
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGTERM, _terminate)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGTERM, self._before)
         if error is None or isinstance(error, typer.Exit | typer.Abort | SystemExit):
             return
         if isinstance(error, KeyboardInterrupt):
+            ended = isinstance(error, Terminated)
             self._terminal.error(
-                "interrupted", "what was finished stays; the same command goes on or starts again"
+                "terminated" if ended else "interrupted",
+                "what was finished stays; the same command goes on or starts again",
             )
-            raise typer.Exit(ExitCode.INTERRUPTED) from None
+            raise typer.Exit(ExitCode.TERMINATED if ended else ExitCode.INTERRUPTED) from None
         if isinstance(error, BrokenPipeError):
             raise typer.Exit(ExitCode.OK) from None
         if isinstance(error, OSError):
@@ -167,6 +178,10 @@ class guarded:
             self._terminal.error("defect of Gatewright", "please report it with the command and these lines:")
             traceback.print_exception(error, file=sys.stderr)
             raise typer.Exit(ExitCode.DEFECT) from None
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    raise Terminated
 
 
 def command_line() -> str:

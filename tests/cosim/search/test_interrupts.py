@@ -4,6 +4,10 @@ import threading
 import pytest
 
 from gatewright.cosim.search.interrupts import Interrupts
+from gatewright.errors import Terminated
+
+
+SIGNALS = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Terminated}
 
 
 @pytest.fixture(autouse=True)
@@ -14,34 +18,36 @@ def usual_handler():
     signal.signal(signal.SIGINT, before)
 
 
-def interrupt():
-    signal.raise_signal(signal.SIGINT)
+def interrupt(number=signal.SIGINT):
+    signal.raise_signal(number)
 
 
-def test_held_until_it_is_allowed():
+@pytest.mark.parametrize("number", SIGNALS)
+def test_held_until_it_is_allowed(number):
     interrupts, done = Interrupts(), []
 
     def work():
         with interrupts.held():
-            interrupt()
+            interrupt(number)
             done.append("written")
             with interrupts.allowed():
                 done.append("waited")
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(SIGNALS[number]):
         work()
     assert done == ["written"]
 
 
-def test_allowed_ends_at_once():
+@pytest.mark.parametrize("number", SIGNALS)
+def test_allowed_ends_at_once(number):
     interrupts, done = Interrupts(), []
 
     def work():
         with interrupts.held(), interrupts.allowed():
-            interrupt()
+            interrupt(number)
             done.append("waited")
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(SIGNALS[number]):
         work()
     assert not done
 
