@@ -31,9 +31,10 @@ ALLOWED = {
     "sw/numbers": ("sw.numbers",),
     "sw": ("sw",),
     "hw": ("hw", *BUNDLE),
-    "cosim": ("cosim", "hw", "sw"),
+    "cosim": ("cosim", "host", "hw", "sw"),
     "reports": ("reports",),
-    "flow": ("flow", "cosim", "hw", "reports", "sw"),
+    "host": ("host", "hw"),
+    "flow": ("flow", "cosim", "host", "hw", "reports", "sw"),
 }
 
 
@@ -75,6 +76,7 @@ def test_rooms_import_only_what_they_may(room):
         ("gatewright.sw.integer", {"amaranth", "cocotb"}),
         ("gatewright.hw.compiler", {"torch", "numba"}),
         ("gatewright.hw.rtl.accelerator", {"torch", "numba"}),
+        ("gatewright.host.accelerator", {"torch", "numba", "cocotb"}),
         ("gatewright.reports.report", {"torch", "amaranth", "numba"}),
     ],
 )

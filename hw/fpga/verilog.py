@@ -12,6 +12,7 @@ from amaranth.lib import data, wiring
 
 from gatewright import __version__
 from gatewright.hw import interface, ops
+from gatewright.hw.bridge.top import SerialAccelerator
 from gatewright.hw.compiler.image import Image
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.merge import merge_modules
@@ -32,7 +33,11 @@ AXI_TOP = "gatewright_axi"
 MAPPED_TOP = "gatewright_mapped"
 """Name of the top module with AXI4-Lite alone."""
 
-_TOPS = {TOP: Accelerator, AXI_TOP: AxiTop, MAPPED_TOP: MappedTop}
+BOARD_TOP = "gatewright_on_board"
+"""Name of the top module behind a serial line: what is the same on every board."""
+
+_TOPS = {TOP: Accelerator, AXI_TOP: AxiTop, MAPPED_TOP: MappedTop, BOARD_TOP: SerialAccelerator}
+_WITH_MAILBOX = (MAPPED_TOP, BOARD_TOP)
 
 _LINT_OFF = {
     "DECLFILENAME": "modules of one design stay in one file",
@@ -88,6 +93,13 @@ def emit_mapped(config: AcceleratorConfig, image: Image | None = None) -> str:
     return _loaded(config, MAPPED_TOP) if image is None else _emit(config, MAPPED_TOP, image.contents(config))
 
 
+def emit_on_board(config: AcceleratorConfig, image: Image | None = None) -> str:
+    """Do what `emit` does for the accelerator behind a serial line, with the top module `BOARD_TOP`."""
+    if image is None:
+        return _loaded(config, BOARD_TOP)
+    return _emit(config, BOARD_TOP, image.contents(config))
+
+
 @lru_cache(maxsize=16)
 def _loaded(config: AcceleratorConfig, top: str) -> str:
     return _emit(config, top, None)
@@ -95,7 +107,7 @@ def _loaded(config: AcceleratorConfig, top: str) -> str:
 
 def _emit(config: AcceleratorConfig, top: str, contents: Contents | None) -> str:
     component = _TOPS[top](config, contents)
-    named = [] if top == TOP else _registers(bool(contents), top == MAPPED_TOP)
+    named = [] if top == TOP else _registers(bool(contents), top in _WITH_MAILBOX)
     lines = [*_ports(component), *named]
     if contents:
         lines += ["", "The memories hold a model: nothing is loaded."]

@@ -90,3 +90,7 @@ class ToolError(GatewrightError):
 
 class BrokenRuleError(ToolError):
     """A simulation stopped because the hardware did what it never may."""
+
+
+class DeviceError(ToolError):
+    """A board cannot be reached, or its accelerator refuses or reports something."""

@@ -1,0 +1,106 @@
+"""The driver of real boards at the simulated one, bit for bit."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gatewright.cosim.board.simulated import SimulatedBoard, SimulatedRegisters
+from gatewright.errors import DeviceError
+from gatewright.host.accelerator import Accelerator
+from gatewright.host.serial_line import SerialLine
+from gatewright.hw.interface import ErrorCode
+
+
+def run_all(accelerator, model):
+    """Load the model, run every sequence, and check each result."""
+    accelerator.check(model.compiled.config)
+    accelerator.load(model.words)
+    for x, wanted in zip(model.sequences, model.wanted, strict=True):
+        found = accelerator.run(x, model.compiled.result_count(len(x)))
+        np.testing.assert_array_equal(found, wanted)
+
+
+def test_mapped_top(model, mapped_text):
+    """More results than the mailbox holds come in one sequence."""
+    assert max(map(len, model.wanted)) > 512
+    with SimulatedRegisters(mapped_text) as registers:
+        accelerator = Accelerator(registers)
+        run_all(accelerator, model)
+        counters = accelerator.counters()
+        x = model.sequences[-1]
+        assert (counters["inputs"], counters["zero_inputs"]) == (x.size, np.count_nonzero(x == 0))
+        assert counters["cycles"] > counters["matrix"] > 0
+
+
+def test_state_is_carried_over(model, mapped_text):
+    with SimulatedRegisters(mapped_text) as registers:
+        accelerator = Accelerator(registers)
+        accelerator.load(model.words)
+        x = model.sequences[0]
+        first = accelerator.run(x[:2], model.compiled.result_count(2))
+        rest = accelerator.run(x[2:], model.compiled.result_count(3), fresh=False)
+        np.testing.assert_array_equal(np.concatenate([first, rest]), model.wanted[0])
+
+
+def test_errors_have_names_and_the_next_sequence_is_right(model, mapped_text):
+    count = model.compiled.result_count(5)
+    x = model.sequences[0]
+    with SimulatedRegisters(mapped_text) as registers:
+        accelerator = Accelerator(registers)
+        with pytest.raises(DeviceError, match="LOAD_ADDRESS: the image is for another accelerator"):
+            accelerator.load(np.array([[0x7000_0000, 1]], dtype=np.uint32))
+        accelerator.reset()
+        accelerator.load(model.words)
+        with pytest.raises(DeviceError, match="reports the error LENGTH"):
+            accelerator.run(x[:, :2], count)
+        with pytest.raises(DeviceError, match="reports the error STEPS"):
+            accelerator.run(x[:0].reshape(0, 3), 0)
+        accelerator.reset()
+        with pytest.raises(DeviceError, match=r"1 of \d+ results do not come"):
+            accelerator.run(x, count + 1)
+        assert accelerator.status().error is ErrorCode.NONE
+        np.testing.assert_array_equal(accelerator.run(x, count), model.wanted[0])
+
+
+def test_another_accelerator_is_refused(model, mapped_text):
+    with SimulatedRegisters(mapped_text) as registers:
+        accelerator = Accelerator(registers)
+        assert accelerator.config == model.compiled.config
+        with pytest.raises(DeviceError, match="weight_depth is 256, not 512"):
+            accelerator.check(replace(accelerator.config, weight_depth=512))
+
+
+def test_serial_board(model, board_text):
+    with SimulatedBoard(board_text) as board:
+        with SerialLine(board.port) as line:
+            run_all(Accelerator(line), model)
+        # Another host finds the board as the one before left it, with its model.
+        with SerialLine(board.port) as line:
+            x = model.sequences[0]
+            found = Accelerator(line).run(x, model.compiled.result_count(len(x)))
+            np.testing.assert_array_equal(found, model.wanted[0])
+        seen = board.line()
+    assert (seen.changed, seen.lost) == (0, 0)
+    assert seen.bytes > 4 * len(model.words)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_serial_board_behind_a_bad_line(model, board_text, seed):
+    """Of a hundred bytes one is changed, and every 500th is lost: all is noticed and sent again."""
+    with SimulatedBoard(board_text, seed=seed, changed=0.01, lost=0.002) as board:
+        with SerialLine(board.port, patience=0.05) as line:
+            run_all(Accelerator(line), model)
+            repeats = line.repeats
+        seen = board.line()
+    assert seen.changed > 0.007 * seen.bytes
+    assert seen.lost > 0
+    assert repeats > 10
+
+
+def test_a_dead_board_is_told(board_text):
+    with SimulatedBoard(board_text, lost=1.0) as board:
+        with pytest.raises(DeviceError, match="no answer to 3 requests at 1000000 baud; look at the cable"):
+            SerialLine(board.port, patience=0.01, attempts=3)
+        with pytest.raises(DeviceError, match="cannot be opened"):
+            SerialLine(board.port + "-no")
