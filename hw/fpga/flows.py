@@ -138,7 +138,7 @@ def write_flows(
     if compiled is not None and compiled.config != config:
         raise ConfigError("the model was compiled for another configuration")
     missing = {name: shortages(demand(config, known.family), known) for name, known in DEVICES.items()}
-    files = dict(_hardware(config, compiled))
+    files = dict(_rtl(config, compiled))
     for name, known in DEVICES.items():
         if not missing[name]:
             files |= _vivado(known, megahertz) if known is VIVADO_DEVICE else _open(known, megahertz)
@@ -164,7 +164,7 @@ def write_flows(
     return list(files)
 
 
-def _hardware(config: AcceleratorConfig, compiled: Compiled | None) -> Iterator[tuple[str, str]]:
+def _rtl(config: AcceleratorConfig, compiled: Compiled | None) -> Iterator[tuple[str, str]]:
     """Yield the Verilog, and the descriptions of the registers."""
     image = None if compiled is None else compiled.image
     contents = None if image is None else image.contents(config)

@@ -204,6 +204,16 @@ class RunFolder(ReportFolder):
         """The image and program of a model in a mode of storage."""
         return self.root / "images" / f"{name}.{mode}.npz"
 
+    def load_files(self, name: str, mode: str) -> tuple[Path, Path]:
+        """The words that load the image, as bytes and as text."""
+        image = self.image(name, mode)
+        return image.with_name(f"{name}.{mode}.bin"), image.with_name(f"{name}.{mode}.hex")
+
+    @property
+    def wire(self) -> Path:
+        """Formats of the inputs and results of each model."""
+        return self.root / "wire.json"
+
     @property
     def config(self) -> Path:
         """The accelerator's configuration."""

@@ -12,6 +12,7 @@ import numpy as np
 from gatewright.clock import Clock
 from gatewright.custody import Delivery, Proof, Role
 from gatewright.errors import ConfigError, DataError, GatewrightError, RunFolderError
+from gatewright.flow.host_files import host_files
 from gatewright.flow.inputs import as_bundle
 from gatewright.flow.settings import BuildSettings, Storage
 from gatewright.hw.compiler import Compiled, Mode, compile_bundle
@@ -27,7 +28,7 @@ from gatewright.progress import Progress, silent
 from gatewright.quantities import COUNTED
 from gatewright.results import Row, write_rows
 from gatewright.run import RunFolder
-from gatewright.storage import make_folder, undone, write_json
+from gatewright.storage import make_folder, undone, write_bytes, write_json
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.compress.figures import score_rows, shape_rows
 from gatewright.sw.mode import POLICY, ModePolicy, sparsity
@@ -245,6 +246,8 @@ class Design:
             if run.model(each.name).relative_to(run.root).as_posix() not in roles:
                 each.bundle.save(wrote(run.model(each.name), "model"))
             each.compiled.save(wrote(run.image(each.name, each.storage), "image"))
+        for path, content in host_files(run, self):
+            write_bytes(wrote(path, "image"), content)
         write_json(wrote(run.config, "config"), self.config.to_json())
         for name in write_flows(run.root, self.config, self.baked, megahertz=self.settings.megahertz):
             wrote(run.root / name, _role(name))

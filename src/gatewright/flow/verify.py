@@ -19,6 +19,7 @@ from gatewright.custody import Claim, Delivery, Proof, sha256
 from gatewright.errors import DataError, MismatchError
 from gatewright.executors import run_all
 from gatewright.flow.design import Design, DesignModel
+from gatewright.flow.host_files import check_host_files
 from gatewright.flow.inputs import Data, as_task
 from gatewright.flow.settings import VerifySettings, WorkerSettings
 from gatewright.hw.compiler.image import Compiled
@@ -130,7 +131,8 @@ def verify(
     Raises
     ------
     MismatchError
-        A file is no longer the one that was delivered; the text names it.
+        A file is no longer the one that was delivered, or a file that a host loads does not hold what is simulated;
+        the text names it.
     RunFolderError
         There is no build in the folder.
     DataError
@@ -145,6 +147,7 @@ def verify(
             f"{run.root}: {', '.join(changed)} changed since the build; build again, and what you deliver is proven"
         )
     design = Design.open(run.root)
+    check_host_files(run, design)
     found = _prove(
         run, design, data, settings or VerifySettings(), workers or WorkerSettings(), command, progress
     )

@@ -1,0 +1,60 @@
+"""The words that load a model, as files that a host reads without anything of this package."""
+
+from pathlib import Path
+
+import numpy as np
+
+from gatewright.errors import BundleError
+from gatewright.limits import MOST_BYTES
+
+_WORD = np.dtype("<u4")
+_LINE = len("AAAAAAAA DDDDDDDD\n")
+
+
+def binary(words: np.ndarray) -> bytes:
+    """Return load words, uint32 [words, 2] as `Image.load_words` has them, as bytes.
+
+    Each word is its address and its data, 32 bits each and little-endian, in the order in which they are loaded.
+    """
+    return words.astype(_WORD).tobytes()
+
+
+def text(words: np.ndarray) -> str:
+    """Return the same words as lines ``AAAAAAAA DDDDDDDD`` of address and data in hexadecimal."""
+    return "".join(f"{address:08x} {data:08x}\n" for address, data in words.tolist())
+
+
+def read_binary(path: Path) -> np.ndarray:
+    """Return the words, uint32 [words, 2], of a file that `binary` made.
+
+    Raises
+    ------
+    BundleError
+        The file is missing, too long, or no list of words.
+    """
+    content = _content(path)
+    if len(content) % (2 * _WORD.itemsize):
+        raise BundleError(f"{path}: {len(content)} bytes are no whole number of pairs of address and data")
+    return np.frombuffer(content, _WORD).reshape(-1, 2).astype(np.uint32)
+
+
+def read_text(path: Path) -> np.ndarray:
+    """Return the words, uint32 [words, 2], of a file that `text` made; raises what `read_binary` does."""
+    lines = _content(path).split(b"\n")
+    if lines.pop() != b"":
+        raise BundleError(f"{path}: the last line has no end")
+    for number, line in enumerate(lines, 1):
+        digits = line[:8] + line[9:]
+        if len(line) != _LINE - 1 or line[8:9] != b" " or digits.strip(b"0123456789abcdefABCDEF"):
+            raise BundleError(f"{path}, line {number}: {line[:40]!r} is not of the form AAAAAAAA DDDDDDDD")
+    values = [int(part, 16) for line in lines for part in line.split(b" ")]
+    return np.array(values, dtype=np.uint32).reshape(-1, 2)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise BundleError(f"{path} has more than {MOST_BYTES} bytes")
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read: {error}") from error
