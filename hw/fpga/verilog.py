@@ -158,20 +158,22 @@ _CHECKS = re.compile(
     rf"^module \\\S+\.{CHECKS} \(.*?^endmodule\n|^  \\\S+\.{CHECKS}  {CHECKS} \(.*?^  \);\n",
     re.MULTILINE | re.DOTALL,
 )
+_HIDDEN = "`ifndef SYNTHESIS\n`ifndef __ICARUS__\n"
 _CHECK = re.compile(r'if \(!.*\)\n +\$write\("(.*)"\);\n +(assert \(.*\);)')
 
 
 def _guard_checks(text: str) -> str:
     """Hide the checks from synthesis, and name their assertions after what they say.
 
-    A failed one is reported by its name. An ``else`` with a message of its own is more than Yosys reads.
+    A failed one is reported by its name. An ``else`` with a message of its own is more than Yosys reads. Icarus Verilog
+    11 reads no assertions with names, so that it does not see the checks either.
     """
 
     def name(check: re.Match) -> str:
         label = re.sub(r"\W+", "_", check[1])
         return f"{label}: {check[2]}"
 
-    return _CHECKS.sub(lambda found: f"`ifndef SYNTHESIS\n{_CHECK.sub(name, found[0])}`endif\n", text)
+    return _CHECKS.sub(lambda found: f"{_HIDDEN}{_CHECK.sub(name, found[0])}`endif\n`endif\n", text)
 
 
 _INITIAL = re.compile(

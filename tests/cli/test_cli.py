@@ -481,3 +481,15 @@ def test_what_tuning_found_is_what_train_and_quantise_take(folder, tmp_path):
         "tune", folder / "model.pt", *data, "--hidden", "8", "-o", tmp_path / "no", status=ExitCode.INPUT
     )
     assert "options of float training need no MODEL" in text
+
+
+def test_vectors_are_written_and_never_over_other_files(folder, tmp_path):
+    few = ["--data", folder / "mine.npz", "--recordings", "1", "--no-axi"]
+    found = answer("verify", folder / "fpga", *few, "--vectors", tmp_path / "vectors")
+    assert found["wrote"] == str(tmp_path / "vectors")
+    written = tmp_path / "vectors" / "model.auto"
+    delivered = folder / "fpga" / "rtl" / "gatewright_accelerator.sv"
+    assert (written / "gatewright_accelerator.sv").read_bytes() == delivered.read_bytes()
+    assert len((written / "jobs.hex").read_text().split()) == 1
+    refused = said("verify", folder / "fpga", *few, "--vectors", tmp_path / "vectors", status=ExitCode.INPUT)
+    assert "give --vectors another name" in refused

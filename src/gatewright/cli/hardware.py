@@ -123,6 +123,7 @@ def build(
 @command(
     "gatewright verify fpga --data mine.npz",
     "gatewright verify fpga --data mine.npz --recordings 100 --stalls",
+    "gatewright verify fpga --data mine.npz --recordings 3 --vectors vectors",
 )
 def verify(
     folder: BuildFolder,
@@ -156,6 +157,14 @@ def verify(
         Engine,
         typer.Option("--engine", help="What simulates the plain top; the AXI top is always Verilator's."),
     ] = VerifySettings.engine,
+    vectors: Annotated[
+        Path | None,
+        typer.Option(
+            "--vectors",
+            help="Folder for the same sequences as hexadecimal files, with a bench for Icarus Verilog or Verilator.",
+            show_default=False,
+        ),
+    ] = None,
     workers: Workers = None,
     seed: Seed = 0,
     *,
@@ -164,11 +173,16 @@ def verify(
 ) -> Answer:
     """Prove PyTorch = golden model = RTL on sequences, for the very files in the folder, and measure cycles."""
     from gatewright.flow.inputs import as_task
+    from gatewright.flow.vectors import check_vectors, write_vectors
     from gatewright.flow.verify import verify as run
 
+    if vectors is not None:
+        check_vectors(vectors)
     settings = VerifySettings(recordings, split, skip, stalls, axi, seed, engine)
     task = None if data is None else as_task(data, metric=metric, seed=seed)
     found = run(folder, task, settings, workers=WorkerSettings(workers), command=command, progress=progress)
+    if vectors is not None:
+        write_vectors(folder, vectors, task, settings)
     proof = found.proof
     verdict = proof.verdict(folder)
     unproven = proof.unproven(folder)
@@ -178,6 +192,7 @@ def verify(
         shown=("integers_compared", "mismatches", "cycles_per_step", "busy_on_nonzeros"),
         lines=(line,),
         warnings=(*found.complaints, *(f"unproven: {each}" for each in unproven)),
+        wrote=vectors,
         following=(f"gatewright report {shell_word(folder)}",),
         values={
             "verdict": verdict,

@@ -183,7 +183,7 @@ def _prove(
     command: str,
     progress: Progress,
 ) -> Verified:
-    task = as_task(_data_of(design) if data is None else data)
+    task = as_task(data_of(design) if data is None else data)
     split: Split = getattr(task, settings.split)
     for engine in {settings.engine, *(("verilator",) if settings.axi else ())}:
         engines.check(engine)
@@ -247,7 +247,7 @@ def _prove_model(root: Path, name: str, split: Split, settings: VerifySettings, 
     jobs = Jobs.of(bundle, split, split.spread(settings.recordings))
     for model in stored:
         told = within(progress, f"{name} {model.storage}")
-        skip = _skip(model, settings)
+        skip = skip_of(model, settings)
         at = {"model": name, "mode": model.storage}
         proof = model.proof
         compared = [_compare(model, each, sequences, outputs, told) for each in (proof, model.compiled)]
@@ -292,7 +292,8 @@ def _prove_model(root: Path, name: str, split: Split, settings: VerifySettings, 
     return part._replace(cycles=cycles, seconds=seconds)
 
 
-def _skip(model: DesignModel, settings: VerifySettings) -> Skip:
+def skip_of(model: DesignModel, settings: VerifySettings) -> Skip:
+    """Return whether jobs of a model pass over zero activations."""
     if settings.skip == "as-built":
         return model.compiled.modes.skip
     return Skip[settings.skip.upper()]
@@ -351,7 +352,7 @@ def _prove_ports(
         model.compiled,
         jobs.inputs,
         baked=design.baked is not None,
-        skip=_skip(model, settings),
+        skip=skip_of(model, settings),
         fresh=jobs.fresh,
         stalls=settings.stalls,
         seed=settings.seed,
@@ -361,7 +362,7 @@ def _prove_ports(
     return claim, found.report if found.mismatches else ""
 
 
-def _data_of(design: Design) -> Data:
+def data_of(design: Design) -> Data:
     """Return the data that a design's models were quantised on."""
     for each in design.models:
         if isinstance(source := each.bundle.notes.get("data"), dict) and source.get("source"):
