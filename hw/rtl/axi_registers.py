@@ -254,4 +254,3 @@ def registers(baked: bool, mailbox: bool = False) -> dict[str, Register]:
     """
     absent = {*(LOADING if baked else ()), *(() if mailbox else MAILBOX_REGISTERS)}
     return {name: register for name, register in REGISTERS.items() if name not in absent}
-
