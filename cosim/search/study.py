@@ -22,6 +22,7 @@ from gatewright.cosim.search.records import Record, Records, best
 from gatewright.cosim.search.rows import trial_rows
 from gatewright.cosim.search.samplers import distributions, sampler
 from gatewright.cosim.search.settings import BANDITS, SearchSettings
+from gatewright.errors import Terminated
 from gatewright.executors import Workers, workers
 from gatewright.progress import Progress, silent
 from gatewright.results import write_rows

@@ -6,17 +6,21 @@ from dataclasses import replace
 import pytest
 import studies
 from failing_disk import full_disk
+from typer.testing import CliRunner
 
+from gatewright.cli import app
+from gatewright.cli.app import ExitCode
 from gatewright.cosim.search.folder import TASK, StudyFolder
 from gatewright.cosim.search.study import run_study
 from gatewright.cosim.workloads import random_bundle
 from gatewright.custody import Claim, Delivery, Proof
 from gatewright.errors import GatewrightError, StorageError
+from gatewright.flow import verify
 from gatewright.flow.design import Design, compile_models
 from gatewright.flow.report import report
 from gatewright.flow.settings import BuildSettings
 from gatewright.hw.fpga import flows
-from gatewright.results import read_rows
+from gatewright.results import Row, read_rows
 from gatewright.run import RunFolder
 from gatewright.storage import REMAINS
 from gatewright.sw.bundle import Bundle
@@ -138,6 +142,61 @@ def test_a_proof_and_a_report(tmp_path, design):
 
     assert every_failure(tmp_path, work, sound, step=4) > 20
     assert (run.root / "report.html").read_text().rstrip().endswith("</html>")
+
+
+def command(*words):
+    """Run a command; gives the text of its error, if it has one, with the status of bad input."""
+    result = CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "10000"})
+    assert result.exit_code in (ExitCode.OK, ExitCode.INPUT), result.output
+    return result.stderr if result.exit_code else ""
+
+
+def every_failure_of(folder, words, sound):
+    """Do what `every_failure` does, for a command."""
+
+    def work():
+        if said := command(*words):
+            raise GatewrightError(said)
+
+    return every_failure(folder, work, sound)
+
+
+def test_the_command_that_quantises(tmp_path):
+    studies.write_task(tmp_path / "task.npz")
+    studies.model().save(tmp_path / "model.pt")
+    made = tmp_path / "made"
+    made.mkdir()
+    quick = ("--lanes", "4", "--prune-epochs", "2", "--quantise-epochs", "1", "--overwrite")
+    words = ("quantise", tmp_path / "model.pt", "--data", tmp_path / "task.npz", *quick, "-o", made / "a.npz")
+    states = set()
+
+    def sound():
+        assert {path.name for path in made.iterdir()} <= {"a.npz", "a.npz.toml"}
+        states.add((made / "a.npz").exists() and len(Bundle.load(made / "a.npz").layers))
+
+    assert every_failure_of(made, words, sound) > 5
+    assert states == {False, 1}
+    assert command("quantise", "--config", made / "a.npz.toml") == ""
+
+
+def test_the_command_that_verifies(tmp_path, design, monkeypatch):
+    """The proof itself is made once: what is tested is that it is written, whole or not at all."""
+    run = design.write(tmp_path / "fpga")
+    hashes = {name: file.sha256 for name, file in Delivery.load(run.root).files.items()}
+    proof = Proof(hashes, (Claim("golden = RTL", "a", "dense", 8, 0),))
+    rows = [Row("recordings", "recordings", 1, {"model": "a", "mode": "dense"})]
+    monkeypatch.setattr(verify, "_prove", lambda *given: verify.Verified(proof, rows, ()))
+    proven = []
+
+    def sound():
+        proven.append(Proof.load(run.root))
+        if run.rows("verify").exists():
+            assert len(read_rows(run.rows("verify"))) == 1
+
+    assert every_failure_of(tmp_path, ("verify", run.root), sound) > 5
+    assert proven[0] is None
+    assert proven[-1] == proof
+    assert proof.verdict(run.root) == "PASS"
 
 
 def test_a_study_that_begins(tmp_path):

@@ -6,7 +6,6 @@ import pytest
 from gatewright.cosim.search.interrupts import Interrupts
 from gatewright.errors import Terminated
 
-
 SIGNALS = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Terminated}
 
 

@@ -21,7 +21,7 @@ from gatewright.cosim.search.folder import TASK, StudyFolder
 from gatewright.cosim.search.records import Records, best
 from gatewright.cosim.search.settings import BANDITS
 from gatewright.cosim.search.study import INTERRUPTED, run_study
-from gatewright.errors import RunFolderError, ToolError
+from gatewright.errors import RunFolderError, Terminated, ToolError
 from gatewright.results import read_rows
 from gatewright.sw.search.space import SearchSpace
 from gatewright.sw.tasks import DataSettings
@@ -136,6 +136,15 @@ def test_interrupt_stops_all_processes_and_leaves_a_usable_study(tmp_path):
     assert 2 <= count < 24
     assert len(rows_of(folder, "trial_reward")) == count
     assert run_study(folder.root, evaluate=Formula(log)).trials == 24
+
+
+def test_sigterm_ends_a_study_as_ctrl_c_does_but_goes_on_to_the_command(tmp_path):
+    folder, log = make(tmp_path / "study", method="random", trials=6, rounds=1), tmp_path / "log"
+    with pytest.raises(Terminated):
+        run_study(folder.root, evaluate=Raising(log, at=2, error=Terminated))
+    assert [row.value for row in rows_of(folder, "stopped")] == [INTERRUPTED]
+    assert len(finished(folder)) == 2
+    assert run_study(folder.root, evaluate=Formula(log)).trials == 6
 
 
 def test_trials_that_died_are_failed_and_their_places_taken_again(tmp_path):
