@@ -1,7 +1,7 @@
 """Candidates of a study read back from rows: quick trials, and finished points."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gatewright.errors import RunFolderError
 from gatewright.results import Rows
@@ -27,6 +27,8 @@ class Trial:
         The same on the RTL, where the trial was measured.
     stored_bits, macs, seconds : float or None
         Of the emitted image; multiply-accumulates per step; what the trial took.
+    candidate : dict
+        What was chosen, by parameter of the space.
     """
 
     number: int
@@ -38,6 +40,7 @@ class Trial:
     stored_bits: float
     macs: float | None
     seconds: float | None
+    candidate: dict = field(default_factory=dict)
 
     @property
     def cycles(self) -> float:
@@ -142,6 +145,8 @@ def read_trials(rows: Rows) -> list[Trial]:
     """Take the trials out of rows, in order."""
     wanted = ["trial_score", "trial_reward", *(f"trial_{name}" for name in _COSTS)]
     names = [*wanted, "trial_cycles_measured", "trial_macs", "trial_seconds"]
+    told = rows.lines(wanted[0], "trial", optional=("candidate",))
+    candidates = {number: candidate or {} for _, number, candidate in told}
     found = []
     for (number, turn), values in rows.collect(names, "trial", "round").items():
         _need(rows, f"trial {number:g}", wanted, values)
@@ -156,6 +161,7 @@ def read_trials(rows: Rows) -> list[Trial]:
                 values["trial_stored_bits"],
                 values.get("trial_macs"),
                 values.get("trial_seconds"),
+                candidates[number],
             )
         )
     return sorted(found, key=lambda trial: trial.number)

@@ -8,6 +8,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from gatewright.reports.counters import ACTIVITY
 from gatewright.reports.formatting import percent
+from gatewright.reports.intervals import interval
 from gatewright.reports.metrics import Metric, score_label
 from gatewright.reports.run import Key, Model, Simulation, Training
 from gatewright.reports.style import (
@@ -33,50 +34,65 @@ _PATTERNS = {
 }
 
 
-def scores_figure(models: Sequence[Model], training: Training | None, metric: Metric) -> Figure:
+def scores_figure(
+    models: Sequence[Model], training: Training | None, metric: Metric, positions: float | None = None
+) -> Figure:
     """Score on the test split of every model that has one, with the float model and the baseline as lines.
 
-    Against density, where all models have one of their own; else by name.
+    Against density, where all models have one of their own; else by name. With the number of positions that scores are
+    taken over, the bars of an accuracy are its 95 % interval.
     """
     shown = [model for model in models if model.score is not None]
     references = [("float", training.float_score), ("baseline", training.baseline_score)] if training else []
     levels = {name: value for name, value in references if value is not None}
     if all(model.density for model in shown) and 1 < len({model.density for model in shown}) == len(shown):
-        return _scores_by_density(shown, levels, metric)
-    return _scores_by_name(shown, levels, metric)
+        return _scores_by_density(shown, levels, metric, positions)
+    return _scores_by_name(shown, levels, metric, positions)
 
 
-def _scores_by_density(models: Sequence[Model], levels: Mapping[str, float], metric: Metric) -> Figure:
+def _scores_by_density(
+    models: Sequence[Model], levels: Mapping[str, float], metric: Metric, positions: float | None
+) -> Figure:
     figure = new_figure(4.0)
     axes = figure.add_subplot()
     found = sorted((model.density or 0, model.score or 0) for model in models)
     densities, scores = [density for density, _ in found], [score for _, score in found]
     axes.set_xscale("log", base=2)
     axes.plot(densities, scores, marker="o", color=SPARSE, markeredgecolor=SURFACE, zorder=3, clip_on=False)
+    bars = [interval(metric, score, positions) for score in scores]
+    for density, bar in zip(densities, bars, strict=True):
+        if bar:
+            axes.plot([density, density], bar, color=SPARSE, linewidth=1.2, label="_interval")
     for density, score in found:
         text = metric.show(score, unit=False)
-        label = note(axes, density, score, text, (0, -17), ha="center", color=INK, zorder=4)
+        label = note(axes, density, score, text, (6, -13), ha="left", color=INK, zorder=4)
         label.set_bbox({"facecolor": SURFACE, "edgecolor": "none", "pad": 1})
     right = densities[-1] * 1.25
     for name, value in levels.items():
         axes.axhline(value, color=MUTED, linewidth=1.2, linestyle=(0, (5, 3)))
         text = f"{name} {metric.show(value, unit=False)}"
         note(axes, right, value, text, (6, 0), va="center", color=MUTED)
-    axes.set_ylim(*_limits([*scores, *levels.values()], metric))
+    axes.set_ylim(*_limits([*scores, *levels.values(), *(end for bar in bars if bar for end in bar)], metric))
     axes.set_xlim(densities[0] / 1.25, right)
     _name_densities(axes, densities)
     axes.set_ylabel(score_label(metric, "test"))
     return figure
 
 
-def _scores_by_name(models: Sequence[Model], levels: Mapping[str, float], metric: Metric) -> Figure:
+def _scores_by_name(
+    models: Sequence[Model], levels: Mapping[str, float], metric: Metric, positions: float | None
+) -> Figure:
     figure = new_figure(1.4 + 0.36 * len(models))
     axes = figure.add_subplot()
     scores = [model.score or 0 for model in models]
     axes.plot(scores, range(len(models)), "o", color=SPARSE, markeredgecolor=SURFACE, zorder=3)
+    bars = [interval(metric, score, positions) for score in scores]
+    for place, bar in enumerate(bars):
+        if bar:
+            axes.plot(bar, [place, place], color=SPARSE, linewidth=1.2, label="_interval")
     for place, score in enumerate(scores):
         label = note(
-            axes, score, place, metric.show(score, unit=False), (8, 0), va="center", color=INK, zorder=4
+            axes, score, place, metric.show(score, unit=False), (0, 9), ha="center", color=INK, zorder=4
         )
         label.set_bbox({"facecolor": SURFACE, "edgecolor": "none", "pad": 1})
     for name, value in levels.items():
@@ -84,7 +100,7 @@ def _scores_by_name(models: Sequence[Model], levels: Mapping[str, float], metric
         text = f"{name} {metric.show(value, unit=False)}"
         note(axes, value, -0.55, text, (0, 4), ha="center", color=MUTED)
     _name_bars(axes, [model.name for model in models])
-    axes.set_xlim(*_limits([*scores, *levels.values()], metric))
+    axes.set_xlim(*_limits([*scores, *levels.values(), *(end for bar in bars if bar for end in bar)], metric))
     axes.set_xlabel(score_label(metric, "test"))
     return figure
 

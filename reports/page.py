@@ -11,6 +11,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from gatewright.reports.formatting import amount, number, percent
+from gatewright.reports.marks import Marks, marked
 from gatewright.reports.style import inline_svg, theme_css, to_png, to_svg
 from gatewright.results import Row, Rows, rows_json
 from gatewright.run import ReportFolder
@@ -24,6 +25,7 @@ def write_page(
     names: Iterable[str],
     rows: Mapping[str, Rows],
     context: Mapping[str, object],
+    marks: Mapping[str, Marks] | None = None,
 ) -> Path:
     """Write the report, its figures as SVG and PNG, and all rows as JSON and CSV; the same rows give the same bytes.
 
@@ -42,15 +44,20 @@ def write_page(
         By the step that they are of.
     context : dict
         What the template needs beside ``files``, ``figures``, ``theme``, ``versions`` and ``commits``.
+    marks : dict of Marks, optional
+        What readers can point at, by the name of the figure.
     """
+    marks = marks or {}
     svgs = {name: to_svg(figure) for name, figure in drawn.items()}
     pngs = {name: to_png(figure) for name, figure in drawn.items()}
     everything = [row for each in rows.values() for row in each]
     page = (
-        _environment()
+        environment()
         .get_template(template)
         .render(
-            figures={name: Markup(inline_svg(svg, name)) for name, svg in svgs.items()},
+            figures={
+                name: Markup(inline_svg(marked(svg, marks.get(name, {})), name)) for name, svg in svgs.items()
+            },
             theme=Markup(theme_css()),
             versions=_distinct(row.versions for row in everything),
             commits=sorted({_commit(row) for row in everything}),
@@ -73,7 +80,8 @@ def write_page(
     return files.report
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return what renders the templates beside this file, everything escaped."""
     environment = Environment(
         loader=PackageLoader("gatewright.reports", ""),
         autoescape=True,

@@ -5,7 +5,9 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from gatewright.reports import figures
+from gatewright.reports.confusion import table_of
 from gatewright.reports.counters import cycle_labels, event_labels
+from gatewright.reports.intervals import shown_interval
 from gatewright.reports.page import write_page
 from gatewright.reports.run import Run, read_run
 from gatewright.reports.style import style
@@ -49,6 +51,8 @@ def write_report(run_folder: Path) -> Path:
                 "cycle_counters": cycle_labels(_counters(run)),
                 "event_counters": event_labels(_counters(run)),
                 "ratios": _ratios(run),
+                "interval": lambda score, split: shown_interval(run.metric, score, run.scored.get(split)),
+                "table_of": table_of,
                 "searched": StudyFiles(run.files.search).report,
             },
         )
@@ -57,7 +61,7 @@ def write_report(run_folder: Path) -> Path:
 def _draw(run: Run) -> dict[str, Figure]:
     drawn = {}
     if any(model.score is not None for model in run.models):
-        drawn["scores"] = figures.scores_figure(run.models, run.training, run.metric)
+        drawn["scores"] = figures.scores_figure(run.models, run.training, run.metric, run.scored.get("test"))
     if run.training and run.training.progress:
         drawn["training"] = figures.training_figure(run.training, run.metric)
     if run.simulation and run.simulation.executions:

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from gatewright.clock import Clock
 from gatewright.errors import RunFolderError
+from gatewright.reports.confusion import read_confusion
 from gatewright.reports.metrics import Metric, metric_of
 from gatewright.reports.proof import Proven, read_proof
 from gatewright.reports.resources import Synthesis, read_resources, read_synthesis, read_utilisation
@@ -45,6 +46,10 @@ class Model:
         ``rank``, ``bits`` and ``weight_density`` (percent kept) of each product, or matrix of one, where rows have it.
     snr : dict of float
         Signal-to-noise ratio of each output in dB.
+    layer_snr : dict of float
+        The same of each layer.
+    confusion : dict of float
+        Test positions by (class of the target, class that is predicted); pairs that do not occur are left out.
     """
 
     name: str
@@ -52,6 +57,8 @@ class Model:
     density: float | None = None
     matrices: dict[str, dict[str, float]] = field(default_factory=dict)
     snr: dict[str, float] = field(default_factory=dict)
+    layer_snr: dict[str, float] = field(default_factory=dict)
+    confusion: dict[tuple[str, str], float] = field(default_factory=dict)
 
     @property
     def told(self) -> bool:
@@ -178,7 +185,10 @@ class Build:
 
 @dataclass(frozen=True)
 class Run:
-    """All that a run folder tells; a step that has not been run is None."""
+    """All that a run folder tells; a step that has not been run is None.
+
+    `scored` are the positions that scores are taken over, by split; it is empty in older rows.
+    """
 
     files: RunFolder
     summary: dict
@@ -192,6 +202,7 @@ class Run:
     proof: Proven
     synthesis: Synthesis | None
     clock: Clock | None
+    scored: dict[str, float]
 
 
 def read_run(folder: Path) -> Run:
@@ -227,6 +238,7 @@ def read_run(folder: Path) -> Run:
         read_proof(files.root),
         synthesis,
         read_clock(tables.get("build", Rows()), synthesis),
+        Rows(row for table in tables.values() for row in table).values("scored", "split"),
     )
 
 
@@ -264,6 +276,8 @@ def _models(tables: Iterable[Rows], metric: Metric) -> list[Model]:
                 about[0] if about else old.density,
                 matrices,
                 old.snr | {str(output): value for output, value in mine.values("snr", "output").items()},
+                old.layer_snr | mine.values("layer_snr", "layer"),
+                old.confusion | read_confusion(mine),
             )
     return list(found.values())
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -79,6 +79,8 @@ class Study:
         Differences between predicted and measured counters of points.
     discretisation
         As `comparisons` reads it.
+    scored : dict of float
+        Positions that scores are taken over, by split; empty in older rows.
     """
 
     files: StudyFiles
@@ -96,6 +98,7 @@ class Study:
     floor: str
     complaints: list[str]
     discretisation: Discretisation | None
+    scored: dict[str, float] = field(default_factory=dict)
 
     def of_kind(self, kind: str) -> list[Point]:
         """Return the points of a kind, from few to many cycles."""
@@ -216,6 +219,7 @@ def read_study(folder: Path) -> Study:
         next(iter(front.texts("point_floor", model=best)), "") if best else "",
         front.texts("point_difference"),
         part("discretisation", comparisons.read_discretisation, None),
+        front.values("scored", "split"),
     )
 
 

@@ -13,6 +13,7 @@ from gatewright.reports.candidates import FOUND, UNCOMPRESSED, UNIFORM, Point, T
 from gatewright.reports.counters import AHEAD, cycle_labels
 from gatewright.reports.figures import activity_bars
 from gatewright.reports.formatting import percent
+from gatewright.reports.intervals import interval
 from gatewright.reports.metrics import Metric, score_label
 from gatewright.reports.study import Study
 from gatewright.reports.style import (
@@ -55,23 +56,31 @@ def fronts_figure(study: Study) -> Figure:
         (left, "cycles per step (logarithmic)", lambda each: each.cycles, lambda each: each.measured),
         (right, "stored bits (logarithmic)", lambda each: each.stored_bits, lambda each: each.stored_bits),
     )
-    rounds = _rounds(study.trials)
     for axes, label, cost_of_trial, cost_of_point in costs:
-        for name, colour, trials in rounds:
+        panel = "cycles" if axes is left else "bits"
+        for turn, (name, colour, trials) in enumerate(rounds(study.trials)):
             scores = [trial.score for trial in trials]
-            axes.scatter(
+            dots = axes.scatter(
                 [cost_of_trial(trial) for trial in trials], scores, 16, colour, label=name, linewidths=0
             )
+            dots.set_gid(f"{panel}-trials-{turn}")
         for kind, looks in LOOKS.items():
             points = sorted(study.of_kind(kind), key=cost_of_point)
             if points:
                 costs_of_points = [cost_of_point(point) for point in points]
                 scores = [point.validation for point in points]
-                axes.plot(
+                (drawn,) = axes.plot(
                     costs_of_points, scores, markeredgecolor=SURFACE, linestyle="none", zorder=3, **looks
                 )
+                drawn.set_gid(f"{panel}-{kind}")
+                _error_bars(axes, study, costs_of_points, scores, looks["color"])
                 if kind == FOUND:
                     front = draw_front(axes, costs_of_points, scores, study.metric, SPARSE)
+                    _hollow(
+                        axes,
+                        panel,
+                        [(costs_of_points[k], scores[k]) for k in range(len(points)) if k not in front],
+                    )
                     for k in range(len(points)) if len(points) <= _FEW else front:
                         at = costs_of_points[k], scores[k]
                         note(axes, *at, points[k].name, (-4, 6), ha="right", color=INK, size=8)
@@ -88,6 +97,23 @@ def fronts_figure(study: Study) -> Figure:
     left.set_ylabel(score_label(study.metric, "validation"))
     legend_above(figure, 4)
     return figure
+
+
+def _hollow(axes: Axes, panel: str, beaten: Sequence[tuple[float, float]]) -> None:
+    """Draw the found points that a cheaper one equals as rings, as the stairs may run through them."""
+    if beaten:
+        looks: dict[str, Any] = {"color": SURFACE, "markersize": 4, "linestyle": "none", "zorder": 4}
+        (rings,) = axes.plot(*zip(*beaten, strict=True), "o", label="_beaten", **looks)
+        rings.set_gid(f"{panel}-beaten")
+
+
+def _error_bars(
+    axes: Axes, study: Study, costs: Sequence[float], scores: Sequence[float], colour: str
+) -> None:
+    """Draw the 95 % interval of each score that has one."""
+    for cost, score in zip(costs, scores, strict=True):
+        if found := interval(study.metric, score, study.scored.get("validation")):
+            axes.plot([cost, cost], found, color=colour, linewidth=1, alpha=0.5, zorder=1, label="_interval")
 
 
 def choices_figure(points: Sequence[Point]) -> Figure:
@@ -233,8 +259,8 @@ def logarithmic(axes: Axes, values: Sequence[float], axis: str = "x") -> None:
     shown.set_minor_formatter(NullFormatter())
 
 
-def _rounds(trials: Sequence[Trial]) -> list[tuple[str, str, list[Trial]]]:
-    """Give name, colour and trials of every round, or of as many spans of rounds as there are colours."""
+def rounds(trials: Sequence[Trial]) -> list[tuple[str, str, list[Trial]]]:
+    """Return name, colour and trials of every round, or of as many spans of rounds as there are colours."""
     turns = sorted({trial.round for trial in trials})
     if not turns:
         return []

@@ -8,14 +8,18 @@ from matplotlib.figure import Figure
 from gatewright.reports import comparison_figures, study_figures
 from gatewright.reports.candidates import FOUND, UNCOMPRESSED, UNIFORM, Point
 from gatewright.reports.counters import cycle_labels
+from gatewright.reports.intervals import shown_interval
 from gatewright.reports.page import write_page
+from gatewright.reports.parallel import chosen_parameters, parallel_figure
 from gatewright.reports.study import METHODS, Study, read_study
+from gatewright.reports.study_marks import fronts_marks, parallel_marks, point_mark
 from gatewright.reports.style import style
 from gatewright.reports.timeline import timeline_figure
 from gatewright.run import parallelism
 
 FIGURES = (
     "fronts",
+    "parallel",
     "choices",
     "agreement",
     "counters",
@@ -78,7 +82,10 @@ def write_study_report(folder: Path) -> Path:
                 "products": list(dict.fromkeys(name for point in study.points for name in point.products)),
                 "loss_limit": comparison_figures.LOSS_LIMIT,
                 "settings": _flat(study.settings),
+                "about": lambda each, *classes: point_mark(study, each).attributes(*classes),
+                "interval": lambda score, split: shown_interval(study.metric, score, study.scored.get(split)),
             },
+            {"fronts": fronts_marks(study), "parallel": parallel_marks(study)},
         )
 
 
@@ -87,6 +94,8 @@ def _draw(study: Study) -> dict[str, Figure]:
     found = study.of_kind(FOUND)
     if study.trials or study.points:
         drawn["fronts"] = study_figures.fronts_figure(study)
+    if found and chosen_parameters(study):
+        drawn["parallel"] = parallel_figure(study)
     if any(point.products for point in found):
         drawn["choices"] = study_figures.choices_figure(found)
     if study.differences:

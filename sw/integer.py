@@ -228,11 +228,11 @@ def evaluate(bundle: Bundle, split: Split, metric: Metric) -> float:
     if bundle.head is None and metric.kind == "classes":
         raise BundleError(f"a model without a head predicts no classes: {metric.name} has nothing to score")
     with one_thread():
-        return score(_predict(bundle, split), metric)
+        return score(predict(bundle, split), metric)
 
 
-def _predict(bundle: Bundle, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
-    """Give logits, or outputs without a head, as reals, and labels of all batches of a split."""
+def predict(bundle: Bundle, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield logits, or outputs without a head, as reals, and targets of all batches of a split."""
     inputs = [_checked(bundle, k, bundle.quantise_input(s)) for k, s in enumerate(split.sequences)]
     for indices, lengths, outputs in _run_batches(bundle, inputs):
         if not split.every_step:

@@ -17,7 +17,7 @@ class Page(HTMLParser):
         self.links += [value for name, value in attrs if name in ("src", "href", "xlink:href")]
 
     def handle_data(self, data):
-        if self.tags[-1:] != ["style"] or self.cdata_elem is None:
+        if self.cdata_elem is None:
             self.words.append(data)
 
     @property

@@ -29,6 +29,7 @@ from gatewright.results import Row, score_row, write_rows
 from gatewright.storage import make_folder
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.compress import compress
+from gatewright.sw.compress.behaviour import scored_rows
 from gatewright.sw.integer import evaluate
 from gatewright.sw.metrics import Metric
 from gatewright.sw.models import FloatModel
@@ -94,6 +95,7 @@ def finish(
         failed = _train(folder, every, last, settings, processes, dask, progress)
         rows = _measured(folder, plan, folder.load_task(dense), every, failed, settings.seed, progress)
         rows += recommendation_rows(rows, plan.search, settings.seed)
+        rows += scored_rows(folder.load_task(dense))
     different = [row.value for row in rows if row.name == "point_difference"]
     write_rows(folder.front, rows)
     if different:

@@ -97,6 +97,11 @@ _MODELS = {
     "snr": Quantity(
         "dB", "power of an output of the float model over that of the integer model's error", "signed"
     ),
+    "layer_snr": Quantity("dB", "the same of all outputs of a layer", "signed"),
+    "confusion": Quantity(
+        "positions", "test positions of a class for which an integer model predicts a class"
+    ),
+    "scored": Quantity("positions", "positions of a split that have a target: what scores are taken over"),
     "rank": Quantity("columns", "rank of the two factors of a product that is not whole"),
     "bits": Quantity("bits", "bits of a weight of a product"),
     "decision_agreement": Quantity(

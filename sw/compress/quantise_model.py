@@ -12,6 +12,7 @@ from gatewright.progress import Progress, silent
 from gatewright.results import Row
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.compress import compress, shaped, suited
+from gatewright.sw.compress.behaviour import behaviour_rows, scored_rows
 from gatewright.sw.compress.diagnosis import (
     narrow_features,
     signal_to_noise,
@@ -44,7 +45,8 @@ class Quantised:
     bundle : Bundle
     rows : list of Row
         ``score`` in the task's metric on validation and test; ``snr`` of every output, and of all together, against the
-        float model on test; ``rank`` and ``bits`` of every product, and ``weight_density`` of every matrix.
+        float model on test, ``layer_snr`` of every layer, and ``confusion`` of classes; ``scored``, the positions that
+        the scores are of; ``rank`` and ``bits`` of every product, and ``weight_density`` of every matrix.
     warnings : tuple of str
         What the integers cannot hold, by name and with a remedy.
     """
@@ -127,7 +129,9 @@ def quantise_model(
     bundle = compress(task, student, spec, settings, progress)
     rows = [
         *score_rows(bundle, name),
+        *scored_rows(task),
         *_snr_rows(bundle, model, task.test, name),
+        *behaviour_rows(bundle, model, task.test, task.metric, name),
         *shape_rows(bundle, name),
     ]
     return Quantised(bundle, rows, tuple(warnings))

@@ -106,6 +106,15 @@ def test_help_of_each_command_has_examples(name):
     assert f"gatewright {name}" in said(name, "--help").partition("Examples:")[2]
 
 
+def test_several_folders_are_compared(folder, tmp_path):
+    other = shutil.copytree(folder / "fpga", tmp_path / "other")
+    found = answer("report", folder / "fpga", other, "-o", tmp_path / "both.html")
+    assert found["comparison"] == found["wrote"] == str(tmp_path / "both.html")
+    assert (tmp_path / "both.html").read_text().count("<td>model</td>") == 2
+    text = said("report", folder / "fpga", "-o", tmp_path / "one.html", status=ExitCode.INPUT)
+    assert "--output is for a comparison of several folders" in text
+
+
 def test_an_estimate_says_which_clock_turns_cycles_into_time(folder, tmp_path):
     found = answer("estimate", folder / "fpga")
     assert found["clock"] == {"megahertz": 100.0, "source": "asked for"}

@@ -86,9 +86,9 @@ def test_fronts_show_every_finished_point_and_count_trials_out_of_sight(study):
 
 
 def test_many_rounds_share_colours():
-    names = [name for name, *_ in study_figures._rounds([trial(k, k, 0.0) for k in range(12)])]
+    names = [name for name, *_ in study_figures.rounds([trial(k, k, 0.0) for k in range(12)])]
     assert names == [f"trials, rounds {k}–{k + 2}" for k in (0, 3, 6, 9)]
-    ((_, colour, (only,)),) = study_figures._rounds([trial(0, 4, 0.0)])
+    ((_, colour, (only,)),) = study_figures.rounds([trial(0, 4, 0.0)])
     assert (colour, only.round) == (STEPS[2], 4)
 
 

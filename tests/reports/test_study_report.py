@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 
 import pytest
 import study_rows
@@ -7,7 +8,6 @@ from html_page import read
 from study_rows import row
 
 from gatewright.errors import RunFolderError
-from gatewright.reports.study import BENCHMARKS
 from gatewright.reports.study_report import FIGURES, write_study_report
 from gatewright.results import Row
 
@@ -71,7 +71,8 @@ def test_tables_hold_the_numbers(page):
 
 def test_page_is_self_contained(page):
     assert all(link.startswith("#") for link in page.links)
-    assert not {"script", "img", "iframe", "link"} & set(page.tags)
+    assert not {"img", "iframe", "link"} & set(page.tags)
+    assert page.tags.count("script") == 1
 
 
 def test_same_rows_same_bytes(tmp_path):
@@ -90,11 +91,8 @@ def test_half_finished_study(tmp_path, count):
     page = written(tmp_path, trials=rows, settings=None)
     assert "INCOMPLETE" in page.text
     assert "not stopped yet" in page.text
-    for command in (
-        f"gatewright search model.pt --data DATA -o {tmp_path}",
-        *(f"gatewright bench {name}" for name in BENCHMARKS),
-    ):
-        assert f"Not run yet: {command}" in page.text, command
+    assert f"Not run yet: gatewright search model.pt --data DATA -o {tmp_path}" in page.text
+    assert "discretisation" not in page.text
     drawn = sorted(path.stem for path in (tmp_path / "figures").glob("*.png"))
     assert drawn == ["agreement", "fronts", "progress"]
 
@@ -146,7 +144,7 @@ def test_differences_are_loud(tmp_path, name, value, text):
     page = read(report)
     assert text in page.text
     assert "✓ PASS" not in page.text
-    assert '<tr class="bad"><td>found p0</td>' in report.read_text()
+    assert re.search(r'<tr class="mark bad"[^>]*><td>found p0</td>', report.read_text())
     assert ('<p class="bad">' in report.read_text()) == (name == "point_cycles_measured")
 
 
@@ -205,7 +203,7 @@ def test_hostile_strings_stay_text(tmp_path):
         {"data": {"source": HOSTILE}, "command": HOSTILE, "search": {"seed": HOSTILE}, HOSTILE: HOSTILE},
         **files,
     )
-    assert "script" not in page.tags
+    assert page.tags.count("script") == 1
     assert page.text.count("<script>alert(1)</script>") >= 9
 
 

@@ -93,14 +93,33 @@ def demo(
     return _reported(found, output)
 
 
-@command("gatewright report fpga", "gatewright report study")
+@command(
+    "gatewright report fpga",
+    "gatewright report study",
+    "gatewright report small-fpga large-fpga study -o comparison.html",
+)
 def report(
-    folder: Annotated[Path, typer.Argument(help="Run folder, or folder of a study.", show_default=False)],
+    folders: Annotated[
+        list[Path],
+        typer.Argument(help="Run folder, or folder of a study; several are compared.", show_default=False),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="File of a comparison; default: comparison.html.", show_default=False
+        ),
+    ] = None,
 ) -> Answer:
-    """Write the report: one HTML file, figures, and all rows as JSON and CSV; says what is proven and what is not."""
+    """Write the report: one HTML file, figures, all rows; says what is proven and what is not. Or compare several."""
+    from gatewright.flow.report import COMPARISON, compare
     from gatewright.flow.report import report as run
 
-    return _reported(run(folder), folder)
+    if len(folders) > 1:
+        path = compare(folders, output or COMPARISON)
+        return Answer(lines=(f"comparison: {path}",), wrote=path, values={"comparison": str(path)})
+    if output is not None:
+        raise ConfigError("--output is for a comparison of several folders; a report lies in its folder")
+    return _reported(run(folders[0]), folders[0])
 
 
 @command(

@@ -1,5 +1,6 @@
 """The report of a run or of a study: one HTML file, figures, all rows, and a summary of the headline figures."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,15 @@ from gatewright.custody import Proof
 from gatewright.errors import ConfigError
 from gatewright.flow.study import is_study
 from gatewright.hw.config import AcceleratorConfig
+from gatewright.reports.comparing_report import write_comparison
 from gatewright.reports.report import write_report
 from gatewright.reports.study_report import write_study_report
 from gatewright.reports.summary import summarise
 from gatewright.run import RunFolder
 from gatewright.storage import write_json
+
+COMPARISON = Path("comparison.html")
+"""Where a comparison is written, unless told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,17 @@ def report(folder: str | Path, *, seconds: float | None = None) -> Reported:
     summary = summarise(root, about)
     write_json(run.summary, summary)
     return Reported(write_report(root), summary, verdict, unproven)
+
+
+def compare(folders: Sequence[str | Path], path: str | Path = COMPARISON) -> Path:
+    """Write a page that shows the models of several runs and studies side by side.
+
+    Raises
+    ------
+    RunFolderError
+        A folder comes twice, holds no rows, or an entry is malformed.
+    """
+    return write_comparison([Path(folder) for folder in folders], Path(path))
 
 
 def _config(run: RunFolder) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ from gatewright.flow.inputs import Data, as_task
 from gatewright.flow.settings import TrainChoice, plain
 from gatewright.progress import Progress, silent
 from gatewright.results import Row, score_row
+from gatewright.sw.compress.behaviour import scored_rows
 from gatewright.sw.models import FloatModel
 from gatewright.sw.tasks import Task, baseline
 from gatewright.sw.training import train_float
@@ -64,6 +65,7 @@ def _rows(task: Task, model: FloatModel, found: dict[str, float], name: str, see
     def row(what: str, value: float, **at) -> Row:
         return score_row(what, task.metric, value, at, seed)
 
+    yield from scored_rows(task)
     yield row("baseline_score", baseline(task), split="test")
     for split, value in found.items():
         yield row("float_score", value, model=name, split=split)
