@@ -110,7 +110,7 @@ def recommended(root: Path) -> Recommendation | None:
     name = next((str(row.value) for row in rows if row.name == "recommended"), None)
     if name is None:
         return None
-    own = [row for row in rows if row.parameters["model"] == name]
+    own = [row for row in rows if row.parameters.get("model") == name]
     figures = _figures(own)
     products = [str(row.parameters["product"]) for row in own if row.name == "point_bits"]
     rank, bits, density = (_by(own, f"point_{kind}", "product") for kind in ("rank", "bits", "density"))
