@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
@@ -114,3 +115,70 @@ def _sweep(entry: Path) -> None:
                 shutil.rmtree(left, ignore_errors=True)
         except Timeout:
             pass  # Somebody makes it now.
+
+
+class Contents(NamedTuple):
+    """What the cache holds.
+
+    Parameters
+    ----------
+    folder : Path
+    entries, size : int
+        Built simulations with the library that they share, and the bytes of all files.
+    in_use : int
+        Entries that are being made now.
+    """
+
+    folder: Path
+    entries: int
+    size: int
+    in_use: int = 0
+
+
+def contents() -> Contents:
+    """Return what the cache holds; raises what `cache_folder` does."""
+    folder = cache_folder()
+    made = [path for path in (folder / "builds").glob("*") if path.is_dir() and not _is_partial(path)]
+    return Contents(folder, len(made), _size(folder))
+
+
+def clear() -> Contents:
+    """Remove all that the cache holds but what is being built now; returns what was removed.
+
+    Raises
+    ------
+    ToolError
+        A file cannot be removed.
+    """
+    before, in_use = contents(), 0
+    try:
+        # Each entry has a lock beside it; locks stay, as a process may be waiting for one.
+        for lock in (before.folder / "builds").glob("*.lock"):
+            in_use += not _remove(lock.with_suffix(""))
+        for other in before.folder.iterdir():
+            if other.name != "builds":
+                shutil.rmtree(other)
+    except OSError as error:
+        raise ToolError(f"the cache {before.folder} cannot be cleared ({explained(error)})") from error
+    after = contents()
+    return Contents(before.folder, before.entries - after.entries, before.size - after.size, in_use)
+
+
+def _remove(entry: Path) -> bool:
+    """Remove an entry and what was left of making it; tells whether nobody makes it now."""
+    try:
+        with FileLock(entry.with_suffix(".lock"), timeout=0):
+            for path in (entry, *entry.parent.glob(f"{entry.name}.*{_PARTIAL}")):
+                if path.exists():
+                    shutil.rmtree(path)
+    except Timeout:
+        return False
+    return True
+
+
+def _is_partial(path: Path) -> bool:
+    return path.name.endswith(_PARTIAL)
+
+
+def _size(folder: Path) -> int:
+    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())

@@ -16,6 +16,7 @@ from gatewright.benchmarks.registry import BENCHES
 from gatewright.cli import app
 from gatewright.cli.app import ExitCode
 from gatewright.cosim import toolchain
+from gatewright.cosim.cache import cached
 from gatewright.cosim.cxxrtl import translate
 from gatewright.custody import Delivery, Proof
 from gatewright.flow.design import compile_models
@@ -41,6 +42,7 @@ COMMANDS = (
     "demo",
     "report",
     "bench",
+    "cache",
     "table",
 )
 QUICK = ["--prune-epochs", "2", "--quantise-epochs", "1"]
@@ -104,6 +106,19 @@ def test_help_lists_the_commands_and_exit_statuses():
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_of_each_command_has_examples(name):
     assert f"gatewright {name}" in said(name, "--help").partition("Examples:")[2]
+
+
+def test_the_cache_says_its_size_and_is_cleared(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    def fill(_, kept):
+        (kept / "program").write_bytes(bytes(1_500_000))
+
+    entry = cached("a simulation", fill)
+    assert f"{tmp_path / 'gatewright'}: 1 entries, 1.5 MB" in said("cache")
+    assert answer("cache", "--clear")["entries"] == 1
+    assert not entry.exists()
+    assert answer("cache")["bytes"] == 0
 
 
 def test_several_folders_are_compared(folder, tmp_path):

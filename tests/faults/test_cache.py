@@ -163,3 +163,24 @@ def test_a_build_ends_with_its_process(fill, tmp_path, number):
     until(lambda: not alive(compiler))
     entry = cached("a", fill)
     assert left(entry) == [entry.name]
+
+
+def test_what_is_being_built_is_not_cleared(fill):
+    kept, gone = cached("one", fill), cached("other", fill)
+    with FileLock(kept.with_suffix(".lock")):
+        found = cache.clear()
+    assert (found.entries, found.in_use) == (1, 1)
+    assert kept.exists()
+    assert not gone.exists()
+    assert cached("other", fill) == gone
+    assert fill.count == 3
+
+
+def test_clearing_takes_the_remains_of_killed_builds(fill):
+    entry = cached("one", fill)
+    remains = entry.parent / f"{entry.name}.abc.partial"
+    remains.mkdir()
+    (remains / "object.o").write_text("remains")
+    assert cache.clear().entries == 1
+    assert not remains.exists()
+    assert cache.contents().size == 0

@@ -194,6 +194,25 @@ def _numbers(text: str) -> tuple[int, ...]:
         ) from None
 
 
+@command("gatewright cache", "gatewright cache --clear")
+def cache(
+    clear: Annotated[
+        bool, typer.Option("--clear", help="Remove all of it but what is being built now.")
+    ] = False,
+) -> Answer:
+    """Say where built simulations are kept and how large they are, or remove them; they are made again when needed."""
+    from gatewright.cosim import cache as simulations
+
+    found = simulations.clear() if clear else simulations.contents()
+    size = f"{found.entries:,} entries, {found.size / 1e6:,.1f} MB"
+    kept = f"; {found.in_use} are being built now and stay" if found.in_use else ""
+    line = f"removed {size}{kept}" if clear else size
+    return Answer(
+        lines=(f"{found.folder}: {line}",),
+        values={"folder": str(found.folder), "entries": found.entries, "bytes": found.size},
+    )
+
+
 @command("gatewright table docs/results/hw.json")
 def table(
     files: Annotated[list[Path], typer.Argument(help="Files of rows, as steps and benchmarks write them.")],
