@@ -244,33 +244,37 @@ class Bridge(wiring.Component):
         answer, operation = parts.answer, OPERATION(parts.answer.operation)
         place = Signal(range(_ANSWER_BYTES + WORDS * WORD_BYTES + CRC_BYTES + 1))
         body = Signal(range(_ANSWER_BYTES + WORDS * WORD_BYTES + 1))
-        byte, begun, escaping = Signal(8), Signal(), Signal()
+        byte, inside, over = Signal(8), Signal(), Signal()
+        begun, escaping = Signal(), Signal()
         beyond = Signal(range(CRC_BYTES + 1))
         word = Signal(range(WORDS + 1))
-        m.d.comb += [
-            body.eq(_ANSWER_BYTES + Mux(operation.write, 0, answer.count << 2)),
-            word.eq((place - _ANSWER_BYTES) >> 2),
-            beyond.eq(place - body),
-            byte.eq(
-                Mux(
-                    place < _ANSWER_BYTES,
-                    answer.as_value().word_select(place[:2], 8),
-                    Mux(
-                        place < body,
-                        parts.read.data.word_select(place[:2], 8),
-                        parts.crc.crc.word_select(beyond[:2], 8),
-                    ),
-                )
-            ),
-        ]
-        # A cycle in which the memory reads the word that the next byte is of.
+        m.d.sync += body.eq(_ANSWER_BYTES + Mux(operation.write, 0, answer.count << 2))
+        m.d.comb += [word.eq((place - _ANSWER_BYTES) >> 2), beyond.eq(place - body)]
+        # The memory reads the word that the next byte is of, and that byte goes to a register: neither is in the way of
+        # the accelerator's clock then.
         with m.State("LOOK"):
             m.d.comb += parts.read.addr.eq(WORDS | word)
+            m.next = "TAKE"
+        with m.State("TAKE"):
+            m.d.sync += [
+                inside.eq(place < body),
+                over.eq(place == body + CRC_BYTES),
+                byte.eq(
+                    Mux(
+                        place < _ANSWER_BYTES,
+                        answer.as_value().word_select(place[:2], 8),
+                        Mux(
+                            place < body,
+                            parts.read.data.word_select(place[:2], 8),
+                            parts.crc.crc.word_select(beyond[:2], 8),
+                        ),
+                    )
+                ),
+            ]
             m.next = "SEND"
         with m.State("SEND"):
             special = (byte == END) | (byte == ESCAPE)
-            over = place == body + CRC_BYTES
-            m.d.comb += [self.o.valid.eq(1), parts.read.en.eq(0)]
+            m.d.comb += self.o.valid.eq(1)
             with m.If(~begun | over):
                 m.d.comb += self.o.payload.eq(END)
             with m.Elif(escaping):
@@ -290,6 +294,6 @@ class Bridge(wiring.Component):
                     m.d.sync += [escaping.eq(0), place.eq(place + 1)]
                     m.d.comb += [
                         parts.crc.start.eq(place == 0),
-                        parts.crc.valid.eq(place < body),
+                        parts.crc.valid.eq(inside),
                         parts.crc.data.eq(byte),
                     ]

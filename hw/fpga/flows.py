@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gatewright.errors import ConfigError
+from gatewright.hw.boards.board import Board
+from gatewright.hw.boards.folder import board_folder
 from gatewright.hw.compiler.image import Compiled
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.constraints import constraints_file, placer_options
@@ -16,7 +18,17 @@ from gatewright.hw.fpga.serial import (
     serial_accelerator,
     serial_top,
 )
-from gatewright.hw.fpga.verilog import AXI_TOP, TOP, emit, emit_axi, emit_component
+from gatewright.hw.fpga.verilog import (
+    AXI_TOP,
+    BOARD_TOP,
+    MAPPED_TOP,
+    TOP,
+    emit,
+    emit_axi,
+    emit_component,
+    emit_mapped,
+    emit_on_board,
+)
 from gatewright.hw.registers import descriptions
 from gatewright.hw.rtl.axi import AxiTop
 from gatewright.storage import make_folder, undone, whole_file
@@ -109,6 +121,8 @@ def write_flows(
     compiled: Compiled | None = None,
     *,
     megahertz: float = 100,
+    mapped: bool = False,
+    board: Board | None = None,
 ) -> list[str]:
     """Write a folder with all that FPGA tools need, and a script for each device that the accelerator may fit.
 
@@ -121,6 +135,10 @@ def write_flows(
         A model for `config` that is baked in; without it the memories are loaded at run time.
     megahertz : float
         Clock frequency that the constraints ask for.
+    mapped : bool
+        Also write the top behind AXI4-Lite alone.
+    board : Board, optional
+        Also write what a bitstream for this board is made from.
 
     Returns
     -------
@@ -131,7 +149,7 @@ def write_flows(
     Raises
     ------
     ConfigError
-        `compiled` is for another configuration.
+        `compiled` is for another configuration, or the board's PLL makes no such clock.
     ToolError
         Yosys is missing or failed.
     """
@@ -139,6 +157,12 @@ def write_flows(
         raise ConfigError("the model was compiled for another configuration")
     missing = {name: shortages(demand(config, known.family), known) for name, known in DEVICES.items()}
     files = dict(_rtl(config, compiled))
+    image = None if compiled is None else compiled.image
+    if mapped:
+        files[f"rtl/{MAPPED_TOP}.sv"] = emit_mapped(config, image)
+    if board is not None:
+        files[f"rtl/{BOARD_TOP}.sv"] = emit_on_board(config, image)
+        files |= board_folder(board, megahertz)
     for name, known in DEVICES.items():
         if not missing[name]:
             files |= _vivado(known, megahertz) if known is VIVADO_DEVICE else _open(known, megahertz)

@@ -1,4 +1,4 @@
-"""nextpnr in a child process, from the wheel that brings it for a family."""
+"""nextpnr and its companions in a child process, from the wheel that brings them for a family."""
 
 import re
 import subprocess
@@ -17,9 +17,15 @@ _USED = re.compile(r"^Info:\s+(\w+): +(\d+)/ *(\d+) +\d+%", re.MULTILINE)
 
 
 def run_nextpnr(
-    family: Family, files: dict[str, str], options: Sequence[str], *, seconds: float, what: str
-) -> str:
-    """Place and route, and give the report.
+    family: Family,
+    files: dict[str, str],
+    options: Sequence[str],
+    *,
+    seconds: float,
+    what: str,
+    kept: Sequence[str] = (),
+) -> dict[str, bytes]:
+    """Place and route.
 
     Parameters
     ----------
@@ -32,11 +38,13 @@ def run_nextpnr(
         Time limit.
     what : str
         What is placed, for messages.
+    kept : sequence of str
+        Files that the options make nextpnr write.
 
     Returns
     -------
-    str
-        The report as JSON.
+    dict of bytes
+        Contents of ``report.json``, and of the files that are kept.
 
     Raises
     ------
@@ -44,21 +52,67 @@ def run_nextpnr(
         nextpnr is missing, failed (the design does not fit, for example) or ran out of time; the text ends with the
         end of its log.
     """
+    entry = f"run_{family.wheel.replace('-', '_').removeprefix('yowasp_')}"
+    always = ["--json", "netlist.json", "--report", "report.json", "--timing-allow-fail"]
+    given = {name: text.encode() for name, text in files.items()}
+    return run_tool(
+        family, entry, given, [*always, *options], seconds=seconds, what=what, kept=("report.json", *kept)
+    )
+
+
+def run_tool(
+    family: Family,
+    entry: str,
+    files: dict[str, bytes],
+    arguments: Sequence[str],
+    *,
+    seconds: float,
+    what: str,
+    kept: Sequence[str],
+) -> dict[str, bytes]:
+    """Run a program of the wheel that brings a family's nextpnr, in a folder of its own.
+
+    Parameters
+    ----------
+    family : Family
+    entry : str
+        The function that is the program.
+    files : dict of bytes
+        Contents of the folder.
+    arguments : sequence of str
+        Of the program.
+    seconds : float
+        Time limit.
+    what : str
+        What it works on, for messages.
+    kept : sequence of str
+        Files that it writes.
+
+    Returns
+    -------
+    dict of bytes
+        Contents of the files that are kept.
+
+    Raises
+    ------
+    ToolError
+        As for `run_nextpnr`.
+    """
     package = family.wheel.replace("-", "_")
     if not package:
         raise ToolError(f"nextpnr does not know {family.name}: write its flow and run the script there")
     if util.find_spec(package) is None:
         raise ToolError(f"{family.placer} is missing: pip install {family.wheel}")
-    child = _CHILD.format(package=package, run=f"run_{package.removeprefix('yowasp_')}")
-    always = ["--json", "netlist.json", "--report", "report.json", "--timing-allow-fail"]
+    tool = entry.removeprefix("run_").partition("_")[0]
+    child = _CHILD.format(package=package, run=entry)
     with tempfile.TemporaryDirectory(prefix="gatewright-place-") as name:
         # The folder is all that WebAssembly sees.
         folder = Path(name)
-        for file, text in files.items():
-            (folder / file).write_text(text, encoding="utf-8")
+        for file, contents in files.items():
+            (folder / file).write_bytes(contents)
         try:
             run = subprocess.run(
-                [sys.executable, "-c", child, *always, *options],
+                [sys.executable, "-c", child, *arguments],
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -69,12 +123,12 @@ def run_nextpnr(
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise ToolError(f"nextpnr was stopped after its {seconds:g} s for {what}") from error
+            raise ToolError(f"{tool} was stopped after its {seconds:g} s for {what}") from error
         if run.returncode:
             log = "\n".join([line for line in run.stdout.splitlines() if line][-_LOG_LINES:])
             short = "".join(f"it takes {used} {name} of {has}; " for name, used, has in _exceeded(run.stdout))
-            raise ToolError(f"nextpnr failed for {what}; {short}its log ends with:\n{log}")
-        return (folder / "report.json").read_text(encoding="utf-8")
+            raise ToolError(f"{tool} failed for {what}; {short}its log ends with:\n{log}")
+        return {file: (folder / file).read_bytes() for file in kept}
 
 
 def _exceeded(log: str) -> list[tuple[str, int, int]]:

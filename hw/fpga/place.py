@@ -142,35 +142,52 @@ def place(
     ToolError
         nextpnr is missing, failed or ran out of time, or the device has too little of something.
     """
-    modules = _modules(netlist)
+    modules = instances(netlist)
     name, text = constraints_file(device, megahertz)
     files = {"netlist.json": netlist} | ({name: text if constraints is None else constraints} if name else {})
     placements = []
     for done, seed in enumerate(seeds, 1):
         options = [*placer_options(device, name, megahertz), "--seed", str(seed)]
         what = f"{device.name}, seed {seed}"
-        report = run_nextpnr(device.family, files, options, seconds=seconds, what=what)
-        placements.append(_placement(report, device, seed, modules))
+        found = run_nextpnr(device.family, files, options, seconds=seconds, what=what)
+        placements.append(placement(found["report.json"].decode(), device, seed, modules))
         progress("placement", done, len(seeds), f"{placements[-1].megahertz:.1f} MHz")
     return placements
 
 
-def _modules(netlist: str) -> list[str]:
-    """Give the instances of a flat netlist, innermost first."""
+def instances(netlist: str) -> list[str]:
+    """Return the instances of a flat netlist, innermost first."""
     cells = top_module(json.loads(netlist))["cells"]
     return sorted(
         (name for name, cell in cells.items() if cell["type"] == "$scopeinfo"), key=len, reverse=True
     )
 
 
-def _placement(report: str, device: Device, seed: int, modules: list[str]) -> Placement:
+def placement(report: str, device: Device, seed: int, modules: list[str]) -> Placement:
+    """Read nextpnr's report.
+
+    Parameters
+    ----------
+    report : str
+        JSON.
+    device : Device
+    seed : int
+        Of the placer.
+    modules : list of str
+        The `instances` of what was placed.
+
+    Raises
+    ------
+    ToolError
+        The report is malformed, or the device has too little of something.
+    """
     try:
         values = json.loads(report)
         frequencies = {clock: entry["achieved"] for clock, entry in values["fmax"].items()}
         slowest = min(frequencies, key=frequencies.__getitem__)
         edge = f"posedge {slowest}"
         paths = (path["path"] for path in values["critical_paths"] if path["from"] == path["to"] == edge)
-        placement = Placement(
+        placed = Placement(
             device=device,
             seed=seed,
             megahertz=frequencies[slowest],
@@ -186,9 +203,9 @@ def _placement(report: str, device: Device, seed: int, modules: list[str]) -> Pl
         ("block_ram", device.block_rams),
         ("multipliers", device.multipliers),
     ):
-        if placement.used[name] > has:
-            raise ToolError(f"{device.name} has {has} {name.replace('_', ' ')}, not {placement.used[name]}")
-    return placement
+        if placed.used[name] > has:
+            raise ToolError(f"{device.name} has {has} {name.replace('_', ' ')}, not {placed.used[name]}")
+    return placed
 
 
 def _counts(utilisation: dict, device: Device, key: str) -> dict[str, int]:

@@ -38,6 +38,8 @@ COMMANDS = (
     "estimate",
     "synth",
     "prove",
+    "bitstream",
+    "run",
     "fuzz",
     "demo",
     "report",

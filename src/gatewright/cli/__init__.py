@@ -2,11 +2,11 @@
 
 # The order is that of the commands in the help.
 # isort: off
-from gatewright.cli import models, tune, search, hardware, fuzz, tools
+from gatewright.cli import models, tune, search, hardware, boards, fuzz, tools
 from gatewright.cli.app import app
 # isort: on
 
-__all__ = ["app", "fuzz", "hardware", "main", "models", "search", "tools", "tune"]
+__all__ = ["app", "boards", "fuzz", "hardware", "main", "models", "search", "tools", "tune"]
 
 
 def main() -> None:

@@ -68,6 +68,7 @@ def _every_step(results: str | None) -> bool | None:
     "gatewright build model.npz -o fpga",
     "gatewright build study --point best --device ecp5-25k -o fpga",
     "gatewright build model.npz --bake model -o fpga",
+    "gatewright build model.npz --board ulx3s-85f --lanes 16 --clock 80 -o fpga",
 )
 def build(
     models: Models,
@@ -90,6 +91,17 @@ def build(
             show_default=False,
         ),
     ] = None,
+    mapped: Annotated[
+        bool, typer.Option("--mapped", help="Also the top behind AXI4-Lite alone, for hosts without streams.")
+    ] = False,
+    board: Annotated[
+        str | None,
+        typer.Option(
+            "--board",
+            help="Also what `bitstream` needs for this board, by name or its own file (.toml); default: none.",
+            show_default=False,
+        ),
+    ] = None,
     clock: Clock = MEGAHERTZ,
     overwrite: Overwrite = False,
     *,
@@ -104,7 +116,7 @@ def build(
     given = None if accelerator is None else AcceleratorConfig.load(accelerator)
     choice = HardwareChoice(config=given, device=device, lanes=lanes, cell_lanes=cell_lanes)
     modes = ModePolicy(policy, weight_threshold, input_threshold)
-    settings = BuildSettings(storages_of(storage), _every_step(results), clock, bake, modes)
+    settings = BuildSettings(storages_of(storage), _every_step(results), clock, bake, modes, mapped, board)
     design = run(
         models, output, choice, settings, point=point, command=command, overwrite=overwrite, progress=progress
     )
@@ -113,6 +125,7 @@ def build(
         wrote=output,
         following=(
             f"gatewright verify {shell_word(output)} --data DATA",
+            *((f"gatewright bitstream {shell_word(output)}",) if board else ()),
             f"gatewright estimate {shell_word(output)}",
             f"gatewright report {shell_word(output)}",
         ),

@@ -8,8 +8,19 @@ from gatewright.errors import ToolError
 from gatewright.flow.design import Design, compile_models
 from gatewright.flow.settings import BuildSettings
 from gatewright.flow.study import is_study, point_of
+from gatewright.hw.boards.board import board as board_of
+from gatewright.hw.boards.fit import check_fit
 from gatewright.hw.compiler.choose import HardwareChoice
-from gatewright.hw.fpga.verilog import AXI_TOP, TOP, emit, emit_axi
+from gatewright.hw.fpga.verilog import (
+    AXI_TOP,
+    BOARD_TOP,
+    MAPPED_TOP,
+    TOP,
+    emit,
+    emit_axi,
+    emit_mapped,
+    emit_on_board,
+)
 from gatewright.progress import Progress, silent
 from gatewright.run import RunFolder
 
@@ -51,12 +62,14 @@ def build(
     RunFolderError
         The folder holds something already, or the study has no such point.
     ConfigError, CapacityError
-        No accelerator of that kind holds the models.
+        No accelerator of that kind holds the models, or it does not fit the board.
     ToolError
         Yosys failed, or Verilator's lint complains of the Verilog.
     """
     progress("build", 0, 3, "compile")
     design = compile_models(_chosen(models, point), choice, settings, progress)
+    if design.settings.board is not None:
+        check_fit(design.config, board_of(design.settings.board))
     _lint(design, progress)
     design.write(folder, command=command, overwrite=overwrite)
     progress("build", 3, 3, "")
@@ -75,7 +88,10 @@ def _lint(design: Design, progress: Progress) -> None:
     """Hold the Verilog against Verilator's lint before anything is written."""
     progress("build", 1, 3, "lint")
     image = None if design.baked is None else design.baked.image
-    for emit_top, top in ((emit, TOP), (emit_axi, AXI_TOP)):
+    tops = [(emit, TOP), (emit_axi, AXI_TOP)]
+    tops += [(emit_mapped, MAPPED_TOP)] if design.settings.mapped else []
+    tops += [(emit_on_board, BOARD_TOP)] if design.settings.board else []
+    for emit_top, top in tops:
         if warnings := toolchain.lint(emit_top(design.config, image), top):
             raise ToolError(f"Verilator's lint complains of {top}:\n" + "\n".join(warnings))
 

@@ -15,6 +15,7 @@ from gatewright.errors import ConfigError, DataError, GatewrightError, RunFolder
 from gatewright.flow.host_files import host_files
 from gatewright.flow.inputs import as_bundle
 from gatewright.flow.settings import BuildSettings, Storage
+from gatewright.hw.boards.board import board as board_of
 from gatewright.hw.compiler import Compiled, Mode, compile_bundle
 from gatewright.hw.compiler.choose import HardwareChoice, choose_config
 from gatewright.hw.compiler.image import Results
@@ -81,6 +82,16 @@ class DesignModel:
     def every_step(self) -> bool:
         """Whether results come in every step."""
         return "all" in (self.compiled.logit_results, self.compiled.hidden_results)
+
+    def outputs(self, results: np.ndarray, steps: int) -> np.ndarray:
+        """Return the results of a sequence as real numbers, [steps or 1, outputs].
+
+        Logits of a model with a head, else outputs of the last layer: integers times their LSB.
+        """
+        hidden, logits = self.compiled.split_results(results, steps)
+        if self.bundle.head is not None:
+            return logits * 2.0**-self.bundle.head.logit_frac
+        return hidden * self.bundle.layers[-1].output_format.lsb
 
 
 @dataclass(frozen=True)
@@ -249,7 +260,16 @@ class Design:
         for path, content in host_files(run, self):
             write_bytes(wrote(path, "image"), content)
         write_json(wrote(run.config, "config"), self.config.to_json())
-        for name in write_flows(run.root, self.config, self.baked, megahertz=self.settings.megahertz):
+        settings = self.settings
+        written = write_flows(
+            run.root,
+            self.config,
+            self.baked,
+            megahertz=settings.megahertz,
+            mapped=settings.mapped,
+            board=None if settings.board is None else board_of(settings.board),
+        )
+        for name in written:
             wrote(run.root / name, _role(name))
         write_json(wrote(run.build, "flow"), self._manifest())
 
@@ -299,6 +319,8 @@ class Design:
             "megahertz": settings.megahertz,
             "bake": settings.bake,
             "policy": asdict(settings.policy),
+            "mapped": settings.mapped,
+            "board": settings.board,
         }
 
     @classmethod
@@ -323,6 +345,8 @@ class Design:
                 values["megahertz"],
                 values["bake"],
                 ModePolicy(**values["policy"]),
+                values["mapped"],
+                values["board"],
             )
             listed = [(_checked(each["name"]), each["storage"]) for each in values["models"]]
         models = tuple(
@@ -447,7 +471,4 @@ def _outputs(model: DesignModel, golden: Any, raw: Any) -> np.ndarray:
     if x.ndim != 2:
         raise DataError(f"a sequence must be [steps, {model.bundle.input_size}], not of shape {x.shape}")
     sent = golden.run(model.bundle.quantise_input(x))
-    hidden, logits = model.compiled.split_results(np.asarray(sent), len(x))
-    if model.bundle.head is not None:
-        return logits * 2.0**-model.bundle.head.logit_frac
-    return hidden * model.bundle.layers[-1].output_format.lsb
+    return model.outputs(np.asarray(sent), len(x))

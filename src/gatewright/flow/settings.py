@@ -166,11 +166,15 @@ class BuildSettings:
         memories that are loaded at run time.
     policy : ModePolicy
         Of models that are stored "auto": the forms of their matrices, and when zero activations are skipped.
+    mapped : bool
+        Also the top behind AXI4-Lite alone, with a mailbox.
+    board : str, optional
+        Also what a bitstream for this board is made from: a board's name, or its own file.
 
     Raises
     ------
     ConfigError
-        A value is outside its range.
+        A value is outside its range, or there is no such board.
     """
 
     storage: tuple[Storage, ...] = ("auto",)
@@ -178,6 +182,8 @@ class BuildSettings:
     megahertz: float = MEGAHERTZ
     bake: str | None = None
     policy: ModePolicy = POLICY
+    mapped: bool = False
+    board: str | None = None
 
     def __post_init__(self):
         check_ranges(self, {"megahertz": (1.0, 1000.0)})
@@ -235,6 +241,36 @@ class VerifySettings:
             raise ConfigError(f"split must be train, validation or test, not {self.split!r}")
         if self.skip not in get_args(Skipping):
             raise ConfigError(f"skip must be {', '.join(get_args(Skipping))}, not {self.skip!r}")
+
+
+@dataclass(frozen=True)
+class DriveSettings:
+    """What is run on a board.
+
+    Parameters
+    ----------
+    model : str, optional
+        Which model of the build, by name; the first unless given.
+    split : "train", "validation" or "test"
+        Where sequences come from.
+    recordings : int
+        Sequences, if there are as many: 1 to 100,000.
+    baud : int, optional
+        Of the serial line; None for what boards are built with.
+
+    Raises
+    ------
+    ConfigError
+        A value is outside its range.
+    """
+
+    model: str | None = None
+    split: Literal["train", "validation", "test"] = "test"
+    recordings: int = 20
+    baud: int | None = None
+
+    def __post_init__(self):
+        check_ranges(self, {"recordings": (1, 100_000)})
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from gatewright.executors import run_all
 from gatewright.flow.design import Design, DesignModel
 from gatewright.flow.host_files import check_host_files
 from gatewright.flow.inputs import Data, as_task
+from gatewright.flow.ports import prove_ports
 from gatewright.flow.settings import VerifySettings, WorkerSettings
 from gatewright.hw.compiler.image import Compiled
 from gatewright.hw.cycles.model import Prediction
@@ -45,7 +46,7 @@ PYTORCH, RTL, STORAGE, AXI, CYCLES = (
 """What a proof compares."""
 
 PORT_JOBS = 4
-"""Jobs that go through the AXI ports."""
+"""Jobs that go through the AXI ports, and as many through registers alone."""
 
 
 @dataclass(frozen=True)
@@ -213,6 +214,20 @@ def _prove(
         claims.append(claim)
         complaints += [complaint] if complaint else []
         proven.add(f"rtl/{AXI_TOP}.sv")
+        model, jobs = design.model(), _port_jobs(design, split, settings)
+        ports = prove_ports(
+            run.rtl,
+            model,
+            jobs.inputs,
+            jobs.fresh,
+            skip=_skip(model, settings),
+            baked=design.baked is not None,
+            progress=progress,
+        )
+        for top, claim, complaint in ports:
+            claims.append(claim)
+            complaints += [complaint] if complaint else []
+            proven.add(f"rtl/{top}.sv")
     rows += [
         Row(name, "integers", value, {"pair": claim.pair, "model": claim.model, "mode": claim.mode})
         for claim in claims
@@ -341,12 +356,15 @@ def _measured(at: dict, measurement: Measurement, measured: Verification) -> Ite
             yield Row("counter", unit, sum(measured.counters[name]), {"counter": name, **at})
 
 
+def _port_jobs(design: Design, split: Split, settings: VerifySettings) -> Jobs:
+    return Jobs.of(design.model().bundle, split, split.spread(settings.recordings)).first(PORT_JOBS)
+
+
 def _prove_ports(
     run: RunFolder, design: Design, split: Split, settings: VerifySettings, progress: Progress
 ) -> tuple[Claim, str]:
     """Run the delivered AXI top; returns what is claimed, and the complaint."""
-    model = design.model()
-    jobs = Jobs.of(model.bundle, split, split.spread(settings.recordings)).first(PORT_JOBS)
+    model, jobs = design.model(), _port_jobs(design, split, settings)
     found = verify_axi(
         run.rtl,
         model.compiled,

@@ -1,0 +1,1 @@
+"""Boards: one small declarative file each, and what makes bitstreams of them."""

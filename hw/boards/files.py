@@ -1,0 +1,210 @@
+"""What a board adds to the accelerator behind a serial line: a top with a PLL, and constraints."""
+
+from dataclasses import dataclass
+
+from gatewright.errors import ConfigError
+from gatewright.hw.boards.board import Board
+from gatewright.hw.boards.pll import Pll, ecp5_pll, ice40_pll
+from gatewright.hw.bridge.uart import DIVISOR_BITS, LEAST_DIVISOR
+from gatewright.hw.fpga.devices import ECP5
+from gatewright.hw.fpga.verilog import BOARD_TOP
+
+_MOST_ERROR = 0.02
+"""How far a line's rate may be from the one asked for; a byte bears 5 % in all, with the other side's error."""
+
+_ECP5_PLL = """\
+    (* FREQUENCY_PIN_CLKI = "{source:g}" *)
+    (* FREQUENCY_PIN_CLKOP = "{made:g}" *)
+    (* ICP_CURRENT = "12" *)
+    (* LPF_RESISTOR = "8" *)
+    (* MFG_ENABLE_FILTEROPAMP = "1" *)
+    (* MFG_GMCREF_SEL = "2" *)
+    EHXPLLL #(
+        .CLKI_DIV({CLKI_DIV}),
+        .CLKFB_DIV({CLKFB_DIV}),
+        .CLKOP_DIV({CLKOP_DIV}),
+        .CLKOP_CPHASE({phase}),
+        .CLKOP_FPHASE(0),
+        .CLKOP_ENABLE("ENABLED"),
+        .FEEDBK_PATH("CLKOP"),
+        .OUTDIVIDER_MUXA("DIVA"),
+        .PLLRST_ENA("DISABLED"),
+        .INTFB_WAKE("DISABLED"),
+        .STDBY_ENABLE("DISABLED"),
+        .DPHASE_SOURCE("DISABLED")
+    ) pll (
+        .CLKI(clock),
+        .CLKFB(clk),
+        .CLKOP(clk),
+        .LOCK(locked),
+        .RST(1'b0),
+        .STDBY(1'b0),
+        .PHASESEL0(1'b0),
+        .PHASESEL1(1'b0),
+        .PHASEDIR(1'b0),
+        .PHASESTEP(1'b0),
+        .PHASELOADREG(1'b0),
+        .PLLWAKESYNC(1'b0),
+        .ENCLKOP(1'b0)
+    );
+"""
+
+_ICE40_PLL = """\
+    SB_PLL40_PAD #(
+        .FEEDBACK_PATH("SIMPLE"),
+        .PLLOUT_SELECT("GENCLK"),
+        .DIVR({DIVR}),
+        .DIVF({DIVF}),
+        .DIVQ({DIVQ}),
+        .FILTER_RANGE({FILTER_RANGE})
+    ) pll (
+        .PACKAGEPIN(clock),
+        .PLLOUTGLOBAL(clk),
+        .LOCK(locked),
+        .RESETB(1'b1),
+        .BYPASS(1'b0)
+    );
+"""
+
+_TOP = """\
+// {top}: the accelerator on {title}, written by Gatewright.
+// {made:g} MHz from {source:g} MHz, and {baud} baud: {divisor} cycles of a bit.
+
+module {top} (
+{ports}
+);
+    wire clk, locked, connected;
+
+{pll}
+    // Reset for some cycles after the PLL has locked{button}.
+    reg [1:0] good = 0;
+    reg [3:0] held = 0;
+    always @(posedge clk) begin
+        good <= {{good[0], locked{released}}};
+        if (!good[1]) held <= 0;
+        else if (!(&held)) held <= held + 1;
+    end
+
+    {core} accelerator (
+        .clk(clk),
+        .rst(!(&held)),
+        .rx(rx),
+        .tx(tx),
+        .divisor({bits}'d{divisor}),
+        .connected(connected)
+    );
+{outputs}endmodule
+"""
+
+
+@dataclass(frozen=True)
+class BoardFiles:
+    """The files of a board in a build.
+
+    Parameters
+    ----------
+    top : str
+        Name of the top module.
+    megahertz : float
+        The clock that the PLL makes.
+    baud : float
+        The rate of the serial line, as it divides that clock.
+    verilog : str
+        Text of the top, beside the accelerator's.
+    constraints : str
+        Pins, and the frequency of the board's clock.
+    """
+
+    top: str
+    megahertz: float
+    baud: float
+    verilog: str
+    constraints: str
+
+    @property
+    def constraints_suffix(self) -> str:
+        """Suffix of the file of constraints."""
+        return ".lpf" if self.constraints.startswith("LOCATE") else ".pcf"
+
+
+def board_files(board: Board, megahertz: float) -> BoardFiles:
+    """Return what a board adds, for a clock.
+
+    Parameters
+    ----------
+    board : Board
+    megahertz : float
+        What is asked for; the PLL makes as much or a little less.
+
+    Raises
+    ------
+    ConfigError
+        The PLL makes no such clock, or the clock cannot be divided to the board's baud rate.
+    """
+    ecp5 = board.fpga.family is ECP5
+    pll = (ecp5_pll if ecp5 else ice40_pll)(board.megahertz, megahertz)
+    divisor = _divisor(board, pll)
+    top = f"gatewright_{board.name.replace('-', '_')}"
+    lines = ["    input wire clock", "    input wire rx", "    output wire tx"]
+    outputs = ""
+    if board.led:
+        lines.append("    output wire led")
+        outputs += f"    assign led = {'!' if board.led_low else ''}connected;\n"
+    if board.reset:
+        lines.append("    input wire button")
+    for number, _ in enumerate(board.high):
+        lines.append(f"    output wire high{number}")
+        outputs += f"    assign high{number} = 1'b1;\n"
+    cell = (_ECP5_PLL if ecp5 else _ICE40_PLL).format(
+        source=board.megahertz, made=pll.megahertz, phase=pll.values.get("CLKOP_DIV", 1) - 1, **pll.values
+    )
+    verilog = _TOP.format(
+        top=top,
+        title=board.title,
+        source=board.megahertz,
+        made=pll.megahertz,
+        baud=board.baud,
+        divisor=divisor,
+        bits=DIVISOR_BITS,
+        ports=",\n".join(lines),
+        pll=cell,
+        core=BOARD_TOP,
+        button=", and while the button is pressed" if board.reset else "",
+        released=f" && {'' if board.reset_low else '!'}button" if board.reset else "",
+        outputs=outputs,
+    )
+    constraints = (_lpf if ecp5 else _pcf)(board)
+    return BoardFiles(top, pll.megahertz, pll.megahertz * 1e6 / divisor, verilog, constraints)
+
+
+def _divisor(board: Board, pll: Pll) -> int:
+    exact = pll.megahertz * 1e6 / board.baud
+    divisor = round(exact)
+    if divisor < LEAST_DIVISOR or abs(exact / divisor - 1) > _MOST_ERROR or divisor >= 1 << DIVISOR_BITS:
+        raise ConfigError(
+            f"{board.name}: {pll.megahertz:g} MHz cannot be divided to {board.baud} baud within {_MOST_ERROR:.0%}; ask "
+            "for another --clock, or write another baud in a copy of the board's file"
+        )
+    return divisor
+
+
+def _pins(board: Board) -> dict[str, str]:
+    pins = {"clock": board.clock, "rx": board.rx, "tx": board.tx, "led": board.led, "button": board.reset}
+    pins |= {f"high{number}": pin for number, pin in enumerate(board.high)}
+    return {port: pin for port, pin in pins.items() if pin}
+
+
+def _lpf(board: Board) -> str:
+    lines = []
+    for port, pin in _pins(board).items():
+        pull = ""
+        if port == "button":
+            pull = " PULLMODE=UP" if board.reset_low else " PULLMODE=DOWN"
+        elif port == "rx":
+            pull = " PULLMODE=UP"
+        lines += [f'LOCATE COMP "{port}" SITE "{pin}";', f'IOBUF PORT "{port}" IO_TYPE={board.io}{pull};']
+    return "\n".join([*lines, f'FREQUENCY PORT "clock" {board.megahertz:g} MHZ;', ""])
+
+
+def _pcf(board: Board) -> str:
+    return "".join(f"set_io {port} {pin}\n" for port, pin in _pins(board).items())

@@ -1,0 +1,113 @@
+"""From a model to a board, and back: build, verify, run."""
+
+import re
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from gatewright.cli import app
+from gatewright.cli.app import ExitCode
+from gatewright.cosim.board.simulated import SimulatedBoard
+from gatewright.cosim.workloads import random_bundle
+from gatewright.custody import Delivery, Proof
+from gatewright.errors import CapacityError, ConfigError, DeviceError, MismatchError
+from gatewright.flow.bitstream import bitstream
+from gatewright.flow.build import build
+from gatewright.flow.drive import drive_board
+from gatewright.flow.settings import BuildSettings, DriveSettings, VerifySettings
+from gatewright.flow.verify import verify
+from gatewright.hw.compiler.choose import HardwareChoice
+from gatewright.hw.fpga.verilog import BOARD_TOP, MAPPED_TOP
+
+CHOICE = HardwareChoice(lanes=4)
+SETTINGS = BuildSettings(("dense",), megahertz=50, mapped=True, board="colorlight-i5")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A build for a board, with the mapped top too."""
+    path = tmp_path_factory.mktemp("boards") / "fpga"
+    build({"small": random_bundle(2, inputs=3, hidden=5, classes=3, lanes=4)}, path, CHOICE, SETTINGS)
+    return path
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "mine.npz"
+    rng = np.random.default_rng(1)
+    np.savez(
+        path, X=rng.normal(size=(20, 6, 3)).astype(np.float32), y=np.arange(20) % 3, labels=["a", "b", "c"]
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def proof(folder, data):
+    found = verify(folder, str(data), VerifySettings(recordings=3))
+    assert found.holds, found.complaints
+    return found.proof
+
+
+def test_the_proof_covers_what_boards_run(folder, proof):
+    assert {f"rtl/{MAPPED_TOP}.sv", f"rtl/{BOARD_TOP}.sv"} <= set(Delivery.load(folder).to_prove)
+    compared = {claim.pair: claim.compared for claim in proof.claims}
+    assert compared["golden = mapped"] == compared["golden = board"] == compared["golden = AXI"] > 0
+    assert proof.verdict(folder) == "PASS"
+
+
+@pytest.mark.parametrize("top", [MAPPED_TOP, BOARD_TOP])
+def test_a_top_that_was_not_simulated_is_unproven(folder, proof, top):
+    name = f"rtl/{top}.sv"
+    less = Proof({each: sha for each, sha in proof.files.items() if each != name}, proof.claims)
+    assert less.unproven(folder) == (name,)
+    assert less.verdict(folder) == "UNPROVEN"
+
+
+def test_sequences_run_on_the_board_by_the_command_line(folder, data, proof):
+    text = (folder / "rtl" / f"{BOARD_TOP}.sv").read_text()
+    with SimulatedBoard(text) as board:
+        command = ["run", str(folder), "--port", board.port, "--input", str(data)]
+        shown = CliRunner().invoke(app, command)
+        assert shown.exit_code == ExitCode.OK, shown.output
+        assert re.search(r"3 sequences, 9 of 9 results equal to the golden model, 0 requests", shown.output)
+        found = drive_board(folder, board.port, str(data), DriveSettings(recordings=2))
+        assert [each.shape for each in found.outputs] == [(1, 3), (1, 3)]
+        assert found.labels == ("a", "b", "c")
+
+
+def test_a_board_with_another_bitstream_is_refused(folder, data, proof, tmp_path):
+    other = tmp_path / "other"
+    bundle = random_bundle(2, inputs=3, hidden=40, classes=3, lanes=4)
+    build({"large": bundle}, other, CHOICE, BuildSettings(("dense",)))
+    with (
+        SimulatedBoard((folder / "rtl" / f"{BOARD_TOP}.sv").read_text()) as board,
+        pytest.raises(DeviceError, match=r"is not the one of this build: .*; load the build's own bitstream"),
+    ):
+        drive_board(other, board.port, str(data))
+
+
+def test_a_build_for_no_board_has_no_bitstream(tmp_path):
+    bundle = random_bundle(2, inputs=3, hidden=5, classes=3, lanes=4)
+    build({"small": bundle}, tmp_path / "fpga", CHOICE, BuildSettings(("dense",)))
+    with pytest.raises(ConfigError, match="is for no board; `gatewright build MODEL --board NAME"):
+        bitstream(tmp_path / "fpga")
+
+
+def test_no_bitstream_is_made_of_changed_files(folder, proof):
+    (path,) = folder.glob("colorlight-i5/*.v")
+    text = path.read_text()
+    path.write_text(text.replace("assign led = !", "assign led = "))
+    with pytest.raises(
+        MismatchError, match=r"colorlight-i5/gatewright_colorlight_i5\.v changed since the build"
+    ):
+        bitstream(folder)
+    path.write_text(text)
+
+
+def test_what_does_not_fit_the_board_is_refused_before_anything_is_written(tmp_path):
+    bundle = random_bundle(2, inputs=3, hidden=5, classes=3, lanes=32)
+    settings = BuildSettings(("dense",), board="ulx3s-12f")
+    with pytest.raises(CapacityError, match="ulx3s-12f: with 32 lanes"):
+        build({"wide": bundle}, tmp_path / "fpga", HardwareChoice(lanes=32), settings)
+    assert not (tmp_path / "fpga").exists()

@@ -1,0 +1,159 @@
+"""Boards: their files against Amaranth's own, and what a build gets of them."""
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+from amaranth_boards.icebreaker import ICEBreakerPlatform
+from amaranth_boards.orangecrab_r0_2 import OrangeCrabR0_2_25FPlatform
+from amaranth_boards.ulx3s import ULX3S_12F_Platform, ULX3S_85F_Platform
+
+from gatewright.errors import CapacityError, ConfigError
+from gatewright.hw.boards.board import Board, board, boards
+from gatewright.hw.boards.files import board_files
+from gatewright.hw.boards.fit import check_fit
+from gatewright.hw.boards.folder import board_folder, read_board_folder
+from gatewright.hw.config import AcceleratorConfig
+
+THEIRS = {
+    "ulx3s-85f": ULX3S_85F_Platform,
+    "ulx3s-12f": ULX3S_12F_Platform,
+    "orangecrab-25f": OrangeCrabR0_2_25FPlatform,
+    "icebreaker": ICEBreakerPlatform,
+}
+DEVICES = {
+    "LFE5U-85F": "ecp5-85k",
+    "LFE5U-12F": "ecp5-12k",
+    "LFE5U-25F": "ecp5-25k",
+    "iCE40UP5K": "ice40-up5k",
+}
+PACKAGES = {"BG381": "CABGA381", "MG285": "CSFBGA285", "SG48": "sg48"}
+
+
+def pins(platform, name, number=0, member=None):
+    """Pins of a resource, with connectors resolved, and whether they are active low."""
+    resource = platform.lookup(name, number)
+    io = (
+        resource.ios[0]
+        if member is None
+        else next(each for each in resource.ios if each.name == member).ios[0]
+    )
+    names = io.map_names(platform._conn_pins, resource)
+    return names, io.invert
+
+
+@pytest.mark.parametrize("name", THEIRS)
+def test_pins_are_those_of_amaranth_boards(name):
+    ours, theirs = board(name), THEIRS[name]()
+    assert DEVICES[theirs.device] == ours.device
+    assert PACKAGES[theirs.package] == ours.fpga.package
+    assert ours.fpga.speed == getattr(theirs, "speed", ours.fpga.speed)
+    assert pins(theirs, theirs.default_clk) == ([ours.clock], False)
+    assert theirs.default_clk_frequency == ours.megahertz * 1e6
+    if name == "orangecrab-25f":
+        # It has no serial line; that of the header goes by the order of Feather boards.
+        assert (theirs._conn_pins["io_0:0"], theirs._conn_pins["io_0:1"]) == (ours.rx, ours.tx)
+    else:
+        assert pins(theirs, "uart", member="rx") == ([ours.rx], False)
+        assert pins(theirs, "uart", member="tx") == ([ours.tx], False)
+    lamps = {"ulx3s-85f": ("led", 0, None), "ulx3s-12f": ("led", 0, None)}
+    lamps |= {"orangecrab-25f": ("rgb_led", 0, "g"), "icebreaker": ("led_g", 0, None)}
+    assert pins(theirs, *lamps[name][:2], member=lamps[name][2]) == ([ours.led], ours.led_low)
+
+
+def test_every_board_is_whole():
+    assert set(boards()) == {"colorlight-i5", "icebreaker", "orangecrab-25f", "ulx3s-12f", "ulx3s-85f"}
+    for name in boards():
+        ours = board(name)
+        # The clock that every PLL makes exactly.
+        files = board_files(ours, 48 if ours.megahertz in (12, 48) else 50)
+        assert files.baud == ours.baud == 1_000_000
+        for pin in (ours.clock, ours.rx, ours.tx, ours.led):
+            assert re.search(rf"\b{pin}\b", files.constraints)
+
+
+def test_the_top_of_a_board():
+    files = board_files(board("ulx3s-85f"), 83)
+    assert 82 < files.megahertz <= 83
+    assert f".divisor(16'd{round(files.megahertz)})" in files.verilog
+    assert files.top == "gatewright_ulx3s_85f"
+    assert "module gatewright_ulx3s_85f (" in files.verilog
+    assert 'LOCATE COMP "clock" SITE "G2";' in files.constraints
+    assert 'FREQUENCY PORT "clock" 25 MHZ;' in files.constraints
+    assert files.constraints_suffix == ".lpf"
+    assert board_files(board("icebreaker"), 24).constraints_suffix == ".pcf"
+
+
+def test_a_folder_is_read_back(tmp_path):
+    ours = board("orangecrab-25f")
+    texts = board_folder(ours, 80)
+    for name, text in texts.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    found, files = read_board_folder(tmp_path / "orangecrab-25f")
+    assert (found, files) == (ours, board_files(ours, 80))
+    assert json.loads(texts["orangecrab-25f/board.json"])["megahertz"] == 80
+    assert "openFPGALoader -b orangeCrab gatewright_orangecrab_25f.bit" in texts["orangecrab-25f/README.md"]
+
+
+def test_a_board_of_ones_own(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'title = "Mine"\ndevice = "ecp5-45k"\nclock = "A1"\nmegahertz = 12.5\nrx = "B2"\ntx = "C3"\nspeed = "7"\n'
+    )
+    found = board(str(path))
+    assert found == Board("mine", "Mine", "ecp5-45k", "A1", 12.5, "B2", "C3", speed="7")
+    assert found.fpga.options[:5] == ("--45k", "--package", "CABGA381", "--speed", "7")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('device = "gowin-gw1n9"', "device must be one of ecp5-12k"),
+        ('clock = "25 MHz"', "'25 MHz' is no pin"),
+        ("megahertz = 0.5", "megahertz must be from 1 to 400"),
+        ('megahertz = "fast"', "megahertz must be int or float"),
+        ("baud = 100", "baud must be from 1200"),
+        ("led_low = 1", "led_low must be bool"),
+        ('colour = "red"', "unknown colour; known are title"),
+        ("title = ", "mine.toml"),
+    ],
+)
+def test_a_malformed_file_is_refused(tmp_path, text, says):
+    values = {
+        "title": '"Mine"',
+        "device": '"ecp5-45k"',
+        "clock": '"A1"',
+        "megahertz": "12.5",
+        "rx": '"B2"',
+        "tx": '"C3"',
+    }
+    name, _, value = text.partition(" = ")
+    path = tmp_path / "mine.toml"
+    path.write_text("".join(f"{key} = {each}\n" for key, each in (values | {name: value}).items()))
+    with pytest.raises(ConfigError, match=says):
+        board(str(path))
+
+
+def test_an_unknown_board_names_those_that_there_are():
+    with pytest.raises(
+        ConfigError, match=r"unknown board 'none'; known are colorlight-i5, .*--board mine\.toml"
+    ):
+        board("none")
+
+
+def test_a_clock_that_does_not_divide_to_the_baud_rate():
+    with pytest.raises(ConfigError, match="cannot be divided to 12000000 baud"):
+        board_files(replace(board("ulx3s-85f"), baud=12_000_000), 50)
+
+
+def test_what_does_not_fit_is_refused_with_what_to_type():
+    large = AcceleratorConfig(lanes=32)
+    check_fit(large, board("ulx3s-85f"))
+    with pytest.raises(
+        CapacityError, match=r"ulx3s-12f: with 32 lanes it needs .*\d+ block RAMs, has 32.*--lanes"
+    ):
+        check_fit(large, board("ulx3s-12f"))
+    with pytest.raises(CapacityError, match="icebreaker: with 32 lanes it needs"):
+        check_fit(large, board("icebreaker"))
