@@ -7,7 +7,7 @@ from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.demand import demand, shortages
 from gatewright.hw.fpga.devices import ECP5
 
-LUTS, BLOCK_RAMS = 1_200, 3
+LUTS, BLOCK_RAMS = 2_000, 3
 """What bridge, UART and mailbox take of an ECP5 beside the accelerator."""
 
 
