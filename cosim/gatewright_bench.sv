@@ -9,20 +9,21 @@
 //     expected.hex  payloads of the port `o` of all jobs
 //
 // It ends with "PASS" and status 0, or with "FAIL" and another status: on a result that differs, is missing or is too
-// many, on an error code, and after too many cycles. With +waves=K it writes the waves of job K to waves.vcd, or with
-// GATEWRIGHT_FST defined to waves.fst.
+// many, on an error code, and after too many cycles. With +waves=K it writes the waves from job K on to waves.vcd.
 
 `timescale 1ns / 1ps
 `include "sizes.svh"
 
 module gatewright_bench;
     localparam [2:0] RESET = 0, LOAD = 1, OFFER = 2, RUN = 3, DRAIN = 4, DONE = 5;
-    localparam integer RESET_CYCLES = 4, DRAIN_CYCLES = 64, SHOWN = 10;
+    localparam integer RESET_CYCLES = 4, OFFER_CYCLES = 4, DRAIN_CYCLES = 64, SHOWN = 10;
 
+    // verilator tracing_off
     reg [63:0] loads[0:`LOADS];
     reg [159:0] jobs[0:`JOBS];
     reg [`INPUT_BITS-1:0] inputs[0:`INPUTS];
     reg [`RESULT_BITS-1:0] expected[0:`RESULTS];
+    // verilator tracing_on
 
     reg clk = 0;
     reg rst = 1;
@@ -34,7 +35,8 @@ module gatewright_bench;
     wire load_valid = state == LOAD && loaded < `LOADS;
     wire load_ready;
     wire [`JOB_BITS-1:0] job_payload = jobs[job][`JOB_BITS-1:0];
-    wire job_valid = state == OFFER;
+    // Waves begin before the job does.
+    wire job_valid = state == OFFER && elapsed >= OFFER_CYCLES;
     wire job_ready;
     wire [`INPUT_BITS-1:0] i_payload = inputs[given];
     wire i_valid = state == RUN && given < given_end;
@@ -68,6 +70,9 @@ module gatewright_bench;
     );
 `ifndef LOADED
     assign load_ready = 1'b0;
+`endif
+`ifdef GATEWRIGHT_WAVES
+    gatewright_view view ();
 `endif
 
     initial begin
@@ -112,11 +117,7 @@ module gatewright_bench;
             end
             OFFER: begin
                 if (job == waves_job) begin
-`ifdef GATEWRIGHT_FST
-                    $dumpfile("waves.fst");
-`else
                     $dumpfile("waves.vcd");
-`endif
                     $dumpvars(0, gatewright_bench);
                     waves_job = -1;
                 end

@@ -137,6 +137,7 @@ def build(
     "gatewright verify fpga --data mine.npz",
     "gatewright verify fpga --data mine.npz --recordings 100 --stalls",
     "gatewright verify fpga --data mine.npz --recordings 3 --vectors vectors",
+    "gatewright verify fpga --data mine.npz --waves waves --waves-job 2",
 )
 def verify(
     folder: BuildFolder,
@@ -178,6 +179,17 @@ def verify(
             show_default=False,
         ),
     ] = None,
+    waves: Annotated[
+        Path | None,
+        typer.Option(
+            "--waves",
+            help="Folder for the waves of one job of the first model (VCD), with layouts for GTKWave and Surfer.",
+            show_default=False,
+        ),
+    ] = None,
+    waves_job: Annotated[
+        int, typer.Option("--waves-job", min=0, help="Which job: the sequences to simulate count from 0.")
+    ] = 0,
     workers: Workers = None,
     seed: Seed = 0,
     *,
@@ -188,25 +200,33 @@ def verify(
     from gatewright.flow.inputs import as_task
     from gatewright.flow.vectors import check_vectors, write_vectors
     from gatewright.flow.verify import verify as run
+    from gatewright.flow.waves import write_waves
 
     if vectors is not None:
         check_vectors(vectors)
     settings = VerifySettings(recordings, split, skip, stalls, axi, seed, engine)
     task = None if data is None else as_task(data, metric=metric, seed=seed)
     found = run(folder, task, settings, workers=WorkerSettings(workers), command=command, progress=progress)
+    proof = found.proof
+    more: list[str] = []
     if vectors is not None:
         write_vectors(folder, vectors, task, settings)
-    proof = found.proof
+        more.append(f"vectors: {vectors}")
+    if waves is not None:
+        said = write_waves(folder, waves, waves_job, task, settings, progress=progress)
+        more.append(f"waves of job {waves_job}: {waves} ({said})")
     verdict = proof.verdict(folder)
     unproven = proof.unproven(folder)
     line = f"{verdict}: {proof.compared:,} integers compared, {proof.mismatches:,} mismatches"
     return Answer(
         found.rows,
         shown=("integers_compared", "mismatches", "cycles_per_step", "busy_on_nonzeros"),
-        lines=(line,),
+        lines=(line, *more),
         warnings=(*found.complaints, *(f"unproven: {each}" for each in unproven)),
-        wrote=vectors,
-        following=(f"gatewright report {shell_word(folder)}",),
+        following=(
+            f"gatewright report {shell_word(folder)}",
+            *((f"cd {shell_word(waves)} && gtkwave waves.gtkw",) if waves is not None else ()),
+        ),
         values={
             "verdict": verdict,
             "integers_compared": proof.compared,

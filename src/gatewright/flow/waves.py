@@ -1,0 +1,69 @@
+"""The waves of one of the jobs that a proof simulates."""
+
+from pathlib import Path
+
+from gatewright.cosim import waves
+from gatewright.cosim.measurement import Measurement
+from gatewright.flow.design import Design
+from gatewright.flow.inputs import Data, as_task
+from gatewright.flow.settings import VerifySettings
+from gatewright.flow.verify import Jobs, data_of, skip_of
+from gatewright.hw.fpga.verilog import TOP
+from gatewright.progress import Progress, silent
+from gatewright.run import RunFolder
+from gatewright.sw.tasks import Split
+
+
+def write_waves(
+    folder: str | Path,
+    target: str | Path,
+    job: int = 0,
+    data: Data | None = None,
+    settings: VerifySettings | None = None,
+    *,
+    progress: Progress = silent,
+) -> str:
+    """Write the waves of one job of the first model on the delivered Verilog, and layouts for GTKWave and Surfer.
+
+    Parameters
+    ----------
+    folder : path
+        Of a build.
+    target : path
+        Made by this if it is not there; gets ``waves.vcd`` and the layouts ``waves.gtkw`` and ``waves.sucl``.
+    job : int
+        Which of the jobs that `verify` simulates, from 0.
+    data, settings : optional
+        As `verify` takes them.
+    progress : Progress
+
+    Returns
+    -------
+    str
+        What the bench says of the results.
+
+    Raises
+    ------
+    RunFolderError
+        There is no build in the folder.
+    DataError
+        The data do not suit the model, or there is no such job.
+    MismatchError
+        A result is wrong; the waves are there.
+    ToolError
+        A tool is missing or failed.
+    """
+    settings = settings or VerifySettings()
+    run = RunFolder.open(Path(folder))
+    design = Design.open(run.root)
+    split: Split = getattr(as_task(data_of(design) if data is None else data), settings.split)
+    model = design.model()
+    jobs = Jobs.of(model.bundle, split, split.spread(settings.recordings))
+    return waves.write_waves(
+        Path(target),
+        (run.rtl / f"{TOP}.sv").read_text(),
+        Measurement(model.compiled, jobs.inputs, skip_of(model, settings), jobs.fresh),
+        job,
+        baked=design.baked is not None,
+        progress=progress,
+    )
