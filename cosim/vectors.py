@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gatewright import __version__
 from gatewright.cosim.golden import Golden
 from gatewright.cosim.measurement import Measurement
 from gatewright.cosim.traffic import (
@@ -22,6 +23,9 @@ from gatewright.storage import make_folder, write_bytes, write_text
 
 BENCH = Path(__file__).with_name("gatewright_bench.sv")
 """The bench."""
+
+CORE = "gatewright_vectors.core"
+"""The same for FuseSoC."""
 
 BENCH_TOP = BENCH.stem
 """Its top module."""
@@ -52,8 +56,53 @@ or with Icarus Verilog 11 or newer (which says "sorry: constant selects"; that c
 
 The bench prints `PASS` with the number of results that it compared and ends with status 0, or it prints `FAIL` and ends
 with another status: where a result differs, is missing or is too many, on an error code, and after too many cycles.
+`{core}` has both for FuseSoC: `fusesoc --cores-root . run gatewright_vectors`, and `run --target icarus`.
+
 `+waves=K` at the end of the second command writes the waves from job K on to `waves.vcd` (Verilator: build with
 `--trace-vcd`).
+"""
+
+_CORE = """\
+CAPI=2:
+name: gatewright:gatewright:gatewright_vectors:{version}
+description: Self-checking bench of {top} with the vectors of {name}
+
+filesets:
+  bench:
+    files:
+      - sizes.svh: {{is_include_file: true}}
+      - {bench}.sv
+      - {top}.sv
+    file_type: systemVerilogSource
+  vectors:
+    files:
+      - loads.hex: {{copyto: loads.hex}}
+      - jobs.hex: {{copyto: jobs.hex}}
+      - inputs.hex: {{copyto: inputs.hex}}
+      - expected.hex: {{copyto: expected.hex}}
+    file_type: user
+
+targets:
+  default: &verilator
+    description: the bench in Verilator
+    filesets: [bench, vectors]
+    toplevel: {bench}
+    flow: sim
+    flow_options:
+      tool: verilator
+      mode: binary
+      verilator_options: [-Wno-fatal, -Wno-lint]
+
+  sim: *verilator
+
+  icarus:
+    description: the bench in Icarus Verilog
+    filesets: [bench, vectors]
+    toplevel: {bench}
+    flow: sim
+    flow_options:
+      tool: icarus
+      iverilog_options: [-g2012]
 """
 
 
@@ -99,7 +148,9 @@ class Vectors:
             write_bytes(folder / copy, source.read_bytes())
         counts = {part: files[f"{part}.hex"].count("\n") for part in ("loads", "jobs", "inputs")}
         counts["results"] = files["expected.hex"].count("\n")
-        write_text(folder / "README.md", _README.format(name=name, top=TOP, bench=BENCH_TOP, **counts))
+        names = {"name": name, "top": TOP, "bench": BENCH_TOP, "core": CORE, "version": __version__}
+        write_text(folder / CORE, _CORE.format(**names))
+        write_text(folder / "README.md", _README.format(**names, **counts))
 
     def files(self) -> dict[str, str]:
         """Return the contents of the files that the bench reads, by name.

@@ -11,6 +11,7 @@ from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.constraints import constraints_file, placer_options
 from gatewright.hw.fpga.demand import demand, shortages
 from gatewright.hw.fpga.devices import DEVICES, ECP5, VIVADO_DEVICE, Device
+from gatewright.hw.fpga.fusesoc import CORE, core_file
 from gatewright.hw.fpga.serial import (
     PLAIN_SERIAL_TOP,
     SERIAL_TOP,
@@ -31,6 +32,7 @@ from gatewright.hw.fpga.verilog import (
 )
 from gatewright.hw.registers import descriptions
 from gatewright.hw.rtl.axi import AxiTop
+from gatewright.hw.rtl.axi_registers import ADDRESS_BITS
 from gatewright.storage import make_folder, undone, whole_file
 
 _README = """\
@@ -42,7 +44,7 @@ iCE40 with plain ones (`{plain_serial}`).
 {memories}
 
 `registers/` describes the registers of the AXI ports: Markdown, JSON, a C header, and the top as IP-XACT (IEEE
-1685-2014).
+1685-2014). `gatewright.core` is for FuseSoC.
 
 | flow | device | state |
 |---|---|---|
@@ -91,8 +93,20 @@ _VIVADO_README = """\
 # Vivado
 
 `vivado -mode batch -source run.tcl` makes a project with the AXI top, and synthesises and implements it out of context
-for `{part}`; change `part` in the script for another device, also of UltraScale+. Reports: `reports/`. Package the
-project as an IP for block designs. Gatewright only writes this script and its constraints: it does not run Vivado.
+for `{part}`; change `part` in the script for another device, also of UltraScale+. Reports: `reports/`. Gatewright only
+writes these scripts and constraints: it does not run Vivado.
+
+For a block design, `source ip.tcl` in the project that has one: it packages the AXI top as an IP in `ip/`, and adds
+that folder to the project's IP repositories. Vivado infers the interfaces `s_axi`, `s_axis` and `m_axis` from the names
+of the ports. Then:
+
+1. Add the IP. Connect `aclk` to the clock of the design, and `aresetn` to the `peripheral_aresetn` of its reset block.
+2. Connect `s_axi` to an AXI interconnect or SmartConnect, and assign it {range} of addresses.
+3. Connect `s_axis` (elements of {bits} bits, a sequence's last one with `tlast`) and `m_axis` (results of 32 bits, the
+   final one of each vector with `tlast`) to an AXI DMA in direct register mode, with transfers of as many bytes as a
+   sequence and its results have. `m_axis` has a `tlast` for each vector, so a receiving transfer ends with each: ask
+   for one vector in each, or put a FIFO there that gathers them.
+4. Registers, load images and the formats of elements and results: `../registers/`, `../images/`, `../wire.json`.
 """
 
 _VIVADO_SCRIPT = """\
@@ -104,7 +118,8 @@ create_project -force {top} [file join $here project] -part $part
 add_files [file join $sources {top}.sv]
 add_files -fileset constrs_1 [file join $here .. constraints gatewright.xdc]
 set_property top {top} [current_fileset]
-set_property -name {{STEPS.SYNTH_DESIGN.ARGS.MORE OPTIONS}} -value {{-mode out_of_context}} -objects [get_runs synth_1]
+set options {{STEPS.SYNTH_DESIGN.ARGS.MORE OPTIONS}}
+set_property -name $options -value {{-mode out_of_context}} -objects [get_runs synth_1]
 
 launch_runs impl_1
 wait_on_run impl_1
@@ -112,6 +127,34 @@ open_run impl_1
 file mkdir [file join $here reports]
 report_utilization -file [file join $here reports utilization.rpt]
 report_timing_summary -file [file join $here reports timing.rpt]
+"""
+
+_VIVADO_IP = """\
+# Packages the top with AXI ports as an IP, in a project of its own, and adds it to the project that is open.
+set here [file dirname [file normalize [info script]]]
+set opened [current_project -quiet]
+
+create_project -force {top}_ip [file join $here ip_project] -part {part}
+add_files [file join $here .. rtl {top}.sv]
+set_property top {top} [current_fileset]
+ipx::package_project -root_dir [file join $here ip] -vendor gatewright -library gatewright -import_files -force
+set core [ipx::current_core]
+set_property name {top} $core
+set_property display_name "Gatewright LSTM accelerator" $core
+foreach bus {{s_axi s_axis m_axis}} {{
+    ipx::associate_bus_interfaces -busif $bus -clock aclk $core
+}}
+ipx::update_checksums $core
+ipx::save_core $core
+close_project
+
+if {{$opened ne ""}} {{
+    current_project $opened
+    set repositories [get_property ip_repo_paths [current_project]]
+    lappend repositories [file join $here ip]
+    set_property ip_repo_paths $repositories [current_project]
+    update_ip_catalog
+}}
 """
 
 
@@ -165,7 +208,8 @@ def write_flows(
         files |= board_folder(board, megahertz)
     for name, known in DEVICES.items():
         if not missing[name]:
-            files |= _vivado(known, megahertz) if known is VIVADO_DEVICE else _open(known, megahertz)
+            files |= _vivado(known, config, megahertz) if known is VIVADO_DEVICE else _open(known, megahertz)
+    files[CORE] = core_file(files)
     files["README.md"] = _README.format(
         plain=TOP,
         axi=AXI_TOP,
@@ -227,10 +271,12 @@ def _open(device: Device, megahertz: float) -> dict[str, str]:
     return files | ({f"constraints/{file}": constraints} if file else {})
 
 
-def _vivado(device: Device, megahertz: float) -> dict[str, str]:
+def _vivado(device: Device, config: AcceleratorConfig, megahertz: float) -> dict[str, str]:
     (part,) = device.options
+    ports = {"range": f"{1 << ADDRESS_BITS - 10} KiB", "bits": config.activation_bits}
     return {
         "constraints/gatewright.xdc": _xdc(megahertz),
-        f"{device.name}/README.md": _VIVADO_README.format(part=part),
+        f"{device.name}/README.md": _VIVADO_README.format(part=part, **ports),
         f"{device.name}/run.tcl": _VIVADO_SCRIPT.format(part=part, top=AXI_TOP),
+        f"{device.name}/ip.tcl": _VIVADO_IP.format(part=part, top=AXI_TOP),
     }

@@ -4,6 +4,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -147,3 +148,24 @@ def test_a_time_limit_ends_the_bench(bench):
     status, told = bench({"jobs": hasten})
     assert status != 0
     assert re.search(r"no end within \d+ cycles: \d+ results are missing", told), told
+
+
+@pytest.mark.parametrize("target", ["default", "sim", "icarus"])
+def test_fusesoc_runs_the_bench(written, target, tmp_path, monkeypatch):
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    # Verilator's build is that of the README; Icarus is quick enough to run once more.
+    run = target == "icarus" and shutil.which("iverilog")
+    options = [] if run else ["--setup"]
+    command = [sys.executable, "-m", "fusesoc.main", "--cores-root", str(written), "run", *options]
+    command += ["--target", target, "--build-root", "build", "gatewright_vectors"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    if run:
+        assert "PASS: 3 jobs" in done.stdout + done.stderr
+    else:
+        (settings,) = (tmp_path / "build").rglob("*.eda.yml")
+        assert "toplevel: gatewright_bench" in settings.read_text()
+        assert {path.name for path in (tmp_path / "build").rglob("*.hex")} == {
+            path.name for path in written.glob("*.hex")
+        }

@@ -241,3 +241,26 @@ def test_single_port_rams_hold_weights_and_indices_where_there_are_any():
     assert demand(config, hx8k).single_port_rams == demand(config, ECP5).single_port_rams == 0
     held = 4 * 16384 * 8 // 4096 + -(-4 * 5 // 16) * 4
     assert demand(config, hx8k).block_rams == demand(config, up5k).block_rams + held
+
+
+def test_the_scripts_of_vivado_are_sound_tcl(flows):
+    folder = flows[0] / VIVADO_DEVICE.name
+    command = [sys.executable, "-m", "tclint.tclint", "--style-line-length", "120"]
+    scripts = [folder / "run.tcl", folder / "ip.tcl"]
+    done = subprocess.run([*command, *scripts], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+    broken = folder / "broken.tcl"
+    broken.write_text(scripts[1].read_text().replace("set opened [", "set opened ["[:-1], 1))
+    done = subprocess.run([*command, broken], capture_output=True, text=True, check=False)
+    broken.unlink()
+    assert done.returncode != 0
+
+
+def test_the_scripts_of_vivado_name_files_and_ports_that_are_there(flows):
+    folder = flows[0] / VIVADO_DEVICE.name
+    text = (folder / "ip.tcl").read_text() + (folder / "run.tcl").read_text()
+    for name in re.findall(r"\.\. rtl (\S+)\]", text) + re.findall(r"join \$sources (\S+)\]", text):
+        assert (flows[0] / "rtl" / name).is_file()
+    (buses,) = re.findall(r"foreach bus \{(.*?)\}", text)
+    ports = (flows[0] / "rtl" / f"{AXI_TOP}.sv").read_text()
+    assert all(re.search(rf"\b{bus}_\w*valid\b", ports) for bus in buses.split())
