@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: demo test prove lint mutants results results-status clean
+.PHONY: demo test prove lint docs mutants results results-status clean
 
 demo: $(READY) ## The whole path on spoken digits, in runs/demo; goes on where it was left
 	$(VENV)/bin/gatewright demo -o runs/demo
@@ -18,6 +18,9 @@ lint: $(READY) ## Check style and types
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
+docs: $(READY) ## Build the documents as a site, in site/
+	$(VENV)/bin/mkdocs build --strict
+
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
@@ -25,7 +28,7 @@ $(READY): pyproject.toml constraints.txt
 	touch $@
 
 clean: ## Remove the environment and the demo's run
-	rm -rf $(VENV) runs/demo
+	rm -rf $(VENV) runs/demo site
 
 mutants: $(READY) ## Change the sources in 200 places of each group, see which are noticed; N=, SEED=, GROUP=rtl or software
 	PYTHONPATH=tests $(VENV)/bin/python -m mutation $(if $(N),--n $(N)) $(if $(SEED),--seed $(SEED)) $(if $(GROUP),--group $(GROUP))

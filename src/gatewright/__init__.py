@@ -24,6 +24,7 @@ __version__ = "0.2.0"
 
 if TYPE_CHECKING:
     from gatewright.face import (
+        compare,
         compile,
         import_model,
         load_data,
@@ -52,6 +53,7 @@ _HOMES = {
     "compile": "gatewright.face",
     "open_build": "gatewright.face",
     "report": "gatewright.face",
+    "compare": "gatewright.face",
     "Metric": "gatewright.sw.metrics",
     "FloatModel": "gatewright.sw.models",
     "Bundle": "gatewright.sw.bundle",
@@ -63,6 +65,7 @@ __all__ = [
     "FloatModel",
     "Metric",
     "__version__",
+    "compare",
     "compile",
     "import_model",
     "load_data",

@@ -11,7 +11,8 @@ from gatewright.flow.design import Design, compile_models
 from gatewright.flow.inputs import Data, as_bundle, as_model, as_task
 from gatewright.flow.quantise import Quantised
 from gatewright.flow.quantise import quantise as _quantise
-from gatewright.flow.report import Reported
+from gatewright.flow.report import COMPARISON, Reported
+from gatewright.flow.report import compare as _compare
 from gatewright.flow.report import report as _report
 from gatewright.flow.search import Searched
 from gatewright.flow.search import search as _search
@@ -485,3 +486,8 @@ def open_build(folder: str | Path) -> Design:
 def report(folder: str | Path) -> Reported:
     """Write the report of a build or of a study; returns its `path`, and what no proof holds for."""
     return _report(folder)
+
+
+def compare(folders: Sequence[str | Path], path: str | Path = COMPARISON) -> Path:
+    """Write one HTML file that shows the models of several builds and studies side by side; returns its path."""
+    return _compare(folders, path)
