@@ -220,7 +220,7 @@ def _prove(
             model,
             jobs.inputs,
             jobs.fresh,
-            skip=_skip(model, settings),
+            skip=skip_of(model, settings),
             baked=design.baked is not None,
             progress=progress,
         )
