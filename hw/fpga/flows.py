@@ -199,12 +199,9 @@ def write_flows(
     if compiled is not None and compiled.config != config:
         raise ConfigError("the model was compiled for another configuration")
     missing = {name: shortages(demand(config, known.family), known) for name, known in DEVICES.items()}
-    files = dict(_rtl(config, compiled))
-    image = None if compiled is None else compiled.image
-    if mapped:
-        files[f"rtl/{MAPPED_TOP}.sv"] = emit_mapped(config, image)
+    files = dict(_rtl(config, compiled, mapped))
     if board is not None:
-        files[f"rtl/{BOARD_TOP}.sv"] = emit_on_board(config, image)
+        files[f"rtl/{BOARD_TOP}.sv"] = emit_on_board(config, None if compiled is None else compiled.image)
         files |= board_folder(board, megahertz)
     for name, known in DEVICES.items():
         if not missing[name]:
@@ -232,16 +229,20 @@ def write_flows(
     return list(files)
 
 
-def _rtl(config: AcceleratorConfig, compiled: Compiled | None) -> Iterator[tuple[str, str]]:
+def _rtl(config: AcceleratorConfig, compiled: Compiled | None, mapped: bool) -> Iterator[tuple[str, str]]:
     """Yield the Verilog, and the descriptions of the registers."""
     image = None if compiled is None else compiled.image
     contents = None if image is None else image.contents(config)
     yield f"rtl/{TOP}.sv", emit(config, image)
     yield f"rtl/{AXI_TOP}.sv", emit_axi(config, image)
-    top = AxiTop(config, contents)
-    yield f"rtl/{SERIAL_TOP}.sv", emit_component(SerialPorts(top, clock="aclk"), SERIAL_TOP)
+    if mapped:
+        yield f"rtl/{MAPPED_TOP}.sv", emit_mapped(config, image)
+    yield (
+        f"rtl/{SERIAL_TOP}.sv",
+        emit_component(SerialPorts(AxiTop(config, contents), clock="aclk"), SERIAL_TOP),
+    )
     yield f"rtl/{PLAIN_SERIAL_TOP}.sv", emit_component(serial_accelerator(config, contents), PLAIN_SERIAL_TOP)
-    for name, text in descriptions(top).items():
+    for name, text in descriptions(config, baked=image is not None, mapped=mapped).items():
         yield f"registers/{name}", text
 
 

@@ -1,16 +1,14 @@
-"""The top with AXI ports as a component of IP-XACT (IEEE 1685-2014): bus interfaces, memory map, ports."""
+"""A top with AXI ports as a component of IP-XACT (IEEE 1685-2014): bus interfaces, memory map, ports."""
 
 from collections.abc import Mapping
 from xml.etree import ElementTree
 
 from amaranth.hdl import Shape
-from amaranth.lib.wiring import In
+from amaranth.lib.wiring import In, Member
 
 from gatewright import __version__
 from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.fpga.verilog import AXI_TOP
 from gatewright.hw.registers.fields import fields_of
-from gatewright.hw.rtl.axi import AxiTop
 from gatewright.hw.rtl.axi_registers import ADDRESS_BITS, CONSTANTS, WORD_BITS, Access, Register
 
 _NAMESPACE = "http://www.accellera.org/XMLSchema/IPXACT/1685-2014"
@@ -24,31 +22,36 @@ _BUSES = {
 }
 
 
-def ipxact(table: Mapping[str, Register], top: AxiTop) -> str:
+def ipxact(
+    table: Mapping[str, Register], config: AcceleratorConfig, name: str, ports: Mapping[str, Member]
+) -> str:
     """Return the XML text of the component.
 
     Parameters
     ----------
     table : dict of Register
         The registers that the top has.
-    top : AxiTop
-        Its ports, and its configuration, whose values the registers ``CONFIG_*`` read as.
+    config : AcceleratorConfig
+        What the registers ``CONFIG_*`` read as.
+    name : str
+        Name of the top's module.
+    ports : mapping
+        Its ports: `axi.bus_ports`, and `axi.stream_ports` where it has streams.
     """
     ElementTree.register_namespace("ipxact", _NAMESPACE)
-    members = top.signature.members
     root = ElementTree.Element(_tag("component"))
-    for name, text in (
+    for tag, text in (
         ("vendor", "gatewright"),
         ("library", "gatewright"),
-        ("name", AXI_TOP),
+        ("name", name),
         ("version", __version__),
     ):
-        _add(root, name, text)
-    _bus_interfaces(root, members)
-    _memory_map(root, table, top.config)
-    _model(root, members)
-    _file_set(root)
-    _add(root, "description", "LSTM accelerator with AXI4-Lite registers and AXI4-Stream data")
+        _add(root, tag, text)
+    _bus_interfaces(root, ports)
+    _memory_map(root, table, config)
+    _model(root, ports, name)
+    _file_set(root, name)
+    _add(root, "description", f"LSTM accelerator: {', '.join(_interfaces(ports))}")
     ElementTree.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
 
@@ -66,9 +69,15 @@ def _add(
     return element
 
 
-def _bus_interfaces(root: ElementTree.Element, members) -> None:
+def _interfaces(members: Mapping[str, Member]) -> list[str]:
+    """Return which of `_BUSES` some ports belong to."""
+    return [prefix for prefix in _BUSES if any(name.startswith(f"{prefix}_") for name in members)]
+
+
+def _bus_interfaces(root: ElementTree.Element, members: Mapping[str, Member]) -> None:
     interfaces = _add(root, "busInterfaces")
-    for prefix, (bus, version, mode) in _BUSES.items():
+    for prefix in _interfaces(members):
+        bus, version, mode = _BUSES[prefix]
         interface = _add(interfaces, "busInterface")
         _add(interface, "name", prefix)
         owner = {"vendor": "amba.com", "library": "AMBA4", "version": version}
@@ -143,7 +152,7 @@ def _field(
     return field
 
 
-def _model(root: ElementTree.Element, members) -> None:
+def _model(root: ElementTree.Element, members: Mapping[str, Member], module: str) -> None:
     model = _add(root, "model")
     view = _add(_add(model, "views"), "view")
     _add(view, "name", _VIEW)
@@ -151,7 +160,7 @@ def _model(root: ElementTree.Element, members) -> None:
     instantiation = _add(_add(model, "instantiations"), "componentInstantiation")
     _add(instantiation, "name", _VIEW)
     _add(instantiation, "language", "systemVerilog")
-    _add(instantiation, "moduleName", AXI_TOP)
+    _add(instantiation, "moduleName", module)
     _add(_add(instantiation, "fileSetRef"), "localName", _FILES)
     ports = _add(model, "ports")
     for name, member in members.items():
@@ -166,9 +175,9 @@ def _model(root: ElementTree.Element, members) -> None:
             _add(vector, "right", 0)
 
 
-def _file_set(root: ElementTree.Element) -> None:
+def _file_set(root: ElementTree.Element, module: str) -> None:
     files = _add(_add(root, "fileSets"), "fileSet")
     _add(files, "name", _FILES)
     file = _add(files, "file")
-    _add(file, "name", f"../rtl/{AXI_TOP}.sv")
+    _add(file, "name", f"../rtl/{module}.sv")
     _add(file, "fileType", "systemVerilogSource")

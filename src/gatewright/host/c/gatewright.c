@@ -1,5 +1,9 @@
 #include "gatewright.h"
 
+#ifndef GATEWRIGHT_ROOM_OFFSET
+#error "the accelerator has no mailbox: make it with `gatewright build --mapped`"
+#endif
+
 #define PATIENCE 100000000u
 
 uint32_t gatewright_read(const gatewright *accelerator, uint32_t offset)
@@ -72,6 +76,7 @@ enum gatewright_outcome gatewright_open(gatewright *accelerator, uintptr_t base)
     return GATEWRIGHT_OK;
 }
 
+#ifdef GATEWRIGHT_LOAD_DATA_OFFSET
 enum gatewright_outcome gatewright_load(gatewright *accelerator, const uint32_t *image, size_t pairs)
 {
     size_t k;
@@ -87,6 +92,7 @@ enum gatewright_outcome gatewright_load(gatewright *accelerator, const uint32_t 
     }
     return wait_until_idle(accelerator);
 }
+#endif
 
 enum gatewright_outcome gatewright_run(gatewright *accelerator, const gatewright_job *job, const int16_t *elements,
                                        int32_t *results, size_t count)

@@ -55,8 +55,10 @@ void gatewright_bus_write(uintptr_t address, uint32_t value);
 /* Find the accelerator at a base address. */
 enum gatewright_outcome gatewright_open(gatewright *accelerator, uintptr_t base);
 
-/* Load a model: the words of a build's .bin image, address and data in turn. */
+#ifdef GATEWRIGHT_LOAD_DATA_OFFSET
+/* Load a model: the words of a build's .bin image, address and data in turn. With a baked model there is no loading. */
 enum gatewright_outcome gatewright_load(gatewright *accelerator, const uint32_t *image, size_t pairs);
+#endif
 
 /* Run a sequence of job->steps * job->inputs elements, and take `count` results. */
 enum gatewright_outcome gatewright_run(gatewright *accelerator, const gatewright_job *job, const int16_t *elements,
