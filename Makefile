@@ -8,7 +8,7 @@ demo: $(READY) ## The whole path on spoken digits, in runs/demo; goes on where i
 	$(VENV)/bin/gatewright demo -o runs/demo
 
 test: $(READY) ## Run the test suite
-	$(VENV)/bin/pytest -n 2
+	$(VENV)/bin/pytest -n 2 --dist worksteal
 
 prove: $(READY) ## Prove what is said of the RTL for all inputs, and refute it with one broken line each
 	$(VENV)/bin/gatewright prove

@@ -1,8 +1,10 @@
 """Deterministic Verilog of the accelerator."""
 
+import gc
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from importlib import metadata
 
@@ -131,7 +133,8 @@ def emit_component(component: wiring.Component, name: str) -> str:
     ToolError
         Yosys is missing or failed.
     """
-    design = rtlil.convert(component, name=name, emit_src=False)
+    with _uncollected():
+        design = rtlil.convert(component, name=name, emit_src=False)
     text = run_yosys(
         merge_modules(design),
         [
@@ -152,6 +155,18 @@ def emit_component(component: wiring.Component, name: str) -> str:
     # An element of an array is named \a[1], which Yosys's ABC9 takes for bit 1 of a: write \a.1 instead.
     text = re.sub(r"\\\S+", lambda match: match[0].replace("[", ".").replace("]", ""), text)
     return _guard_checks(_fold_memories(text.lstrip("\n")))
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep Python from looking for garbage: all of a design's objects live, and looking takes half the time."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
 
 
 _CHECKS = re.compile(

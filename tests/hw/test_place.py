@@ -11,15 +11,15 @@ from gatewright.benchmarks import up5k
 from gatewright.errors import ConfigError, ToolError
 from gatewright.hw.fpga import nextpnr
 from gatewright.hw.fpga.demand import demand
-from gatewright.hw.fpga.devices import OPEN_DEVICES, VIVADO_DEVICE, device
+from gatewright.hw.fpga.devices import ECP5, OPEN_DEVICES, VIVADO_DEVICE, device
 from gatewright.hw.fpga.place import place, place_accelerator
 from gatewright.hw.fpga.serial import SerialPorts
 from gatewright.hw.fpga.synthesis import netlist
 from gatewright.hw.fpga.verilog import emit_component
 
 
-def design(count):
-    return netlist(emit_component(SerialPorts(Products(count)), "products"), top="products")
+def design(count, family=ECP5):
+    return netlist(emit_component(SerialPorts(Products(count)), "products"), top="products", family=family)
 
 
 @pytest.fixture(scope="module")
@@ -132,10 +132,11 @@ def test_the_slowest_path_names_modules_and_adds_up():
 
 
 def test_a_design_that_does_not_fit():
+    known = device("ice40-up5k")
     with pytest.raises(
-        ToolError, match="nextpnr failed for ecp5-25k, seed 1; it takes 29 MULT18X18D of 28; its log"
+        ToolError, match="nextpnr failed for ice40-up5k, seed 1; it takes 9 ICESTORM_DSP of 8; its log"
     ):
-        place(design(29), device("ecp5-25k"), (1,))
+        place(design(9, known.family), known, (1,))
 
 
 def test_time_limit(netlist_of_two):
