@@ -80,3 +80,29 @@ def test_a_fresh_sequence_begins_with_skipping_and_others_go_on():
 
     simulation.add(testbench)
     simulation.run()
+
+
+@pytest.mark.parametrize(("zero", "threshold"), [(1, 0), (0, 255)])
+def test_the_fullest_step_leaves_the_sign_as_it_is(zero, threshold):
+    """Almost twice what the memory holds, all zero or none, where the depth is just below a power of two."""
+    config = AcceleratorConfig(lanes=8, cell_lanes=1, activation_depth=120, auto_skipping=1)
+    dut = ZeroBalance(config)
+    simulation = Simulation(dut)
+
+    async def testbench(ctx):
+        ctx.set(dut.threshold, threshold)
+        ctx.set(dut.start, 1)
+        ctx.set(dut.fresh, 1)
+        await ctx.tick()
+        ctx.set(dut.start, 0)
+        ctx.set(dut.written, 1)
+        ctx.set(dut.zero, zero)
+        await ctx.tick().repeat(2 * config.activation_depth - 1)
+        ctx.set(dut.written, 0)
+        await ctx.tick().repeat(LATE)
+        ctx.set(dut.step, 1)
+        await ctx.tick()
+        assert ctx.get(dut.sparse) == zero
+
+    simulation.add(testbench)
+    simulation.run()
