@@ -161,7 +161,7 @@ def _of_study(name: str, study: Study) -> list[Compared]:
             point.measured,
             True,
             point.stored_bits,
-            None,
+            study.clock,
             study.verdict,
         )
         for kind in (FOUND, UNCOMPRESSED)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from gatewright.clock import Clock
 from gatewright.errors import RunFolderError
 from gatewright.reports import candidates, comparisons
 from gatewright.reports.candidates import FOUND, UNCOMPRESSED, Point, Target, Trial
@@ -148,6 +149,12 @@ class Study:
     def method(self) -> str | None:
         """The name of the method that proposed the candidates."""
         return _search(self.settings).get("method")
+
+    @property
+    def clock(self) -> Clock | None:
+        """What cycles are turned into time with; None in older studies."""
+        asked = _search(self.settings).get("megahertz")
+        return Clock(asked) if isinstance(asked, int | float) and asked > 0 else None
 
     @property
     def verdict(self) -> str:

@@ -100,7 +100,7 @@ def finish(
     write_rows(folder.front, rows)
     if different:
         raise ToolError(
-            f"predicted and measured cycles differ on the final front: {'; '.join(map(str, different))}"
+            f"predicted and measured cycles differ on finished points: {'; '.join(map(str, different))}"
         )
     return rows
 
@@ -129,7 +129,7 @@ def _train(
         path.unlink()
     root = folder.root.resolve()
     with workers(processes, dask) as found:
-        progress("final front", 0, len(points), "")
+        progress("finished points", 0, len(points), "")
         calls = {
             found.executor.submit(_finalise, root, each, round, settings): k for k, each in enumerate(points)
         }
@@ -139,7 +139,7 @@ def _train(
                 told = call.result()
             except DivergenceError as error:
                 told = failed[calls[call]] = str(error)
-            progress("final front", done, len(points), told)
+            progress("finished points", done, len(points), told)
     return failed
 
 
@@ -218,7 +218,7 @@ def _measured(
     found: dict[int, tuple[Verification, Verification]] = {}
     for config, numbers in by_config.items():
         wanted = [run for k in numbers for run in (costs[k].measurement, costs[k].proof)]
-        results = iter(measure(config, wanted, progress=within(progress, "final front")))
+        results = iter(measure(config, wanted, progress=within(progress, "finished points")))
         found |= {k: (next(results), next(results)) for k in numbers}
     for number, each in costs.items():
         rows += _rows(number, settled[number], each, scores[number], *found[number], task.metric, seed)

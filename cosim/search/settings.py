@@ -5,6 +5,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from gatewright.clock import MEGAHERTZ, Clock
 from gatewright.errors import ConfigError
 from gatewright.sw.search.space import Candidate
 from gatewright.sw.settings import check_ranges
@@ -108,7 +109,7 @@ class SearchSettings:
         Most steps of each of them, 1 to 1,000,000; what comes later is not looked at.
     measure : bool, optional
         Whether each candidate is simulated at RTL level. None: unless the hardware is searched, as every other
-        configuration would have to be built first. The final front always is.
+        configuration would have to be built first. Finished points always are.
     target_score : float, optional
         Score asked for.
     target_quality : float, optional
@@ -134,6 +135,8 @@ class SearchSettings:
         Candidates that are tried first, in their order; at most as many as there are trials.
     extensions : tuple of Extension
         Trials that were added since; `extended` adds some.
+    megahertz : float
+        Clock that cycles are turned into time with, above 0; nothing is decided by it.
 
     Raises
     ------
@@ -163,8 +166,10 @@ class SearchSettings:
     limits: Limits = Limits()
     known: tuple[Candidate, ...] = ()
     extensions: tuple[Extension, ...] = ()
+    megahertz: float = MEGAHERTZ
 
     def __post_init__(self):
+        Clock(self.megahertz)
         check_ranges(
             self,
             {

@@ -68,7 +68,8 @@ def path() -> str:
         drawing.box(20 + 180 * place, 30, 150, 56, lines, "box" if place == 0 else "unit")
         if place:
             drawing.way((170 + 180 * (place - 1), 58), (198 + 180 * (place - 1), 58))
-    drawing.area(200, 130, 510, 105, "verify: every integer is compared")
+    drawing.area(200, 130, 510, 105, "")
+    drawing.text(455, 230, "verify: every integer is compared", "muted", "middle")
     for place, lines in enumerate(
         [("PyTorch", "integer forward"), ("golden model", "runs the image"), ("Verilog", "in Verilator")]
     ):

@@ -463,6 +463,7 @@ def search(
         target_cycles=cycles if latency is None else cycles_of(latency, megahertz),
         target_bits=volume,
         limits=limits_of(list(limits), megahertz),
+        megahertz=megahertz,
     )
     return _search(
         model,

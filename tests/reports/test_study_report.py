@@ -220,3 +220,28 @@ def test_malformed_rows_leave_no_report(tmp_path):
     with pytest.raises(RunFolderError, match=r"trials\.json"):
         written(tmp_path, trials=[row("trial_reward", "points", "high", trial=0, round=0)])
     assert not (tmp_path / "report.html").exists()
+
+
+def test_points_have_times_where_the_study_knows_its_clock(tmp_path):
+    """Point p0 takes 70 cycles per step."""
+    search = study_rows.SETTINGS["search"] | {"megahertz": 50.0}
+    page = written(tmp_path, study_rows.SETTINGS | {"search": search}, front=study_rows.point_rows())
+    assert "times are at 50 MHz, asked for" in page.text
+    assert re.search(r"found p0 .*? 70\.00 70\.00 1\.40 ", page.text)
+
+
+def test_older_studies_have_no_times(tmp_path):
+    assert "µs" not in written(tmp_path, front=study_rows.point_rows()).text
+
+
+def test_points_can_be_filtered_by_what_their_lines_say(complete):
+    text = (complete / "report.html").read_text()
+    page = read(complete / "report.html")
+    assert page.tags.count("form") == 1
+    line = re.search(
+        r'<tr class="mark" tabindex="0" data-kind="found" data-score="([\d.]+)"[^>]*><td>found p0', text
+    )
+    assert float(line.group(1)) == pytest.approx(96.2)
+    assert text.count('data-kind="found"') == 4 * 8
+    for kind in ("trial", "found", "uniform", "uncompressed"):
+        assert f'name="kind" value="{kind}" checked' in text

@@ -30,7 +30,7 @@ from gatewright.progress import Progress
 from gatewright.sw.search.space import Granularity
 
 POINTS = 5
-"""Most points of the final front unless told otherwise."""
+"""Most points that are finished unless told otherwise."""
 
 
 @command(
@@ -136,7 +136,7 @@ def search(
         Path | None,
         typer.Option(
             "--known",
-            help="Study of the same space whose final front is tried first.",
+            help="Study of the same space whose finished points are tried first.",
             show_default=False,
         ),
     ] = None,
@@ -154,12 +154,14 @@ def search(
         bool | None,
         typer.Option(
             "--measure/--predict",
-            help="Simulate every candidate at RTL level, or only the final front; default: every one, unless the "
+            help="Simulate every candidate at RTL level, or only finished points; default: every one, unless the "
             "hardware is searched.",
             show_default=False,
         ),
     ] = None,
-    points: Annotated[int, typer.Option("--points", min=1, help="Most points of the final front.")] = POINTS,
+    points: Annotated[
+        int, typer.Option("--points", min=1, help="Most points to finish: to train in full and to measure.")
+    ] = POINTS,
     uniform: Annotated[
         bool, typer.Option("--uniform", help="Also train and measure models with one rank and width for all.")
     ] = False,
@@ -200,6 +202,7 @@ def search(
         patience=patience,
         limits=limits_of(limit or [], clock),
         known=StudyFolder.open(known).candidates() if known else (),
+        megahertz=clock,
     )
     choices = (read_choices(space) if space else {}) | read_choices(choose or [])
     scope = Scope(granularity, choices, lanes, activation_bits, columns, device, storage)

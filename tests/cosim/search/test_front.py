@@ -221,7 +221,7 @@ def test_wrong_predictions_are_shown_and_fail(rows, study, settings, tmp_path, m
 
     monkeypatch.setattr(module.Costs, "of", wrong)
     with pytest.raises(
-        ToolError, match="differ on the final front: point 0, sequence 0: cycles is predicted"
+        ToolError, match="differ on finished points: point 0, sequence 0: cycles is predicted"
     ):
         finish(folder.root, points=POINTS, settings=settings, uniform=False)
     shown = read_rows(folder.front)
