@@ -63,6 +63,7 @@ def _label(axes: Axes, place: int, spans: list[Span], begin: float, end: float) 
             continue
         share = (middle - begin) / (end - begin)
         side = "left" if share < 0.1 else "right" if share > 0.9 else "center"
-        offset = (0, -16) if narrow % 2 == 0 else (0, 16)
-        note(axes, middle, place, span.label, offset, ha=side, va="center", color=INK, size=8)
+        offset = (0, -23) if narrow % 2 == 0 else (0, 23)
+        label = note(axes, middle, place, span.label, offset, ha=side, va="center", color=INK, size=8)
+        label.set_bbox({"facecolor": SURFACE, "edgecolor": "none", "pad": 0.5})
         narrow += 1

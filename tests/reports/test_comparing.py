@@ -32,7 +32,8 @@ def test_models_and_points_have_the_same_words(folders):
 def test_the_page_has_a_line_for_each_model(folders, tmp_path):
     path = write_comparison(folders, tmp_path / "comparison.html")
     page = read(path)
-    assert "quarter sparse 97.25 % 100.0 0.89 112.5 MHz, met on ecp5-85k" in page.text
+    assert f"{folders[0].name} PASS 112.5 MHz, met on ecp5-85k" in page.text
+    assert "quarter sparse 97.25 % 100.0 0.89 13,352" in page.text
     assert page.tags.count("svg") == 1
     assert all(link.startswith("#") for link in page.links)
 
