@@ -1,4 +1,4 @@
-"""Adjust the hyper-parameters of any training by the worth of their values (M4), the domain of its source.
+"""Adjust the hyper-parameters of any training by the worth of their values, the domain of its source.
 
 Source: CN108764455A (2018), see `worth`: a range and a number of samples for each hyper-parameter; n times update the
 worths, sample values, train, evaluate. Ours: the journal, so that it goes on where it was left; that equal values are

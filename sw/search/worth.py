@@ -1,4 +1,4 @@
-"""The worth of candidate values (M4): every hyper-parameter learns by itself which of its values are good.
+"""The worth of candidate values: every hyper-parameter learns by itself which of its values are good.
 
 Source: CN108764455A (2018) gives each hyper-parameter a range and a number of samples, and repeats: update the worths,
 sample values, train, evaluate; the optimum of a hyper-parameter is its candidate with the largest worth. The cost is

@@ -1,4 +1,4 @@
-"""Whether zero activations are skipped (method M1): never, always, and as the hardware decides, on streams that change.
+"""Whether zero activations are skipped: never, always, and as the hardware decides, on streams that change.
 
 Source: CN113537465A (2021) chooses the mode by thresholds. Ours: the threshold is solved for each model and accelerator
 (`hw/compiler/solve.py`), and the hardware counts the zeros of one step to decide for the next. All is measured on the

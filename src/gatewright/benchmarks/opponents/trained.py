@@ -32,7 +32,7 @@ REACH = 1.0
 
 
 def simplified(problem: Problem, progress: Progress = silent) -> Iterator[tuple[Evaluation, int, float]]:
-    """Simplify the float model, retrain it and narrow its weights as far as each of `LOSSES` lets it (M2 alone).
+    """Simplify the float model, retrain it and narrow its weights as far as each of `LOSSES` lets it; no search.
 
     Yields
     ------
@@ -116,7 +116,7 @@ def widths_with_beacons(problem: Problem, settings: SearchSettings) -> tuple[lis
 
 
 def by_gradient(problem: Problem, ask: Ask, seconds: float, progress: Progress = silent) -> list[Tried]:
-    """Search by gradient (M3), from one beginning after the other, for some seconds of CPU.
+    """Search by gradient, from one beginning after the other, for some seconds of CPU.
 
     Each training counts as well as the evaluation of what it chose; what was chosen before is not given again.
     """
