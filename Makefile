@@ -2,13 +2,23 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: demo test prove lint docs mutants results results-status clean
+.PHONY: demo test test-slow coverage prove lint docs mutants results results-status clean
 
 demo: $(READY) ## The whole path on spoken digits, in runs/demo; goes on where it was left
 	$(VENV)/bin/gatewright demo -o runs/demo
 
 test: $(READY) ## Run the test suite
 	$(VENV)/bin/pytest -n 2 --dist worksteal
+
+test-slow: $(READY) ## Run what takes minutes by itself
+	$(VENV)/bin/pytest -m slow
+
+coverage: $(VENV)/.covering ## Run the suite and say which lines no test runs; takes twice as long
+	$(VENV)/bin/pytest -n 2 --dist worksteal --cov --cov-report=term --cov-report=html:runs/coverage
+
+$(VENV)/.covering: $(READY)
+	$(VENV)/bin/pip install --disable-pip-version-check -q --progress-bar on -c constraints.txt -e '.[coverage]'
+	touch $@
 
 prove: $(READY) ## Prove what is said of the RTL for all inputs, and refute it with one broken line each
 	$(VENV)/bin/gatewright prove
