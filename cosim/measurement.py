@@ -1,6 +1,7 @@
 """What is to be run on the RTL, how it is run there, and what became of it."""
 
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,8 @@ import numpy as np
 
 from gatewright.cosim import simulator
 from gatewright.cosim.golden import Golden, Trace
-from gatewright.cosim.testbenches import recordings
-from gatewright.cosim.testbenches.recordings import Recordings, Report
+from gatewright.cosim.testbenches import played
+from gatewright.cosim.testbenches.recordings import Recordings, Report, examine, write_jobs
 from gatewright.errors import ConfigError, DataError, ToolError
 from gatewright.hw.compiler.image import Compiled
 from gatewright.hw.cycles.model import Prediction, predict
@@ -47,7 +48,7 @@ class Verification:
     simulated_cycles : int
         All clock cycles of the simulation, loading and reset included, of all models that were measured together.
     wall_seconds : float
-        From the start of the simulation's process to its end, with the golden model; the build is not included.
+        Of the simulation's process and the golden model; the build is not included.
     """
 
     integers_compared: int
@@ -285,12 +286,10 @@ def play(
         A tool is missing or failed.
     """
     total = sum(len(given.sequences) for given in each)
+    begin = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="gatewright-") as temporary:
         root = Path(temporary)
-        folders = [root / f"{number}" for number in range(len(each))]
-        for folder, given in zip(folders, each, strict=True):
-            folder.mkdir()
-            given.save(folder)
+        examiners = write_jobs(root, each)
 
         def watch() -> None:
             started = sum(1 for _ in root.glob("*.seen"))
@@ -298,20 +297,21 @@ def play(
 
         outcome = simulator.simulate(
             simulation,
-            recordings.NAME,
+            played.NAME,
             root,
-            tests=recordings.TESTS,
+            tests=played.TESTS,
             seed=each[0].seed,
             power_up=power_up,
             watch=watch,
         )
-        reports = [report for folder in folders if (report := Report.load(folder))]
+        if outcome.failed:
+            raise ToolError(f"the bench failed before it was at its end:\n{outcome.log}")
         stopped = (root / STOPPED).read_text().strip() if (root / STOPPED).exists() else ""
-        if len(reports) < len(folders):
-            raise ToolError(f"the bench failed before it could report:\n{outcome.log}")
+        cycles = int((root / played.CYCLES).read_text())
+        reports = examine(root, examiners, cycles)
+    seconds = time.perf_counter() - begin
     progress("simulating", total, total, "")
-    cycles = reports[-1].cycles
     return [
-        Verification.of(given, report, cycles, outcome.seconds, stopped)
+        Verification.of(given, report, cycles, seconds, stopped)
         for given, report in zip(each, reports, strict=True)
     ]

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from gatewright.cosim import processes
 from gatewright.cosim.measurement import Verification
-from gatewright.cosim.testbenches.recordings import Examiner, Recordings
-from gatewright.cosim.traffic import read_log
+from gatewright.cosim.testbenches.recordings import Recordings, examine, write_jobs
 from gatewright.errors import BrokenRuleError, ToolError
 from gatewright.hw.rtl.checks import CHECKS
 from gatewright.progress import Progress, silent
@@ -39,19 +38,13 @@ def play(simulation: Path, each: Sequence[Recordings], progress: Progress = sile
     begin = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="gatewright-") as temporary:
         folder = Path(temporary)
-        examiners = [Examiner(given) for given in each]
-        jobs = [job for examiner in examiners for job in examiner.jobs()]
-        for number, job in enumerate(jobs):
-            job.write(folder / f"{number}.job")
-        cycles = run_player(simulation / "player", folder, len(jobs), progress)
-        logs = iter(range(len(jobs)))
-        for examiner, given in zip(examiners, each, strict=True):
-            for _ in given.sequences:
-                examiner.see(read_log(folder / f"{next(logs)}.seen", given.loaded.config)[-1])
+        examiners = write_jobs(folder, each)
+        count = sum(len(given.sequences) for given in each)
+        cycles = run_player(simulation / "player", folder, count, progress)
+        reports = examine(folder, examiners, cycles)
     seconds = time.perf_counter() - begin
     return [
-        Verification.of(given, examiner.report(cycles), cycles, seconds)
-        for given, examiner in zip(each, examiners, strict=True)
+        Verification.of(given, report, cycles, seconds) for given, report in zip(each, reports, strict=True)
     ]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from gatewright.cosim.fuzz.case import Case, Job, Wrong
-from gatewright.cosim.testbenches.parts import Expected, Model
+from gatewright.cosim.testbenches.model import Expected, Model
 from gatewright.hw.compiler.image import Compiled
 from gatewright.hw.cycles.model import predict
 from gatewright.hw.skipping import Skip

@@ -15,7 +15,7 @@ from cocotb.triggers import ClockCycles
 
 from gatewright.cosim.testbenches.axi_driver import AxiDriver
 from gatewright.cosim.testbenches.checker import Checker
-from gatewright.cosim.testbenches.parts import Model
+from gatewright.cosim.testbenches.model import Model
 from gatewright.cosim.testbenches.recordings import Recordings
 from gatewright.hw.interface import ErrorCode, Region, load_address
 from gatewright.hw.rtl.axi_registers import (

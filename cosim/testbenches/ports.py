@@ -11,7 +11,7 @@ import numpy as np
 from cocotb.triggers import FallingEdge
 
 from gatewright.cosim.testbenches.checker import Checker
-from gatewright.cosim.testbenches.parts import Model
+from gatewright.cosim.testbenches.model import Model
 from gatewright.cosim.testbenches.ports_driver import Ports
 from gatewright.cosim.testbenches.recordings import Recordings
 from gatewright.hw.interface import ErrorCode, Region, load_address

@@ -1,34 +1,22 @@
-"""Whole recordings of one or more models through one accelerator, at full rate or with random gaps and stalls.
+"""Whole recordings of one or more models through one accelerator, at full rate or with random gaps and stalls."""
 
-The working folder holds a folder for each model, named by its number from 0 up, with the model's parameters
-(`Recordings`). What the bench finds is left there as well (`Report`).
-"""
-
-import dataclasses
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cocotb
 import numpy as np
 
 from gatewright.cosim.testbenches.checker import Checker
-from gatewright.cosim.testbenches.parts import Driver, Model, Monitor
-from gatewright.cosim.traffic import JobFile, Observation, cycle_limit, expected_cycles, load_limit
+from gatewright.cosim.testbenches.model import Model
+from gatewright.cosim.traffic import JobFile, Observation, cycle_limit, expected_cycles, load_limit, read_log
 from gatewright.hw.compiler.image import Compiled
 from gatewright.hw.interface import COUNTERS, ErrorCode
 from gatewright.hw.skipping import Skip
 from gatewright.storage import write_json
 
-NAME = "gatewright.cosim.testbenches.recordings"
-"""Name of this module, for the simulator."""
-
-TESTS = ["recordings"]
-"""The tests of this bench."""
-
-_PARAMETERS, _REPORT, _RESULTS = Path("bench.json"), Path("report.json"), Path("results.npz")
+_PARAMETERS = Path("bench.json")
 _LOADED, _MODEL, _SEQUENCES = Path("loaded.npz"), Path("model.npz"), Path("sequences.npz")
 
 
@@ -95,7 +83,7 @@ _PLAIN = ("gaps", "stalls", "seed", "fresh", "skip", "threshold", "baked")
 
 @dataclass(frozen=True)
 class Report:
-    """What the bench found of one model.
+    """What was found of one model.
 
     Parameters
     ----------
@@ -118,19 +106,6 @@ class Report:
     counters: dict[str, list[int]]
     cycles: int
     results: list[np.ndarray]
-
-    def save(self, folder: Path) -> None:
-        """Write the report to a model's folder."""
-        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        _write_arrays(folder / _RESULTS, values.pop("results"))
-        write_json(folder / _REPORT, values)
-
-    @classmethod
-    def load(cls, folder: Path) -> "Report | None":
-        """Read back what `save` wrote; None where the bench did not get there."""
-        if not (folder / _REPORT).exists():
-            return None
-        return cls(results=_read_arrays(folder / _RESULTS), **json.loads((folder / _REPORT).read_text()))
 
 
 def _write_arrays(path: Path, arrays: list[np.ndarray]) -> None:
@@ -209,37 +184,33 @@ class Examiner:
         )
 
 
-class _Bench:
-    """One simulation, in which models follow each other."""
-
-    def __init__(self, dut: Any):
-        self.driver = Driver(dut)
-        self.dut = dut
-        self.played = 0
-
-    async def run(self, given: Recordings) -> Report:
-        """Load a model, run every sequence, compare every integer."""
-        monitor = Monitor(given.loaded.config)
-        examiner = Examiner(given)
-        for job in examiner.jobs():
-            await self.driver.play(job, self.played)
-            examiner.see(monitor.read(self.played)[-1])
-            self.played += 1
-        return examiner.report(self.dut.cycles.value.to_unsigned())
+def write_jobs(folder: Path, each: Sequence[Recordings]) -> list[Examiner]:
+    """Write the job files of models that follow each other in one simulation; returns who examines the logs."""
+    examiners = [Examiner(given) for given in each]
+    jobs = (job for examiner in examiners for job in examiner.jobs())
+    for number, job in enumerate(jobs):
+        job.write(folder / f"{number}.job")
+    return examiners
 
 
-@cocotb.test()
-async def recordings(dut: Any) -> None:
-    """Run every model, one after the other."""
-    bench = _Bench(dut)
-    folders = sorted(
-        (path.parent for path in Path().glob(f"*/{_PARAMETERS}")), key=lambda path: int(path.name)
-    )
-    complaints = []
-    for folder in folders:
-        report = await bench.run(Recordings.load(folder))
-        report.save(folder)
-        if report.mismatches + report.faults:
-            complaints.append(f"model {folder.name}: {report.text}")
-    assert folders, "no models to run"
-    assert not complaints, "\n".join(complaints)
+def examine(folder: Path, examiners: Sequence[Examiner], cycles: int) -> list[Report]:
+    """Read the logs of the job files that `write_jobs` wrote, and say what was found of each model.
+
+    Parameters
+    ----------
+    folder : Path
+    examiners : sequence of Examiner
+    cycles : int
+        That were simulated.
+
+    Raises
+    ------
+    ToolError
+        A log is not complete.
+    """
+    number = 0
+    for examiner in examiners:
+        for _ in examiner.given.sequences:
+            examiner.see(read_log(folder / f"{number}.seen", examiner.given.loaded.config)[-1])
+            number += 1
+    return [examiner.report(cycles) for examiner in examiners]

@@ -4,7 +4,7 @@ import re
 import pytest
 
 from gatewright.cosim import simulator
-from gatewright.cosim.testbenches import recordings
+from gatewright.cosim.testbenches import played
 from gatewright.errors import ToolError
 
 PARAMETERS = {"LOAD_BITS": 64}
@@ -132,19 +132,17 @@ def test_progress_of_a_build(builder):
 def test_tests_that_do_not_run_are_an_error(config, tmp_path):
     simulation = simulator.build(config, cycles=0)
     with pytest.raises(ToolError, match="0 of 1 tests ran"):
-        simulator.simulate(simulation, recordings.NAME, tmp_path, tests=["nothing_of_this_name"])
+        simulator.simulate(simulation, played.NAME, tmp_path, tests=["nothing_of_this_name"])
 
 
 def test_bench_that_does_not_exist_is_an_error(config, tmp_path):
     simulation = simulator.build(config, cycles=0)
     with pytest.raises(ToolError, match="ModuleNotFoundError"):
-        simulator.simulate(simulation, "gatewright.cosim.testbenches.nothing", tmp_path, tests=["recordings"])
+        simulator.simulate(simulation, "gatewright.cosim.testbenches.nothing", tmp_path, tests=["played"])
 
 
 def test_failing_bench_is_counted(config, tmp_path):
-    # Without its parameters the bench cannot but fail.
-    outcome = simulator.simulate(
-        simulator.build(config, cycles=0), recordings.NAME, tmp_path, tests=["recordings"]
-    )
+    # Without job files the bench cannot but fail.
+    outcome = simulator.simulate(simulator.build(config, cycles=0), played.NAME, tmp_path, tests=played.TESTS)
     assert outcome.failed == 1
     assert "FAIL=1" in outcome.log

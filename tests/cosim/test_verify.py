@@ -5,8 +5,7 @@ import pytest
 
 from gatewright.cosim import simulator
 from gatewright.cosim.golden import Golden
-from gatewright.cosim.measurement import Measurement
-from gatewright.cosim.testbenches.recordings import Recordings
+from gatewright.cosim.measurement import Measurement, prepare
 from gatewright.cosim.verify import measure, verify
 from gatewright.cosim.workloads import random_inputs
 from gatewright.errors import ConfigError, DataError, ToolError
@@ -168,12 +167,11 @@ def test_measuring_refuses_models_of_other_configurations(compiled, config, sequ
 
 
 def test_measuring_a_wrong_accelerator_is_an_error(compiled, config, sequences, monkeypatch):
-    save = Recordings.save
-    monkeypatch.setattr(
-        Recordings,
-        "save",
-        lambda self, folder: save(replace(self, loaded=corrupted(self.loaded)), folder),
-    )
+    def spoilt(*given, **options):
+        recordings = prepare(*given, **options)
+        return replace(recordings, loaded=corrupted(recordings.loaded))
+
+    monkeypatch.setattr("gatewright.cosim.verify.prepare", spoilt)
     with pytest.raises(ToolError, match="disagree on model 0"):
         measure(config, [Measurement(compiled["dense"], sequences[1:2])])
 
