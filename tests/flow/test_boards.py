@@ -1,5 +1,6 @@
 """From a model to a board, and back: build, verify, run."""
 
+import json
 import re
 
 import numpy as np
@@ -73,7 +74,23 @@ def test_sequences_run_on_the_board_by_the_command_line(folder, data, proof):
         assert re.search(r"3 sequences, 9 of 9 results equal to the golden model, 0 requests", shown.output)
         found = drive_board(folder, board.port, str(data), DriveSettings(recordings=2))
         assert [each.shape for each in found.outputs] == [(1, 3), (1, 3)]
-        assert found.labels == ("a", "b", "c")
+        assert (found.labels, found.line) == (("a", "b", "c"), None)
+
+
+def test_a_board_is_simulated_with_a_line_that_does_damage(folder, data, proof):
+    command = ["run", str(folder), "--simulate", "--input", str(data), "--damage", "0.01", "--seed", "3"]
+    shown = CliRunner().invoke(app, [*command, "--json"])
+    assert shown.exit_code == ExitCode.OK, shown.output
+    found = json.loads(shown.stdout)
+    assert (found["compared"], found["mismatches"]) == (9, 0)
+    assert found["line"]["changed"] > 0 < found["repeats"]
+
+
+def test_a_board_or_a_simulation_is_wanted(folder, data):
+    for more in ([], ["--simulate", "--port", "/dev/null"]):
+        shown = CliRunner().invoke(app, ["run", str(folder), "--input", str(data), *more])
+        assert shown.exit_code == ExitCode.INPUT
+        assert "either the --port of a board or --simulate" in shown.output
 
 
 def test_a_board_with_another_bitstream_is_refused(folder, data, proof, tmp_path):

@@ -7,6 +7,7 @@ import typer
 from gatewright.cli.answer import Answer
 from gatewright.cli.app import ExitCode, command
 from gatewright.cli.options import BuildFolder
+from gatewright.errors import ConfigError
 from gatewright.flow.settings import DriveSettings
 from gatewright.progress import Progress
 
@@ -45,14 +46,19 @@ def bitstream(
 
 @command(
     "gatewright run fpga --port /dev/ttyUSB0 --input mine.npz",
-    "gatewright run fpga --port /dev/ttyUSB0 --input digits --recordings 300 --json",
+    "gatewright run fpga --simulate --input mine.npz --recordings 3 --damage 0.01",
 )
 def run_(
     folder: BuildFolder,
-    port: Annotated[str, typer.Option("--port", help="Serial port of the board.", show_default=False)],
     input: Annotated[
         str, typer.Option("--input", help="Sequences, as `verify --data` takes them.", show_default=False)
     ],
+    port: Annotated[
+        str | None, typer.Option("--port", help="Serial port of the board.", show_default=False)
+    ] = None,
+    simulate: Annotated[
+        bool, typer.Option("--simulate", help="Run on the board's text in Verilator instead.")
+    ] = False,
     model: Annotated[
         str | None,
         typer.Option("--model", help="Which model of the folder; default: the first.", show_default=False),
@@ -67,12 +73,23 @@ def run_(
         int | None,
         typer.Option("--baud", min=1200, help="Of the serial line; default: 1000000.", show_default=False),
     ] = None,
+    damage: Annotated[
+        float,
+        typer.Option(
+            "--damage", help="Share of bytes that a simulated line changes; a fifth as many are lost."
+        ),
+    ] = DriveSettings.damage,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of that damage.")] = DriveSettings.seed,
+    *,
+    progress: Progress,
 ) -> Answer:
     """Run sequences on a board through its serial port, and hold every result against the golden model."""
     from gatewright.flow.drive import drive_board
 
-    settings = DriveSettings(model=model, split=split, recordings=recordings, baud=baud)
-    found = drive_board(folder, port, input, settings)
+    if (port is None) != simulate:
+        raise ConfigError("give either the --port of a board or --simulate")
+    settings = DriveSettings(model, split, recordings, baud, damage, seed)
+    found = drive_board(folder, port, input, settings, progress=progress)
     driven = found.driven
     lines = []
     for number, outputs in enumerate(found.outputs[:SHOWN]):
@@ -87,6 +104,11 @@ def run_(
         f"{len(found.outputs)} sequences, {equal:,} of {driven.compared:,} results equal to the golden model, "
         f"{found.repeats:,} requests sent again"
     )
+    if seen := found.line:
+        lines.append(
+            f"{seen.cycles:,} cycles simulated; of {seen.bytes:,} bytes on the line {seen.changed:,} were changed and "
+            f"{seen.lost:,} lost"
+        )
     return Answer(
         lines=tuple(lines),
         warnings=(driven.report,) if driven.report else (),
@@ -96,6 +118,7 @@ def run_(
             "repeats": found.repeats,
             "labels": list(found.labels),
             "cycles": driven.cycles,
+            "line": None if seen is None else seen._asdict(),
             "outputs": [each.tolist() for each in found.outputs],
         },
         exit_code=ExitCode.MISMATCH if driven.mismatches else ExitCode.OK,

@@ -1,18 +1,25 @@
 """Run sequences on a board, and hold what comes back against the golden model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from gatewright.cosim.board.prove import Driven, drive
+from gatewright.cosim.board.simulated import Line, SimulatedBoard
+from gatewright.errors import ConfigError
 from gatewright.flow.design import Design
 from gatewright.flow.inputs import Data, as_task
 from gatewright.flow.settings import DriveSettings
 from gatewright.flow.verify import Jobs
 from gatewright.host.serial_line import SerialLine
 from gatewright.hw.boards.board import BAUD
+from gatewright.hw.fpga.verilog import BOARD_TOP
+from gatewright.progress import Progress, silent
+from gatewright.sw.tasks import Task
+
+_PATIENCE, _ATTEMPTS = 0.2, 1000
+"""Of the line to a simulated board, whose time passes as slowly as the machine is busy."""
 
 
 @dataclass(frozen=True)
@@ -29,16 +36,24 @@ class Drove:
         Names of the outputs, where the data have some.
     repeats : int
         Requests that were sent again.
+    line : Line, optional
+        What went over the line of a simulated board.
     """
 
     driven: Driven
     outputs: list[np.ndarray]
     labels: tuple[str, ...]
     repeats: int
+    line: Line | None
 
 
 def drive_board(
-    folder: str | Path, port: str, data: Data, settings: DriveSettings | None = None, **others: Any
+    folder: str | Path,
+    port: str | None,
+    data: Data,
+    settings: DriveSettings | None = None,
+    *,
+    progress: Progress = silent,
 ) -> Drove:
     """Load a model of a build into a board and run sequences on it.
 
@@ -46,12 +61,12 @@ def drive_board(
     ----------
     folder : path
         The build whose bitstream the board has.
-    port : str
-        The board's serial port.
+    port : str, optional
+        The board's serial port; without one, the board is simulated.
     data : as `as_task` takes it
     settings : DriveSettings, optional
-    **others
-        Of `SerialLine`: ``patience`` and ``attempts``.
+    progress : Progress
+        Told about the build of a simulated board.
 
     Raises
     ------
@@ -59,26 +74,41 @@ def drive_board(
         The port cannot be opened, the board does not answer, or it is not the one of this build.
     DataError
         The data do not suit the model.
+    ConfigError
+        A board is to be simulated, and the build is for none.
     RunFolderError
         There is no build in the folder.
     """
     settings = settings or DriveSettings()
     design = Design.open(folder)
-    model = design.model(settings.model)
     task = as_task(data)
+    if port is not None:
+        with SerialLine(port, baud=settings.baud or BAUD) as line:
+            return _drive(design, task, line, settings)
+    path = Path(folder) / "rtl" / f"{BOARD_TOP}.sv"
+    if design.settings.board is None:
+        raise ConfigError(f"{folder} is for no board: build it with --board NAME, or give the --port of one")
+    changed, lost = settings.damage, settings.damage / 5
+    text = path.read_text(encoding="utf-8")
+    with SimulatedBoard(text, seed=settings.seed, changed=changed, lost=lost, progress=progress) as board:
+        with SerialLine(board.port, patience=_PATIENCE, attempts=_ATTEMPTS) as line:
+            found = _drive(design, task, line, settings)
+        return replace(found, line=board.line())
+
+
+def _drive(design: Design, task: Task, line: SerialLine, settings: DriveSettings) -> Drove:
+    model = design.model(settings.model)
     split = getattr(task, settings.split)
     jobs = Jobs.of(model.bundle, split, split.spread(settings.recordings))
-    with SerialLine(port, baud=settings.baud or BAUD, **others) as line:
-        driven = drive(
-            line,
-            model.compiled,
-            jobs.inputs,
-            jobs.fresh,
-            skip=model.compiled.modes.skip,
-            baked=design.baked is not None,
-        )
-        repeats = line.repeats
+    driven = drive(
+        line,
+        model.compiled,
+        jobs.inputs,
+        jobs.fresh,
+        skip=model.compiled.modes.skip,
+        baked=design.baked is not None,
+    )
     outputs = [
         model.outputs(results, len(x)) for results, x in zip(driven.results, jobs.inputs, strict=False)
     ]
-    return Drove(driven, outputs, task.labels, repeats)
+    return Drove(driven, outputs, task.labels, line.repeats, None)

@@ -257,6 +257,10 @@ class DriveSettings:
         Sequences, if there are as many: 1 to 100,000.
     baud : int, optional
         Of the serial line; None for what boards are built with.
+    damage : float
+        Share of bytes that the line of a simulated board changes, 0 to 0.05; a fifth as many are lost.
+    seed : int
+        Of that damage, 0 to 2**32 - 1.
 
     Raises
     ------
@@ -268,9 +272,11 @@ class DriveSettings:
     split: Literal["train", "validation", "test"] = "test"
     recordings: int = 20
     baud: int | None = None
+    damage: float = 0.0
+    seed: int = 0
 
     def __post_init__(self):
-        check_ranges(self, {"recordings": (1, 100_000)})
+        check_ranges(self, {"recordings": (1, 100_000), "damage": (0.0, 0.05), "seed": (0, 2**32 - 1)})
 
 
 @dataclass(frozen=True)

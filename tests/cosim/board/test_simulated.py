@@ -73,7 +73,7 @@ def test_another_accelerator_is_refused(model, mapped_text):
 
 def test_serial_board(model, board_text):
     with SimulatedBoard(board_text) as board:
-        with SerialLine(board.port) as line:
+        with SerialLine(board.port, attempts=1000) as line:
             run_all(Accelerator(line), model)
         # Another host finds the board as the one before left it, with its model.
         with SerialLine(board.port) as line:
@@ -89,7 +89,7 @@ def test_serial_board(model, board_text):
 def test_serial_board_behind_a_bad_line(model, board_text, seed):
     """Of a hundred bytes one is changed, and every 500th is lost: all is noticed and sent again."""
     with SimulatedBoard(board_text, seed=seed, changed=0.01, lost=0.002) as board:
-        with SerialLine(board.port, patience=0.05) as line:
+        with SerialLine(board.port, patience=0.05, attempts=1000) as line:
             run_all(Accelerator(line), model)
             repeats = line.repeats
         seen = board.line()
