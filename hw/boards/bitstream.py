@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from gatewright.errors import ToolError, shell_word
 from gatewright.hw.boards.board import Board
 from gatewright.hw.boards.files import BoardFiles
-from gatewright.hw.fpga.devices import ECP5
 from gatewright.hw.fpga.nextpnr import run_nextpnr, run_tool
 from gatewright.hw.fpga.place import Placement, instances, placement
 from gatewright.hw.fpga.synthesis import netlist
@@ -21,8 +20,6 @@ class Bitstream:
     Parameters
     ----------
     contents : bytes
-    suffix : str
-        Of its file, as loaders know it.
     placement : Placement
         What it takes of the device, and the highest clock.
     megahertz : float
@@ -30,7 +27,6 @@ class Bitstream:
     """
 
     contents: bytes
-    suffix: str
     placement: Placement
     megahertz: float
 
@@ -61,13 +57,10 @@ def bitstream(
         would be met.
     """
     fpga = board.fpga
-    ecp5 = fpga.family is ECP5
     mapped = netlist(accelerator + files.verilog, progress, top=files.top, family=fpga.family)
-    constraints, routed = f"board{files.constraints_suffix}", "board.config" if ecp5 else "board.asc"
+    constraints, routed, packed = "board.lpf", "board.config", "board.bit"
     options = [*fpga.options, "--freq", f"{files.megahertz:.6f}", "--seed", str(seed)]
-    options += (
-        ["--lpf", constraints, "--textcfg", routed] if ecp5 else ["--pcf", constraints, "--asc", routed]
-    )
+    options += ["--lpf", constraints, "--textcfg", routed]
     progress("bitstream", 0, 2, "place and route")
     found = run_nextpnr(
         fpga.family,
@@ -80,19 +73,17 @@ def bitstream(
     placed = placement(found["report.json"].decode(), fpga, seed, instances(mapped))
     _check_clock(board, files, placed)
     progress("bitstream", 1, 2, f"{placed.megahertz:.1f} MHz, pack")
-    tool, packed = ("run_ecppack", "board.bit") if ecp5 else ("run_icepack", "board.bin")
-    arguments = [*(("--compress",) if ecp5 else ()), routed, packed]
     contents = run_tool(
         fpga.family,
-        tool,
+        "run_ecppack",
         {routed: found[routed]},
-        arguments,
+        ["--compress", routed, packed],
         seconds=_SECONDS,
         what=board.name,
         kept=(packed,),
     )[packed]
     progress("bitstream", 2, 2, "")
-    return Bitstream(contents, packed.removeprefix("board"), placed, files.megahertz)
+    return Bitstream(contents, placed, files.megahertz)
 
 
 def _check_clock(board: Board, files: BoardFiles, placed: Placement) -> None:

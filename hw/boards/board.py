@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gatewright.errors import ConfigError
-from gatewright.hw.fpga.devices import DEVICES, Device, device
+from gatewright.hw.fpga.devices import DEVICES, ECP5, Device, device
 from gatewright.limits import whole
 from gatewright.texts import read_toml
 
@@ -15,9 +15,6 @@ _SUFFIX = ".toml"
 
 BAUD = 1_000_000
 """Bits per second on a board's serial line, unless its file says otherwise."""
-
-BITSTREAM_FAMILIES = ("ECP5", "iCE40 UltraPlus", "iCE40 HX")
-"""Families for which Python packages make bitstreams."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,7 @@ class Board:
     high : tuple of str
         Pins that must be kept high.
     io : str
-        Standard of the pins, as ECP5's placer writes it.
+        Standard of the pins, as the placer writes it.
     baud : int
         Bits per second on the serial line.
     load : str
@@ -62,7 +59,7 @@ class Board:
     Raises
     ------
     ConfigError
-        A value is outside its range, or names no device for which bitstreams can be made.
+        A value is outside its range, or names no ECP5: smaller devices have no room for accelerator and bridge.
     """
 
     name: str
@@ -85,13 +82,13 @@ class Board:
     notes: str = ""
 
     def __post_init__(self):
-        if device(self.device).family.name not in BITSTREAM_FAMILIES:
-            known = [name for name, each in DEVICES.items() if each.family.name in BITSTREAM_FAMILIES]
+        if device(self.device).family is not ECP5:
+            known = [name for name, each in DEVICES.items() if each.family is ECP5]
             raise ConfigError(f"{self.name}: device must be one of {', '.join(known)}, not {self.device!r}")
         object.__setattr__(self, "high", tuple(self.high))
         for pin in (self.clock, self.rx, self.tx, *filter(None, (self.led, self.reset, *self.high))):
-            if not re.fullmatch(r"[A-Z]{0,2}[0-9]{1,2}", pin):
-                raise ConfigError(f"{self.name}: {pin!r} is no pin: a pin is like G2 or 35")
+            if not re.fullmatch(r"[A-Z]{1,2}[0-9]{1,2}", pin):
+                raise ConfigError(f"{self.name}: {pin!r} is no pin: a pin is like G2")
         if not 1 <= self.megahertz <= 400:
             raise ConfigError(f"{self.name}: megahertz must be from 1 to 400, not {self.megahertz:g}")
         if not 1200 <= self.baud <= 12_000_000:

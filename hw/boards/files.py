@@ -4,15 +4,14 @@ from dataclasses import dataclass
 
 from gatewright.errors import ConfigError
 from gatewright.hw.boards.board import Board
-from gatewright.hw.boards.pll import Pll, ecp5_pll, ice40_pll
+from gatewright.hw.boards.pll import Pll, ecp5_pll
 from gatewright.hw.bridge.uart import DIVISOR_BITS, LEAST_DIVISOR
-from gatewright.hw.fpga.devices import ECP5
 from gatewright.hw.fpga.verilog import BOARD_TOP
 
 _MOST_ERROR = 0.02
 """How far a line's rate may be from the one asked for; a byte bears 5 % in all, with the other side's error."""
 
-_ECP5_PLL = """\
+_PLL = """\
     (* FREQUENCY_PIN_CLKI = "{source:g}" *)
     (* FREQUENCY_PIN_CLKOP = "{made:g}" *)
     (* ICP_CURRENT = "12" *)
@@ -46,23 +45,6 @@ _ECP5_PLL = """\
         .PHASELOADREG(1'b0),
         .PLLWAKESYNC(1'b0),
         .ENCLKOP(1'b0)
-    );
-"""
-
-_ICE40_PLL = """\
-    SB_PLL40_PAD #(
-        .FEEDBACK_PATH("SIMPLE"),
-        .PLLOUT_SELECT("GENCLK"),
-        .DIVR({DIVR}),
-        .DIVF({DIVF}),
-        .DIVQ({DIVQ}),
-        .FILTER_RANGE({FILTER_RANGE})
-    ) pll (
-        .PACKAGEPIN(clock),
-        .PLLOUTGLOBAL(clk),
-        .LOCK(locked),
-        .RESETB(1'b1),
-        .BYPASS(1'b0)
     );
 """
 
@@ -121,11 +103,6 @@ class BoardFiles:
     verilog: str
     constraints: str
 
-    @property
-    def constraints_suffix(self) -> str:
-        """Suffix of the file of constraints."""
-        return ".lpf" if self.constraints.startswith("LOCATE") else ".pcf"
-
 
 def board_files(board: Board, megahertz: float) -> BoardFiles:
     """Return what a board adds, for a clock.
@@ -141,8 +118,7 @@ def board_files(board: Board, megahertz: float) -> BoardFiles:
     ConfigError
         The PLL makes no such clock, or the clock cannot be divided to the board's baud rate.
     """
-    ecp5 = board.fpga.family is ECP5
-    pll = (ecp5_pll if ecp5 else ice40_pll)(board.megahertz, megahertz)
+    pll = ecp5_pll(board.megahertz, megahertz)
     divisor = _divisor(board, pll)
     top = f"gatewright_{board.name.replace('-', '_')}"
     lines = ["    input wire clock", "    input wire rx", "    output wire tx"]
@@ -155,8 +131,8 @@ def board_files(board: Board, megahertz: float) -> BoardFiles:
     for number, _ in enumerate(board.high):
         lines.append(f"    output wire high{number}")
         outputs += f"    assign high{number} = 1'b1;\n"
-    cell = (_ECP5_PLL if ecp5 else _ICE40_PLL).format(
-        source=board.megahertz, made=pll.megahertz, phase=pll.values.get("CLKOP_DIV", 1) - 1, **pll.values
+    cell = _PLL.format(
+        source=board.megahertz, made=pll.megahertz, phase=pll.values["CLKOP_DIV"] - 1, **pll.values
     )
     verilog = _TOP.format(
         top=top,
@@ -173,8 +149,7 @@ def board_files(board: Board, megahertz: float) -> BoardFiles:
         released=f" && {'' if board.reset_low else '!'}button" if board.reset else "",
         outputs=outputs,
     )
-    constraints = (_lpf if ecp5 else _pcf)(board)
-    return BoardFiles(top, pll.megahertz, pll.megahertz * 1e6 / divisor, verilog, constraints)
+    return BoardFiles(top, pll.megahertz, pll.megahertz * 1e6 / divisor, verilog, _lpf(board))
 
 
 def _divisor(board: Board, pll: Pll) -> int:
@@ -204,7 +179,3 @@ def _lpf(board: Board) -> str:
             pull = " PULLMODE=UP"
         lines += [f'LOCATE COMP "{port}" SITE "{pin}";', f'IOBUF PORT "{port}" IO_TYPE={board.io}{pull};']
     return "\n".join([*lines, f'FREQUENCY PORT "clock" {board.megahertz:g} MHZ;', ""])
-
-
-def _pcf(board: Board) -> str:
-    return "".join(f"set_io {port} {pin}\n" for port, pin in _pins(board).items())

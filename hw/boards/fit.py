@@ -4,34 +4,28 @@ from gatewright.errors import CapacityError
 from gatewright.hw.area.estimate import estimate_resources
 from gatewright.hw.boards.board import Board
 from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.fpga.demand import demand, shortages
-from gatewright.hw.fpga.devices import ECP5
 
 LUTS, BLOCK_RAMS = 2_000, 3
-"""What bridge, UART and mailbox take of an ECP5 beside the accelerator."""
+"""What bridge, UART and mailbox take beside the accelerator."""
 
 
 def check_fit(config: AcceleratorConfig, board: Board) -> None:
     """Refuse an accelerator that the board has no room for.
 
-    The estimate decides for ECP5; for iCE40 a lower bound, and the placer has the last word.
+    The estimate decides; the placer has the last word.
 
     Raises
     ------
     CapacityError
         It needs more of something; the text says what to type.
     """
-    fpga = board.fpga
-    if fpga.family is ECP5:
-        needs = estimate_resources(config)
-        pairs = {
-            "look-up tables": (needs.luts + LUTS, fpga.luts),
-            "block RAMs": (needs.block_ram + BLOCK_RAMS, fpga.block_rams),
-            "multipliers": (needs.multipliers, fpga.multipliers),
-        }
-        short = [f"needs {need} {name}, has {has}" for name, (need, has) in pairs.items() if need > has]
-    else:
-        short = shortages(demand(config, fpga.family), fpga)
+    fpga, needs = board.fpga, estimate_resources(config)
+    pairs = {
+        "look-up tables": (needs.luts + LUTS, fpga.luts),
+        "block RAMs": (needs.block_ram + BLOCK_RAMS, fpga.block_rams),
+        "multipliers": (needs.multipliers, fpga.multipliers),
+    }
+    short = [f"needs {need} {name}, has {has}" for name, (need, has) in pairs.items() if need > has]
     if short:
         fewer = (
             f"build with fewer lanes than {config.lanes} (--lanes)"

@@ -7,19 +7,18 @@ from pathlib import Path
 from gatewright.errors import RunFolderError
 from gatewright.hw.boards.board import Board
 from gatewright.hw.boards.files import BoardFiles, board_files
-from gatewright.hw.fpga.devices import ECP5
 from gatewright.hw.fpga.verilog import BOARD_TOP
 from gatewright.limits import whole
 from gatewright.texts import read_object, read_text
 
 _MANIFEST = "board.json"
-_CONSTRAINTS = "board"
+_CONSTRAINTS = "board.lpf"
 
 _README = """\
 # {title}
 
 `gatewright bitstream FOLDER`, with the folder above this one, makes the bitstream from `rtl/{core}.sv`, `{top}.v` and
-`{constraints}`. It takes minutes, needs no more than `pip install gatewright {wheel}`, and fails if the clock of
+`{constraints}`. It takes minutes, needs no more than `pip install gatewright`, and fails if the clock of
 {clock:g} MHz is missed.
 
 Load it with `{load} {bitstream}`, and run the model with
@@ -39,25 +38,22 @@ def board_folder(board: Board, megahertz: float) -> dict[str, str]:
         The PLL makes no such clock, or the clock cannot be divided to the board's baud rate.
     """
     files = board_files(board, megahertz)
-    constraints = f"{_CONSTRAINTS}{files.constraints_suffix}"
-    ecp5 = board.fpga.family is ECP5
     readme = _README.format(
         title=board.title,
         core=BOARD_TOP,
         top=files.top,
-        constraints=constraints,
-        wheel=board.fpga.family.wheel,
+        constraints=_CONSTRAINTS,
         clock=files.megahertz,
         baud=board.baud,
         exact=files.baud,
-        bitstream=f"{files.top}{'.bit' if ecp5 else '.bin'}",
+        bitstream=f"{files.top}.bit",
         load=board.load,
         notes=board.notes,
     )
     manifest = {"board": asdict(board), "megahertz": megahertz}
     texts = {
         f"{files.top}.v": files.verilog,
-        constraints: files.constraints,
+        _CONSTRAINTS: files.constraints,
         _MANIFEST: json.dumps(manifest, indent=1) + "\n",
         "README.md": readme,
     }
@@ -80,5 +76,5 @@ def read_board_folder(folder: Path) -> tuple[Board, BoardFiles]:
     return board, replace(
         files,
         verilog=read_text(folder / f"{files.top}.v", what, RunFolderError),
-        constraints=read_text(folder / f"{_CONSTRAINTS}{files.constraints_suffix}", what, RunFolderError),
+        constraints=read_text(folder / _CONSTRAINTS, what, RunFolderError),
     )

@@ -1,4 +1,4 @@
-"""Parameters of PLLs, found within what the data sheets allow."""
+"""Parameters of the PLL, found within what the data sheet allows."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -41,29 +41,19 @@ def ecp5_pll(source: float, wanted: float) -> Pll:
     ConfigError
         None comes near.
     """
-    return _nearest(_ecp5(source), source, wanted)
+    legal = list(_settings(source))
+    # A hair above is the same frequency, told in other digits.
+    near = [each for each in legal if wanted * (1 - TOLERANCE) <= each.megahertz <= wanted * (1 + 1e-9)]
+    if not near:
+        low, high = (f"{bound(each.megahertz for each in legal):g}" for bound in (min, max))
+        raise ConfigError(
+            f"the PLL makes no clock of {wanted:g} MHz, or a little less, of {source:g} MHz; it reaches {low} to "
+            f"{high} MHz: ask for another with --clock"
+        )
+    return max(near, key=lambda each: each.megahertz)
 
 
-def ice40_pll(source: float, wanted: float) -> Pll:
-    """Return the setting of an iCE40's SB_PLL40 with simple feedback that comes nearest from below.
-
-    The input is from 10 to 133 MHz, the phase detector works from 10 to 133 MHz and the oscillator from 533 to 1066
-    MHz; the output is from 16 to 275 MHz (Lattice FPGA-DS-02008, FPGA-TN-02052).
-
-    Parameters
-    ----------
-    source, wanted : float
-        MHz.
-
-    Raises
-    ------
-    ConfigError
-        None comes near.
-    """
-    return _nearest(_ice40(source), source, wanted)
-
-
-def _ecp5(source: float) -> Iterator[Pll]:
+def _settings(source: float) -> Iterator[Pll]:
     for divided in range(1, 129):
         compared = source / divided
         if not 3.125 <= compared <= 400:
@@ -74,37 +64,3 @@ def _ecp5(source: float) -> Iterator[Pll]:
             divider = max(1, min(128, round(600 / out)))
             if 3.125 <= out <= 400 and 400 <= out * divider <= 800:
                 yield Pll(out, {"CLKI_DIV": divided, "CLKFB_DIV": multiplied, "CLKOP_DIV": divider})
-
-
-def _ice40(source: float) -> Iterator[Pll]:
-    for divided in range(16):
-        compared = source / (divided + 1)
-        if not (10 <= source <= 133 and 10 <= compared <= 133):
-            continue
-        for multiplied in range(128):
-            oscillator = compared * (multiplied + 1)
-            if not 533 <= oscillator <= 1066:
-                continue
-            for power in range(1, 7):
-                out = oscillator / (1 << power)
-                if 16 <= out <= 275:
-                    filters = {"DIVR": divided, "DIVF": multiplied, "DIVQ": power}
-                    yield Pll(out, {**filters, "FILTER_RANGE": _filter(compared)})
-
-
-def _filter(compared: float) -> int:
-    """Return the loop filter for what the phase detector compares, in MHz."""
-    return next((k for k, below in enumerate((17, 26, 44, 66, 101), 1) if compared < below), 6)
-
-
-def _nearest(settings: Iterator[Pll], source: float, wanted: float) -> Pll:
-    legal = list(settings)
-    # A hair above is the same frequency, told in other digits.
-    near = [each for each in legal if wanted * (1 - TOLERANCE) <= each.megahertz <= wanted * (1 + 1e-9)]
-    if not near:
-        low, high = (f"{bound(each.megahertz for each in legal):g}" for bound in (min, max))
-        raise ConfigError(
-            f"the PLL makes no clock of {wanted:g} MHz, or a little less, of {source:g} MHz; it reaches {low} to "
-            f"{high} MHz: ask for another with --clock"
-        )
-    return max(near, key=lambda each: each.megahertz)

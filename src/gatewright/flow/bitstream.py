@@ -55,7 +55,7 @@ def bitstream(folder: str | Path, *, seed: int = 1, progress: Progress = silent)
     board, files = read_board_folder(place)
     accelerator = (root / "rtl" / f"{BOARD_TOP}.sv").read_text(encoding="utf-8")
     made = make(board, files, accelerator, seed=seed, progress=progress)
-    path = place / f"{files.top}{made.suffix}"
+    path = place / f"{files.top}.bit"
     with whole_file(path) as partial:
         partial.write_bytes(made.contents)
     write_rows(place / "rows.json", made.placement.rows())

@@ -1,7 +1,7 @@
 import pytest
 
 from gatewright.errors import ConfigError
-from gatewright.hw.boards.pll import TOLERANCE, ecp5_pll, ice40_pll
+from gatewright.hw.boards.pll import TOLERANCE, ecp5_pll
 
 
 @pytest.mark.parametrize("source", [25, 48, 12, 100])
@@ -19,7 +19,7 @@ def test_an_ecp5_pll_keeps_to_the_data_sheet(source, wanted):
 @pytest.mark.parametrize(
     ("source", "wanted", "values"),
     [
-        # As ecppll and icepll of Project Trellis and IceStorm have them.
+        # As ecppll of Project Trellis has them.
         (25, 50, {"CLKI_DIV": 1, "CLKFB_DIV": 2, "CLKOP_DIV": 12}),
         (25, 100, {"CLKI_DIV": 1, "CLKFB_DIV": 4, "CLKOP_DIV": 6}),
         (48, 80, {"CLKI_DIV": 3, "CLKFB_DIV": 5, "CLKOP_DIV": 8}),
@@ -32,17 +32,7 @@ def test_known_settings_of_ecp5(source, wanted, values):
     assert found.values["CLKOP_DIV"] == values["CLKOP_DIV"]
 
 
-@pytest.mark.parametrize(("wanted", "made", "multiplied", "power"), [(24, 24, 63, 5), (49, 48.75, 64, 4)])
-def test_known_settings_of_ice40(wanted, made, multiplied, power):
-    found = ice40_pll(12, wanted)
-    assert found.values == {"DIVR": 0, "DIVF": multiplied, "DIVQ": power, "FILTER_RANGE": 1}
-    assert found.megahertz == made == 12 * (multiplied + 1) / (1 << power)
-    assert 533 <= 12 * (multiplied + 1) <= 1066
-
-
-@pytest.mark.parametrize(
-    ("pll", "source", "wanted"), [(ecp5_pll, 25, 500), (ecp5_pll, 25, 2), (ice40_pll, 12, 10)]
-)
-def test_what_a_pll_cannot_make_is_refused(pll, source, wanted):
-    with pytest.raises(ConfigError, match=f"makes no clock of {wanted} MHz.* it reaches .* --clock"):
-        pll(source, wanted)
+@pytest.mark.parametrize("wanted", [500, 2])
+def test_what_a_pll_cannot_make_is_refused(wanted):
+    with pytest.raises(ConfigError, match=rf"makes no clock of {wanted} MHz.* it reaches .* --clock"):
+        ecp5_pll(25, wanted)

@@ -1,0 +1,48 @@
+"""A bitstream of a board, with a small design in the accelerator's place."""
+
+import re
+
+import pytest
+
+from gatewright.errors import ToolError
+from gatewright.hw.boards.bitstream import bitstream
+from gatewright.hw.boards.board import board
+from gatewright.hw.boards.files import board_files
+from gatewright.hw.fpga.verilog import BOARD_TOP
+
+SLOW = f"""
+module {BOARD_TOP} (
+    input clk, input rst, input rx, output reg tx, input [15:0] divisor, output reg connected
+);
+    reg [31:0] seen = 1;
+    wire [31:0] product = seen * {{seen[15:0], divisor}};
+    always @(posedge clk) begin
+        seen <= {{product[30:0] ^ seen[31:1], rx}};
+        tx <= ^product;
+        connected <= !rst;
+    end
+endmodule
+"""
+
+
+def test_a_bitstream_is_for_the_die_of_its_board():
+    ours = board("orangecrab-25f")
+    made = bitstream(ours, board_files(ours, 48), SLOW)
+    # What ECP5 bitstreams begin with, the preamble, and the command that checks the die: an LFE5U-25F.
+    assert made.contents[:2] == b"\xff\x00"
+    assert b"\xbd\xb3" in made.contents
+    assert b"\xe2\x00\x00\x00" + bytes.fromhex("41111043") in made.contents
+    assert made.megahertz == 48 <= made.placement.megahertz
+    assert made.placement.used["multipliers"] > 0
+
+
+def test_a_clock_that_is_missed_is_an_error_that_says_what_to_type():
+    ours = board("orangecrab-25f")
+    with pytest.raises(ToolError) as raised:
+        bitstream(ours, board_files(ours, 300), SLOW)
+    told = str(raised.value)
+    met = re.search(
+        r"misses its clock of 300 MHz: (\d+)\.\d MHz would be met with seed 1; the slowest path: ", told
+    )
+    assert f"Build with `--board orangecrab-25f --clock {met[1]}`" in told
+    assert "`--seed 2`" in told
