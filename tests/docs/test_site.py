@@ -1,12 +1,13 @@
 """The documents: built as a site, their links, their code, and what they say of the code."""
 
 import re
+import runpy
 import shlex
 import subprocess
 import sys
 import tomllib
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import click
 import pytest
@@ -19,6 +20,9 @@ from gatewright.hw.ops import ARGUMENTS, OP_BITS, Opcode, When
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = [*sorted(DOCS.glob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+ELSEWHERE = runpy.run_path(str(DOCS / "hooks.py"))["ELSEWHERE"]
+"""Files of the repository by the pages of the site that they are."""
+
 RUN_ELSEWHERE = {"tutorial.md", "data.md"}
 """Pages whose blocks other tests run."""
 
@@ -64,11 +68,8 @@ def test_nothing_is_loaded_from_elsewhere():
 
 
 def test_every_page_is_in_the_navigation():
-    generated = {"contributing.md", "changelog.md", "silero_vad.md"}
-    listed = set(entries(settings()["nav"]))
-    there = {path.name for path in DOCS.glob("*.md")} | generated
-    assert there - listed == set()
-    assert listed - there == set()
+    listed, there = set(entries(settings()["nav"])), {path.name for path in DOCS.glob("*.md")}
+    assert listed == there | set(ELSEWHERE)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -79,11 +80,8 @@ def test_links_lead_to_files_and_headings(page):
             continue
         name, _, anchor = target.partition("#")
         path = page.parent / name if name else page
-        special = {
-            "silero_vad.md": ROOT / "examples/silero_vad/README.md",
-            "changelog.md": ROOT / "CHANGELOG.md",
-        }
-        path = special.get(name, ROOT / "CONTRIBUTING.md" if name == "contributing.md" else path)
+        if not path.exists() and name in ELSEWHERE:
+            path = ROOT / ELSEWHERE[name]
         assert path.exists(), target
         if anchor:
             assert anchor in anchors(path), target
@@ -147,3 +145,25 @@ def test_versions_of_python_are_those_of_the_package():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["requires-python"] == ">=3.11"
     assert "| Python | 3.11, 3.12 or 3.13 |" in (DOCS / "install.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "folder", "led"),
+    [
+        ("[notes](../CHANGELOG.md#020-unreleased)", "docs", "[notes](changelog.md#020-unreleased)"),
+        (
+            "[here](numerics.md), [there](https://x.org)",
+            "docs",
+            "[here](numerics.md), [there](https://x.org)",
+        ),
+        ("[rooms](docs/architecture.md#rooms)", ".", "[rooms](architecture.md#rooms)"),
+        (
+            "[page](../../docs/data.md) of [run.py](run.py)",
+            "examples/silero_vad",
+            "[page](data.md) of run.py",
+        ),
+    ],
+)
+def test_links_across_folders_lead_to_pages(text, folder, led):
+    relinked = runpy.run_path(str(DOCS / "hooks.py"))["relinked"]
+    assert relinked(text, PurePosixPath(folder)) == led
