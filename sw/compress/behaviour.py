@@ -3,20 +3,25 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
 
+from gatewright.errors import BundleError
 from gatewright.results import Row
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.compress.diagnosis import signal_to_noise
 from gatewright.sw.determinism import one_thread
 from gatewright.sw.integer import integer_results, predict
-from gatewright.sw.metrics import Metric, class_logits
+from gatewright.sw.metrics import class_logits
 from gatewright.sw.models import FloatModel
 from gatewright.sw.network import quiet_projections
 from gatewright.sw.scores import counted
 from gatewright.sw.tasks import Split, Task
+
+SCORED = ("validation", "test")
+"""Splits that scores are told of."""
 
 MOST_CLASSES = 64
 """Classes beyond which nobody reads a confusion matrix."""
@@ -24,9 +29,8 @@ MOST_CLASSES = 64
 
 def scored_rows(task: Task) -> Iterator[Row]:
     """Yield how many positions of the validation and the test split have a target: a score's uncertainty needs it."""
-    for name in ("validation", "test"):
-        split: Split = getattr(task, name)
-        yield Row("scored", "positions", _positions(split), {"split": name})
+    for name in SCORED:
+        yield Row("scored", "positions", _positions(getattr(task, name)), {"split": name})
 
 
 @one_thread()
@@ -62,20 +66,43 @@ def confusion(bundle: Bundle, split: Split) -> Counter[tuple[int, int]]:
     return found
 
 
-def behaviour_rows(
-    bundle: Bundle, model: FloatModel, split: Split, metric: Metric, name: str
-) -> Iterator[Row]:
-    """Yield ``layer_snr`` of each layer; and, of a classification, ``confusion`` for pairs of classes that occur."""
-    seed = bundle.notes["seed"]
-    for layer, ratio in layer_snr(bundle, model, split).items():
-        yield Row("layer_snr", "dB", ratio, {"model": name, "layer": layer}, seed)
-    classes = max(2, len(bundle.labels))
-    if metric.kind != "classes" or metric.reference != "targets" or classes > MOST_CLASSES:
+def with_behaviour(bundle: Bundle, model: FloatModel, task: Task) -> Bundle:
+    """Return a bundle whose notes say how it behaves on the test split of a task, and what its scores are taken over."""
+    found: dict[str, Any] = {
+        "scored": {name: _positions(getattr(task, name)) for name in SCORED},
+        "layer_snr": layer_snr(bundle, model, task.test),
+    }
+    metric, classes = task.metric, max(2, len(bundle.labels))
+    if metric.kind == "classes" and metric.reference == "targets" and classes <= MOST_CLASSES:
+        labels = bundle.labels if len(bundle.labels) > 1 else ("0", "1")
+        found["confusion"] = [
+            [labels[target], labels[predicted], count]
+            for (target, predicted), count in sorted(confusion(bundle, task.test).items())
+        ]
+    return replace(bundle, notes=bundle.notes | {"behaviour": found})
+
+
+def behaviour_rows(bundle: Bundle, name: str) -> Iterator[Row]:
+    """Yield the rows of what `with_behaviour` noted, for a model of a name; nothing of a bundle without such notes.
+
+    Raises
+    ------
+    BundleError
+        The notes are malformed.
+    """
+    noted, seed = bundle.notes.get("behaviour"), bundle.notes.get("seed")
+    if noted is None:
         return
-    labels = bundle.labels if len(bundle.labels) > 1 else ("0", "1")
-    for (target, predicted), count in sorted(confusion(bundle, split).items()):
-        at = {"model": name, "target_class": labels[target], "predicted_class": labels[predicted]}
-        yield Row("confusion", "positions", count, at, seed)
+    try:
+        for split, count in noted["scored"].items():
+            yield Row("scored", "positions", count, {"split": split}, seed)
+        for layer, ratio in noted["layer_snr"].items():
+            yield Row("layer_snr", "dB", ratio, {"model": name, "layer": layer}, seed)
+        for target, predicted, count in noted.get("confusion", ()):
+            at = {"model": name, "target_class": target, "predicted_class": predicted}
+            yield Row("confusion", "positions", count, at, seed)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise BundleError(f"the notes of {name} on how it behaves are malformed ({error!r})") from error
 
 
 def _positions(split: Split) -> int:

@@ -12,7 +12,7 @@ from gatewright.progress import Progress, silent
 from gatewright.results import Row
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.compress import compress, shaped, suited
-from gatewright.sw.compress.behaviour import behaviour_rows, scored_rows
+from gatewright.sw.compress.behaviour import behaviour_rows, with_behaviour
 from gatewright.sw.compress.diagnosis import (
     narrow_features,
     signal_to_noise,
@@ -126,12 +126,11 @@ def quantise_model(
     narrow = narrow_features(untrained, sequences)
     warnings = [told_features(narrow, scaled=scale)] if narrow else []
     warnings += map(str, spread_matrices(student, network, spec, sequences))
-    bundle = compress(task, student, spec, settings, progress)
+    bundle = with_behaviour(compress(task, student, spec, settings, progress), model, task)
     rows = [
         *score_rows(bundle, name),
-        *scored_rows(task),
         *_snr_rows(bundle, model, task.test, name),
-        *behaviour_rows(bundle, model, task.test, task.metric, name),
+        *behaviour_rows(bundle, name),
         *shape_rows(bundle, name),
     ]
     return Quantised(bundle, rows, tuple(warnings))

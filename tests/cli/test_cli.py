@@ -124,6 +124,14 @@ def test_the_cache_says_its_size_and_is_cleared(tmp_path, monkeypatch):
     assert answer("cache")["bytes"] == 0
 
 
+def test_the_report_of_a_build_tells_how_its_model_behaves(folder):
+    run("report", folder / "fpga")
+    text = (folder / "fpga" / "report.html").read_text()
+    assert "Confusion matrix of model, test split" in text
+    assert "Signal-to-noise of each layer" in text
+    assert re.search(r'%<span class="note"> \([\d.]+ to [\d.]+\)', text)
+
+
 def test_several_folders_are_compared(folder, tmp_path):
     other = shutil.copytree(folder / "fpga", tmp_path / "other")
     found = answer("report", folder / "fpga", other, "-o", tmp_path / "both.html")

@@ -31,6 +31,7 @@ from gatewright.results import Row, write_rows
 from gatewright.run import RunFolder
 from gatewright.storage import make_folder, undone, write_bytes, write_json
 from gatewright.sw.bundle import Bundle
+from gatewright.sw.compress.behaviour import behaviour_rows
 from gatewright.sw.compress.figures import score_rows, shape_rows
 from gatewright.sw.mode import POLICY, ModePolicy, sparsity
 from gatewright.texts import read_object
@@ -308,6 +309,7 @@ class Design:
             if "scores" in bundle.notes:
                 yield from score_rows(bundle, name)
                 yield from shape_rows(bundle, name)
+                yield from behaviour_rows(bundle, name)
 
     def _manifest(self) -> dict[str, Any]:
         settings = self.settings

@@ -3,8 +3,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gatewright.errors import BundleError
+from gatewright.results import Rows
+from gatewright.sw.bundle import Bundle
 from gatewright.sw.compress import uniform_spec
-from gatewright.sw.compress.behaviour import behaviour_rows, confusion, layer_snr, scored_rows
+from gatewright.sw.compress.behaviour import (
+    behaviour_rows,
+    confusion,
+    layer_snr,
+    scored_rows,
+    with_behaviour,
+)
 from gatewright.sw.compress.quantise_model import quantise_model
 from gatewright.sw.importers.weights import raw_model
 from gatewright.sw.integer import evaluate, run_integer
@@ -78,14 +87,37 @@ def test_each_layer_is_held_against_its_own(bundle, model):
     assert found["layer0"] > 20
 
 
-def test_rows_name_the_classes(bundle, model):
+def test_what_is_noted_comes_back_as_rows(bundle, model, tmp_path):
     part = labelled(bundle)
-    rows = list(behaviour_rows(bundle, model, part, ACCURACY, "small"))
-    pairs = [row for row in rows if row.name == "confusion"]
-    assert sum(row.value for row in pairs) == len(part)
-    assert {row.parameters["target_class"] for row in pairs} <= set(bundle.labels)
-    taught = behaviour_rows(bundle, model, part, BY_MODEL, "small")
-    assert not [row for row in taught if row.name == "confusion"]
+    task = Task("samples", bundle.labels, part, part, part, metric=ACCURACY)
+    with_behaviour(bundle, model, task).save(tmp_path / "small.npz")
+    noted = Bundle.load(tmp_path / "small.npz")
+    rows = Rows(behaviour_rows(noted, "small"))
+    assert rows.values("scored", "split") == {"validation": len(part), "test": len(part)}
+    assert rows.values("layer_snr", "layer", model="small") == layer_snr(bundle, model, part)
+    pairs = {
+        (bundle.labels[target], bundle.labels[predicted]): count
+        for (target, predicted), count in confusion(bundle, part).items()
+    }
+    told = rows.lines("confusion", "target_class", "predicted_class")
+    assert {(target, predicted): count for count, target, predicted in told} == pairs
+
+
+def test_a_taught_model_has_no_confusion(bundle):
+    rows = list(behaviour_rows(bundle, "small"))
+    assert {row.name for row in rows} == {"scored", "layer_snr"}
+
+
+@pytest.mark.parametrize(
+    "noted", [7, {}, {"scored": {"test": 1}, "layer_snr": {}, "confusion": [["a", "b"]]}]
+)
+def test_malformed_notes_are_named(bundle, noted):
+    with pytest.raises(BundleError, match="the notes of small on how it behaves are malformed"):
+        list(behaviour_rows(replace(bundle, notes={"behaviour": noted}), "small"))
+
+
+def test_a_model_of_an_older_release_has_no_such_rows(bundle):
+    assert list(behaviour_rows(replace(bundle, notes={}), "small")) == []
 
 
 def test_layers_of_other_sizes_have_no_counterpart(bundle, model, network_of):
