@@ -67,7 +67,7 @@ def confusion(bundle: Bundle, split: Split) -> Counter[tuple[int, int]]:
 
 
 def with_behaviour(bundle: Bundle, model: FloatModel, task: Task) -> Bundle:
-    """Return a bundle whose notes say how it behaves on the test split of a task, and what its scores are taken over."""
+    """Return a bundle whose notes say how it behaves on the test split of a task, and how much was scored."""
     found: dict[str, Any] = {
         "scored": {name: _positions(getattr(task, name)) for name in SCORED},
         "layer_snr": layer_snr(bundle, model, task.test),
