@@ -20,6 +20,7 @@ from gatewright.cosim.cache import cached
 from gatewright.cosim.cxxrtl import translate
 from gatewright.custody import Delivery, Proof
 from gatewright.flow.design import compile_models
+from gatewright.flow.synth import placed_lines
 from gatewright.hw.compiler.choose import HardwareChoice
 from gatewright.results import Row, write_rows
 from gatewright.run import RunFolder
@@ -155,6 +156,12 @@ def test_an_estimate_says_which_clock_turns_cycles_into_time(folder, tmp_path):
     assert met["clock"]["megahertz"] == 112.5
     assert met["clock"]["source"] == "met on ecp5-85k (placed and routed, median of 3 seeds)"
     assert met["device"] == "ecp5-85k"
+    used = [Row("placed_luts", "count", value, at | {"available": 83640}) for value in (8000, 8364, 9000)]
+    write_rows(RunFolder(placed).rows("synth"), rows + used)
+    time, share = placed_lines(placed)
+    assert time.startswith(f"{met['clock']['megahertz']:g} MHz, met on ecp5-85k")
+    assert f"{met['microseconds_per_step']:.4g} µs per step" in time
+    assert share == "of ecp5-85k: look-up tables 10.0 %"
 
 
 def test_an_estimate_of_a_build_with_results_of_every_step(folder):

@@ -294,11 +294,13 @@ def synth(
     *,
     progress: Progress,
 ) -> Answer:
-    """Synthesise for ECP5 with Yosys, and place with nextpnr: cells, multipliers, block RAM, MHz (all estimates)."""
+    """Synthesise for ECP5 with Yosys, and place with nextpnr: cells, block RAM, MHz, µs per step (all estimates)."""
+    from gatewright.flow.synth import placed_lines
     from gatewright.flow.synth import synth as run
 
     rows = run(folder, place_on=place, seeds=range(1, seeds + 1), progress=progress)
-    return Answer(rows, following=(f"gatewright report {shell_word(folder)}",))
+    lines = placed_lines(folder) if place else ()
+    return Answer(rows, lines=tuple(lines), following=(f"gatewright report {shell_word(folder)}",))
 
 
 @command("gatewright prove", "gatewright prove --only axi-lite --only sigma")

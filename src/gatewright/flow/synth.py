@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 
+from gatewright.flow.estimate import estimate
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.devices import device
 from gatewright.hw.fpga.place import place_accelerator
 from gatewright.hw.fpga.synthesis import synthesise
 from gatewright.hw.fpga.verilog import TOP
 from gatewright.progress import Progress, silent
-from gatewright.results import Row, write_rows
+from gatewright.quantities import RESOURCES
+from gatewright.results import Row, read_rows, write_rows
 from gatewright.run import RunFolder
 
 
@@ -40,3 +43,28 @@ def synth(
         rows += [row for placement in placements for row in placement.rows()]
     write_rows(run.rows("synth"), rows)
     return rows
+
+
+def placed_lines(folder: str | Path) -> list[str]:
+    """Return what a placement means: time and throughput of a build's first model, and percent of the device.
+
+    Raises
+    ------
+    RunFolderError
+        There is no build in the folder, or it has not been placed.
+    """
+    run = RunFolder.open(Path(folder))
+    rows = read_rows(run.rows("synth"))
+    found = estimate(folder)
+    shares = []
+    for name, title in RESOURCES.items():
+        placed = list(rows.lines(f"placed_{name}", "device", "available"))
+        used = [count for count, device, _ in placed if device == found.device]
+        if used:
+            available = next(available for _, device, available in placed if device == found.device)
+            shares.append(f"{title} {100 * median(used) / available:.1f} %")
+    return [
+        f"{found.clock.text}: {found.microseconds_per_step:,.4g} µs per step, "
+        f"{found.inferences_per_second:,.4g} inferences of {found.steps} steps per second",
+        f"of {found.device}: {', '.join(shares)}",
+    ]
