@@ -4,7 +4,22 @@ import json
 from collections.abc import Mapping
 
 from gatewright.hw.registers.fields import fields_of
-from gatewright.hw.rtl.axi_registers import ADDRESS_BITS, CONSTANTS, WORD_BITS, Register
+from gatewright.hw.rtl.axi_registers import ADDRESS_BITS, CONSTANTS, REGISTERS, WORD_BITS, Register
+
+_INTRODUCTION = """\
+# Registers
+
+The registers behind the AXI4-Lite port, as `hw/rtl/axi_registers.py` defines them; `python -m gatewright.hw.registers` prints this page. Every build has them in `registers/` too: as Markdown,
+JSON, C header (`gatewright_registers.h`) and IP-XACT. An address without a register, or one that is no multiple of 4, is answered with DECERR. What a register does not do, or not now, is answered
+with SLVERR and changes nothing. An accelerator with a baked model has neither LOAD_ADDRESS nor LOAD_DATA.
+The mailbox (INPUT, OUTPUT, ROOM, RESULTS) is that of the top behind AXI4-Lite alone (`build --mapped`) and of boards.
+
+"""  # noqa: E501
+
+
+def page() -> str:
+    """Return the page of the documentation: the registers of all tops."""
+    return _INTRODUCTION + markdown(REGISTERS)
 
 
 def markdown(table: Mapping[str, Register]) -> str:

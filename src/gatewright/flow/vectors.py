@@ -2,16 +2,14 @@
 
 from pathlib import Path
 
-from gatewright.cosim.measurement import Measurement
 from gatewright.cosim.vectors import Vectors
 from gatewright.errors import ConfigError, shell_word
 from gatewright.flow.design import Design
-from gatewright.flow.inputs import Data, as_task
+from gatewright.flow.inputs import Data
 from gatewright.flow.settings import VerifySettings
-from gatewright.flow.verify import Jobs, data_of, skip_of
+from gatewright.flow.verify import measurements
 from gatewright.hw.fpga.verilog import TOP
 from gatewright.run import RunFolder
-from gatewright.sw.tasks import Split
 
 
 def check_vectors(target: Path) -> None:
@@ -61,12 +59,10 @@ def write_vectors(
     check_vectors(target)
     run = RunFolder.open(Path(folder))
     design = Design.open(run.root)
-    split: Split = getattr(as_task(data_of(design) if data is None else data), settings.split)
     written = []
-    for model in design.models:
-        jobs = Jobs.of(model.bundle, split, split.spread(settings.recordings))
-        measurement = Measurement(model.compiled, jobs.inputs, skip_of(model, settings), jobs.fresh)
+    for model, measurement in measurements(design, data, settings):
         name = f"{model.name}.{model.storage}"
-        Vectors(measurement, baked=design.baked is not None).write(target / name, run.rtl / f"{TOP}.sv", name)
+        vectors = Vectors(measurement, baked=design.baked is not None)
+        vectors.write(target / name, run.rtl / f"{TOP}.sv", name)
         written.append(target / name)
     return written

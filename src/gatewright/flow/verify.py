@@ -175,6 +175,16 @@ def verify_design(
         return verify(folder, data, settings, workers=workers, progress=progress).proof
 
 
+def measurements(
+    design: Design, data: Data | None, settings: VerifySettings
+) -> Iterator[tuple[DesignModel, Measurement]]:
+    """Yield each model of a design with the jobs that a proof simulates; `data` and `settings` as for `verify`."""
+    split: Split = getattr(as_task(_data_of(design) if data is None else data), settings.split)
+    for model in design.models:
+        jobs = Jobs.of(model.bundle, split, split.spread(settings.recordings))
+        yield model, Measurement(model.compiled, jobs.inputs, _skip(model, settings), jobs.fresh)
+
+
 def _prove(
     run: RunFolder,
     design: Design,
@@ -184,7 +194,7 @@ def _prove(
     command: str,
     progress: Progress,
 ) -> Verified:
-    task = as_task(data_of(design) if data is None else data)
+    task = as_task(_data_of(design) if data is None else data)
     split: Split = getattr(task, settings.split)
     for engine in {settings.engine, *(("verilator",) if settings.axi else ())}:
         engines.check(engine)
@@ -220,7 +230,7 @@ def _prove(
             model,
             jobs.inputs,
             jobs.fresh,
-            skip=skip_of(model, settings),
+            skip=_skip(model, settings),
             baked=design.baked is not None,
             progress=progress,
         )
@@ -262,7 +272,7 @@ def _prove_model(root: Path, name: str, split: Split, settings: VerifySettings, 
     jobs = Jobs.of(bundle, split, split.spread(settings.recordings))
     for model in stored:
         told = within(progress, f"{name} {model.storage}")
-        skip = skip_of(model, settings)
+        skip = _skip(model, settings)
         at = {"model": name, "mode": model.storage}
         proof = model.proof
         compared = [_compare(model, each, sequences, outputs, told) for each in (proof, model.compiled)]
@@ -307,8 +317,7 @@ def _prove_model(root: Path, name: str, split: Split, settings: VerifySettings, 
     return part._replace(cycles=cycles, seconds=seconds)
 
 
-def skip_of(model: DesignModel, settings: VerifySettings) -> Skip:
-    """Return whether jobs of a model pass over zero activations."""
+def _skip(model: DesignModel, settings: VerifySettings) -> Skip:
     if settings.skip == "as-built":
         return model.compiled.modes.skip
     return Skip[settings.skip.upper()]
@@ -370,7 +379,7 @@ def _prove_ports(
         model.compiled,
         jobs.inputs,
         baked=design.baked is not None,
-        skip=skip_of(model, settings),
+        skip=_skip(model, settings),
         fresh=jobs.fresh,
         stalls=settings.stalls,
         seed=settings.seed,
@@ -380,7 +389,7 @@ def _prove_ports(
     return claim, found.report if found.mismatches else ""
 
 
-def data_of(design: Design) -> Data:
+def _data_of(design: Design) -> Data:
     """Return the data that a design's models were quantised on."""
     for each in design.models:
         if isinstance(source := each.bundle.notes.get("data"), dict) and source.get("source"):

@@ -3,15 +3,13 @@
 from pathlib import Path
 
 from gatewright.cosim import waves
-from gatewright.cosim.measurement import Measurement
 from gatewright.flow.design import Design
-from gatewright.flow.inputs import Data, as_task
+from gatewright.flow.inputs import Data
 from gatewright.flow.settings import VerifySettings
-from gatewright.flow.verify import Jobs, data_of, skip_of
+from gatewright.flow.verify import measurements
 from gatewright.hw.fpga.verilog import TOP
 from gatewright.progress import Progress, silent
 from gatewright.run import RunFolder
-from gatewright.sw.tasks import Split
 
 
 def write_waves(
@@ -56,13 +54,11 @@ def write_waves(
     settings = settings or VerifySettings()
     run = RunFolder.open(Path(folder))
     design = Design.open(run.root)
-    split: Split = getattr(as_task(data_of(design) if data is None else data), settings.split)
-    model = design.model()
-    jobs = Jobs.of(model.bundle, split, split.spread(settings.recordings))
+    _, measurement = next(measurements(design, data, settings))
     return waves.write_waves(
         Path(target),
         (run.rtl / f"{TOP}.sv").read_text(),
-        Measurement(model.compiled, jobs.inputs, skip_of(model, settings), jobs.fresh),
+        measurement,
         job,
         baked=design.baked is not None,
         progress=progress,
