@@ -35,6 +35,7 @@ ALLOWED = {
     "reports": ("reports",),
     "host": ("host", "hw"),
     "flow": ("flow", "cosim", "host", "hw", "reports", "sw"),
+    "integration": ("integration", "hw"),
 }
 
 
