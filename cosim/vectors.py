@@ -34,7 +34,7 @@ _README = """\
 # Vectors of {name}
 
 Stimulus and expected results of {jobs} jobs on `{top}`, in hexadecimal, and a bench that plays the one and compares
-with the other. `{top}.sv` is the file that was delivered and proven.
+with the other. `{top}.sv` is the file that was delivered.
 
 | file | has |
 |---|---|

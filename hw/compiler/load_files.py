@@ -1,5 +1,6 @@
 """The words that load a model, as files that a host reads without anything of this package."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from gatewright.limits import MOST_BYTES
 
 _WORD = np.dtype("<u4")
 _LINE = len("AAAAAAAA DDDDDDDD\n")
+_LINES = re.compile(rb"(?:[0-9A-Fa-f]{8} [0-9A-Fa-f]{8}\n)*")
 
 
 def binary(words: np.ndarray) -> bytes:
@@ -40,15 +42,15 @@ def read_binary(path: Path) -> np.ndarray:
 
 def read_text(path: Path) -> np.ndarray:
     """Return the words, uint32 [words, 2], of a file that `text` made; raises what `read_binary` does."""
-    lines = _content(path).split(b"\n")
-    if lines.pop() != b"":
-        raise BundleError(f"{path}: the last line has no end")
-    for number, line in enumerate(lines, 1):
-        digits = line[:8] + line[9:]
-        if len(line) != _LINE - 1 or line[8:9] != b" " or digits.strip(b"0123456789abcdefABCDEF"):
-            raise BundleError(f"{path}, line {number}: {line[:40]!r} is not of the form AAAAAAAA DDDDDDDD")
-    values = [int(part, 16) for line in lines for part in line.split(b" ")]
-    return np.array(values, dtype=np.uint32).reshape(-1, 2)
+    content = _content(path)
+    sound = _LINES.match(content)
+    end = 0 if sound is None else sound.end()
+    if end != len(content):
+        line = content[end : end + 40].partition(b"\n")[0]
+        raise BundleError(
+            f"{path}, line {end // _LINE + 1}: {line!r} is no whole line of the form AAAAAAAA DDDDDDDD"
+        )
+    return np.frombuffer(bytes.fromhex(content.decode()), ">u4").reshape(-1, 2).astype(np.uint32)
 
 
 def _content(path: Path) -> bytes:

@@ -25,7 +25,7 @@ _TEXT = """\
 def c_header(table: Mapping[str, Register]) -> str:
     """Return the header: macros of offsets, fields and constants, and enumerations of the values with names.
 
-    It needs no other header, and suits C99, C++ and assembly but for the enumerations, which assembly leaves out.
+    It needs no other header, and suits C99 and C++.
     """
     return _TEXT.format(bits=8 * WORD_BYTES, body="\n".join(_lines(table)))
 
@@ -47,10 +47,8 @@ def _lines(table: Mapping[str, Register]) -> Iterator[str]:
             if field.values:
                 named[field.name] = field.values
         yield ""
-    yield "#ifndef __ASSEMBLER__"
     for name, values in named.items():
         listed = [f"  GATEWRIGHT_{name.upper()}_{member} = {value}" for member, value in values.items()]
         yield f"enum gatewright_{name} {{"
         yield ",\n".join(listed)
         yield "};"
-    yield "#endif"

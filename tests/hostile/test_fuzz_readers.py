@@ -28,6 +28,7 @@ from gatewright.cosim.workloads import random_bundle
 from gatewright.custody import Claim, Delivered, Delivery, Proof
 from gatewright.errors import ConfigError, GatewrightError
 from gatewright.hw.compiler import Compiled, compile_bundle, smallest_config
+from gatewright.hw.compiler.load_files import binary, read_binary, read_text, text
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.results import Row, read_rows, write_rows
 from gatewright.run import RunFolder
@@ -105,6 +106,10 @@ def images(path):
     plainly.unlink()
 
 
+def load_words():
+    return np.arange(60, dtype=np.uint32).reshape(-1, 2) * 0x1234567
+
+
 def in_folder(path):
     return path.parent
 
@@ -112,6 +117,8 @@ def in_folder(path):
 READERS = {
     "bundle": ("m.npz", lambda path: random_bundle(1).save(path), Bundle.load),
     "compiled model": ("m.npz", compiled, Compiled.load),
+    "load image": ("m.bin", lambda path: path.write_bytes(binary(load_words())), read_binary),
+    "load image as text": ("m.hex", lambda path: path.write_text(text(load_words())), read_text),
     "float model": ("m.pt", float_model, FloatModel.load),
     "tensors": ("m.pt", lambda path: lstm_file(path, torch.save), import_model),
     "older tensors": (

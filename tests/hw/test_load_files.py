@@ -36,7 +36,7 @@ def test_the_words_of_an_image_come_back(write, read, tmp_path):
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"10020003 000000ff", "the last line has no end"),
+        (b"10020003 000000ff", "line 1: .* is no whole line"),
         (b"10020003 000000ff\n1002 ff\n", "line 2"),
         (b"10020003 000000ff\n10020003_000000ff\n", "line 2"),
         (b"10020003 00000-ff\n", "line 1"),

@@ -92,8 +92,9 @@ def test_a_program_sees_the_macros_of_the_table(table, tmp_path):
     source.write_text(
         f'#include "{HEADER}"\n#include <stdio.h>\nint main(void) {{\n{prints}\nreturn 0;\n}}\n'
     )
-    strict = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
-    subprocess.run(["gcc", *strict, source.name, "-o", "macros"], cwd=tmp_path, check=True)
+    strict = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+    subprocess.run(["g++", "-x", "c++", *strict, source.name, "-o", "macros"], cwd=tmp_path, check=True)
+    subprocess.run(["gcc", "-std=c99", *strict, source.name, "-o", "macros"], cwd=tmp_path, check=True)
     printed = subprocess.run([tmp_path / "macros"], capture_output=True, text=True, check=True).stdout
     assert dict(line.split() for line in printed.splitlines()) == {
         name: str(value) for name, value in wanted.items()
