@@ -17,7 +17,7 @@ from gatewright.cosim.vectors import Vectors, result_payloads
 from gatewright.cosim.workloads import random_bundle, random_inputs
 from gatewright.hw.compiler import compile_bundle, smallest_config
 from gatewright.hw.fpga.verilog import emit
-from gatewright.hw.interface import Region, load_address
+from gatewright.hw.interface import ErrorCode, Region, load_address
 
 FRESH = [True, True, False]
 
@@ -96,6 +96,12 @@ def more_results(by):
     return change
 
 
+def more_steps(text):
+    """Let the last job ask for a step more than its sequence has."""
+    lines = text.splitlines()
+    return "\n".join([*lines[:-1], f"{int(lines[-1], 16) + 1:040x}"]) + "\n"
+
+
 def test_vectors_are_what_the_golden_model_takes_and_gives(measurement, written):
     golden = Golden(measurement.compiled)
     expected = []
@@ -129,6 +135,7 @@ def test_the_bench_passes(bench, measurement):
         ({"loads": other_bias}, r"result \d+ of job 0: expected"),
         ({"inputs": other_digit}, r"result \d+ of job 2: expected"),
         ({"jobs": more_results(1)}, r"no end within \d+ cycles: 1 results are missing"),
+        ({"jobs": more_steps}, f"reports error code {ErrorCode.LENGTH.value}"),
         ({"jobs": more_results(-1)}, r"result \d+ \(\w+\) is one too many for job 2"),
     ],
 )
