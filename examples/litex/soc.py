@@ -12,7 +12,6 @@ import sys
 from importlib import resources
 from pathlib import Path
 
-import gatewright.host
 import litex.soc
 import numpy as np
 from litex.build.generic_platform import Pins, Subsignal
@@ -22,6 +21,7 @@ from litex.soc.integration.builder import Builder
 from litex.soc.integration.common import get_mem_data
 from litex.soc.integration.soc_core import SoCCore
 
+import gatewright.host
 from gatewright.cosim import toolchain
 from gatewright.integration.litex import add_gatewright
 
