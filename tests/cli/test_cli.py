@@ -543,27 +543,20 @@ def test_what_tuning_found_is_what_train_and_quantise_take(folder, tmp_path):
     assert "options of float training need no MODEL" in text
 
 
-def test_vectors_are_written_and_never_over_other_files(folder, tmp_path):
-    few = ["--data", folder / "mine.npz", "--recordings", "1", "--no-axi"]
-    found = answer("verify", folder / "fpga", *few, "--vectors", tmp_path / "vectors")
-    assert f"vectors: {tmp_path / 'vectors'}" in found["notes"]
-    written = tmp_path / "vectors" / "model.auto"
+def test_vectors_and_waves_are_written(folder, tmp_path):
+    few = ["--data", folder / "mine.npz", "--recordings", "2", "--no-axi"]
+    vectors, waves = tmp_path / "vectors", tmp_path / "waves"
+    both = ["--vectors", vectors, "--waves", waves, "--waves-job", 1]
+    notes = answer("verify", folder / "fpga", *few, *both)["notes"]
+
+    assert f"vectors: {vectors}" in notes
+    written = vectors / "model.auto"
     delivered = folder / "fpga" / "rtl" / "gatewright_accelerator.sv"
     assert (written / "gatewright_accelerator.sv").read_bytes() == delivered.read_bytes()
-    assert len((written / "jobs.hex").read_text().split()) == 1
-    refused = said("verify", folder / "fpga", *few, "--vectors", tmp_path / "vectors", status=ExitCode.INPUT)
+    assert len((written / "jobs.hex").read_text().split()) == 2
+
+    assert any(f"waves of job 1: {waves} (PASS: 1 jobs" in note for note in notes)
+    assert {path.name for path in waves.iterdir()} == {"waves.vcd", "waves.gtkw", "waves.sucl", "ops.txt"}
+
+    refused = said("verify", folder / "fpga", *few, "--vectors", vectors, status=ExitCode.INPUT)
     assert "give --vectors another name" in refused
-
-
-def test_waves_of_a_job_are_written(folder, tmp_path):
-    few = ["--data", folder / "mine.npz", "--recordings", "2", "--no-axi"]
-    found = answer("verify", folder / "fpga", *few, "--waves", tmp_path / "waves", "--waves-job", 1)
-    assert any(f"waves of job 1: {tmp_path / 'waves'} (PASS: 1 jobs" in note for note in found["notes"])
-    assert {path.name for path in (tmp_path / "waves").iterdir()} == {
-        "waves.vcd",
-        "waves.gtkw",
-        "waves.sucl",
-        "ops.txt",
-    }
-    none = said("verify", folder / "fpga", *few, "--waves", tmp_path, "--waves-job", 9, status=ExitCode.INPUT)
-    assert "there are jobs 0 to 1, no job 9" in none
