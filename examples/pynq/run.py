@@ -6,8 +6,8 @@ import numpy as np
 from pynq import MMIO, Overlay
 
 from gatewright.host.accelerator import Accelerator
-from gatewright.host.image import read_image
 from gatewright.host.memory import MappedMemory
+from gatewright.hw.compiler.load_files import read_binary
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("overlay", help="bitstream of the block design (.bit, with its .hwh)")
@@ -19,6 +19,6 @@ options = parser.parse_args()
 
 place = Overlay(options.overlay).ip_dict[options.instance]
 accelerator = Accelerator(MappedMemory(MMIO(place["phys_addr"], place["addr_range"])))
-accelerator.load(read_image(options.image))
+accelerator.load(read_binary(options.image))
 print(accelerator.run(np.load(options.inputs), options.count))
 print(accelerator.counters())

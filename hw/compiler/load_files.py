@@ -32,10 +32,10 @@ def read_binary(path: Path) -> np.ndarray:
     Raises
     ------
     BundleError
-        The file is missing, too long, or no list of words.
+        The file is missing, empty, too long, or no list of words.
     """
     content = _content(path)
-    if len(content) % (2 * _WORD.itemsize):
+    if not content or len(content) % (2 * _WORD.itemsize):
         raise BundleError(f"{path}: {len(content)} bytes are no whole number of pairs of address and data")
     return np.frombuffer(content, _WORD).reshape(-1, 2).astype(np.uint32)
 
@@ -45,7 +45,7 @@ def read_text(path: Path) -> np.ndarray:
     content = _content(path)
     sound = _LINES.match(content)
     end = 0 if sound is None else sound.end()
-    if end != len(content):
+    if not content or end != len(content):
         line = content[end : end + 40].partition(b"\n")[0]
         raise BundleError(
             f"{path}, line {end // _LINE + 1}: {line!r} is no whole line of the form AAAAAAAA DDDDDDDD"

@@ -41,6 +41,7 @@ def test_the_words_of_an_image_come_back(write, read, tmp_path):
         (b"10020003 000000ff\n10020003_000000ff\n", "line 2"),
         (b"10020003 00000-ff\n", "line 1"),
         (b"10020003 000000ff\r\n", "line 1"),
+        (b"", "line 1"),
     ],
 )
 def test_malformed_text_is_refused_with_its_place(content, told, tmp_path):
@@ -52,8 +53,9 @@ def test_malformed_text_is_refused_with_its_place(content, told, tmp_path):
 
 def test_malformed_bytes_are_refused(tmp_path):
     path = tmp_path / "image.bin"
-    path.write_bytes(binary(WORDS)[:-1])
-    with pytest.raises(BundleError, match="15 bytes are no whole number of pairs"):
-        read_binary(path)
+    for count in (0, 15):
+        path.write_bytes(binary(WORDS)[:count])
+        with pytest.raises(BundleError, match=f"{count} bytes are no whole number of pairs"):
+            read_binary(path)
     with pytest.raises(BundleError, match="cannot be read"):
         read_binary(tmp_path / "none.bin")

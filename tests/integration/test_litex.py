@@ -16,9 +16,6 @@ from gatewright.flow.design import compile_models
 from gatewright.flow.settings import BuildSettings
 from gatewright.hw.compiler.choose import HardwareChoice
 
-pytest.importorskip("gatewright.hw.rtl.mapped", reason="needs the top behind registers alone")
-pytest.importorskip("litex", reason="needs the extra litex")
-
 EXAMPLE = Path(__file__).parents[2] / "examples" / "litex" / "soc.py"
 STEPS = 5
 

@@ -97,7 +97,7 @@ class Accelerator:
         Parameters
         ----------
         words : uint32 array [words, 2]
-            Addresses and data, as `Image.load_words` and `image.read_image` return them.
+            Addresses and data, as `Image.load_words` and `load_files.read_binary` return them.
 
         Raises
         ------
