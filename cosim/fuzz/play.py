@@ -16,6 +16,9 @@ from gatewright.errors import BrokenRuleError
 from gatewright.hw.interface import ErrorCode
 from gatewright.progress import Progress, silent
 
+_CYCLES = 5_000
+"""Of a case, about."""
+
 
 def play(target: Target, cases: Sequence[Case], progress: Progress = silent) -> list[Verdict]:
     """Run cases of a target one after the other, and judge each.
@@ -33,7 +36,13 @@ def play(target: Target, cases: Sequence[Case], progress: Progress = silent) -> 
     ToolError
         A tool is missing or failed. What the hardware never may do is no such failure, but a difference.
     """
-    simulation = simulator.build(target.config, progress, verilog=target.verilog(), adapter=target.adapter)
+    simulation = simulator.build(
+        target.config,
+        progress,
+        verilog=target.verilog(),
+        adapter=target.adapter,
+        cycles=len(cases) * _CYCLES,
+    )
     verdicts: list[Verdict] = []
     while len(verdicts) < len(cases):
         verdicts += _simulate(simulation, cases[len(verdicts) :], progress)

@@ -14,6 +14,7 @@ from gatewright.cosim import processes
 from gatewright.cosim.proofs.formal import to_formula, to_rtlil
 from gatewright.cosim.proofs.proof import Proof
 from gatewright.errors import ToolError
+from gatewright.results import Row
 
 SECONDS = 900
 """Time limit of one process; what takes longer is not proved."""
@@ -93,6 +94,17 @@ class Finding:
             f"{self.seconds:.1f} s; with `{self.proof.broken.instead}` in {self.proof.broken.module}.py it {broken}, "
             f"{self.broken_seconds:.1f} s"
         )
+
+    def rows(self) -> list[Row]:
+        """Return whether it is proved, the time of the proof, and that of its refutation with the broken line."""
+        at = {"proof": self.proof.name, "mode": self.proof.mode}
+        broken = self.proof.broken
+        change = {"module": f"{broken.module}.py", "line": broken.line, "instead": broken.instead}
+        return [
+            Row("proved", "proofs", int(self.proved), at),
+            Row("proof_seconds", "seconds", round(self.seconds, 1), at),
+            Row("refutation_seconds", "seconds", round(self.broken_seconds, 1), at | change),
+        ]
 
     def to_json(self) -> dict:
         """Give it as plain JSON values."""

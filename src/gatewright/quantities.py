@@ -179,6 +179,9 @@ _HARDWARE = {
     "differing_cases": Quantity(
         "cases", "random cases in which an integer, a cycle or an error code differs"
     ),
+    "proved": Quantity("proofs", "1 if a rule of the RTL is proved, and refuted with its broken line"),
+    "proof_seconds": Quantity("seconds", "time that a proof took"),
+    "refutation_seconds": Quantity("seconds", "time until the same proof failed with its broken line"),
     "prediction_median": Quantity("ms", "median time of a prediction"),
     "prediction_max": Quantity("ms", "longest time of a prediction"),
     "cells": Quantity("count", "cells of a type after synthesis"),

@@ -303,23 +303,36 @@ def synth(
     return Answer(rows, lines=tuple(lines), following=(f"gatewright report {shell_word(folder)}",))
 
 
-@command("gatewright prove", "gatewright prove --only axi-lite --only sigma")
+@command(
+    "gatewright prove",
+    "gatewright prove --only axi-lite --only sigma",
+    "gatewright prove --rows proofs.json",
+)
 def prove(
     only: Annotated[
         list[str] | None,
         typer.Option("--only", help="Proof, by name; repeat for several.", show_default=False),
+    ] = None,
+    rows: Annotated[
+        Path | None, typer.Option("--rows", help="Also write the rows to this file.", show_default=False)
     ] = None,
     *,
     progress: Progress,
 ) -> Answer:
     """Prove what is said of the RTL, for all inputs or all of some cycles, and refute each with one broken line."""
     from gatewright.flow.prove import prove as run
+    from gatewright.results import write_rows
 
     findings = run(only or (), progress=progress)
     failed = [each for each in findings if not each.proved]
     lines = [line for each in findings for line in (each.text, f"    {each.proof.says}")]
     verdict = f"{len(findings) - len(failed)} of {len(findings)} proved, each refuted with its broken line"
+    found = [row for each in findings for row in each.rows()]
+    if rows is not None:
+        write_rows(rows, found)
     return Answer(
+        found,
+        shown=("proof_seconds",),
         lines=(*lines, verdict),
         warnings=tuple(f"{each.proof.name}: {each.trouble}" for each in failed),
         values={"proofs": [each.to_json() for each in findings]},
