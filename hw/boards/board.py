@@ -86,6 +86,18 @@ class Board:
             known = [name for name, each in DEVICES.items() if each.family is ECP5]
             raise ConfigError(f"{self.name}: device must be one of {', '.join(known)}, not {self.device!r}")
         object.__setattr__(self, "high", tuple(self.high))
+        # These go into the text of Verilog and of constraints.
+        if not re.fullmatch(r"[a-z][a-z0-9-]*", self.name):
+            raise ConfigError(
+                f"{self.name}: the file of a board is named by small letters, digits and '-', and begins with a letter"
+            )
+        if not self.title.isprintable():
+            raise ConfigError(f"{self.name}: title must be one line of text, not {self.title!r}")
+        for name in ("package", "speed", "io"):
+            if not re.fullmatch(r"\w*", getattr(self, name)):
+                raise ConfigError(
+                    f"{self.name}: {name} must have letters and digits only, not {getattr(self, name)!r}"
+                )
         for pin in (self.clock, self.rx, self.tx, *filter(None, (self.led, self.reset, *self.high))):
             if not re.fullmatch(r"[A-Z]{1,2}[0-9]{1,2}", pin):
                 raise ConfigError(f"{self.name}: {pin!r} is no pin: a pin is like G2")
@@ -99,12 +111,9 @@ class Board:
         """Its FPGA, in its own package and speed."""
         known = device(self.device)
         package, speed = self.package or known.package, self.speed or known.speed
-        swapped = {known.package: package, known.speed: speed}
         options = list(known.options)
-        for option, old, new in (("--package", known.package, package), ("--speed", known.speed, speed)):
-            if option in options:
-                place = options.index(option) + 1
-                options[place] = new if options[place] == old else swapped[options[place]]
+        for option, value in (("--package", package), ("--speed", speed)):
+            options[options.index(option) + 1] = value
         return replace(known, package=package, speed=speed, options=tuple(options))
 
 

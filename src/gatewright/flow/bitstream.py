@@ -7,7 +7,6 @@ from gatewright.errors import ConfigError, MismatchError, shell_word
 from gatewright.flow.design import Design
 from gatewright.hw.boards.bitstream import Bitstream
 from gatewright.hw.boards.bitstream import bitstream as make
-from gatewright.hw.boards.board import board as board_of
 from gatewright.hw.boards.folder import read_board_folder
 from gatewright.hw.fpga.verilog import BOARD_TOP
 from gatewright.progress import Progress, silent
@@ -51,7 +50,7 @@ def bitstream(folder: str | Path, *, seed: int = 1, progress: Progress = silent)
         )
     if changed := Delivery.load(root).changed(root):
         raise MismatchError(f"{root}: {', '.join(changed)} changed since the build; build again")
-    place = root / Path(board_name(settings.board))
+    place = root / Path(settings.board).stem
     board, files = read_board_folder(place)
     accelerator = (root / "rtl" / f"{BOARD_TOP}.sv").read_text(encoding="utf-8")
     made = make(board, files, accelerator, seed=seed, progress=progress)
@@ -60,8 +59,3 @@ def bitstream(folder: str | Path, *, seed: int = 1, progress: Progress = silent)
         partial.write_bytes(made.contents)
     write_rows(place / "rows.json", made.placement.rows())
     return path, made
-
-
-def board_name(board: str) -> str:
-    """Return the name of a board that was given by name or by file: that of its folder in a build."""
-    return Path(board).stem if board.endswith(".toml") else board_of(board).name

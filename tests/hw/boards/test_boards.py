@@ -112,6 +112,8 @@ def test_a_board_of_ones_own(tmp_path):
         ('megahertz = "fast"', "megahertz must be int or float"),
         ("baud = 100", "baud must be from 1200"),
         ("led_low = 1", "led_low must be bool"),
+        ('title = "two\\nlines"', "title must be one line of text"),
+        ('speed = "6 --force"', "speed must have letters and digits only"),
         ('colour = "red"', "unknown colour; known are title"),
         ("title = ", "mine.toml"),
     ],
@@ -129,6 +131,13 @@ def test_a_malformed_file_is_refused(tmp_path, text, says):
     path = tmp_path / "mine.toml"
     path.write_text("".join(f"{key} = {each}\n" for key, each in (values | {name: value}).items()))
     with pytest.raises(ConfigError, match=says):
+        board(str(path))
+
+
+def test_a_file_whose_name_is_no_module_is_refused(tmp_path):
+    path = tmp_path / "My board.toml"
+    path.write_text((boards()["colorlight-i5"]).read_text())
+    with pytest.raises(ConfigError, match="My board: the file of a board is named by small letters"):
         board(str(path))
 
 
