@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gatewright.errors import DeviceError
+from gatewright.errors import DataError, DeviceError
 from gatewright.host.transport import Outcome, Transport
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.interface import ErrorCode
@@ -144,9 +144,12 @@ class Accelerator:
 
         Raises
         ------
+        DataError
+            `x` does not consist of steps of integers of the accelerator's width.
         DeviceError
             The accelerator reports an error, whose code the text names, or does not go on. It is reset then.
         """
+        self._check(x)
         self.wait()
         self._set("STEPS", len(x))
         self._set("THRESHOLD", threshold)
@@ -159,6 +162,16 @@ class Accelerator:
             self.reset()
             raise
         return np.array(results, dtype=np.uint32).view(np.int32).astype(np.int64)
+
+    def _check(self, x: np.ndarray) -> None:
+        high = (1 << self.config.activation_bits - 1) - 1
+        low = -high - 1
+        integers = x.ndim == 2 and np.issubdtype(x.dtype, np.integer)
+        if not integers or (x.size and not low <= x.min() <= x.max() <= high):
+            raise DataError(
+                f"a sequence must be [steps, inputs] of integers from {low} to {high}, in LSB of the model's input "
+                f"format, not {x.dtype} of shape {x.shape}" + (f" up to {x.max()}" if integers else "")
+            )
 
     def reset(self) -> None:
         """End what the accelerator does and empty its mailbox; what is loaded stays."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gatewright.cosim.board.simulated import SimulatedBoard, SimulatedRegisters
-from gatewright.errors import DeviceError
+from gatewright.errors import DataError, DeviceError
 from gatewright.host.accelerator import Accelerator
 from gatewright.host.serial_line import SerialLine
 from gatewright.hw.interface import ErrorCode
@@ -61,6 +61,14 @@ def test_errors_have_names_and_the_next_sequence_is_right(model, mapped_text):
             accelerator.run(x, count + 1)
         assert accelerator.status().error is ErrorCode.NONE
         np.testing.assert_array_equal(accelerator.run(x, count), model.wanted[0])
+
+
+@pytest.mark.parametrize("x", [np.zeros((2, 3)), np.zeros(6, dtype=int), np.full((2, 3), 128)])
+def test_what_is_no_sequence_of_its_integers_is_refused(model, mapped_text, x):
+    with SimulatedRegisters(mapped_text) as registers:
+        accelerator = Accelerator(registers)
+        with pytest.raises(DataError, match=r"integers from -128 to 127, .*, not \w+ of shape"):
+            accelerator.run(x, 1)
 
 
 def test_another_accelerator_is_refused(model, mapped_text):
