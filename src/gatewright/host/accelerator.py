@@ -41,6 +41,8 @@ class State:
 class Accelerator:
     """An accelerator behind registers with a mailbox.
 
+    It is reset at first, which ends what a host before left unfinished; the model that is loaded stays.
+
     Parameters
     ----------
     transport : Transport
@@ -71,6 +73,7 @@ class Accelerator:
             )
         if transport.read(REGISTERS["ROOM"].offset).response != Response.OKAY:
             raise DeviceError("the accelerator has no mailbox: drive its AXI4-Stream ports instead")
+        self.reset()
         values = self._ok(transport.read(_first(CONFIG_REGISTERS), len(CONFIG_REGISTERS), increment=True))
         self.config = AcceleratorConfig.from_json(dict(zip(CONFIG_REGISTERS, values.words, strict=True)))
 

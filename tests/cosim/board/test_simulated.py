@@ -10,6 +10,7 @@ from gatewright.errors import DataError, DeviceError
 from gatewright.host.accelerator import Accelerator
 from gatewright.host.serial_line import SerialLine
 from gatewright.hw.interface import ErrorCode
+from gatewright.hw.rtl.axi_registers import REGISTERS
 
 
 def run_all(accelerator, model):
@@ -69,6 +70,19 @@ def test_what_is_no_sequence_of_its_integers_is_refused(model, mapped_text, x):
         accelerator = Accelerator(registers)
         with pytest.raises(DataError, match=r"integers from -128 to 127, .*, not \w+ of shape"):
             accelerator.run(x, 1)
+
+
+def test_a_host_that_begins_anew_ends_what_another_left(model, mapped_text):
+    """A job that waits for its input, elements that belong to it, and a sequence that is being dropped."""
+    x = model.sequences[0]
+    with SimulatedRegisters(mapped_text) as registers:
+        Accelerator(registers).load(model.words)
+        for name, value in (("STEPS", 5), ("CONTROL", 3), ("INPUT", 1), ("INPUT", 2)):
+            assert registers.write(REGISTERS[name].offset, [value]).count == 1
+        accelerator = Accelerator(registers)
+        found = accelerator.run(x, model.compiled.result_count(len(x)))
+        np.testing.assert_array_equal(found, model.wanted[0])
+        accelerator.load(model.words)
 
 
 def test_another_accelerator_is_refused(model, mapped_text):

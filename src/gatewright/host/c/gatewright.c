@@ -73,6 +73,7 @@ enum gatewright_outcome gatewright_open(gatewright *accelerator, uintptr_t base)
     if (gatewright_read(accelerator, GATEWRIGHT_IDENTITY_OFFSET) != GATEWRIGHT_IDENTITY_VALUE ||
         gatewright_read(accelerator, GATEWRIGHT_VERSION_OFFSET) != GATEWRIGHT_VERSION_VALUE)
         return GATEWRIGHT_ABSENT;
+    gatewright_reset(accelerator);
     return GATEWRIGHT_OK;
 }
 

@@ -52,7 +52,7 @@ uint32_t gatewright_bus_read(uintptr_t address);
 void gatewright_bus_write(uintptr_t address, uint32_t value);
 #endif
 
-/* Find the accelerator at a base address. */
+/* Find the accelerator at a base address, and reset it: what is loaded stays. */
 enum gatewright_outcome gatewright_open(gatewright *accelerator, uintptr_t base);
 
 #ifdef GATEWRIGHT_LOAD_DATA_OFFSET
