@@ -98,7 +98,9 @@ def _scores_by_name(
     for name, value in levels.items():
         axes.axvline(value, color=MUTED, linewidth=1.2, linestyle=(0, (5, 3)))
         text = f"{name} {metric.show(value, unit=False)}"
-        note(axes, value, -0.55, text, (0, 4), ha="center", color=MUTED)
+        # The labels of two lines that lie close to each other point away from each other.
+        side = "center" if len(levels) == 1 else "right" if value == min(levels.values()) else "left"
+        note(axes, value, -0.55, text, (0, 4), ha=side, color=MUTED)
     _name_bars(axes, [model.name for model in models])
     axes.set_xlim(*_limits([*scores, *levels.values(), *(end for bar in bars if bar for end in bar)], metric))
     axes.set_xlabel(score_label(metric, "test"))

@@ -51,6 +51,24 @@ def test_scores_are_drawn_by_name_in_any_metric():
     assert low < 2.25 < 3.25 < high
 
 
+def test_labels_of_close_levels_point_away_from_each_other():
+    models = [Model("small", {"test": 90.0}, 0.5), Model("large", {"test": 91.0}, 0.5)]
+    with style():
+        figure = figures.scores_figure(models, Training(92.4, 93.6, []), ACCURACY)
+    sides = {text.get_text(): text.get_ha() for text in figure.axes[0].texts}
+    assert (sides["float 92.40"], sides["baseline 93.60"]) == ("right", "left")
+
+
+def test_an_accuracy_has_its_interval_where_positions_are_known():
+    """Newcombe 1998: 81 of 263 is 25.5 to 36.6 percent."""
+    models = [Model("small", {"test": 100 * 81 / 263})]
+    with style():
+        for positions, bars in ((263, [(25.53, 36.62)]), (None, [])):
+            figure = figures.scores_figure(models, None, ACCURACY, positions)
+            drawn = [line for line in figure.axes[0].get_lines() if line.get_label() == "_interval"]
+            assert [line.get_xdata() for line in drawn] == [pytest.approx(bar, abs=0.006) for bar in bars]
+
+
 def test_scores_without_training():
     with style():
         drawn = texts(figures.scores_figure([Model("only", {"test": 98.25}, 0.25)], None, ACCURACY))
