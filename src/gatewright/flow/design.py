@@ -347,8 +347,8 @@ class Design:
                 values["megahertz"],
                 values["bake"],
                 ModePolicy(**values["policy"]),
-                values["mapped"],
-                values["board"],
+                values.get("mapped", False),
+                values.get("board"),
             )
             listed = [(_checked(each["name"]), each["storage"]) for each in values["models"]]
         models = tuple(
