@@ -27,7 +27,6 @@ from hypothesis import strategies as st
 from gatewright.cosim.workloads import random_bundle
 from gatewright.custody import Claim, Delivered, Delivery, Proof
 from gatewright.errors import ConfigError, GatewrightError
-from gatewright.host.image import read_image
 from gatewright.hw.boards.board import board, boards
 from gatewright.hw.boards.folder import board_folder
 from gatewright.hw.compiler import Compiled, compile_bundle, smallest_config
@@ -156,7 +155,6 @@ READERS = {
         lambda path: load_task(str(path)),
     ),
     "images": ("train-images-idx3-ubyte.gz", images, lambda path: load_task(str(path.parent))),
-    "load image": ("m.bin", lambda path: path.write_bytes(bytes(range(240))), read_image),
     "board": (
         "mine.toml",
         lambda path: path.write_bytes(boards()["orangecrab-25f"].read_bytes()),
