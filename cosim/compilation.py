@@ -57,8 +57,9 @@ def compile_program(folder: Path, program: str, log: IO) -> None:
     slow = sorted(folder.glob("Vtop*__Slow.cpp"))
     fast = sorted(set(folder.glob("Vtop*.cpp")) - set(slow))
     units = [*_join(folder, "fast", [_MAIN, *fast]), *_join(folder, "slow", slow)]
-    library = _library(folder, log)
-    _make(folder, ["program", f"UNITS={' '.join(units)}", f"LIBRARY={library}", f"PROGRAM={program}"], log)
+    # By a name of its own, as the cache's path may hold what make or a shell takes for something else.
+    (folder / "objects").symlink_to(_library(folder, log))
+    _make(folder, ["program", f"UNITS={' '.join(units)}", f"PROGRAM={program}"], log)
 
 
 def _join(folder: Path, name: str, files: Iterable[Path]) -> list[str]:
@@ -78,8 +79,12 @@ def _join(folder: Path, name: str, files: Iterable[Path]) -> list[str]:
 def _library(folder: Path, log: IO) -> Path:
     """Return the cached objects of Verilator's library, compiled as this simulation wants them."""
     plan = folder / "library.log"
-    with plan.open("w") as stream:
-        _make(folder, ["library", "--dry-run"], stream)
+    try:
+        with plan.open("w") as stream:
+            _make(folder, ["library", "--dry-run"], stream)
+    except RuntimeError:
+        log.write(plan.read_text())
+        raise
 
     def fill(_: Path, whole: Path) -> None:
         _make(folder, ["library"], log)

@@ -1,5 +1,5 @@
 # Builds a simulation from what Verilator wrote, with its own makefile's flags but fewer compilations.
-# UNITS are the files to compile, PROGRAM is what to make of them, LIBRARY is the folder of Verilator's own objects.
+# UNITS are the files to compile, PROGRAM is what to make of them; `objects` has those of Verilator's library.
 
 slow%.o: slow%.cpp
 	$(CXX) $(OPT_SLOW) $(CXXFLAGS) $(CPPFLAGS) -c -o $@ $<
@@ -7,6 +7,6 @@ slow%.o: slow%.cpp
 include Vtop.mk
 
 program: $(addsuffix .o, $(UNITS))
-	$(LINK) $(LDFLAGS) $^ $(LIBRARY)/*.o $(LDLIBS) -o $(PROGRAM)
+	$(LINK) $(LDFLAGS) $^ objects/*.o $(LDLIBS) -o $(PROGRAM)
 
 library: $(VK_GLOBAL_OBJS)
