@@ -187,7 +187,9 @@ UNITS = {
         partial(Offers, partial(Merge, RESULT)),
         (6, 3),
         Broken(
-            "stream", "second.eq(Mux(held, held_second, ~self.first.valid))", "second.eq(~self.first.valid)"
+            "stream",
+            "second.eq(Mux(held, held_second, ~self.first.valid | self.due))",
+            "second.eq(~self.first.valid | self.due)",
         ),
     ),
     "Sequencer": (

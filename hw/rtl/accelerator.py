@@ -1,6 +1,6 @@
 """The whole accelerator: units, memories, ports."""
 
-from amaranth.hdl import Cat, Module
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, flipped
 
@@ -95,6 +95,7 @@ class Accelerator(wiring.Component):
             (drain.accumulators, matrix.drain),
         ):
             wiring.connect(m, one, other)
+        self._order(m, drain, output_unit, results)
         # What one unit tells several others.
         for told in (sequencer.taken, matrix.input, output_unit.input):
             m.d.comb += told.eq(input_unit.producer)
@@ -148,6 +149,15 @@ class Accelerator(wiring.Component):
             ]
         check_offer(m, self.o, "a result")
         return m
+
+    def _order(self, m: Module, drain: DrainUnit, output_unit: OutputUnit, results: Merge) -> None:
+        """Let sums follow the outputs that were issued before them, however long these are held back."""
+        ahead, op = Signal(), drain.ops
+        with m.If(op.valid & op.ready & op.payload.reduce & op.payload.arguments.reduce.send):
+            m.d.sync += ahead.eq(~output_unit.idle)
+        with m.Elif(output_unit.idle):
+            m.d.sync += ahead.eq(0)
+        m.d.comb += results.due.eq(ahead & ~output_unit.idle)
 
     def _load(self, m: Module, sequencer: Sequencer, matrix: MatrixEngine, drain: DrainUnit) -> None:
         """Let the load bus write the memories that hold a model."""

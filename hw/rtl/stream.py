@@ -36,7 +36,7 @@ class Merge(wiring.Component):
     """Merge two streams of vectors, one whole vector after another.
 
     Combinational: no latency, one transfer per cycle. An input that has begun a vector keeps the output until its
-    `last` transfer; when both begin in the same cycle `first` goes first.
+    `last` transfer. When both could begin, `first` does, unless a vector of `second` is due before.
 
     Parameters
     ----------
@@ -46,6 +46,8 @@ class Merge(wiring.Component):
     Members
     -------
     first, second : In(stream)
+    due : In(1)
+        A vector of `second`, offered or still to come, goes before what `first` begins.
     o : Out(stream)
     """
 
@@ -56,13 +58,13 @@ class Merge(wiring.Component):
     def __init__(self, layout: data.StructLayout):
         self.layout = layout
         signature = stream.Signature(layout)
-        super().__init__({"first": In(signature), "second": In(signature), "o": Out(signature)})
+        super().__init__({"first": In(signature), "second": In(signature), "due": In(1), "o": Out(signature)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         held, held_second = Signal(), Signal()
         second = Signal()
-        m.d.comb += second.eq(Mux(held, held_second, ~self.first.valid))
+        m.d.comb += second.eq(Mux(held, held_second, ~self.first.valid | self.due))
         for select, source in ((0, self.first), (1, self.second)):
             with m.If(second == select):
                 m.d.comb += [

@@ -129,9 +129,6 @@ def test_sequences_equal_the_reference(model, fixed, mode, skip, pace):
     assert {k + 1 for k, result in enumerate(taken) if result.last} == ends
 
 
-@pytest.mark.xfail(
-    reason="logits overtake the last output where the one before is held back for long", strict=True
-)
 def test_results_keep_their_order_however_long_one_is_held_back():
     bundle = random_bundle(3, inputs=5, hidden=7)
     compiled = compile_bundle(bundle, CONFIG, mode="dense", hidden_results="all")

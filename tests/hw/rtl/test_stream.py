@@ -36,3 +36,25 @@ def test_merge_keeps_vectors_whole(gaps, stalls):
         if result.last:
             merged.append([])
     assert sorted(merged[:-1]) == sorted(vectors[0] + vectors[1])
+
+
+def test_a_vector_that_is_due_goes_first_though_it_comes_later():
+    dut = Merge(RESULT)
+    simulation = Simulation(dut, limit=100)
+    simulation.source(dut.first, [{"data": 1, "last": 1}, {"data": 2, "last": 1}])
+
+    async def late(ctx):
+        ctx.set(dut.due, 1)
+        for _ in range(10):
+            await ctx.tick()
+            assert not ctx.get(dut.o.valid)
+        ctx.set(dut.second.payload, {"data": 3, "last": 1})
+        ctx.set(dut.second.valid, 1)
+        await ctx.tick().until(dut.second.ready)
+        ctx.set(dut.second.valid, 0)
+        ctx.set(dut.due, 0)
+
+    simulation.add(late)
+    taken = simulation.sink(dut.o, 3)
+    simulation.run()
+    assert [result.data for result in taken] == [3, 1, 2]
