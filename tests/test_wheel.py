@@ -42,7 +42,7 @@ def test_the_wheel_holds_every_module_and_data_file(source, wheel):
     held = set(zipfile.ZipFile(wheel).namelist())
     package = source / "src" / "gatewright"
     rooms = [path for path in package.iterdir() if path.is_dir()]
-    names = {"benchmarks", "cli", "flow", "host", "hw", "sw", "cosim", "reports"}
+    names = {"benchmarks", "cli", "flow", "host", "hw", "integration", "sw", "cosim", "reports"}
     assert {path.name for path in rooms} == names
     wanted = {f"gatewright/{path.name}" for path in package.glob("*.py")}
     for room in rooms:

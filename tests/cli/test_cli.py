@@ -19,7 +19,8 @@ from gatewright.cosim import toolchain
 from gatewright.cosim.cache import cached
 from gatewright.cosim.cxxrtl import translate
 from gatewright.custody import Delivery, Proof
-from gatewright.flow.design import compile_models
+from gatewright.flow.design import Design, compile_models
+from gatewright.flow.host_files import host_files
 from gatewright.flow.synth import placed_lines
 from gatewright.hw.compiler.choose import HardwareChoice
 from gatewright.results import Row, write_rows
@@ -285,6 +286,8 @@ def test_a_wrong_image_is_a_mismatch(folder, proven, tmp_path):
     run("build", folder / "model.npz", "--cell-lanes", "1", "-o", other)
     (other / "models" / "model.npz").write_bytes((tmp_path / "model.npz").read_bytes())
     roles = {name: file.role for name, file in Delivery.load(other).files.items()}
+    for path, contents in host_files(RunFolder(other), Design.open(other)):
+        path.write_bytes(contents)
     Delivery.of(other, roles).save(other)
     found = answer("verify", other, "--data", folder / "mine.npz", "--no-axi", status=ExitCode.MISMATCH)
     assert found["mismatches"] > 0
@@ -364,7 +367,12 @@ def test_a_study_is_searched_resumed_and_built(folder, tmp_path):
 def test_a_model_is_trained_and_simplified(folder, tmp_path):
     shape = ["--hidden", "8", "--layers", "2", "--projection", "4", "--epochs", "2"]
     found = answer("train", "--data", folder / "mine.npz", *shape, "-o", tmp_path / "own.pt")
-    assert {row["name"] for row in found["rows"]} == {"baseline_score", "float_score", "training_progress"}
+    assert {row["name"] for row in found["rows"]} == {
+        "baseline_score",
+        "float_score",
+        "scored",
+        "training_progress",
+    }
     assert len(FloatModel.load(tmp_path / "own.pt").network.layers) == 2
     asked = ["simplify", tmp_path / "own.pt", "--data", folder / "mine.npz", "--lanes", "8", *QUICK,
              "--score", "20"]  # fmt: skip

@@ -61,7 +61,7 @@ def test_remains_of_killed_writers_are_swept_whatever_their_time(moved, tmp_path
 
 
 def test_a_build_is_what_it_holds(moved, tmp_path, monkeypatch):
-    monkeypatch.setattr(flows, "_rtl", lambda config, compiled: [("rtl/a.sv", "module a; endmodule")])
+    monkeypatch.setattr(flows, "_rtl", lambda *_: [("rtl/a.sv", "module a; endmodule")])
     design = compile_models({"a": random_bundle(1, inputs=2, hidden=4, classes=2, kept=2, lanes=4)})
     run = design.write(tmp_path / "fpga")
     moved(run.root)

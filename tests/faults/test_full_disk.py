@@ -36,7 +36,7 @@ def bundle():
 def design(bundle):
     """A design whose Verilog is a text: what is tested is that it is written, a hundred times."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(flows, "_rtl", lambda config, compiled: [("rtl/a.sv", "module a; endmodule")])
+        patch.setattr(flows, "_rtl", lambda *_: [("rtl/a.sv", "module a; endmodule")])
         patch.setattr(flows, "DEVICES", {"ecp5-25k": flows.DEVICES["ecp5-25k"]})
         yield compile_models({"a": bundle}, settings=BuildSettings(("dense",)))
 

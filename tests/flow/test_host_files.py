@@ -21,7 +21,7 @@ NAMES = ("images/a.dense.bin", "images/a.dense.hex", "wire.json")
 def design():
     """A design whose Verilog is a text, as nothing is simulated."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(flows, "_rtl", lambda config, compiled: [("rtl/a.sv", "module a; endmodule")])
+        patch.setattr(flows, "_rtl", lambda *_: [("rtl/a.sv", "module a; endmodule")])
         yield compile_models(
             {"a": random_bundle(1, inputs=2, hidden=4, classes=3, kept=2, lanes=4)},
             settings=BuildSettings(("dense",), every_step=True),

@@ -39,6 +39,7 @@ _TESTS = {
     "hw/compiler/lower.py": _COMPILER,
     "hw/compiler/solve.py": ("tests/hw/test_modes.py",),
     "hw/compiler/unpack.py": ("tests/cosim/test_golden.py", "tests/hw/test_pack.py"),
+    "hw/compiler/wire.py": ("tests/flow/test_host_files.py",),
     "hw/cycles/ideal.py": _CYCLES,
     "hw/cycles/latencies.py": _CYCLES,
     "hw/cycles/machine.py": _CYCLES,
