@@ -74,7 +74,8 @@ def drive(
     accelerator = Accelerator(transport)
     accelerator.check(compiled.config)
     golden = Golden(model or compiled)
-    found = Driven([], 0, 0, "", [])
+    every: list[np.ndarray] = []
+    cycles: list[int] = []
     compared = mismatches = 0
     report = ""
     try:
@@ -85,8 +86,8 @@ def drive(
             results = accelerator.run(
                 x, wanted.size, fresh=begins, skip=skip, threshold=compiled.modes.threshold
             )
-            found.results.append(results)
-            found.cycles.append(accelerator.counters()["cycles"])
+            every.append(results)
+            cycles.append(accelerator.counters()["cycles"])
             compared += wanted.size
             wrong = np.flatnonzero(results != wanted)
             mismatches += len(wrong)
@@ -98,4 +99,4 @@ def drive(
     except DeviceError as error:
         mismatches += 1
         report = report or str(error)
-    return Driven(found.results, compared, mismatches, report, found.cycles)
+    return Driven(every, compared, mismatches, report, cycles)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from gatewright.cosim.board.simulated import SimulatedBoard
 from gatewright.cosim.workloads import random_bundle
 from gatewright.custody import Delivery, Proof
 from gatewright.errors import CapacityError, ConfigError, DeviceError, MismatchError
+from gatewright.flow import drive
 from gatewright.flow.bitstream import bitstream
 from gatewright.flow.build import build
 from gatewright.flow.drive import drive_board
@@ -63,6 +65,28 @@ def test_a_top_that_was_not_simulated_is_unproven(folder, proof, top):
     less = Proof({each: sha for each, sha in proof.files.items() if each != name}, proof.claims)
     assert less.unproven(folder) == (name,)
     assert less.verdict(folder) == "UNPROVEN"
+
+
+@pytest.mark.parametrize(("asked", "used"), [(None, 115_200), (9600, 9600)])
+def test_the_line_has_the_rate_of_the_board_unless_asked_for_another(
+    asked, used, folder, data, tmp_path, monkeypatch
+):
+    copy = tmp_path / "fpga"
+    shutil.copytree(folder, copy)
+    manifest = copy / "colorlight-i5" / "board.json"
+    values = json.loads(manifest.read_text())
+    values["board"]["baud"] = 115_200
+    manifest.write_text(json.dumps(values))
+    rates = []
+
+    def line(port, *, baud):
+        rates.append(baud)
+        raise DeviceError("no such port")
+
+    monkeypatch.setattr(drive, "SerialLine", line)
+    with pytest.raises(DeviceError, match="no such port"):
+        drive_board(copy, "/dev/none", str(data), DriveSettings(baud=asked))
+    assert rates == [used]
 
 
 def test_sequences_run_on_the_board_by_the_command_line(folder, data, proof):

@@ -71,7 +71,12 @@ def run_(
     ] = DriveSettings.recordings,
     baud: Annotated[
         int | None,
-        typer.Option("--baud", min=1200, help="Of the serial line; default: 1000000.", show_default=False),
+        typer.Option(
+            "--baud",
+            min=1200,
+            help="Of the serial line; default: that of the build's board.",
+            show_default=False,
+        ),
     ] = None,
     damage: Annotated[
         float,

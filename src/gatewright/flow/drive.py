@@ -14,6 +14,7 @@ from gatewright.flow.settings import DriveSettings
 from gatewright.flow.verify import Jobs
 from gatewright.host.serial_line import SerialLine
 from gatewright.hw.boards.board import BAUD
+from gatewright.hw.boards.folder import read_board_folder
 from gatewright.hw.fpga.verilog import BOARD_TOP
 from gatewright.progress import Progress, silent
 from gatewright.sw.tasks import Task
@@ -83,7 +84,7 @@ def drive_board(
     design = Design.open(folder)
     task = as_task(data)
     if port is not None:
-        with SerialLine(port, baud=settings.baud or BAUD) as line:
+        with SerialLine(port, baud=settings.baud or _baud(design, Path(folder))) as line:
             return _drive(design, task, line, settings)
     path = Path(folder) / "rtl" / f"{BOARD_TOP}.sv"
     if design.settings.board is None:
@@ -94,6 +95,14 @@ def drive_board(
         with SerialLine(board.port, patience=_PATIENCE, attempts=_ATTEMPTS) as line:
             found = _drive(design, task, line, settings)
         return replace(found, line=board.line())
+
+
+def _baud(design: Design, folder: Path) -> int:
+    """Return the bits per second of the board that a build is for."""
+    if design.settings.board is None:
+        return BAUD
+    board, _ = read_board_folder(folder / Path(design.settings.board).stem)
+    return board.baud
 
 
 def _drive(design: Design, task: Task, line: SerialLine, settings: DriveSettings) -> Drove:

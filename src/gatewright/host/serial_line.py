@@ -10,11 +10,9 @@ from gatewright.errors import DeviceError
 from gatewright.host import frames
 from gatewright.host.frames import HELLO, Answer
 from gatewright.host.transport import Outcome
+from gatewright.hw.boards.board import BAUD
 from gatewright.hw.bridge.protocol import END, GREETING, VERSION, WORDS, Status
 from gatewright.hw.rtl.axi_registers import Response
-
-BAUD = 1_000_000
-"""Bits per second on the line, unless told otherwise."""
 
 _BITS = 10
 """Of a byte on the line."""
