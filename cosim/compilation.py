@@ -36,7 +36,7 @@ def levels(cycles: int) -> list[str]:
     return list(OPTIMISED)[sum(cycles >= least for least in OPTIMISED.values()) - 1 :]
 
 
-def compile_program(folder: Path, program: str, log: IO) -> None:
+def compile_program(folder: Path, program: str, log: IO, main: Path | None = None) -> None:
     """Compile what Verilator wrote to a folder, in the environment of `toolchain.environment`.
 
     Parameters
@@ -46,6 +46,8 @@ def compile_program(folder: Path, program: str, log: IO) -> None:
         Name of the file to make there.
     log : file
         Takes what the tools print.
+    main : Path, optional
+        The C++ file with the program's beginning; cocotb's unless given.
 
     Raises
     ------
@@ -56,7 +58,7 @@ def compile_program(folder: Path, program: str, log: IO) -> None:
     """
     slow = sorted(folder.glob("Vtop*__Slow.cpp"))
     fast = sorted(set(folder.glob("Vtop*.cpp")) - set(slow))
-    units = [*_join(folder, "fast", [_MAIN, *fast]), *_join(folder, "slow", slow)]
+    units = [*_join(folder, "fast", [main or _MAIN, *fast]), *_join(folder, "slow", slow)]
     # By a name of its own, as the cache's path may hold what make or a shell takes for something else.
     (folder / "objects").symlink_to(_library(folder, log))
     _make(folder, ["program", f"UNITS={' '.join(units)}", f"PROGRAM={program}"], log)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gatewright.cosim import processes
 from gatewright.cosim.cache import cached
+from gatewright.cosim.compilation import compile_program
 from gatewright.cosim.toolchain import environment, versions
 from gatewright.errors import ToolError
 from gatewright.progress import Progress, silent
@@ -16,7 +17,6 @@ _PROGRAM = "simulation"
 _ARGUMENTS = (
     "--cc",
     "--exe",
-    "--build",
     "--assert",
     "-O3",
     "--x-assign",
@@ -57,20 +57,24 @@ def build(verilog: str, top: str, main: str, progress: Progress = silent) -> Pat
         for name, text in texts.items():
             (partial / name).write_text(text)
         log = partial / "build.log"
-        command = ["verilator", *_ARGUMENTS, "--top-module", top, "--Mdir", str(partial / "obj")]
-        command += [
-            "-CFLAGS",
-            f"-I{partial}",
-            "-o",
-            _PROGRAM,
-            str(partial / f"{top}.sv"),
-            str(partial / main),
+        command: list[str | Path] = [
+            "verilator",
+            *_ARGUMENTS,
+            "--top-module",
+            top,
+            "--Mdir",
+            partial,
+            partial / f"{top}.sv",
         ]
-        with environment(), log.open("w") as stream:
-            if code := processes.run(command, cwd=partial, env=dict(os.environ), log=stream):
-                tail = "\n".join(log.read_text(errors="replace").splitlines()[-_LOG_LINES:])
-                raise ToolError(f"building the simulated board failed (status {code}):\n{tail}")
-        (partial / "obj" / _PROGRAM).rename(whole / _PROGRAM)
+        try:
+            with environment(), log.open("w") as stream:
+                if code := processes.run(command, cwd=partial, env=os.environ, log=stream):
+                    raise RuntimeError(f"verilator failed with return code {code}")
+                compile_program(partial, _PROGRAM, stream, partial / main)
+        except RuntimeError as error:
+            tail = "\n".join(log.read_text(errors="replace").splitlines()[-_LOG_LINES:])
+            raise ToolError(f"building the simulated board failed: {error}\n{tail}") from error
+        (partial / _PROGRAM).rename(whole / _PROGRAM)
 
     program = cached(key, fill) / _PROGRAM
     progress("building the simulated board", 1, 1, "")
