@@ -11,6 +11,7 @@ import pytest
 from stale_figures import RECORDED
 from typer.main import get_command
 
+from gatewright.benchmarks import SEEDS
 from gatewright.benchmarks.registry import BENCHES
 from gatewright.benchmarks.staleness import State
 from gatewright.cli import app
@@ -65,6 +66,18 @@ def test_what_is_not_measured_is_said(tables, monkeypatch, tmp_path):
     assert sum("| – | Not measured: `make results ONLY=" in line for line in lines) == 4
 
 
+def test_what_is_measured_by_seed_is_read_as_far_as_it_is_there(tables, monkeypatch):
+    assert {row.seed for row in tables.source.rows_of_part("opponents-digits").where("hypervolume")} == {
+        *SEEDS
+    }
+    known = tables.source.known()
+    missing = {f"opponents-digits-{seed}": replace(known["demo"], state=State.MISSING) for seed in (1, 4)}
+    monkeypatch.setattr(tables.source, "known", lambda: known | missing)
+    assert "Not measured: seeds 1, 4 of 5." in tables.main.results()
+    missing |= {f"opponents-digits-{seed}": missing["opponents-digits-1"] for seed in SEEDS}
+    assert "Not measured: `make results ONLY=opponents-digits` does." in tables.main.results()
+
+
 def test_stale_figures_are_marked_wherever_they_are_shown(tables, monkeypatch):
     fresh, stale = (
         {name: replace(status, state=state, reason=reason) for name, status in tables.source.known().items()}
@@ -82,7 +95,7 @@ def test_stale_figures_are_marked_wherever_they_are_shown(tables, monkeypatch):
     body, _, _ = marked.partition("## Where the figures come from")
     for section in body.split("| --- |\n")[1:]:
         assert "\n*Stale: " in section or "Not measured" in section
-    assert "*Stale: hw, because hw/x.py changed since c0ffee; hw-large, because" in marked
+    assert "*Stale: hw, hw-large, hw-wide, because hw/x.py changed since c0ffee.*" in marked
 
 
 def test_which_figures_are_stale_is_printed(tables, record_property):

@@ -2,25 +2,29 @@
 
 from statistics import mean, median
 
-from source import markdown, rows
+from source import markdown, rows, rows_of_part
+
+from gatewright.benchmarks import SEEDS
+from gatewright.benchmarks.opponents.rows import ratios
 
 TEST = "test"
 
 
 def opponents_table(task: str) -> str:
     """Return each method's volume, and by how many times the default method's is larger, the best method first."""
-    source = rows(f"opponents-{task}")
-    body = []
-    for method in source.distinct("method"):
-        volumes = source.all("hypervolume", method=method, split=TEST)
-        ratio, low, high = (
-            source.value(f"hypervolume_ratio{end}", method=method) for end in ("", "_low", "_high")
-        )
-        told = "–" if ratio is None else f"{ratio:.2f} ({low:.2f} to {high:.2f})"
+    source = rows_of_part(f"opponents-{task}")
+    volumes = {
+        method: {row.seed: row.value for row in source.where("hypervolume", method=method, split=TEST)}
+        for method in source.distinct("method")
+    }
+    intervals, body = ratios(volumes), []
+    for method, found in volumes.items():
+        ratio = intervals.get(method)
+        told = f"{ratio.mean:.2f} ({ratio.low:.2f} to {ratio.high:.2f})" if ratio else "–"
         candidates, seconds = (
             mean(source.all(name, method=method)) for name in ("candidates", "method_seconds")
         )
-        body.append((mean(volumes), method, told, f"{candidates:.0f}", f"{seconds:,.0f}"))
+        body.append((mean(found.values()), method, told, f"{candidates:.0f}", f"{seconds:,.0f}"))
     header = ("method", "volume", "default method's, times as large", "candidates", "seconds")
     ordered = sorted(body, key=lambda line: -line[0])
     return markdown(header, [(method, f"{volume:.1f}", *rest) for volume, method, *rest in ordered])
@@ -28,7 +32,8 @@ def opponents_table(task: str) -> str:
 
 def opponents_text(task: str) -> str:
     """Say what float models score, what any choice could reach, and what the grid's points take over equal ones."""
-    source = rows(f"opponents-{task}")
+    source = rows_of_part(f"opponents-{task}")
+    seeds = sorted({row.seed for row in source.where("pooled_hypervolume")})
     first = source.where("float_score")[0].parameters
     named = {"split": TEST, "metric": first["metric"], "better": first["better"]}
     plain, longer = (mean(source.all(name, **named)) for name in ("float_score", "longer_float_score"))
@@ -40,11 +45,14 @@ def opponents_text(task: str) -> str:
     )
     gains = {of: source.all("grid_gain", of=of) for of in ("cycles", "stored bits")}
     told = f"Float models: {plain:.4g} on the test split, {longer:.4g} with the epochs of compression too. {bound}"
+    if missing := [seed for seed in SEEDS if seed not in seeds]:
+        told = f"{told} Not measured: seeds {', '.join(map(str, missing))} of {len(SEEDS)}."
     if not all(gains.values()):
         return f"{told} No point of ours scores as well as the recommended one of the grid by hand."
     taken = " and ".join(f"{median(values):.2f} times the {of}" for of, values in gains.items())
-    seeds = len(gains["cycles"])
-    return f"{told} The grid by hand takes, at an equal score, {taken} (median of {seeds} seeds)."
+    return (
+        f"{told} The grid by hand takes, at an equal score, {taken} (median of {len(gains['cycles'])} seeds)."
+    )
 
 
 def regret_table() -> str:

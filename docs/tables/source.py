@@ -41,6 +41,22 @@ def rows(*names: str) -> Rows:
     return read_rows(*(_path(name) for name in names))
 
 
+def rows_of_part(name: str) -> Rows:
+    """Read the rows of the files that are there of a part that is measured by seed.
+
+    Raises
+    ------
+    NotMeasuredError
+        None is.
+    """
+    files = {file: status for file, status in known().items() if file.startswith(f"{name}-")}
+    READ.extend(files)
+    found = [file for file, status in files.items() if status.state != State.MISSING]
+    if not found:
+        raise NotMeasuredError(name)
+    return rows(*found)
+
+
 def summary(name: str) -> dict:
     """Read the summary of a run."""
     return json.loads(_path(name).read_text())
@@ -64,7 +80,10 @@ def shown(*texts: str | Text) -> str:
         found = [text if isinstance(text, str) else text() for text in texts]
     except NotMeasuredError as missing:
         return _not_measured(str(missing))
-    reasons = [f"{status.file}, because {_reason(status)}" for status in _stale(begin)]
+    files: dict[str, list[str]] = {}
+    for status in _stale(begin):
+        files.setdefault(_reason(status), []).append(status.file)
+    reasons = [f"{', '.join(names)}, because {reason}" for reason, names in files.items()]
     return "\n\n".join([*found, *([f"*Stale: {'; '.join(reasons)}.*"] if reasons else [])])
 
 
@@ -79,7 +98,8 @@ def shown_line(what: str, figure: Callable[[], tuple[str, str]]) -> tuple[str, s
 
 
 def _not_measured(name: str) -> str:
-    return f"Not measured: `{known()[name].remedy}` does."
+    remedy = known()[name].remedy if name in known() else f"make results ONLY={name}"
+    return f"Not measured: `{remedy}` does."
 
 
 def _reason(status: Status) -> str:

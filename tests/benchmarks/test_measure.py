@@ -134,6 +134,13 @@ def test_parts_are_chosen_by_name_or_because_they_are_stale(checkout, work, part
         chosen("d")
 
 
+def test_parts_are_chosen_by_what_their_names_begin_with(checkout):
+    found = [part.name for part in select(["opponents-text"], checkout)]
+    assert found == [f"opponents-text-{seed}" for seed in (1, 2, 3, 4, 5)]
+    # What is the name of a part is that part alone.
+    assert [part.name for part in select(["hw", "opponents-text-2"], checkout)] == ["hw", "opponents-text-2"]
+
+
 class Rehearsal(Work):
     """Work whose commands write empty files where the real ones write theirs."""
 

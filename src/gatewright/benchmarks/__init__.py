@@ -30,3 +30,6 @@ MODULES = {
 """The benchmarks, and the module or package here where each begins; `registry` says how, and takes longer to import."""
 
 NAMES = tuple(MODULES)
+
+SEEDS = (1, 2, 3, 4, 5)
+"""Model seeds that are reported of `opponents`. What is ours was tuned on seed 0."""

@@ -47,20 +47,27 @@ class Outcome:
 def select(only: Sequence[str], checkout: Checkout, parts: Mapping[str, Part] = PARTS) -> list[Part]:
     """Return the parts of some names, in the order of all; every part for no name.
 
+    What names no part names those that begin with it: ``opponents-digits`` is ``opponents-digits-1`` and its like.
+
     Raises
     ------
     ConfigError
         There is no such part.
     """
-    unknown = [name for name in only if name not in parts and name != STALE]
+    named = {name: {each for each in parts if _names(name, each, parts)} for name in only or parts}
+    unknown = [name for name, found in named.items() if not found and name != STALE]
     if unknown:
         raise ConfigError(f"there is no part {', '.join(unknown)}; there are {', '.join(parts)}, and {STALE}")
-    wanted = set(only or parts)
-    if STALE in wanted:
+    wanted = {each for found in named.values() for each in found}
+    if STALE in only:
         wanted |= {
             each.part for each in statuses(checkout, parts.values()).values() if each.state != State.FRESH
         }
     return [part for name, part in parts.items() if name in wanted]
+
+
+def _names(name: str, part: str, parts: Mapping[str, Part]) -> bool:
+    return part == name or (name not in parts and part.startswith(f"{name}-"))
 
 
 def measure(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from gatewright.benchmarks import MODULES
+from gatewright.benchmarks import MODULES, SEEDS
 from gatewright.benchmarks.publishing import ASIDE, RESULTS
 from gatewright.errors import ConfigError, ToolError
 from gatewright.origin import HERE
@@ -143,12 +143,10 @@ def _resumed(name: str, work: Work) -> None:
     work.gatewright("bench", name, "-o", work.run(name), "--rows", work.rows(name))
 
 
-def _opponents(task: str, need: str, work: Work) -> None:
+def _opponents(task: str, need: str, seed: int, work: Work) -> None:
     data = work.given(need) if need else task
-    name = f"opponents-{task}"
-    work.gatewright(
-        "bench", "opponents", "--task", data, "-o", work.run("opponents"), "--rows", work.rows(name)
-    )
+    words = ("--task", data, "--seeds", str(seed), "-o", work.run("opponents"))
+    work.gatewright("bench", "opponents", *words, "--rows", work.rows(f"opponents-{task}-{seed}"))
 
 
 def _studies(work: Work) -> None:
@@ -223,7 +221,7 @@ _COMPARISONS = ("discretisation",)
 
 
 _TASKS = {"digits": "", "fashion-mnist": "images", "text": "text"}
-"""Data that `opponents` compares methods on, each a part of its own, and what must be given for it."""
+"""Data that `opponents` compares methods on, each seed a part of its own, and what must be given for it."""
 
 _OTHERS: dict[str, Callable[[Work], None]] = {
     "studies": _studies,
@@ -245,9 +243,10 @@ def _parts(name: str) -> list[Part]:
     sources, need = sources_of(name), _NEEDS.get(name, "")
     if name == "opponents":
         return [
-            Part(each, (each,), sources, partial(_opponents, task, need), need)
+            Part(each, (each,), sources, partial(_opponents, task, need, seed), need)
             for task, need in _TASKS.items()
-            for each in (f"opponents-{task}",)
+            for seed in SEEDS
+            for each in (f"opponents-{task}-{seed}",)
         ]
     return [Part(name, (name,), sources, _OTHERS.get(name, partial(_bench, name, need)), need)]
 

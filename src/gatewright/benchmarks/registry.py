@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from gatewright.benchmarks import SEEDS
 from gatewright.benchmarks.accelerator import bench_golden, bench_hw, bench_hw_large, bench_hw_wide, bench_sim
 from gatewright.benchmarks.compress import bench_compress
 from gatewright.benchmarks.cycles import bench_cycles
@@ -13,7 +14,7 @@ from gatewright.benchmarks.factors import bench_factors
 from gatewright.benchmarks.latency import bench_latency
 from gatewright.benchmarks.modes import bench_modes
 from gatewright.benchmarks.narrowing import bench_narrowing
-from gatewright.benchmarks.opponents import SEEDS, bench_opponents
+from gatewright.benchmarks.opponents import bench_opponents
 from gatewright.benchmarks.parts import sources_of
 from gatewright.benchmarks.patterns import bench_patterns
 from gatewright.benchmarks.place import bench_place

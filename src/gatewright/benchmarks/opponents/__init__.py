@@ -11,6 +11,7 @@ from time import perf_counter
 
 from filelock import FileLock, Timeout
 
+from gatewright.benchmarks import SEEDS
 from gatewright.benchmarks.opponents.parts import KNOWN, METHODS, Contest
 from gatewright.benchmarks.opponents.problem import Problem, task_of
 from gatewright.benchmarks.opponents.rows import rows_of
@@ -19,9 +20,6 @@ from gatewright.errors import ConfigError, RunFolderError
 from gatewright.progress import Progress, silent, within
 from gatewright.results import Row
 from gatewright.sw.tasks import load_task
-
-SEEDS = (1, 2, 3, 4, 5)
-"""Model seeds that are reported. What is ours was tuned on seed 0."""
 
 
 def bench_opponents(

@@ -56,16 +56,37 @@ def rows_of(
     unit = _unit(task)
     for seed, volume in pooled.items():
         rows.append(Row("pooled_hypervolume", unit, volume, {"task": task.name, "split": TEST}, seed))
-    seeds = [*notes]
-    methods = dict.fromkeys(method for _, method in found)
-    if OURS in methods:
-        for method in methods:
-            if method != OURS:
-                rows += _ratios(task, seeds, method, found)
-        if GRID in methods:
-            for seed in seeds:
-                rows += _gains(task, seed, found[seed, OURS], found[seed, GRID], scale.equal)
+    volumes: dict[str, dict[int, float]] = {}
+    for (seed, method), part in found.items():
+        volumes.setdefault(method, {})[seed] = part.volume
+    for method, interval in ratios(volumes).items():
+        rows += _ratio_rows({"task": task.name, "method": method, "seeds": [*notes], "split": TEST}, interval)
+    if {OURS, GRID} <= volumes.keys():
+        for seed in notes:
+            rows += _gains(task, seed, found[seed, OURS], found[seed, GRID], scale.equal)
     return rows
+
+
+def ratios(volumes: Mapping[str, Mapping[int, float]]) -> dict[str, Interval]:
+    """Return by how many times the default method's volumes are larger than each other method's, paired over the seeds.
+
+    Parameters
+    ----------
+    volumes : mapping of mapping of float
+        By method and seed.
+
+    Returns
+    -------
+    dict of Interval
+        By method; without those that have no `paired_ratio`.
+    """
+    ours, found = volumes.get(OURS, {}), {}
+    for method, others in volumes.items():
+        seeds = [seed for seed in ours if seed in others and method != OURS]
+        interval = paired_ratio([ours[seed] for seed in seeds], [others[seed] for seed in seeds])
+        if interval is not None:
+            found[method] = interval
+    return found
 
 
 def _unit(task: Task) -> str:
@@ -86,15 +107,10 @@ def _part_rows(task: Task, seed: int, at: dict, part: Part) -> Iterator[Row]:
         yield Row("opponent_point_stored_bits", "bits", point["stored_bits"], here, seed)
 
 
-def _ratios(task: Task, seeds: list[int], method: str, found: Found) -> Iterator[Row]:
-    """Say by how many times the default method's volumes are larger than another's, paired over the seeds."""
-    at = {"task": task.name, "method": method, "seeds": seeds}
-    volumes = [[found[seed, each].volume for seed in seeds] for each in (OURS, method)]
-    interval = paired_ratio(*volumes)
-    if interval is not None:
-        for name, value in zip(Interval._fields, interval, strict=True):
-            suffix = "" if name == "mean" else f"_{name}"
-            yield Row(f"hypervolume_ratio{suffix}", "times", value, at | {"split": TEST})
+def _ratio_rows(at: dict, interval: Interval) -> Iterator[Row]:
+    for name, value in zip(Interval._fields, interval, strict=True):
+        suffix = "" if name == "mean" else f"_{name}"
+        yield Row(f"hypervolume_ratio{suffix}", "times", value, at)
 
 
 def _gains(task: Task, seed: int, ours: Part, grid: Part, equal: float) -> Iterator[Row]:
