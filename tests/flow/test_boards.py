@@ -17,6 +17,7 @@ from gatewright.errors import CapacityError, ConfigError, DeviceError, MismatchE
 from gatewright.flow import drive
 from gatewright.flow.bitstream import bitstream
 from gatewright.flow.build import build
+from gatewright.flow.design import Design
 from gatewright.flow.drive import drive_board
 from gatewright.flow.settings import BuildSettings, DriveSettings, VerifySettings
 from gatewright.flow.verify import verify
@@ -152,3 +153,19 @@ def test_what_does_not_fit_the_board_is_refused_before_anything_is_written(tmp_p
     with pytest.raises(CapacityError, match="ulx3s-12f: with 32 lanes"):
         build({"wide": bundle}, tmp_path / "fpga", HardwareChoice(lanes=32), settings)
     assert not (tmp_path / "fpga").exists()
+
+
+def test_a_board_gets_the_most_lanes_that_fit_unless_told_otherwise(tmp_path, monkeypatch):
+    # What is chosen is known before any Verilog is made.
+    monkeypatch.setattr("gatewright.flow.build._lint", lambda design, progress: None)
+    monkeypatch.setattr(Design, "write", lambda design, folder, **others: None)
+    model = tmp_path / "small.npz"
+    random_bundle(2, inputs=3, hidden=16, classes=3, lanes=4).save(model)
+    command = ["build", str(model), "--board", "colorlight-i5", "--json", "-o", str(tmp_path / "fpga")]
+    for more, lanes in (([], 16), (["--lanes", "8"], 8), (["--device", "ecp5-12k"], None)):
+        shown = CliRunner().invoke(app, [*command, *more])
+        assert shown.exit_code == ExitCode.OK, shown.output
+        found = json.loads(shown.stdout)
+        assert found["accelerator"]["lanes"] == lanes or lanes is None
+        why = "16 lanes and 1 cell lane, the most for colorlight-i5: with 32 lanes"
+        assert [note.startswith(why) for note in found["notes"]] == ([] if more else [True])

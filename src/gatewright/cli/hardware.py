@@ -68,7 +68,7 @@ def _every_step(results: str | None) -> bool | None:
     "gatewright build model.npz -o fpga",
     "gatewright build study --point best --device ecp5-25k -o fpga",
     "gatewright build model.npz --bake model -o fpga",
-    "gatewright build model.npz --board ulx3s-85f --lanes 16 --clock 80 -o fpga",
+    "gatewright build model.npz --board ulx3s-85f --clock 80 -o fpga",
 )
 def build(
     models: Models,
@@ -98,7 +98,8 @@ def build(
         str | None,
         typer.Option(
             "--board",
-            help="Also what `bitstream` needs for this board, by name or its own file (.toml); default: none.",
+            help="Also what `bitstream` needs for this board, by name or its own file (.toml), with the most lanes "
+            "that fit it unless --lanes, --accelerator or --device settles them; default: none.",
             show_default=False,
         ),
     ] = None,
@@ -122,6 +123,7 @@ def build(
     )
     return Answer(
         list(design.rows()),
+        lines=(design.chosen,) if design.chosen else (),
         wrote=output,
         following=(
             f"gatewright verify {shell_word(output)} --data DATA",

@@ -47,7 +47,7 @@ def build(
     folder : path
         Made by this; holds the build.
     choice : HardwareChoice, optional
-        Which accelerator; the smallest unless told otherwise.
+        Which accelerator; unless told otherwise the smallest, and for a board the one with the most lanes that fit it.
     settings : BuildSettings, optional
     point : str, optional
         Which point of the study; the recommended one unless told otherwise.

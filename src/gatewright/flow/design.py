@@ -16,6 +16,7 @@ from gatewright.flow.host_files import host_files
 from gatewright.flow.inputs import as_bundle
 from gatewright.flow.settings import BuildSettings, Storage
 from gatewright.hw.boards.board import board as board_of
+from gatewright.hw.boards.fit import widest_config
 from gatewright.hw.compiler import Compiled, Mode, compile_bundle
 from gatewright.hw.compiler.choose import HardwareChoice, choose_config
 from gatewright.hw.compiler.image import Results
@@ -105,11 +106,14 @@ class Design:
     models : tuple of DesignModel
         At least one; a model that is stored in several ways comes once for each.
     settings : BuildSettings
+    chosen : str
+        Which lanes were chosen for a board, and why no more; empty where they were settled.
     """
 
     config: AcceleratorConfig
     models: tuple[DesignModel, ...]
     settings: BuildSettings = field(default_factory=BuildSettings)
+    chosen: str = ""
 
     def model(self, name: str | None = None, storage: Storage | None = None) -> DesignModel:
         """Return a model by name; without one, the first.
@@ -377,7 +381,8 @@ def compile_models(
     models : Bundle, a result that has one, a path, or a dict or sequence of these
         A dict names them; files are named by their stem.
     choice : HardwareChoice, optional
-        Which accelerator: given, the smallest, or the fastest on a device; the smallest unless told otherwise.
+        Which accelerator: given, the smallest, or the fastest on a device; the smallest unless told otherwise, and with
+        a board in the settings the one with the most lanes that fit it.
     settings : BuildSettings, optional
     progress : Progress
 
@@ -388,17 +393,17 @@ def compile_models(
     ConfigError, CapacityError
         No such accelerator holds the models; the text says what is short.
     """
-    settings = settings or BuildSettings()
+    choice, settings = choice or HardwareChoice(), settings or BuildSettings()
     named = _named(models)
     wanted = [
         (name, bundle, storage) for name, bundle in named.items() for storage in _storages(bundle, settings)
     ]
-    config = choose_config(
-        [(bundle, mode_of(storage, settings.policy)) for _, bundle, storage in wanted],
-        choice or HardwareChoice(),
-        every_step=any("all" in _results(bundle, settings.every_step) for bundle in named.values()),
-        progress=progress,
-    )
+    stored = [(bundle, mode_of(storage, settings.policy)) for _, bundle, storage in wanted]
+    if settings.board is not None and not (choice.config or choice.device or choice.lanes):
+        config, chosen = widest_config(stored, board_of(settings.board), **choice.settled)
+    else:
+        every_step = any("all" in _results(bundle, settings.every_step) for bundle in named.values())
+        config, chosen = choose_config(stored, choice, every_step=every_step, progress=progress), ""
     if settings.bake is not None and settings.bake not in named:
         raise ConfigError(f"no model named {settings.bake!r} to bake; there are {', '.join(named)}")
     if settings.bake is not None and len(wanted) > 1:
@@ -411,7 +416,9 @@ def compile_models(
         mode = mode_of(storage, settings.policy)
         compiled = compile_bundle(bundle, config, mode=mode, hidden_results=hidden, logit_results=logits)
         made.append(DesignModel(name, bundle, storage, compiled, settings.policy))
-    return Design(config, tuple(made), replace(settings, storage=tuple(each.storage for each in made)))
+    return Design(
+        config, tuple(made), replace(settings, storage=tuple(each.storage for each in made)), chosen
+    )
 
 
 def mode_of(storage: Storage, policy: ModePolicy) -> Mode | ModePolicy:

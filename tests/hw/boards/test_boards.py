@@ -8,12 +8,15 @@ import pytest
 from amaranth_boards.orangecrab_r0_2 import OrangeCrabR0_2_25FPlatform
 from amaranth_boards.ulx3s import ULX3S_12F_Platform, ULX3S_85F_Platform
 
+from gatewright.cosim.workloads import random_bundle
 from gatewright.errors import CapacityError, ConfigError
+from gatewright.hw.boards import fit
 from gatewright.hw.boards.board import Board, board, boards
 from gatewright.hw.boards.files import board_files
-from gatewright.hw.boards.fit import check_fit
+from gatewright.hw.boards.fit import check_fit, widest_config
 from gatewright.hw.boards.folder import board_folder, read_board_folder
 from gatewright.hw.config import AcceleratorConfig
+from gatewright.sw.mode import POLICY
 
 THEIRS = {
     "ulx3s-85f": ULX3S_85F_Platform,
@@ -157,6 +160,56 @@ def test_what_does_not_fit_is_refused_with_what_to_type():
     large = AcceleratorConfig(lanes=32)
     check_fit(large, board("ulx3s-85f"))
     with pytest.raises(
-        CapacityError, match=r"ulx3s-12f: with 32 lanes it needs .*\d+ block RAMs, has 32.*--lanes"
+        CapacityError,
+        match=r"ulx3s-12f: with 32 lanes and 2 cell lanes it needs .*\d+ block RAMs, has 32.*--lanes",
     ):
         check_fit(large, board("ulx3s-12f"))
+
+
+def small(hidden):
+    """What a board is to run: one model of some LSTM units, stored as suits it."""
+    return [(random_bundle(2, inputs=3, hidden=hidden, classes=3, lanes=4), POLICY)]
+
+
+def test_the_widest_is_held_back_by_the_multipliers():
+    # A lane has one, the column front end one, a cell lane eight: 16 + 1 + 8 = 25 of 28, and 32 + 1 + 8 = 41.
+    config, why = widest_config(small(16), board("colorlight-i5"))
+    assert (config.lanes, config.cell_lanes) == (16, 1)
+    assert why.startswith(
+        "16 lanes and 1 cell lane, the most for colorlight-i5: with 32 lanes and 1 cell lane it "
+    )
+    assert why.endswith("needs 41 multipliers, has 28")
+    check_fit(config, board("colorlight-i5"))
+    with pytest.raises(CapacityError, match="41 multipliers"):
+        check_fit(replace(config, lanes=32), board("colorlight-i5"))
+
+
+def test_the_widest_has_no_more_lanes_than_rows():
+    # Four gates of 10 units are 40 rows.
+    config, why = widest_config(small(10), board("ulx3s-85f"))
+    assert (config.lanes, config.cell_lanes) == (32, AcceleratorConfig.cell_lanes)
+    assert why.endswith("for ulx3s-85f: the largest layer has 40 rows")
+
+
+def test_settled_cell_lanes_stay():
+    # 8 + 1 + 2 * 8 = 25 of 28.
+    config, why = widest_config(small(16), board("colorlight-i5"), cell_lanes=2)
+    assert (config.lanes, config.cell_lanes) == (8, 2)
+    assert re.search("with 16 lanes and 2 cell lanes it .*needs 33 multipliers, has 28", why)
+
+
+def test_a_share_of_the_look_up_tables_is_left_free(monkeypatch):
+    most, _ = widest_config(small(16), board("ulx3s-85f"))
+    monkeypatch.setattr(fit, "FILLED", 0.2)
+    config, why = widest_config(small(16), board("ulx3s-85f"))
+    assert config.lanes < most.lanes
+    assert re.search(r"needs \d+ look-up tables, has 83640 and fills 16728 at most", why)
+
+
+def test_what_no_lanes_hold_says_what_is_short_and_by_how_much():
+    # 4 * 512 * 515 weights of 8 bits are 512 block RAMs of 2 KiB, whatever the lanes.
+    with pytest.raises(
+        CapacityError,
+        match=r"colorlight-i5 has no room: with \d+ lanes .*needs (5|6|1\d)\d\d block RAMs, has 56.*;",
+    ):
+        widest_config(small(512), board("colorlight-i5"))
