@@ -199,7 +199,7 @@ def write_flows(
     if compiled is not None and compiled.config != config:
         raise ConfigError("the model was compiled for another configuration")
     missing = {name: shortages(demand(config, known.family), known) for name, known in DEVICES.items()}
-    files = dict(_rtl(config, compiled, mapped))
+    files = dict(_rtl(config, compiled, mapped, board is not None))
     if board is not None:
         files[f"rtl/{BOARD_TOP}.sv"] = emit_on_board(config, None if compiled is None else compiled.image)
         files |= board_folder(board, megahertz)
@@ -229,7 +229,9 @@ def write_flows(
     return list(files)
 
 
-def _rtl(config: AcceleratorConfig, compiled: Compiled | None, mapped: bool) -> Iterator[tuple[str, str]]:
+def _rtl(
+    config: AcceleratorConfig, compiled: Compiled | None, mapped: bool, board: bool
+) -> Iterator[tuple[str, str]]:
     """Yield the Verilog, and the descriptions of the registers."""
     image = None if compiled is None else compiled.image
     contents = None if image is None else image.contents(config)
@@ -242,7 +244,7 @@ def _rtl(config: AcceleratorConfig, compiled: Compiled | None, mapped: bool) -> 
         emit_component(SerialPorts(AxiTop(config, contents), clock="aclk"), SERIAL_TOP),
     )
     yield f"rtl/{PLAIN_SERIAL_TOP}.sv", emit_component(serial_accelerator(config, contents), PLAIN_SERIAL_TOP)
-    for name, text in descriptions(config, baked=image is not None, mapped=mapped).items():
+    for name, text in descriptions(config, baked=image is not None, mapped=mapped, board=board).items():
         yield f"registers/{name}", text
 
 

@@ -11,7 +11,9 @@ from gatewright.hw.rtl.axi import bus_ports, stream_ports
 from gatewright.hw.rtl.axi_registers import Register, registers
 
 
-def descriptions(config: AcceleratorConfig, *, baked: bool = False, mapped: bool = False) -> dict[str, str]:
+def descriptions(
+    config: AcceleratorConfig, *, baked: bool = False, mapped: bool = False, board: bool = False
+) -> dict[str, str]:
     """Return the texts of the files that describe the registers of an accelerator, by file name.
 
     Parameters
@@ -21,11 +23,14 @@ def descriptions(config: AcceleratorConfig, *, baked: bool = False, mapped: bool
         It has a baked model.
     mapped : bool
         It comes behind registers alone too: that top and the mailbox are described as well.
+    board : bool
+        It comes behind a board's bridge too, which has the mailbox.
     """
     table = registers(baked)
     components = {f"{AXI_TOP}.xml": ipxact(table, config, AXI_TOP, bus_ports() | stream_ports(config))}
-    if mapped:
+    if mapped or board:
         table = registers(baked, mailbox=True)
+    if mapped:
         components[f"{MAPPED_TOP}.xml"] = ipxact(table, config, MAPPED_TOP, bus_ports())
     return _documents(table) | components
 

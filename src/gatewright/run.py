@@ -230,6 +230,11 @@ class RunFolder(ReportFolder):
         return self.root / "rtl"
 
     @property
+    def driver(self) -> Path:
+        """The folder of the C driver."""
+        return self.root / "driver"
+
+    @property
     def search(self) -> Path:
         """The folder of the study."""
         return self.root / "search"

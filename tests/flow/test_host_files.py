@@ -1,4 +1,5 @@
 import json
+import subprocess
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ from gatewright.flow.design import compile_models
 from gatewright.flow.host_files import check_host_files, host_files
 from gatewright.flow.settings import BuildSettings
 from gatewright.flow.verify import verify
+from gatewright.hw.compiler.choose import HardwareChoice
 from gatewright.hw.fpga import flows
+from gatewright.hw.registers import descriptions
 from gatewright.run import RunFolder
 
 NAMES = ("images/a.dense.bin", "images/a.dense.hex", "wire.json")
@@ -107,3 +110,56 @@ def test_a_model_without_a_head_sends_its_output(tmp_path):
     (hidden,) = told["results"]
     assert (hidden["kind"], hidden["steps"], hidden["size"]) == ("hidden", "last", 4)
     assert hidden["frac"] == bundle.layers[-1].output_format.frac
+
+
+@pytest.fixture
+def written(monkeypatch, tmp_path):
+    """Write a design with some settings, with registers but without Verilog."""
+
+    def described(config, compiled, mapped, board):
+        for name, text in descriptions(config, mapped=mapped, board=board).items():
+            yield f"registers/{name}", text
+
+    monkeypatch.setattr(flows, "_rtl", described)
+    monkeypatch.setattr(flows, "emit_on_board", lambda *_: "module a; endmodule")
+
+    def write(folder, **others):
+        bundle = random_bundle(1, inputs=2, hidden=4, classes=3, kept=2, lanes=4)
+        settings = BuildSettings(("dense",), megahertz=50, **others)
+        return compile_models({"a": bundle}, HardwareChoice(lanes=4), settings).write(tmp_path / folder).root
+
+    return write
+
+
+@pytest.mark.parametrize("host", [{"mapped": True}, {"board": "colorlight-i5"}])
+def test_a_build_for_a_host_has_the_c_driver_and_it_compiles_there(written, host):
+    root = written("fpga", **host)
+    include = [f"-I{root / 'registers'}", f"-I{root / 'driver'}"]
+    command = ["gcc", "-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", *include, "-c", "-o"]
+    subprocess.run([*command, root.parent / "driver.o", root / "driver" / "gatewright.c"], check=True)
+
+
+def test_a_build_for_no_host_has_no_driver(written):
+    root = written("fpga")
+    assert not (root / "driver").exists()
+    assert not any(name.startswith("driver/") for name in Delivery.load(root).files)
+
+
+@pytest.mark.parametrize("name", ["driver/gatewright.h", "driver/gatewright.c"])
+def test_a_driver_that_changed_is_named(written, name):
+    root = written("fpga", mapped=True)
+    delivery = Delivery.load(root)
+    assert name not in delivery.to_prove
+    proven = Proof({each: sha256(root / each) for each in delivery.to_prove}, ())
+    assert proven.unproven(root) == ()
+    with (root / name).open("a") as stream:
+        stream.write("/* mine */")
+    assert delivery.changed(root) == [name]
+    assert proven.unproven(root) == (name,)
+
+
+def test_a_build_for_no_host_takes_the_place_of_one_with_a_driver(written):
+    root = written("fpga", mapped=True)
+    assert (root / "driver").is_dir()
+    RunFolder(root).clear_build()
+    assert not (root / "driver").exists()

@@ -12,7 +12,7 @@ import numpy as np
 from gatewright.clock import Clock
 from gatewright.custody import Delivery, Proof, Role
 from gatewright.errors import ConfigError, DataError, GatewrightError, RunFolderError
-from gatewright.flow.host_files import host_files
+from gatewright.flow.host_files import driver_files, host_files
 from gatewright.flow.inputs import as_bundle
 from gatewright.flow.settings import BuildSettings, Storage
 from gatewright.hw.boards.board import board as board_of
@@ -266,6 +266,10 @@ class Design:
             write_bytes(wrote(path, "image"), content)
         write_json(wrote(run.config, "config"), self.config.to_json())
         settings = self.settings
+        if settings.mapped or settings.board is not None:
+            make_folder(run.driver)
+            for path, content in driver_files(run):
+                write_bytes(wrote(path, "flow"), content)
         written = write_flows(
             run.root,
             self.config,

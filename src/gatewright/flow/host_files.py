@@ -1,4 +1,4 @@
-"""What a host reads of a build: the words that load each model, and the formats of inputs and results."""
+"""What a host takes from a build: the words that load each model, the formats of inputs and results, a driver in C."""
 
 import json
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import gatewright.host
 from gatewright.errors import MismatchError, RunFolderError
 from gatewright.hw.compiler.load_files import binary, read_binary, read_text, text
 from gatewright.hw.compiler.wire import wire_format
@@ -15,6 +16,17 @@ from gatewright.texts import read_object
 
 if TYPE_CHECKING:
     from gatewright.flow.design import Design
+
+
+DRIVER = ("gatewright.h", "gatewright.c")
+"""The files of the C driver, which includes the header of the registers."""
+
+
+def driver_files(run: RunFolder) -> Iterator[tuple[Path, bytes]]:
+    """Yield the path and the contents of each file of the C driver."""
+    source = Path(gatewright.host.__file__).parent / "c"
+    for name in DRIVER:
+        yield run.driver / name, (source / name).read_bytes()
 
 
 def host_files(run: RunFolder, design: "Design") -> Iterator[tuple[Path, bytes]]:

@@ -164,3 +164,6 @@ def test_the_mailbox_is_described_where_it_is():
         assert "ROOM" in mapped[name]
         assert "ROOM" not in plain[name]
     assert mapped["gatewright_axi.xml"] == plain["gatewright_axi.xml"]
+    assert descriptions(CONFIG, board=True) == {
+        name: text for name, text in mapped.items() if name != "gatewright_mapped.xml"
+    }
