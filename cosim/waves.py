@@ -103,11 +103,22 @@ def write_waves(
     return verdict
 
 
-def _up_to(measurement: Measurement, job: int) -> tuple[Measurement, int]:
-    """Return the jobs that a job goes on from, with it as the last, and its number among them."""
+def check_job(measurement: Measurement, job: int) -> None:
+    """Refuse a job that a measurement does not have.
+
+    Raises
+    ------
+    DataError
+        The text says which jobs there are.
+    """
     count = len(measurement.sequences)
     if not 0 <= job < count:
         raise DataError(f"there are jobs 0 to {count - 1}, no job {job}")
+
+
+def _up_to(measurement: Measurement, job: int) -> tuple[Measurement, int]:
+    """Return the jobs that a job goes on from, with it as the last, and its number among them."""
+    check_job(measurement, job)
     fresh, skips = measurement.freshness, measurement.skips
     first = max(k for k in range(job + 1) if fresh[k])
     chosen = slice(first, job + 1)

@@ -141,17 +141,9 @@ class RunFolder(ReportFolder):
         StorageError
             The folder cannot be written.
         """
+        cls.check_free(root, overwrite=overwrite)
         run = cls(Path(root))
-        if run.root.is_symlink() or (run.root.exists() and not run.root.is_dir()):
-            raise RunFolderError(f"{root} is a link or a file, not a folder; choose another name")
-        sweep(run.root)
-        if run.root.exists() and any(run.root.iterdir()):
-            if not (run.root / _MARKER).is_file():
-                raise RunFolderError(f"{root} exists and holds no run of Gatewright; choose another name")
-            if not overwrite and any((run.root / "rows").glob("*.json")):
-                raise RunFolderError(
-                    f"{root} holds a run already; choose another name, or --overwrite replaces it"
-                )
+        if (run.root / _MARKER).is_file():
             run.clear()
         make_folder(run.root)
         # Before the folders, so that what is left of a killed command is known.
@@ -159,6 +151,28 @@ class RunFolder(ReportFolder):
         for folder in ("models", "images", "rows"):
             make_folder(run.root / folder)
         return run
+
+    @classmethod
+    def check_free(cls, root: Path, *, overwrite: bool = False) -> None:
+        """Refuse a folder in which `create` would make no run, before any work is done.
+
+        Raises
+        ------
+        RunFolderError
+            As for `create`.
+        """
+        root = Path(root)
+        if root.is_symlink() or (root.exists() and not root.is_dir()):
+            raise RunFolderError(f"{root} is a link or a file, not a folder; choose another name")
+        sweep(root)
+        if not root.exists() or not any(root.iterdir()):
+            return
+        if not (root / _MARKER).is_file():
+            raise RunFolderError(f"{root} exists and holds no run of Gatewright; choose another name")
+        if not overwrite and any((root / "rows").glob("*.json")):
+            raise RunFolderError(
+                f"{root} holds a run already; choose another name, or --overwrite replaces it"
+            )
 
     @classmethod
     def open(cls, root: Path) -> "RunFolder":

@@ -202,12 +202,14 @@ def verify(
     from gatewright.flow.inputs import as_task
     from gatewright.flow.vectors import check_vectors, write_vectors
     from gatewright.flow.verify import verify as run
-    from gatewright.flow.waves import write_waves
+    from gatewright.flow.waves import check_waves, write_waves
 
     if vectors is not None:
         check_vectors(vectors)
     settings = VerifySettings(recordings, split, skip, stalls, axi, seed, engine)
     task = None if data is None else as_task(data, metric=metric, seed=seed)
+    if waves is not None:
+        check_waves(folder, waves_job, task, settings)
     found = run(folder, task, settings, workers=WorkerSettings(workers), command=command, progress=progress)
     proof = found.proof
     more: list[str] = []

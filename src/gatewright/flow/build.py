@@ -66,6 +66,7 @@ def build(
     ToolError
         Yosys failed, or Verilator's lint complains of the Verilog.
     """
+    RunFolder.check_free(Path(folder), overwrite=overwrite)
     progress("build", 0, 3, "compile")
     design = compile_models(_chosen(models, point), choice, settings, progress)
     if design.settings.board is not None:

@@ -141,14 +141,7 @@ def verify(
     ToolError
         A tool is missing or failed.
     """
-    run = RunFolder.open(Path(folder))
-    delivery = Delivery.load(run.root)
-    if changed := delivery.changed(run.root):
-        raise MismatchError(
-            f"{run.root}: {', '.join(changed)} changed since the build; build again, and what you deliver is proven"
-        )
-    design = Design.open(run.root)
-    check_host_files(run, design)
+    run, design = delivered(folder)
     found = _prove(
         run, design, data, settings or VerifySettings(), workers or WorkerSettings(), command, progress
     )
@@ -158,6 +151,27 @@ def verify(
     if found.complaints:
         write_text(run.mismatches, "\n".join(found.complaints) + "\n")
     return found
+
+
+def delivered(folder: str | Path) -> tuple[RunFolder, Design]:
+    """Open a build of which every file is the one that was delivered.
+
+    Raises
+    ------
+    MismatchError
+        A file is no longer the one that was delivered, or a file that a host loads does not hold what is simulated;
+        the text names it.
+    RunFolderError
+        There is no build in the folder.
+    """
+    run = RunFolder.open(Path(folder))
+    if changed := Delivery.load(run.root).changed(run.root):
+        raise MismatchError(
+            f"{run.root}: {', '.join(changed)} changed since the build; build again, and what you deliver is proven"
+        )
+    design = Design.open(run.root)
+    check_host_files(run, design)
+    return run, design
 
 
 def verify_design(

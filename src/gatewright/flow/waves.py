@@ -6,10 +6,25 @@ from gatewright.cosim import waves
 from gatewright.flow.design import Design
 from gatewright.flow.inputs import Data
 from gatewright.flow.settings import VerifySettings
-from gatewright.flow.verify import measurements
+from gatewright.flow.verify import delivered, measurements
 from gatewright.hw.fpga.verilog import TOP
 from gatewright.progress import Progress, silent
 from gatewright.run import RunFolder
+
+
+def check_waves(
+    folder: str | Path, job: int, data: Data | None = None, settings: VerifySettings | None = None
+) -> None:
+    """Refuse a job of which there are no waves, before any work is done; takes what `write_waves` does.
+
+    Raises
+    ------
+    MismatchError, RunFolderError, DataError
+        As for `verify`, or there is no such job; the text says which there are.
+    """
+    _, design = delivered(folder)
+    _, measurement = next(measurements(design, data, settings or VerifySettings()))
+    waves.check_job(measurement, job)
 
 
 def write_waves(
