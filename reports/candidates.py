@@ -127,6 +127,17 @@ class Point:
     counters: dict[str, float]
     spans: list[Span]
 
+    def asked(self, product: str) -> float | None:
+        """Return the density that the candidate asks for of a product; None where it asks for none.
+
+        That of the product counts before that of its layer, and this before that of the network; the head is whole.
+        """
+        scopes = (product, product.partition(".")[0], "network") if product != "head" else ()
+        return next(
+            (self.candidate[f"{each}.density"] for each in scopes if f"{each}.density" in self.candidate),
+            None,
+        )
+
     @property
     def proven(self) -> bool:
         """Whether the RTL was compared and agrees, in its integers and its cycles."""

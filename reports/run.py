@@ -41,9 +41,12 @@ class Model:
     scores : dict of float
         By split, in the run's metric.
     density : float or None
-        Share of weights that was asked for, if one was.
+        Share of weights that the patterns keep, before they are rounded, if rows tell.
+    kept : float or None
+        Percent of its weights that are not zero; None in older rows.
     matrices : dict of dict
-        ``rank``, ``bits`` and ``weight_density`` (percent kept) of each product, or matrix of one, where rows have it.
+        ``rank``, ``bits``, ``density_asked`` and ``product_kept`` (percent) of each product, and ``weight_density``
+        (percent kept) of each matrix of one, where rows have it.
     snr : dict of float
         Signal-to-noise ratio of each output in dB.
     layer_snr : dict of float
@@ -55,6 +58,7 @@ class Model:
     name: str
     scores: dict[str, float] = field(default_factory=dict)
     density: float | None = None
+    kept: float | None = None
     matrices: dict[str, dict[str, float]] = field(default_factory=dict)
     snr: dict[str, float] = field(default_factory=dict)
     layer_snr: dict[str, float] = field(default_factory=dict)
@@ -267,13 +271,18 @@ def _models(tables: Iterable[Rows], metric: Metric) -> list[Model]:
             about = mine.distinct("density")
             old = found.get(name, Model(name))
             matrices: dict[str, dict[str, float]] = {key: dict(each) for key, each in old.matrices.items()}
-            for quantity, place in (("weight_density", "matrix"), ("rank", "product"), ("bits", "product")):
+            kept = mine.value("weights_kept")
+            for quantity, place in (
+                ("weight_density", "matrix"),
+                *((each, "product") for each in ("rank", "bits", "density_asked", "product_kept")),
+            ):
                 for key, value in mine.values(quantity, place).items():
                     matrices.setdefault(key, {})[quantity] = value
             found[name] = Model(
                 name,
                 old.scores | mine.values("score", "split", metric=metric.name),
                 about[0] if about else old.density,
+                old.kept if kept is None else kept,
                 matrices,
                 old.snr | {str(output): value for output, value in mine.values("snr", "output").items()},
                 old.layer_snr | mine.values("layer_snr", "layer"),

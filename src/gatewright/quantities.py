@@ -94,6 +94,9 @@ _SCORES = {
 
 _MODELS = {
     "weight_density": Quantity("percent", "weights of a matrix that are kept"),
+    "weights_kept": Quantity("percent", "weights of a model that are not zero"),
+    "product_kept": Quantity("percent", "weights of a product that are not zero"),
+    "density_asked": Quantity("percent", "weights of a product that its specification asks to keep"),
     "snr": Quantity(
         "dB", "power of an output of the float model over that of the integer model's error", "signed"
     ),

@@ -97,6 +97,9 @@ def build_rows():
         row("input_threshold", "share", 47 / 256, **QUARTER, policy="input", skip="auto"),
         row("zero_weights", "share", 0.75, **QUARTER, matrix="layer0.input", form="sparse"),
         row("zero_weights", "share", 0.01, **QUARTER, matrix="head", form="dense"),
+        row("weights_kept", "percent", 12.5, model="quarter"),
+        row("product_kept", "percent", 58.0, model="quarter", product="layer0.recurrent"),
+        row("density_asked", "percent", 6.25, model="quarter", product="layer0.recurrent"),
         row("luts", "count", 4321, source="estimate"),
     ]
 

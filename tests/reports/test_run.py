@@ -38,10 +38,20 @@ def test_models_are_named_whatever_made_them(make_run):
     assert [model.density for model in models.values()] == [1.0, 0.25, 0.125, None]
     assert models["quarter"].scores == {"test": 97.25, "validation": 50}
     assert models["quarter"].matrices == {
-        "layer0.recurrent": {"bits": 8, "weight_density": 25},
+        "layer0.recurrent": {"bits": 8, "weight_density": 25, "density_asked": 6.25, "product_kept": 58},
         "layer0.input": {"rank": 16, "bits": 4},
     }
     assert (models["whole"].snr, models["quarter"].snr) == ({"0": 34.25, "1": -1.5}, {})
+
+
+def test_what_was_kept_is_told_beside_what_was_asked_for(make_run):
+    at = {"model": "a", "product": "layer0.recurrent"}
+    rows = [Row("product_kept", "percent", 58.0, at), Row("density_asked", "percent", 6.25, at)]
+    run = read_run(make_run(build=[*rows, Row("weights_kept", "percent", 61.5, {"model": "a"})]))
+    (model,) = (each for each in run.models if each.name == "a")
+    assert model.kept == 61.5
+    assert model.matrices == {"layer0.recurrent": {"product_kept": 58.0, "density_asked": 6.25}}
+    assert next(each for each in run.models if each.name == "whole").kept is None
 
 
 def test_scores_of_another_metric_are_no_scores_of_the_run(make_run):

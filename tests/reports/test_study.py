@@ -51,6 +51,15 @@ def test_points(study):
     assert cycles == sorted(cycles)
 
 
+def test_what_a_point_asks_for_is_that_of_the_narrowest_scope(study):
+    point = study.of_kind("found")[1]
+    assert (point.asked("layer0.input"), point.asked("head")) == (None, None)
+    chosen = {"network.density": 0.5, "layer1.density": 0.25, "layer1.input.density": 0.0625}
+    point = replace(point, candidate=chosen)
+    asked = [point.asked(name) for name in ("layer0.input", "layer1.recurrent", "layer1.input", "head")]
+    assert asked == [0.5, 0.25, 0.0625, None]
+
+
 def test_the_recommended_point(study, make):
     assert (study.recommended, study.best.name, study.missed) == ("p4", "p4", [])
     rows = [each for each in study_rows.point_rows() if each.name != "recommended"]

@@ -59,10 +59,11 @@ def test_tables_hold_the_numbers(page):
     for shown in (
         "found p4 (best) 98.96 98.56 483.53 483.53 167,979 1,000 0",
         "uncompressed 98.65 98.25 2,711.50 2,711.50 750,000 1,000 0",
-        "found p3 layer0.recurrent 16 4 50 %",
-        "found p7 layer0.input whole 4 50 %",
+        "found p3 layer0.recurrent 16 4 – 50 %",
+        "found p7 layer0.input whole 4 – 50 %",
         "found p4 (best) 483.5 386.8 169.2 48.4 24.2",
-        "matrix rank bits weights kept layer0.input 16 4 6.25 % layer0.recurrent 16 8 6.25 % head whole 2 100 %",
+        "matrix rank bits density asked for weights kept "
+        "layer0.input 16 4 – 6.25 % layer0.recurrent 16 8 – 6.25 % head whole 2 – 100 %",
         "hidden units: layer0 128: matrix rank bits",
         "Chosen in the search: network.rank 16.",
     ):

@@ -14,6 +14,7 @@ from gatewright.custody import Delivery, Proof, Role
 from gatewright.errors import ConfigError, DataError, GatewrightError, RunFolderError
 from gatewright.flow.host_files import driver_files, host_files
 from gatewright.flow.inputs import as_bundle
+from gatewright.flow.kept import kept_rows
 from gatewright.flow.settings import BuildSettings, Storage
 from gatewright.hw.boards.board import board as board_of
 from gatewright.hw.boards.fit import widest_config
@@ -303,6 +304,8 @@ class Design:
             for matrix, form in modes.forms.items():
                 stored = {**at, "matrix": matrix, "form": "sparse" if form.sparse else "dense"}
                 yield Row("zero_weights", "share", form.zeros, stored)
+        for name, bundle in {each.name: each.bundle for each in self.models}.items():
+            yield from kept_rows(bundle, name)
         for name in COUNTED:
             yield Row(name, "count", getattr(found.resources, name), {"source": "estimate"})
         for used in found.utilisation:
