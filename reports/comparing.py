@@ -7,6 +7,7 @@ from pathlib import Path
 from gatewright.clock import Clock
 from gatewright.errors import RunFolderError
 from gatewright.reports.candidates import FOUND, UNCOMPRESSED
+from gatewright.reports.intervals import Interval
 from gatewright.reports.metrics import Metric
 from gatewright.reports.run import Run, read_run
 from gatewright.reports.study import Study, read_study
@@ -36,6 +37,8 @@ class Compared:
     clock : Clock or None
     verdict : str
         Of the run or study.
+    interval : Interval or None
+        That rows tell of the score.
     """
 
     run: str
@@ -49,6 +52,7 @@ class Compared:
     bits: float | None
     clock: Clock | None
     verdict: str
+    interval: Interval | None = None
 
     @property
     def label(self) -> str:
@@ -127,6 +131,7 @@ def _of_run(name: str, run: Run) -> list[Compared]:
     estimated = run.build.cycles if run.build else {}
     storage = run.build.storage if run.build else {}
     scores = {model.name: model.score for model in run.models}
+    intervals = {model.name: model.intervals.get("test") for model in run.models}
     keys = dict.fromkeys([*executions, *estimated, *storage]) or {
         (model.name, ""): None for model in run.models if model.told
     }
@@ -143,6 +148,7 @@ def _of_run(name: str, run: Run) -> list[Compared]:
             sum(storage[key].values()) if key in storage else None,
             run.clock,
             run.proof.verdict,
+            intervals.get(model),
         )
         for key in keys
         for model, mode in [key]

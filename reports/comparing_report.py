@@ -48,7 +48,7 @@ def write_comparison(folders: Sequence[Path], path: Path) -> Path:
             comparison=found,
             figures=figures,
             theme=Markup(theme_css()),
-            interval=lambda model: shown_interval(model.metric, model.score, model.positions),
+            interval=lambda model: shown_interval(model.metric, model.score, model.positions, model.interval),
         )
     )
     write_text(path, page)
@@ -70,7 +70,7 @@ def _draw(found: Comparison) -> Figure | None:
         colour = PARTS[place % len(PARTS)]
         cycles, scores = [model.cycles or 0 for model in models], [model.score or 0 for model in models]
         for model, at in zip(models, cycles, strict=True):
-            if bar := interval(model.metric, model.score, model.positions):
+            if bar := interval(model.metric, model.score, model.positions, model.interval):
                 axes.plot([at, at], bar, color=colour, linewidth=1, alpha=0.6)
         (line,) = axes.plot(
             cycles,

@@ -8,7 +8,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from gatewright.reports.counters import ACTIVITY
 from gatewright.reports.formatting import percent
-from gatewright.reports.intervals import interval
+from gatewright.reports.intervals import Interval, interval
 from gatewright.reports.metrics import Metric, score_label
 from gatewright.reports.run import Key, Model, Simulation, Training
 from gatewright.reports.style import (
@@ -39,8 +39,8 @@ def scores_figure(
 ) -> Figure:
     """Score on the test split of every model that has one, with the float model and the baseline as lines.
 
-    Against density, where all models have one of their own; else by name. With the number of positions that scores are
-    taken over, the bars of an accuracy are its 95 % interval.
+    Against density, where all models have one of their own; else by name. Bars are 95 % intervals, of an accuracy where
+    the number of positions is known that it is taken over.
     """
     shown = [model for model in models if model.score is not None]
     references = [("float", training.float_score), ("baseline", training.baseline_score)] if training else []
@@ -55,11 +55,12 @@ def _scores_by_density(
 ) -> Figure:
     figure = new_figure(4.0)
     axes = figure.add_subplot()
-    found = sorted((model.density or 0, model.score or 0) for model in models)
+    models = sorted(models, key=lambda model: (model.density or 0, model.score or 0))
+    found = [(model.density or 0, model.score or 0) for model in models]
     densities, scores = [density for density, _ in found], [score for _, score in found]
     axes.set_xscale("log", base=2)
     axes.plot(densities, scores, marker="o", color=SPARSE, markeredgecolor=SURFACE, zorder=3, clip_on=False)
-    bars = [interval(metric, score, positions) for score in scores]
+    bars = _bars(models, metric, positions)
     for density, bar in zip(densities, bars, strict=True):
         if bar:
             axes.plot([density, density], bar, color=SPARSE, linewidth=1.2, label="_interval")
@@ -86,7 +87,7 @@ def _scores_by_name(
     axes = figure.add_subplot()
     scores = [model.score or 0 for model in models]
     axes.plot(scores, range(len(models)), "o", color=SPARSE, markeredgecolor=SURFACE, zorder=3)
-    bars = [interval(metric, score, positions) for score in scores]
+    bars = _bars(models, metric, positions)
     for place, bar in enumerate(bars):
         if bar:
             axes.plot(bar, [place, place], color=SPARSE, linewidth=1.2, label="_interval")
@@ -105,6 +106,10 @@ def _scores_by_name(
     axes.set_xlim(*_limits([*scores, *levels.values(), *(end for bar in bars if bar for end in bar)], metric))
     axes.set_xlabel(score_label(metric, "test"))
     return figure
+
+
+def _bars(models: Sequence[Model], metric: Metric, positions: float | None) -> list[Interval | None]:
+    return [interval(metric, model.score, positions, model.intervals.get("test")) for model in models]
 
 
 def _limits(scores: Sequence[float], metric: Metric) -> tuple[float, float]:

@@ -51,7 +51,9 @@ def write_report(run_folder: Path) -> Path:
                 "cycle_counters": cycle_labels(_counters(run)),
                 "event_counters": event_labels(_counters(run)),
                 "ratios": _ratios(run),
-                "interval": lambda score, split: shown_interval(run.metric, score, run.scored.get(split)),
+                "interval": lambda score, split, told: shown_interval(
+                    run.metric, score, run.scored.get(split), told.get(split)
+                ),
                 "table_of": table_of,
                 "searched": StudyFiles(run.files.search).report,
             },

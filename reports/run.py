@@ -8,6 +8,7 @@ from typing import TypeVar
 from gatewright.clock import Clock
 from gatewright.errors import RunFolderError
 from gatewright.reports.confusion import read_confusion
+from gatewright.reports.intervals import Interval, stored_intervals
 from gatewright.reports.metrics import Metric, metric_of
 from gatewright.reports.proof import Proven, read_proof
 from gatewright.reports.resources import Synthesis, read_resources, read_synthesis, read_utilisation
@@ -24,11 +25,15 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class Training:
-    """Scores of the float model and of the baseline, and (epoch, validation score) in order."""
+    """Scores of the float model and of the baseline, and (epoch, validation score) in order.
+
+    `intervals` are those of the float model's scores, by split, where rows have them.
+    """
 
     float_score: float | None
     baseline_score: float | None
     progress: list[tuple[float, float]]
+    intervals: dict[str, Interval] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -42,8 +47,6 @@ class Model:
         By split, in the run's metric.
     density : float or None
         Share of weights that the patterns keep, before they are rounded, if rows tell.
-    kept : float or None
-        Percent of its weights that are not zero; None in older rows.
     matrices : dict of dict
         ``rank``, ``bits``, ``density_asked`` and ``product_kept`` (percent) of each product, and ``weight_density``
         (percent kept) of each matrix of one, where rows have it.
@@ -53,16 +56,21 @@ class Model:
         The same of each layer.
     confusion : dict of float
         Test positions by (class of the target, class that is predicted); pairs that do not occur are left out.
+    kept : float or None
+        Percent of its weights that are not zero; None in older rows.
+    intervals : dict of Interval
+        95 % intervals of its scores, by split, where rows have them.
     """
 
     name: str
     scores: dict[str, float] = field(default_factory=dict)
     density: float | None = None
-    kept: float | None = None
     matrices: dict[str, dict[str, float]] = field(default_factory=dict)
     snr: dict[str, float] = field(default_factory=dict)
     layer_snr: dict[str, float] = field(default_factory=dict)
     confusion: dict[tuple[str, str], float] = field(default_factory=dict)
+    kept: float | None = None
+    intervals: dict[str, Interval] = field(default_factory=dict)
 
     @property
     def told(self) -> bool:
@@ -235,7 +243,7 @@ def read_run(folder: Path) -> Run:
         tables,
         metric,
         _models((table for step, table in tables.items() if step != "train"), metric),
-        part("train", _training),
+        part("train", lambda rows: _training(rows, metric)),
         part("simplify", _simplified),
         part("build", _build),
         part("verify", _simulation),
@@ -255,10 +263,13 @@ def _summary(path: Path) -> dict:
     return summary
 
 
-def _training(rows: Rows) -> Training:
+def _training(rows: Rows, metric: Metric) -> Training:
     progress = sorted((epoch, score) for score, epoch in rows.lines("training_progress", "epoch"))
     return Training(
-        rows.value("float_score", split="test"), rows.value("baseline_score", split="test"), progress
+        rows.value("float_score", split="test"),
+        rows.value("baseline_score", split="test"),
+        progress,
+        stored_intervals(rows, "float_score", metric),
     )
 
 
@@ -282,11 +293,12 @@ def _models(tables: Iterable[Rows], metric: Metric) -> list[Model]:
                 name,
                 old.scores | mine.values("score", "split", metric=metric.name),
                 about[0] if about else old.density,
-                old.kept if kept is None else kept,
                 matrices,
                 old.snr | {str(output): value for output, value in mine.values("snr", "output").items()},
                 old.layer_snr | mine.values("layer_snr", "layer"),
                 old.confusion | read_confusion(mine),
+                old.kept if kept is None else kept,
+                old.intervals | stored_intervals(mine, "score", metric),
             )
     return list(found.values())
 

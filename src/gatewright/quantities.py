@@ -81,6 +81,10 @@ _SCORES = {
         "score of the float model that also got the epochs of compression, on a split"
     ),
     "score": _score("score of an integer model on a split"),
+    "float_score_low": _score("lower end of the 95 % interval of `float_score`"),
+    "float_score_high": _score("upper end of the 95 % interval of `float_score`"),
+    "score_low": _score("lower end of the 95 % interval of `score`"),
+    "score_high": _score("upper end of the 95 % interval of `score`"),
     "score_lost": _score("by how much an integer model is worse than its float model"),
     "training_progress": _score("validation score of the float model after an epoch"),
     "round_score": _score("validation score after a round of simplifying"),

@@ -215,6 +215,24 @@ def test_another_metric_has_its_unit_and_direction(make_run):
     assert "accuracy" not in text
 
 
+def test_another_metric_has_its_stored_interval(make_run):
+    about = {"model": "whole", "split": "test", "metric": "bits", "better": "less"}
+    ends = [Row("score_low", "bits", 2.05, about), Row("score_high", "bits", 2.2, about)]
+    float_ends = [
+        Row(f"float_score_{end}", "bits", value, about | {"model": "float"})
+        for end, value in (("low", 1.9), ("high", 2.0))
+    ]
+    made = make_run(
+        train=[Row("float_score", "bits", 1.95, about | {"model": "float"}), *float_ends],
+        quantise=[Row("score", "bits", 2.125, about), *ends],
+        simplify=None,
+    )
+    page = read(write_report(made))
+    assert "2.1250 bits (2.0500 to 2.2000)" in page.text.replace("\N{NO-BREAK SPACE}", " ")
+    assert "test bits (1.9000 to 2.0000)" in page.text
+    assert "Bars: 95 %" in page.text
+
+
 def test_hostile_strings_stay_text(make_run):
     rows = verify_rows(make_run())
     rows += [

@@ -16,6 +16,7 @@ from gatewright.flow.host_files import driver_files, host_files
 from gatewright.flow.inputs import as_bundle
 from gatewright.flow.kept import kept_rows
 from gatewright.flow.settings import BuildSettings, Storage
+from gatewright.flow.uncertainty import interval_rows
 from gatewright.hw.boards.board import board as board_of
 from gatewright.hw.boards.fit import widest_config
 from gatewright.hw.compiler import Compiled, Mode, compile_bundle
@@ -319,6 +320,7 @@ class Design:
         for name, bundle in {each.name: each.bundle for each in self.models}.items():
             if "scores" in bundle.notes:
                 yield from score_rows(bundle, name)
+                yield from interval_rows(bundle, name)
                 yield from shape_rows(bundle, name)
                 yield from behaviour_rows(bundle, name)
 

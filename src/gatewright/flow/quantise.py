@@ -7,6 +7,7 @@ from gatewright.executors import run_all
 from gatewright.flow.inputs import Data, Model, as_model, as_task
 from gatewright.flow.settings import CompressChoice, Shape, WorkerSettings
 from gatewright.flow.size import spec_of, stored_bits
+from gatewright.flow.uncertainty import interval_rows, with_intervals
 from gatewright.progress import Progress, silent
 from gatewright.results import Row
 from gatewright.sw.bundle import Bundle
@@ -96,6 +97,11 @@ def _quantise(
         fits=fits,
         progress=progress,
     )
-    bits = stored_bits(found.bundle, spec.lanes)
-    rows = [*found.rows, Row("stored_bits", "bits", bits, {"model": name}, settings.seed)]
-    return replace(found, rows=rows)
+    bundle = with_intervals(found.bundle, dense, task)
+    bits = stored_bits(bundle, spec.lanes)
+    rows = [
+        *found.rows,
+        *interval_rows(bundle, name),
+        Row("stored_bits", "bits", bits, {"model": name}, settings.seed),
+    ]
+    return replace(found, bundle=bundle, rows=rows)

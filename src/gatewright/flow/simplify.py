@@ -1,7 +1,7 @@
 """Compress a float model to a score and a volume: drop what contributes least, then narrow the weights."""
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gatewright.cosim.search.costs import Costs, spread
 from gatewright.cosim.search.settings import SearchSettings
@@ -9,6 +9,7 @@ from gatewright.errors import CapacityError
 from gatewright.flow.inputs import Data, Model, as_model, as_task
 from gatewright.flow.settings import CompressChoice
 from gatewright.flow.size import stored_bits, usual_lanes
+from gatewright.flow.uncertainty import interval_rows, with_intervals
 from gatewright.hw.compiler.choose import HardwareChoice, choose_config
 from gatewright.progress import Progress, silent
 from gatewright.results import Row
@@ -96,10 +97,11 @@ def simplify(
         task, dense, requirement, lambda bundle: stored_bits(bundle, how.lanes), settings, how, progress
     )
     task, dense = suited(task, dense)
+    outcome = replace(outcome, bundle=with_intervals(outcome.bundle, dense, task))
     spec = uniform_spec(dense.network, lanes=how.lanes)
     sample = dense.standardise(sample_of(task).sequences)
     whole = calibrate(dense.network, sample, spec).bundle(dense.mean, dense.deviation, dense.labels)
-    rows = list(outcome.rows(name))
+    rows = [*outcome.rows(name), *interval_rows(outcome.bundle, name)]
     cycles = {name: cycles_per_step(outcome.bundle, task, how.lanes)}
     # A model that no accelerator held before it was simplified has neither bits nor cycles.
     with suppress(CapacityError):

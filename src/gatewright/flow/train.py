@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from gatewright.flow.inputs import Data, as_task
 from gatewright.flow.settings import TrainChoice, plain
+from gatewright.flow.uncertainty import float_interval_rows
 from gatewright.progress import Progress, silent
 from gatewright.results import Row, score_row
 from gatewright.sw.compress.behaviour import scored_rows
@@ -69,5 +70,6 @@ def _rows(task: Task, model: FloatModel, found: dict[str, float], name: str, see
     yield row("baseline_score", baseline(task), split="test")
     for split, value in found.items():
         yield row("float_score", value, model=name, split=split)
+    yield from float_interval_rows(model, task, name, seed)
     for epoch, value in enumerate(model.history, 1):
         yield row("training_progress", value, epoch=epoch)
