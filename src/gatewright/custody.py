@@ -20,8 +20,7 @@ DELIVERY, PROOF = "custody.json", "proof.json"
 """Names of the two files in the folder of a build."""
 
 Role = Literal["config", "model", "image", "rtl", "flow"]
-"""What a delivered file is. Those of ``flow`` (constraints, scripts, the C driver, the top for timing runs) compute
-nothing."""
+"""What a delivered file is. Those of ``flow`` (constraints, scripts, the top for timing runs) compute nothing."""
 
 Verdict = Literal["PASS", "FAIL", "UNPROVEN"]
 """Every claim holds for the files as they are; a claim failed; or some file was never proven, or changed since."""

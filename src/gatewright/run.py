@@ -244,11 +244,6 @@ class RunFolder(ReportFolder):
         return self.root / "rtl"
 
     @property
-    def driver(self) -> Path:
-        """The folder of the C driver."""
-        return self.root / "driver"
-
-    @property
     def search(self) -> Path:
         """The folder of the study."""
         return self.root / "search"

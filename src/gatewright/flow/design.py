@@ -269,8 +269,8 @@ class Design:
         write_json(wrote(run.config, "config"), self.config.to_json())
         settings = self.settings
         if settings.mapped or settings.board is not None:
-            make_folder(run.driver)
             for path, content in driver_files(run):
+                make_folder(path.parent)
                 write_bytes(wrote(path, "flow"), content)
         written = write_flows(
             run.root,

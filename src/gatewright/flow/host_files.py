@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from gatewright.flow.design import Design
 
 
-DRIVER = ("gatewright.h", "gatewright.c")
-"""The files of the C driver, which includes the header of the registers."""
+DRIVER = ("driver/gatewright.h", "driver/gatewright.c")
+"""The files of the C driver in a build; it includes the header of the registers."""
 
 
 def driver_files(run: RunFolder) -> Iterator[tuple[Path, bytes]]:
     """Yield the path and the contents of each file of the C driver."""
     source = Path(gatewright.host.__file__).parent / "c"
     for name in DRIVER:
-        yield run.driver / name, (source / name).read_bytes()
+        yield run.root / name, (source / Path(name).name).read_bytes()
 
 
 def host_files(run: RunFolder, design: "Design") -> Iterator[tuple[Path, bytes]]:
