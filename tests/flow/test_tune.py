@@ -4,6 +4,8 @@ import pytest
 from ramps import made_task
 
 from gatewright.errors import ConfigError, RunFolderError
+from gatewright.flow import uncertainty
+from gatewright.flow.inputs import as_task
 from gatewright.flow.quantise import quantise
 from gatewright.flow.settings import CompressChoice, Shape, TrainChoice, WorkerSettings
 from gatewright.flow.train import train
@@ -92,3 +94,15 @@ def test_what_cannot_be_tuned_is_refused_before_anything_is_trained(lines, text,
     with pytest.raises(ConfigError, match=text):
         tune(task, tmp_path / "tuned", choice=QUICK, candidates=read_candidates(lines, TrainChoice))
     assert not (tmp_path / "tuned").exists()
+
+
+def test_scores_that_are_only_compared_get_no_intervals(task, tmp_path, monkeypatch):
+    taken = []
+    monkeypatch.setattr(uncertainty, "bootstrap", lambda *given: taken.append(given))
+    task = as_task(task, metric="f1")
+    model = train(task, QUICK).model
+    assert len(taken) == 1
+    given = {"settings": TuneSettings(trials=1), "workers": ALONE}
+    tune(task, tmp_path / "trained", choice=QUICK, **given)
+    tune(task, tmp_path / "quantised", model, choice=SHORT, shape=Shape(lanes=8), **given)
+    assert len(taken) == 1

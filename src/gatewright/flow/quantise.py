@@ -24,6 +24,7 @@ def quantise(
     choice: CompressChoice | None = None,
     *,
     name: str = "model",
+    intervals: bool = True,
     progress: Progress = silent,
 ) -> Quantised:
     """Quantise a float model on data.
@@ -39,6 +40,8 @@ def quantise(
         How it is trained.
     name : str
         Of the model, in its rows.
+    intervals : bool
+        Take the 95 % intervals of scores that are no accuracies. This takes time; what only compares needs none.
     progress : Progress
 
     Raises
@@ -51,7 +54,7 @@ def quantise(
     task, dense = as_task(data), as_model(model)
     spec = shape if isinstance(shape, CompressionSpec) else spec_of(dense.network, shape or Shape())
     choice = choice or CompressChoice()
-    return _quantise(name, task, dense, spec, choice, progress)
+    return _quantise(name, task, dense, spec, choice, progress, intervals=intervals)
 
 
 def quantise_all(
@@ -81,6 +84,8 @@ def _quantise(
     spec: CompressionSpec,
     choice: CompressChoice,
     progress: Progress,
+    *,
+    intervals: bool = True,
 ) -> Quantised:
     settings = choice.compression(settings_for(task, spec))
 
@@ -97,7 +102,7 @@ def _quantise(
         fits=fits,
         progress=progress,
     )
-    bundle = with_intervals(found.bundle, dense, task)
+    bundle = with_intervals(found.bundle, dense, task) if intervals else found.bundle
     bits = stored_bits(bundle, spec.lanes)
     rows = [
         *found.rows,

@@ -29,7 +29,12 @@ class Trained:
 
 
 def train(
-    data: Data, choice: TrainChoice | None = None, *, name: str = "float", progress: Progress = silent
+    data: Data,
+    choice: TrainChoice | None = None,
+    *,
+    name: str = "float",
+    intervals: bool = True,
+    progress: Progress = silent,
 ) -> Trained:
     """Train a float LSTM with a linear head.
 
@@ -41,6 +46,8 @@ def train(
         What is not to be the task's own choice.
     name : str
         Of the model, in its rows.
+    intervals : bool
+        As for `quantise`.
     progress : Progress
 
     Raises
@@ -57,9 +64,10 @@ def train(
     model = train_float(task, replace(task.training, **plain(choice)), progress)
     found = {split: model.score(getattr(task, split), task.metric) for split in ("validation", "test")}
     notes = {"task": task.name, "metric": task.metric.name, "scores": found}
-    return Trained(
-        replace(model, notes=model.notes | notes), list(_rows(task, model, found, name, choice.seed))
-    )
+    rows = list(_rows(task, model, found, name, choice.seed))
+    if intervals:
+        rows += float_interval_rows(model, task, name, choice.seed)
+    return Trained(replace(model, notes=model.notes | notes), rows)
 
 
 def _rows(task: Task, model: FloatModel, found: dict[str, float], name: str, seed: int):
@@ -70,6 +78,5 @@ def _rows(task: Task, model: FloatModel, found: dict[str, float], name: str, see
     yield row("baseline_score", baseline(task), split="test")
     for split, value in found.items():
         yield row("float_score", value, model=name, split=split)
-    yield from float_interval_rows(model, task, name, seed)
     for epoch, value in enumerate(model.history, 1):
         yield row("training_progress", value, epoch=epoch)

@@ -227,12 +227,12 @@ def _with(choice: Choice, values: Mapping[str, Any]) -> Choice:
 
 
 def _trained(task: Task, choice: TrainChoice, values: Values) -> float:
-    found = train(task, _with(choice, values))
+    found = train(task, _with(choice, values), intervals=False)
     return found.model.notes["scores"]["validation"]
 
 
 def _quantised(task: Task, dense: FloatModel, spec: Any, choice: CompressChoice, values: Values) -> float:
-    found = quantise(dense, task, spec, _with(choice, values))
+    found = quantise(dense, task, spec, _with(choice, values), intervals=False)
     return found.bundle.notes["scores"]["validation"]
 
 
