@@ -27,7 +27,6 @@ _CYCLES = ("tests/hw/test_cycles.py",)
 _TESTS = {
     "hw/rtl/axi.py": ("tests/hw/rtl/test_axi_top.py",),
     "hw/rtl/axi_lite.py": ("tests/hw/rtl/test_axi.py",),
-    "hw/rtl/axi_registers.py": ("tests/hw/rtl/test_axi.py",),
     "hw/rtl/column_layout.py": ("tests/hw/rtl/test_columns.py",),
     "hw/rtl/loader.py": ("tests/hw/rtl/test_loader.py", "tests/hw/rtl/test_model_memory.py"),
     "hw/rtl/locate.py": ("tests/hw/rtl/test_activations.py", "tests/hw/rtl/test_columns.py"),
@@ -51,8 +50,11 @@ _TESTS = {
 }
 """Tests of modules that have no file of tests by their own name, or more than one."""
 
-_CHECKS = "tests/hw/rtl/test_checks.py"
-"""Tests of what hardware says that must never happen."""
+_SHARED = {
+    "never(m, ": "tests/hw/rtl/test_checks.py",
+    "reset_less=False": "tests/hw/rtl/test_resets.py",
+}
+"""Tests of what several modules have: what must never happen, and what a reset must clear; by the text that tells."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,9 @@ def targets(root: Path, group: str) -> list[Target]:
 
 
 def _tests_of(root: Path, module: str) -> tuple[str, ...]:
-    tests = _named(root, module)
-    return tests if _CHECKS in tests or "never(m, " not in (root / module).read_text() else (*tests, _CHECKS)
+    named, text = _named(root, module), (root / module).read_text()
+    shared = (test for sign, test in _SHARED.items() if sign in text and test not in named)
+    return (*named, *shared)
 
 
 def _named(root: Path, module: str) -> tuple[str, ...]:
