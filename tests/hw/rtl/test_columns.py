@@ -10,12 +10,19 @@ from amaranth.lib.memory import Memory, MemoryData
 from simulation import Simulation
 
 from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.rtl.column_layout import CREDITS
+from gatewright.hw.rtl.column_layout import CREDITS, SLOTS
 from gatewright.hw.rtl.columns import ColumnFrontEnd
 from gatewright.hw.rtl.stages import ARRIVAL, FIRST_LOOK, REACH
+from gatewright.sw.numbers import MAX_ALIGNMENT
 
 CONFIG = AcceleratorConfig(
-    lanes=16, groups=2, cell_lanes=1, column_depth=32, accumulator_rows=16, activation_depth=128
+    lanes=16,
+    groups=2,
+    cell_lanes=1,
+    narrowest_weight=2,
+    column_depth=32,
+    accumulator_rows=16,
+    activation_depth=128,
 )
 ARGUMENTS = {
     "source": 0,
@@ -44,9 +51,10 @@ def matrix_op(*, skip=0, **arguments):
 class Bench(wiring.Component):
     """The front end, with constant activations and a loaded column table."""
 
-    def __init__(self, flags, table, config=CONFIG):
-        self.config, self.table = config, table
-        self.front = ColumnFrontEnd(config)
+    def __init__(self, flags, table, config=CONFIG, *, baked=False):
+        self.config, self.table, self.baked = config, table, baked
+        contents = {"column": [[entry[part] for entry in table] for part in range(2)]}
+        self.front = ColumnFrontEnd(config, contents if baked else None)
         self._flags = MemoryData(shape=config.lanes, depth=config.vectors, init=flags)
         super().__init__({})
 
@@ -59,6 +67,8 @@ class Bench(wiring.Component):
         return m
 
     async def load(self, ctx):
+        if self.baked:
+            return
         port = self.front.table
         for entry, pair in enumerate(self.table):
             for bit, value in enumerate(pair):
@@ -78,16 +88,16 @@ class Model:
         self.scanned, self.begin, self.current = None, 0, None
         self.told, self.skipped = deque([{}] * REACH), deque([0, 0])
         self.moving, self.queue = deque(), deque()
-        self.events = deque([(False, False)])
+        self.events = deque([(False, False, None)])
         # Columns that are gone, and that were in the cycle before: a credit comes back a cycle later. A column of no
-        # words is gone when it would be at `o`, and dropped in the cycle behind.
-        self.selections, self.gone, self.returned, self.dropping = 0, 0, 0, False
+        # words is gone when it would be at `o`, and dropped in the cycle behind: the slot of its op.
+        self.selections, self.gone, self.returned, self.dropping = 0, 0, 0, None
 
     def step(self, cycle, op, ready, progress):
         """Run one cycle; give what the outputs show in it."""
         offered = self.scanned is None
         entering = op if offered and op is not None and op["arguments"]["columns"] else None
-        selected, finished = None, False
+        selected, finished, late = None, False, False
         skipped = self.skipped.popleft()
         self.skipped.append(0)
         self.told.append(progress)
@@ -95,21 +105,23 @@ class Model:
         outstanding = self.selections - self.returned
         self.returned = self.gone
         if self.current is not None:
-            selected, finished = self._choose(*self._limits(told), outstanding < CREDITS)
-        dropped, self.dropping = self.dropping, False
+            selected, finished, late = self._choose(*self._limits(told), outstanding < CREDITS)
+        waiting, slot = late and outstanding == 0, self.current and self.current["slot"]
+        dropped, self.dropping = self.dropping, None
         if self.moving and self.moving[0][0] + ARRIVAL == cycle:
             column = self.moving.popleft()[1]
-            self.dropping = column["words"] == 0
-            self.gone += self.dropping
-            if not self.dropping:
+            if column["words"]:
                 self.queue.append(column)
+            else:
+                self.dropping = column["slot"]
+                self.gone += 1
         offer = self.queue[0] if self.queue else None
         if offer is not None and ready:
             self.queue.popleft()
             self.gone += 1
         if selected is not None:
             self.selections += 1
-            self.moving.append((cycle, self._column(self.current["arguments"], selected)))
+            self.moving.append((cycle, self._column(selected)))
         if finished:
             self.current = None
         if self.current is None and self.scanned is not None and cycle + 1 >= self.begin:
@@ -118,13 +130,15 @@ class Model:
             self.scanned = None
         if entering is not None:
             self.scanned, self.begin = dict(entering), cycle + FIRST_LOOK
-        self.events.append((selected is not None, finished))
-        was_selected, was_finished = self.events.popleft()
+        self.events.append((selected is not None, finished, slot))
+        was_selected, was_finished, its_slot = self.events.popleft()
         return {
             "ready": offered,
             "selected": was_selected,
             "finished": was_finished,
-            "dropped": dropped,
+            "selected_slot": its_slot if was_selected or was_finished else None,
+            "dropped_slot": dropped,
+            "waiting": waiting,
             "skipped": skipped,
             "column": offer,
         }
@@ -151,21 +165,24 @@ class Model:
         return end + word_steps >= columns and seen >= before and limit >= columns
 
     def _choose(self, announced, written, room):
-        """Give the step that is selected, or None, and whether the op is finished; `self.done` steps are behind us."""
+        """Give the step that is selected, or None, whether the op is finished, and whether its producer is late.
+
+        `self.done` steps are behind us.
+        """
         op = self.current["arguments"]
         elements, end, skip = self._word()
         for step in range(self.done, end):
             if (step + 1) * elements > (written if skip else announced):
-                return None, False
+                return None, False, True
             if not skip or self._nonzero(op, step):
                 if not room:
-                    return None, False
+                    return None, False, False
                 self.skipped[-1] = step - self.done
                 self.done = step + 1
-                return step, self.done == op["columns"]
+                return step, self.done == op["columns"], False
         self.skipped[-1] = end - self.done
         self.done = end
-        return None, end == op["columns"]
+        return None, end == op["columns"], False
 
     def _nonzero(self, op, step):
         element = step * self.config.groups
@@ -173,7 +190,8 @@ class Model:
         there = op["tail"] if op["tail"] and step == op["columns"] - 1 else self.config.groups
         return flags & ((1 << there) - 1) != 0
 
-    def _column(self, op, step):
+    def _column(self, step):
+        op = self.current["arguments"]
         offset, words = step * op["words"], op["words"]
         if op["table"]:
             offset, words = self.table[op["table_base"] + step]
@@ -184,6 +202,8 @@ class Model:
             "words": words,
             "word": op["source"] + step // word_steps,
             "step": step % word_steps,
+            "slot": self.current["slot"],
+            **{name: op[name] for name in ("shift", "split", "sparse", "private", "buffer", "row")},
         }
 
 
@@ -196,17 +216,22 @@ def random_op(rng):
         columns=rng.choice(
             [0, 1, 2, rng.randrange(1, 5)] if private else [0, 1, 7, 8, 9, 16, rng.randrange(30)]
         ),
-        words=rng.choice([0, 1, 1, 2, 5]),
+        words=rng.choice([0, 1, 1, 2, 5, 16]),
         weight_base=rng.randrange(4096),
         index_base=rng.randrange(1024),
         table=table,
         table_base=rng.randrange(3),
         private=private,
         tail=rng.randrange(CONFIG.groups),
+        shift=rng.choice([0, 1, 8, MAX_ALIGNMENT]),
+        split=rng.randrange(3),
+        sparse=rng.randrange(2),
+        buffer=rng.randrange(2),
+        row=rng.choice([0, 8, 15]),
     )
 
 
-def check(seed, ops, *, flags=None, stalls=0.0, gaps=0.0, pace=None, cycles=300):
+def check(seed, ops, *, flags=None, stalls=0.0, gaps=0.0, pace=None, cycles=300, baked=False):
     """Hold the front end against the model.
 
     `pace` is the chance that a producer's vector grows by an element in a cycle.
@@ -214,8 +239,8 @@ def check(seed, ops, *, flags=None, stalls=0.0, gaps=0.0, pace=None, cycles=300)
     """
     rng = random.Random(seed)
     flags = flags or [rng.choice([0, 0xFFFF, rng.getrandbits(16) & rng.getrandbits(16)]) for _ in range(8)]
-    table = [(rng.randrange(4096), rng.choice([0, 0, 1, 2, 3])) for _ in range(32)]
-    bench, model = Bench(flags, table), Model(flags, table)
+    table = [(rng.randrange(4096), rng.choice([0, 0, 1, 2, 16])) for _ in range(32)]
+    bench, model = Bench(flags, table, baked=baked), Model(flags, table)
     simulation, front = Simulation(bench, limit=1000), bench.front
     history = []
 
@@ -227,8 +252,11 @@ def check(seed, ops, *, flags=None, stalls=0.0, gaps=0.0, pace=None, cycles=300)
             offer = todo[0] if todo and rng.random() >= gaps else None
             ready = rng.random() >= stalls
             ctx.set(front.ops.valid, offer is not None)
+            slot = rng.randrange(SLOTS)
+            ctx.set(front.slot, slot)
             if offer is not None:
                 ctx.set(front.ops.payload, offer)
+                offer = offer | {"slot": slot}
             ctx.set(front.o.ready, ready)
             chained = pace is not None and elements < 40
             if chained:
@@ -242,11 +270,26 @@ def check(seed, ops, *, flags=None, stalls=0.0, gaps=0.0, pace=None, cycles=300)
 
             limits = {vector: (elements, written)} if chained else {}
             expected = model.step(cycle, offer, ready, limits)
-            *_, taken, selected, finished, dropped, skipped, valid, column = await ctx.tick().sample(
+            (
+                *_,
+                taken,
+                selected,
+                finished,
+                its,
+                dropped,
+                whose,
+                waiting,
+                skipped,
+                valid,
+                column,
+            ) = await ctx.tick().sample(
                 front.ops.ready,
                 front.selected,
                 front.finished,
+                front.selected_slot,
                 front.dropped,
+                front.dropped_slot,
+                front.waiting,
                 front.skipped,
                 front.o.valid,
                 front.o.payload,
@@ -255,13 +298,15 @@ def check(seed, ops, *, flags=None, stalls=0.0, gaps=0.0, pace=None, cycles=300)
                 "ready": bool(taken),
                 "selected": bool(selected),
                 "finished": bool(finished),
-                "dropped": bool(dropped),
+                "selected_slot": its if selected or finished else None,
+                "dropped_slot": whose if dropped else None,
+                "waiting": bool(waiting),
                 "skipped": skipped,
                 "column": {name: getattr(column, name) for name in expected["column"] or ()}
                 if valid
                 else None,
             }
-            assert got == expected, f"cycle {cycle}"
+            assert got == expected, f"cycle {cycle}: {got} instead of {expected}"
             history.append(got)
             if offer is not None and taken:
                 todo.popleft()
@@ -281,6 +326,15 @@ def test_every_cycle_is_as_documented(seed, conditions):
     rng = random.Random(seed)
     history = check(seed, [random_op(rng) for _ in range(10)], cycles=400, **conditions)
     assert sum(cycle["selected"] for cycle in history) > 10
+
+
+def test_a_baked_table_is_as_good_as_a_loaded_one():
+    rng = random.Random(5)
+    check(
+        5,
+        [matrix_op(table=1, table_base=base, columns=rng.randrange(1, 20)) for base in range(4)],
+        baked=True,
+    )
 
 
 def test_a_column_takes_the_documented_cycles_and_columns_follow_without_a_gap():
