@@ -1,6 +1,7 @@
 import random
 
 import pytest
+from amaranth.hdl import ResetInserter, Signal
 from simulation import Simulation
 
 from gatewright.hw.config import AcceleratorConfig
@@ -110,6 +111,48 @@ def test_one_buffer_is_drained_while_the_other_is_added_to():
                 await ctx.tick()
         assert len(seen) == 5 * ROWS
         assert all(seen)
+
+    simulation.add(testbench)
+    simulation.run()
+
+
+@pytest.mark.parametrize("block", [0, 1])
+@pytest.mark.parametrize("what", ["add", "drain"])
+def test_a_reset_ends_what_is_under_way(what, block):
+    """In each cycle from the one of a word, or of a row that is cleared, to the one before the memory is written."""
+    dut, reset = accumulators(block_accumulators=block), Signal()
+    simulation = Simulation(ResetInserter(reset)(dut), limit=400)
+
+    async def cycle(ctx, **values):
+        for name in ("add", "drain", "selected"):
+            ctx.set(getattr(dut, name), values.get(name, 0))
+        await ctx.tick()
+
+    async def read(ctx, selected):
+        await cycle(ctx, drain=1, selected=selected)
+        for _ in range(SUM_READ - 1):
+            await cycle(ctx)
+        return ctx.get(dut.value)
+
+    async def testbench(ctx):
+        ctx.set(dut.addend, 7)
+        await cycle(ctx, add=1)
+        for _ in range(6):
+            await cycle(ctx)
+        for late in range(4 if what == "add" else 2):
+            for number in range(7):
+                ctx.set(reset, number == late)
+                await cycle(
+                    ctx, **({"add": number == 0} if what == "add" else {"drain": number == 0, "selected": 1})
+                )
+            # The sum is as it was, and words that follow at once find it so.
+            await cycle(ctx, add=1)
+            for _ in range(6):
+                await cycle(ctx)
+            assert await read(ctx, 1) == 14, late
+            await cycle(ctx, add=1)
+            for _ in range(6):
+                await cycle(ctx)
 
     simulation.add(testbench)
     simulation.run()

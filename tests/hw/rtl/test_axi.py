@@ -103,7 +103,7 @@ class Bus:
         sampled = (dut.job.valid, dut.job.ready, dut.job.payload, dut.discard, dut.reset)
         async for _, _, job, ready, steps, discard, reset in ctx.tick().sample(*sampled):
             if job and ready:
-                self.jobs.append((steps.steps, steps.fresh, steps.skip))
+                self.jobs.append((steps.steps, steps.fresh, steps.skip, steps.threshold))
             if discard or reset:
                 self.pulses.append(("discard", "reset")[reset])
 
@@ -209,7 +209,7 @@ def test_with_a_baked_model_there_is_nothing_to_load():
         assert await bus.write(ctx, "CONTROL", control(start=1)) == OKAY
 
     bus.run(testbench)
-    assert bus.jobs == [(3, 0, 0)]
+    assert bus.jobs == [(3, 0, 0, 0)]
 
 
 def test_only_a_mailbox_has_its_registers():
@@ -278,7 +278,10 @@ def test_jobs(bus):
     async def testbench(ctx):
         assert await bus.write(ctx, "STEPS", (1 << 30) - 1) == OKAY
         assert await bus.write(ctx, "CONTROL", control(start=1, fresh=1)) == OKAY
+        assert await bus.write(ctx, "THRESHOLD", 0xFFFFFF00 | 203) == OKAY
+        assert await bus.read(ctx, "THRESHOLD") == (203, OKAY)
         assert await bus.write(ctx, "CONTROL", control(start=1, skip=1)) == OKAY
+        assert await bus.write(ctx, "CONTROL", control(start=1, fresh=1, skip=2)) == OKAY
         assert await bus.write(ctx, "CONTROL", control(fresh=1)) == OKAY
         ctx.set(bus.dut.job.ready, 0)
         assert await bus.write(ctx, "CONTROL", control(start=1)) == SLVERR
@@ -290,7 +293,7 @@ def test_jobs(bus):
     bus.run(testbench)
     # A job of no steps is handed on, so that the accelerator records its error code.
     steps = (1 << 30) - 1
-    assert bus.jobs == [(steps, 1, 0), (steps, 0, 1), (0, 0, 0)]
+    assert bus.jobs == [(steps, 1, 0, 0), (steps, 0, 1, 203), (steps, 1, 2, 203), (0, 0, 0, 203)]
     assert bus.pulses == []
 
 

@@ -1,10 +1,11 @@
+import itertools
 import random
 
 import pytest
 from simulation import Simulation
 
 from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.ops import ARGUMENTS, Op, Opcode
+from gatewright.hw.ops import ARGUMENTS, Op, Opcode, When
 from gatewright.hw.rtl.fetch import Fetch
 
 CONFIG = AcceleratorConfig(lanes=4, cell_lanes=1, activation_depth=64, program_depth=12)
@@ -19,9 +20,10 @@ def ops(count, end=None):
 
 
 class Bench:
-    def __init__(self):
-        self.dut = Fetch(CONFIG)
+    def __init__(self, contents=None):
+        self.dut = Fetch(CONFIG, contents)
         self.simulation = Simulation(self.dut)
+        self.decoded = []
 
     async def write(self, ctx, words, begin=0):
         port = self.dut.program
@@ -47,7 +49,8 @@ class Bench:
             take = valid and rng.random() < pace
             ctx.set(dut.taken, take)
             if take:
-                taken.append((ctx.get(dut.op), ctx.get(dut.decoded.last)))
+                self.decoded.append(ctx.get(dut.decoded))
+                taken.append((ctx.get(dut.op), self.decoded[-1].last))
             await ctx.tick()
         ctx.set(dut.taken, 0)
         ctx.set(dut.running, 0)
@@ -94,6 +97,52 @@ def test_finds_the_end_anew_whenever_the_program_changes():
         await bench.write(ctx, [ops(6)[5].encode(), last], 5)
         taken, _ = await bench.run(ctx, 15, 1)
         assert [each for _, each in taken] == [0] * 6 + [1]
+
+    bench.simulation.add(testbench)
+    bench.simulation.run()
+
+
+def headers():
+    """Programs of ops with every opcode and every condition that an op has room for, by whether they are known."""
+    for opcode, when in itertools.product(range(8), range(8)):
+        known = opcode in list(Opcode) and when in list(When)
+        for send in (0, 1) if opcode == Opcode.REDUCE and when == 0 else (0,):
+            arguments = dict.fromkeys(ARGUMENTS[Opcode.REDUCE], 0) | {"send": send}
+            word = Op(Opcode.REDUCE, arguments).encode() & ~63 | when << 3 | opcode
+            writes = opcode in (Opcode.INPUT, Opcode.CELL) or (opcode == Opcode.REDUCE and not send)
+            yield word, known, opcode, writes
+
+
+def test_every_header_is_decoded():
+    cases, size = list(headers()), CONFIG.program_depth
+    bench = Bench()
+
+    async def testbench(ctx):
+        for begin in range(0, len(cases), size):
+            some = cases[begin : begin + size]
+            await bench.write(ctx, [word for word, *_ in some])
+            bench.decoded.clear()
+            await bench.run(ctx, 2 * len(some) + 1, 1)
+            assert len(bench.decoded) == len(some)
+            for decoded, (word, known, opcode, writes) in zip(bench.decoded, some, strict=True):
+                assert (decoded.known, decoded.writes) == (known, writes), hex(word)
+                assert {code: decoded[code.name] for code in Opcode} == {
+                    code: code == opcode for code in Opcode
+                }
+
+    bench.simulation.add(testbench)
+    bench.simulation.run()
+
+
+def test_a_baked_program():
+    words = [op.encode() for op in ops(5, 4)]
+    bench = Bench({"program": [words]})
+
+    async def testbench(ctx):
+        for _ in range(2):
+            taken, first = await bench.run(ctx, 27, 1)
+            assert first == 3
+            assert taken == [(words[k % 5], int(k % 5 == 4)) for k in range(13)]
 
     bench.simulation.add(testbench)
     bench.simulation.run()

@@ -9,6 +9,7 @@ from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.interface import ErrorCode
 from gatewright.hw.ops import ARGUMENTS, Op, Opcode, When
 from gatewright.hw.rtl.sequencer import Sequencer
+from gatewright.hw.skipping import Skip
 
 CONFIG = AcceleratorConfig(lanes=8, cell_lanes=1, activation_depth=64, program_depth=12)
 UNITS = {
@@ -153,6 +154,7 @@ class Bench:
         self.simulation = Simulation(self.dut, limit=5000)
         self.units = Units(longest, random.Random(seed))
         self.left = []
+        self.skip = Skip.NEVER
         self.sound = False
         self.cycles = []
         self.lost = 0
@@ -161,10 +163,12 @@ class Bench:
         self.simulation.add(self._units, background=True)
 
     async def _units(self, ctx):
-        dut, cycle = self.dut, 0
-        pulses = ("abort", "clear", "start", "finish", "interlock")
+        dut, cycle, rng = self.dut, 0, random.Random(8)
+        pulses = ("abort", "clear", "start", "finish", "interlock", "step")
         while True:
             self.units.show(ctx, dut)
+            self.sparse = rng.randrange(2)
+            ctx.set(dut.sparse, self.sparse)
             ports = {name: getattr(dut, name) for name in self.units.busy}
             _, _, *sampled = await ctx.tick().sample(
                 *(getattr(dut, name) for name in pulses),
@@ -173,8 +177,8 @@ class Bench:
             )
             cycle += 1
             self.seen.update(name for name, high in zip(pulses, sampled, strict=False) if high)
-            valid = dict(zip(ports, sampled[5:9], strict=True))
-            payload = dict(zip(ports, sampled[9:], strict=True))
+            valid = dict(zip(ports, sampled[6:10], strict=True))
+            payload = dict(zip(ports, sampled[10:], strict=True))
             new = None
             assert self.left or not self.sound or not any(valid.values()), "issued behind the last op"
             if self.left:
@@ -210,6 +214,7 @@ class Bench:
         match each.opcode:
             case Opcode.MATVEC:
                 fields = payload.arguments
+                assert payload.skip == {Skip.NEVER: 0, Skip.ALWAYS: 1, Skip.AUTO: self.sparse}[self.skip]
             case Opcode.CELL | Opcode.REDUCE:
                 assert payload.reduce == (each.opcode is Opcode.REDUCE)
                 assert payload.first == first
@@ -231,12 +236,12 @@ class Bench:
                 await ctx.tick()
         ctx.set(port.enable, 0)
 
-    async def job(self, ctx, steps, fresh=1, program=()):
-        dut = self.dut
+    async def job(self, ctx, steps, fresh=1, program=(), skip=Skip.ALWAYS):
+        dut, self.skip = self.dut, skip
         self.left = unrolled(program, steps, fresh)
         self.sound = bool(program)
         self.cycles.clear()
-        ctx.set(dut.job.payload, {"steps": steps, "fresh": fresh, "skip": 1})
+        ctx.set(dut.job.payload, {"steps": steps, "fresh": fresh, "skip": skip})
         ctx.set(dut.job.valid, 1)
         await ctx.tick().until(dut.job.ready)
         self.lost = 0
@@ -257,8 +262,15 @@ def test_issues_in_order_and_never_into_a_hazard(longest, seed):
 
     async def testbench(ctx):
         await bench.load(ctx, encoded(PROGRAM))
-        for steps, fresh in ((1, 1), (5, 1), (4, 0), (1, 0)):
-            await bench.job(ctx, steps, fresh, PROGRAM)
+        for steps, fresh, skip in (
+            (1, 1, Skip.NEVER),
+            (5, 1, Skip.AUTO),
+            (4, 0, Skip.ALWAYS),
+            (1, 0, Skip.AUTO),
+        ):
+            before = bench.seen["step"]
+            await bench.job(ctx, steps, fresh, PROGRAM, skip)
+            assert bench.seen["step"] == before + steps
             assert not bench.left
             # Three cycles before the first look, one for each look, two for each op that is skipped.
             skipped = len(PROGRAM) * steps - len(unrolled(PROGRAM, steps, fresh))
