@@ -34,7 +34,8 @@ def matvec(*, skip=0, **arguments):
 class MatrixBench(wiring.Component):
     """A matrix engine on an activation memory, with random contents, and the accumulators that its ops should leave."""
 
-    def __init__(self, seed, **changes):
+    def __init__(self, seed, *, baked=False, **changes):
+        self.baked = baked
         self.config = config = AcceleratorConfig(**SMALL | changes)
         rng = np.random.default_rng(seed)
         low = -(1 << (config.activation_bits - 1))
@@ -45,7 +46,8 @@ class MatrixBench(wiring.Component):
         self.table = np.stack([rng.integers(0, 16, 16), rng.choice([0, 1, 3], 16)], axis=1)
         self.activations = rng.choice([0, 0, low, -low - 1, *range(-9, 9)], config.activation_depth).tolist()
         self.sums = np.zeros((2, config.lanes, config.accumulator_rows), dtype=np.int64)
-        self.engine, self.memory = MatrixEngine(config), ActivationMemory(config)
+        self.engine = MatrixEngine(config, self._contents() if baked else None)
+        self.memory = ActivationMemory(config)
         super().__init__({})
         self.simulation = Simulation(self, limit=5000)
 
@@ -64,12 +66,26 @@ class MatrixBench(wiring.Component):
         self.simulation.add(loaded)
         self.simulation.run()
 
+    def _contents(self):
+        """Give what a baked engine holds: of each lane, or where all share a memory, the words of all side by side."""
+
+        def of_lanes(words, bits):
+            if not self.config.single_port:
+                return words.tolist()
+            return [[sum(word << bits * lane for lane, word in enumerate(row)) for row in words.T.tolist()]]
+
+        return {
+            "weight": of_lanes(self.weights, 8),
+            "index": of_lanes(self.indices, self.config.index_bits),
+            "column": self.table.T.tolist(),
+        }
+
     async def _load(self, ctx):
         engine = self.engine
-        memories = [(engine.weights, self.weights)]
-        if self.config.index_depth:
+        memories = [] if self.baked else [(engine.weights, self.weights)]
+        if self.config.index_depth and not self.baked:
             memories.append((engine.indices, self.indices))
-        if self.config.column_depth:
+        if self.config.column_depth and not self.baked:
             memories.append((engine.columns, self.table.T))
         for port, memory in memories:
             for one, words in enumerate(memory.tolist()):

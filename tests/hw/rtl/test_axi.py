@@ -1,11 +1,12 @@
 import random
 
 import pytest
+from amaranth.lib.wiring import In, Out
 from simulation import Simulation
 
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.interface import COUNTERS, ErrorCode, Region, load_address
-from gatewright.hw.rtl.axi_lite import AxiLiteRegisters
+from gatewright.hw.rtl.axi_lite import AxiLiteRegisters, axi_lite
 from gatewright.hw.rtl.axi_registers import (
     ADDRESS_BITS,
     CONFIG_REGISTERS,
@@ -123,6 +124,17 @@ def control(**bits):
     return CONTROL_FIELDS.const(bits).as_bits()
 
 
+def test_the_port_has_the_signals_and_widths_of_the_standard():
+    address = {"addr": 12, "prot": 3}
+    channels = {"aw": address, "w": {"data": 32, "strb": 4}, "b": {"resp": 2}, "ar": address}
+    wanted = {}
+    for channel, fields in (channels | {"r": {"data": 32, "resp": 2}}).items():
+        given, answered = (In, Out) if channel in ("b", "r") else (Out, In)
+        wanted |= {channel + name: (given, width) for name, width in fields.items()}
+        wanted |= {channel + "valid": (given, 1), channel + "ready": (answered, 1)}
+    assert {name: (member.flow, member.shape) for name, member in axi_lite().members.items()} == wanted
+
+
 def test_constants(bus):
     async def testbench(ctx):
         assert await bus.read(ctx, "IDENTITY") == (IDENTITY, OKAY)
@@ -235,10 +247,10 @@ def test_mailbox(seed):
             popped.extend([1] if result else [])
 
     async def testbench(ctx):
-        ctx.set(dut.room, 300)
-        ctx.set(dut.results, 7)
-        assert await bus.read(ctx, "ROOM") == (300, OKAY)
-        assert await bus.read(ctx, "RESULTS") == (7, OKAY)
+        ctx.set(dut.room, 0xFFFF)
+        ctx.set(dut.results, 0x8001)
+        assert await bus.read(ctx, "ROOM") == (0xFFFF, OKAY)
+        assert await bus.read(ctx, "RESULTS") == (0x8001, OKAY)
         word = INPUT_FIELDS.const({"element": 0xFFF9, "last": 1}).as_bits()
         assert await bus.write(ctx, "INPUT", word) == SLVERR
         assert await bus.read(ctx, "OUTPUT") == (0, SLVERR)

@@ -165,6 +165,8 @@ def test_reads_no_more_than_a_stalled_stream_leaves_room_for():
         await ctx.tick().repeat(2 * count)
         assert not ctx.get(bench.dut.idle)
         assert ctx.get(bench.dut.reading.active)
+        room = SUM_READ + SUM_LATENCY + log2(bench.config.lanes) + 2
+        assert sum(lane == 0 for lanes in bench.accumulators[0] for lane in lanes) == room
         ctx.set(bench.dut.results.ready, 1)
         for n in range(count):
             assert ctx.get(bench.dut.results.valid), "a gap behind a stall"
@@ -246,6 +248,8 @@ def test_clears_all_rows_after_reset_and_when_told():
         assert await bench.wait_idle(ctx) == bench.config.accumulator_depth
         await ctx.tick().repeat(SUM_READ)
         assert bench.cleared == list(range(bench.config.accumulator_depth))
+        quiet = bench.log[-bench.config.accumulator_depth - SUM_READ :]
+        assert not any(reading.active or producer.active or count for reading, producer, count in quiet)
 
     bench.simulation.add(testbench)
     bench.simulation.run()

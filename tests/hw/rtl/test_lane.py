@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 import pytest
 from simulation import Simulation
@@ -76,13 +77,19 @@ def test_products_of_all_weights(narrowest_weight, split, activation_bits):
     simulation.run()
 
 
-def test_stages_buffers_and_drain():
+WEIGHTS, INDICES = [0x80, 0x7F, 0xD1, 0x21], [6, 0b10_01, 0b0_1_0_1, 0]
+
+
+@pytest.mark.parametrize("memories", ["loaded", "baked", "shared"])
+def test_stages_buffers_and_drain(memories):
     """Every signal is present in its own cycle only, so a stage at the wrong place shows."""
-    dut = Lane(config(2, 16))
+    contents = {"weight": [WEIGHTS], "index": [INDICES]} if memories == "baked" else None
+    dut = Lane(replace(config(2, 16), single_port=int(memories == "shared")), contents)
     simulation = Simulation(dut, limit=200)
-    idle = {
-        "weight_address": 3,
-        "index_address": 3,
+    given = {"weight": 3, "index": 3}
+    if memories != "shared":
+        given = {"weight_address": 3, "index_address": 3}
+    idle = given | {
         "split": 2,
         "sparse": 0,
         "rows": 0xFF,
@@ -100,8 +107,10 @@ def test_stages_buffers_and_drain():
             "accumulate": 1,
             "buffer": buffer,
         }
-        stages = {
-            ADDRESS: {"weight_address": weight, "index_address": index},
+        words = {ADDRESS: {"weight_address": weight, "index_address": index}}
+        if memories == "shared":
+            words = {ADDRESS + 1: {"weight": WEIGHTS[weight], "index": INDICES[index]}}
+        stages = words | {
             ROW: row,
             OPERANDS: {"operand": operand},
             ADD: {"quartered": split == 2},
@@ -115,8 +124,9 @@ def test_stages_buffers_and_drain():
             ctx.set(getattr(dut, name), value)
 
     async def testbench(ctx):
-        await load(ctx, dut.weights, [0x80, 0x7F, 0xD1, 0x21])
-        await load(ctx, dut.indices, [6, 0b10_01, 0b0_1_0_1])
+        if memories == "loaded":
+            await load(ctx, dut.weights, WEIGHTS)
+            await load(ctx, dut.indices, INDICES)
         # Sparse, one weight: row 6. Dense, one weight: row 5. Sparse, two weights: rows 2 * 1 and 2 * 2 + 1.
         await accumulate(ctx, 0, 0, split=0, sparse=1, rows=1, operand=-1000, base=0, buffer=0)
         await accumulate(ctx, 1, 0, split=0, sparse=0, rows=5, operand=3, base=0, buffer=0)

@@ -11,7 +11,7 @@ from gatewright.hw.compiler import compile_bundle
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.interface import ErrorCode
 from gatewright.hw.rtl.axi_registers import CONTROL_FIELDS, INPUT_FIELDS, REGISTERS, STATUS_FIELDS, Response
-from gatewright.hw.rtl.mapped import MappedAccelerator
+from gatewright.hw.rtl.mapped import MappedAccelerator, MappedTop
 from gatewright.sw.numbers import reference
 
 CONFIG = AcceleratorConfig(
@@ -210,11 +210,16 @@ def test_reset_empties_the_mailbox(bundle, compiled):
     host.run(testbench)
 
 
-@pytest.mark.parametrize("depth", [1, 32769])
-def test_a_depth_outside_its_range(depth):
-    # What was not made whole is not used either, which Amaranth complains of when it is collected.
+@pytest.mark.parametrize("depth", [1, 2, None, 32768, 32769])
+def test_a_depth_and_its_range(depth):
+    # What is not simulated is not used either, which Amaranth complains of when it is collected.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnusedElaboratable)
-        with pytest.raises(ConfigError, match="from 2 to 32768"):
-            MappedAccelerator(CONFIG, depth=depth)
+        if depth in (1, 32769):
+            with pytest.raises(ConfigError, match=f"from 2 to 32768, not {depth}"):
+                MappedAccelerator(CONFIG, depth=depth)
+        else:
+            asked = {} if depth is None else {"depth": depth}
+            assert MappedAccelerator(CONFIG, **asked).depth == (depth or 512)
+            assert MappedTop(CONFIG, **asked).depth == (depth or 512)
         gc.collect()

@@ -18,6 +18,8 @@ from gatewright.hw.rtl.stages import DRAIN_ISSUE, FIRST_WORD, LEAD, OPERANDS, RE
         (5, {"index_depth": 0, "column_depth": 0}),
         (6, {"activation_bits": 16, "lanes": 4, "accumulator_rows": 4}),
         (7, {"lanes": 4, "narrowest_weight": 4, "single_port": 1}),
+        (8, {"lanes": 4, "narrowest_weight": 4, "baked": True}),
+        (9, {"lanes": 4, "narrowest_weight": 8, "single_port": 1, "baked": True}),
     ],
 )
 def test_random_ops_leave_the_right_sums(seed, changes):
@@ -147,16 +149,17 @@ def test_an_op_takes_the_documented_cycles_and_its_slot_is_free_in_time_for_a_dr
     work = columns * words
 
     async def testbench(ctx):
-        await bench.issue(ctx, matvec(columns=columns, words=words, row=0))
+        await bench.issue(ctx, matvec(source=2, buffer=1, columns=columns, words=words, row=0))
         cycle = 1
-        while ctx.get(bench.engine.slots)[0].active:
+        while (slot := ctx.get(bench.engine.slots)[0]).active:
+            assert (slot.vector, slot.buffer) == (2, 1)
             assert ctx.get(bench.engine.multiplying) == (0 <= cycle - FIRST_WORD - OPERANDS < work)
             cycle += 1
             await ctx.tick()
         assert cycle == FIRST_WORD + (work - 1) + RETIRE + 1
         # A drain op accepted in the next cycle reads from the one after on.
         await ctx.tick().repeat(2)
-        await bench.drain(ctx, 0, words - 1)
+        await bench.drain(ctx, 1, words - 1)
 
     bench.run(testbench)
 
@@ -206,12 +209,14 @@ def test_an_op_that_skips_everything_frees_its_slot_at_once():
 
     async def testbench(ctx):
         await bench.issue(ctx, matvec(columns=24, words=1, skip=1))
-        active = []
+        active, skipped = [], 0
         for _ in range(9):
             active.append(ctx.get(bench.engine.slots)[0].active)
+            skipped += ctx.get(bench.engine.skipped)
             assert not ctx.get(bench.engine.multiplying)
             await ctx.tick()
         assert active == 7 * [1] + 2 * [0]
+        assert skipped == 24
 
     bench.run(testbench)
 

@@ -1,7 +1,7 @@
 """Reset while a unit is at work: what was under way leaves no trace."""
 
 import pytest
-from amaranth.hdl import Module, ResetInserter, Signal
+from amaranth.hdl import Module, ResetInserter, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In
 from matrix_rig import SMALL, matvec
@@ -91,24 +91,20 @@ def test_nothing_that_was_under_way_comes_out(component, before, behind, quiet):
         ports = {path: port_of(dut, path) for settings in (*before, behind) for path in settings}
         rest = {path: ctx.get(port) for path, port in ports.items()}
 
-        async def cycle(settings):
+        def drive(settings):
             for path, value in (rest | settings).items():
                 ctx.set(ports[path], value)
-            await ctx.tick()
 
-        for settings in before[:-1]:
-            await cycle(settings)
-        ctx.set(reset, 1)
-        await cycle(before[-1])
+        for number, settings in enumerate(before, 1):
+            ctx.set(reset, number == len(before))
+            drive(settings)
+            await ctx.tick()
         ctx.set(reset, 0)
         for number in range(30):
-            await cycle({} if number else behind)
-            seen = {path: port_of(dut, path) for path in quiet}
-            values = {
-                path: ctx.get(port.as_value() if hasattr(port, "as_value") else port)
-                for path, port in seen.items()
-            }
+            drive({} if number else behind)
+            values = {path: ctx.get(Value.cast(port_of(dut, path))) for path in quiet}
             assert not any(values.values()), f"{number} cycles after the reset: {values}"
+            await ctx.tick()
 
     simulation.add(testbench)
     simulation.run()
