@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from amaranth.hdl import ResetInserter, Signal
 from simulation import Simulation
@@ -10,6 +11,7 @@ from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.interface import LOAD_ADDRESS, ErrorCode, Region
 from gatewright.hw.ops import ARGUMENTS, Op, Opcode
 from gatewright.hw.rtl.accelerator import Accelerator
+from gatewright.hw.skipping import Skip
 from gatewright.sw.numbers import reference
 
 CONFIG = AcceleratorConfig(
@@ -59,9 +61,9 @@ class Bench:
             await ctx.tick().until(dut.load.ready)
         ctx.set(dut.load.valid, 0)
 
-    async def job(self, ctx, steps, fresh=1, skip=0):
+    async def job(self, ctx, steps, fresh=1, skip=0, threshold=0):
         dut = self.dut
-        ctx.set(dut.job.payload, {"steps": steps, "fresh": fresh, "skip": skip})
+        ctx.set(dut.job.payload, {"steps": steps, "fresh": fresh, "skip": skip, "threshold": threshold})
         ctx.set(dut.job.valid, 1)
         await ctx.tick().until(dut.job.ready)
         ctx.set(dut.job.valid, 0)
@@ -245,7 +247,8 @@ def test_counters():
         assert counters.matrix == work
         assert counters.output_wait == 9
         assert counters.input_wait >= waiting
-        assert counters.drain > 2 * 3
+        assert 2 * 3 < counters.drain < cycles / 2
+        assert counters.interlock > 0
         assert (counters.inputs, counters.zero_inputs, counters.skipped) == (
             6,
             int((x == 0).sum()),
@@ -256,6 +259,32 @@ def test_counters():
 
     bench.simulation.add(host)
     bench.simulation.run()
+
+
+@pytest.mark.parametrize("auto", [0, 1])
+def test_a_job_that_leaves_skipping_to_the_hardware(auto):
+    """It skips in its first step, and after one whose zeros reach the threshold; without `auto_skipping` always."""
+    bundle = random_bundle(6, inputs=6, hidden=3, classes=0)
+    compiled = compile_bundle(
+        bundle, replace(CONFIG, auto_skipping=auto), mode="dense", hidden_results="last"
+    )
+    x = np.zeros_like(random_inputs(1, bundle, 4))
+    bench, skipped = Bench(compiled.config), []
+
+    async def host(ctx):
+        await bench.load(ctx, compiled.image.load_words().tolist())
+        for skip, threshold in ((Skip.NEVER, 0), (Skip.ALWAYS, 255), (Skip.AUTO, 0), (Skip.AUTO, 255)):
+            await bench.job(ctx, len(x), skip=skip, threshold=threshold)
+            await bench.wait(ctx)
+            skipped.append(ctx.get(bench.dut.counters.skipped))
+
+    bench.simulation.add(host)
+    bench.inputs(x, x, x, x)
+    bench.results(4 * compiled.result_count(len(x)))
+    bench.simulation.run()
+    never, always, reached, missed = skipped
+    assert (never, reached) == (0, always)
+    assert 0 < missed < always if auto else missed == always
 
 
 def test_without_counters_they_read_as_zero():

@@ -278,12 +278,18 @@ def test_a_load_during_a_job_is_refused_and_told(bus):
         assert await bus.read(ctx, "LOAD_ADDRESS") == (0, OKAY)
         assert STATUS_FIELDS.from_bits((await bus.read(ctx, "STATUS"))[0]).load_refused == 1
         assert await bus.write(ctx, "STEPS", 1) == OKAY
-        assert await bus.write(ctx, "CONTROL", control(start=1)) == OKAY
-        assert STATUS_FIELDS.from_bits((await bus.read(ctx, "STATUS"))[0]).load_refused == 0
+        for command in (control(start=1), control(reset=1)):
+            assert await bus.write(ctx, "CONTROL", control(fresh=1)) == OKAY
+            assert STATUS_FIELDS.from_bits((await bus.read(ctx, "STATUS"))[0]).load_refused == 1
+            assert await bus.write(ctx, "CONTROL", command) == OKAY
+            assert STATUS_FIELDS.from_bits((await bus.read(ctx, "STATUS"))[0]).load_refused == 0
+            ctx.set(bus.dut.busy, 1)
+            assert await bus.write(ctx, "LOAD_DATA", 2) == SLVERR
+            ctx.set(bus.dut.busy, 0)
 
     bus.run(testbench)
-    # The accelerator sees the refused word too, and records its error code.
-    assert bus.loads == [(0, 1)]
+    # The accelerator sees the refused words too, and records its error code.
+    assert bus.loads == [(0, 1), (0, 2), (0, 2)]
 
 
 def test_jobs(bus):
@@ -298,6 +304,7 @@ def test_jobs(bus):
         ctx.set(bus.dut.job.ready, 0)
         assert await bus.write(ctx, "CONTROL", control(start=1)) == SLVERR
         assert await bus.write(ctx, "CONTROL", control(discard=1)) == SLVERR
+        assert await bus.write(ctx, "CONTROL", control(fresh=1)) == OKAY
         ctx.set(bus.dut.job.ready, 1)
         assert await bus.write(ctx, "STEPS", 0) == OKAY
         assert await bus.write(ctx, "CONTROL", control(start=1)) == SLVERR

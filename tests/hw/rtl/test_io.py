@@ -90,10 +90,12 @@ def test_idle_again_as_documented(unit, latency):
     async def testbench(ctx):
         ctx.set(dut.input.i.valid, 1)
         ctx.set(dut.output.o.ready, 1)
-        await issue(ctx, port, {"count": count})
+        await issue(ctx, port, {"destination" if unit == "input" else "source": 3, "count": count})
         busy = 0
         while not ctx.get(port.idle):
             assert ctx.get(dut.output.reading.active) == (unit == "output" and busy < count + 1)
+            if unit == "output":
+                assert ctx.get(dut.output.reading.vector) == 3
             busy += 1
             await ctx.tick()
         assert busy == count + latency - 1
@@ -115,6 +117,7 @@ def test_producer_and_counts_follow_the_elements():
                 ctx.set(dut.i.payload, {"data": value, "last": 0})
                 ctx.set(dut.elements.ready, ready and not stalled)
                 assert ctx.get(dut.taken) == (not stalled)
+                assert not ctx.get(dut.waiting)
                 assert ctx.get(dut.zero) == (not stalled and value == 0)
                 producer = ctx.get(dut.producer)
                 assert (producer.active, producer.vector) == (1, 2)
@@ -196,16 +199,33 @@ def test_the_rest_of_a_sequence_that_is_too_long_is_dropped(rest):
 
 
 def test_a_job_without_elements_drops_nothing():
+    """Neither the first job, nor one after a job that took a sequence."""
     dut = InputUnit(CONFIG)
     simulation = Simulation(dut, limit=100)
 
-    async def testbench(ctx):
-        ctx.set(dut.i.valid, 1)
-        ctx.set(dut.finish, 1)
-        assert not ctx.get(dut.length_error)
+    async def pulse(ctx, signal):
+        ctx.set(signal, 1)
+        error = ctx.get(dut.length_error)
         await ctx.tick()
-        assert ctx.get(dut.idle)
-        assert not ctx.get(dut.i.ready)
+        ctx.set(signal, 0)
+        return error
+
+    async def testbench(ctx):
+        ctx.set(dut.elements.ready, 1)
+        for sequence in ([], [{"data": 1, "last": 0}, {"data": 2, "last": 1}], []):
+            await pulse(ctx, dut.start)
+            assert not ctx.get(dut.waiting)
+            if sequence:
+                await issue(ctx, dut, {"destination": 0, "count": len(sequence)})
+            for payload in sequence:
+                ctx.set(dut.i.payload, payload)
+                ctx.set(dut.i.valid, 1)
+                await ctx.tick()
+            ctx.set(dut.i.valid, not sequence)
+            assert not await pulse(ctx, dut.finish)
+            assert ctx.get(dut.idle)
+            assert not ctx.get(dut.i.ready)
+            ctx.set(dut.i.valid, 0)
 
     simulation.add(testbench)
     simulation.run()
