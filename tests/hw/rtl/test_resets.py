@@ -1,5 +1,7 @@
 """Reset while a unit is at work: what was under way leaves no trace."""
 
+from dataclasses import replace
+
 import pytest
 from amaranth.hdl import Module, ResetInserter, Signal, Value
 from amaranth.lib import stream, wiring
@@ -39,6 +41,13 @@ class Watched(wiring.Component):
         return m
 
 
+class SerialDrainUnit(DrainUnit):
+    """A drain unit with a serial cell."""
+
+    def __init__(self, config):
+        super().__init__(replace(config, serial_cell=1))
+
+
 PRODUCER = {"active": 1, "vector": 1, "announced": 8, "written": 8}
 MATVEC = {"ops.valid": 1, "ops.payload": matvec(columns=30)}
 REDUCE = {"ops.valid": 1, "ops.payload": {"reduce": 1, "arguments": {"reduce": {"count": 32}}}}
@@ -63,6 +72,7 @@ CASES = [
         (DrainUnit, [*[{}] * 20, *[op] * cycles], {}, DRAINED)
         for op, cycles in ((CELL, 24), (REDUCE, 14), (SEND, 10))
     ),
+    (SerialDrainUnit, [*[{}] * 20, *[CELL] * 24], {}, DRAINED),
     (OutputUnit, [{"ops.valid": 1, "ops.payload": {"count": 9}}] * 6, {}, ("o.valid", "reading")),
     (
         Loader,
