@@ -70,7 +70,7 @@ CASES = [
     (MatrixEngine, [MATVEC] * 24, {}, ("multiplying", "slots", "starved", "skipped")),
     *(
         (DrainUnit, [*[{}] * 20, *[op] * cycles], {}, DRAINED)
-        for op, cycles in ((CELL, 24), (REDUCE, 14), (SEND, 10))
+        for op, cycles in ((CELL, 12), (REDUCE, 14), (SEND, 10))
     ),
     (SerialDrainUnit, [*[{}] * 20, *[CELL] * 24], {}, DRAINED),
     (OutputUnit, [{"ops.valid": 1, "ops.payload": {"count": 9}}] * 6, {}, ("o.valid", "reading")),
