@@ -9,11 +9,13 @@ from gatewright.errors import BundleError
 from gatewright.hw.compiler.image import Compiled, Image
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.interface import Region
-from gatewright.hw.ops import Op, Opcode, When
+from gatewright.hw.ops import ARGUMENTS, Op, Opcode, When
 from gatewright.storage import write_npz
 from gatewright.sw.numbers import Fixed
 
 CONFIG = AcceleratorConfig(lanes=8, cell_lanes=1, narrowest_weight=2, accumulator_rows=16, weight_depth=1024)
+
+BIASES = np.array([[-1, 2, -(1 << 23), (1 << 23) - 1], [5, -6, 7, 0]], dtype=np.int32)
 
 
 def example(**changes):
@@ -24,7 +26,8 @@ def example(**changes):
         columns=np.array([[0, 2], [2, 0], [2, 3]]),
         biases=rng.integers(-(1 << 31), 1 << 31, (2, 4)).astype(np.int32),
         program=(
-            Op(Opcode.INPUT, {"destination": 3, "count": 5}, When.NOT_LAST),
+            Op(Opcode.INPUT, {"destination": 3, "count": 5}, When.NOT_LAST, name="input"),
+            Op(Opcode.MATVEC, dict.fromkeys(ARGUMENTS[Opcode.MATVEC], 1)),
             Op(Opcode.OUTPUT, {"source": 1, "count": 4}, end=True),
         ),
     )
@@ -47,7 +50,7 @@ def test_load_words_name_every_memory_word_once():
     words = image.load_words()
     assert words.dtype == np.uint32
     memory = dict(words.tolist())
-    assert len(memory) == len(words) == 8 * 5 + 8 * 3 + 2 * 3 + 2 * 4 + 2 * 4
+    assert len(memory) == len(words) == 8 * 5 + 8 * 3 + 2 * 3 + 2 * 4 + 3 * 4
 
     def stored(region, lane, offset):
         return memory[region << 28 | lane << 16 | offset]
@@ -56,8 +59,9 @@ def test_load_words_name_every_memory_word_once():
     assert stored(Region.INDEX, 2, 1) == image.indices[2, 1]
     assert [stored(Region.COLUMN, field, 2) for field in (0, 1)] == [2, 3]
     assert stored(Region.BIAS, 3, 1) == int(image.biases[1, 3]) % (1 << 32)
-    quarters = [stored(Region.PROGRAM, quarter, 0) for quarter in range(4)]
-    assert Op.decode(sum(q << 32 * k for k, q in enumerate(quarters))) == image.program[0]
+    for place, op in enumerate(image.program):
+        quarters = [stored(Region.PROGRAM, quarter, place) for quarter in range(4)]
+        assert sum(q << 32 * k for k, q in enumerate(quarters)) == op.encode()
 
 
 def test_stored_bits_count_every_word():
@@ -67,8 +71,31 @@ def test_stored_bits_count_every_word():
         "index": 8 * 3 * 8,
         "column": 3 * (10 + 5),
         "bias": 8 * 32,
-        "program": 2 * 128,
+        "program": 3 * 128,
     }
+
+
+def side_by_side(parts, width):
+    """Give one word as an integer: its parts from bit 0 up, in two's complement."""
+    digits = [f"{int(part) % (1 << width):0{width}b}" for part in reversed(parts)]
+    return int("".join(digits), 2)
+
+
+@pytest.mark.parametrize("single_port", [0, 1])
+def test_memories_that_are_not_loaded_begin_with_every_word(single_port):
+    """Biases are narrower than they are stored; with one port, a word holds what all lanes have."""
+    config = replace(CONFIG, accumulator_bits=24, single_port=single_port)
+    compiled = example(config=config, image=replace(example().image, biases=BIASES))
+    image, found = compiled.image, compiled.image.contents(config)
+    assert list(found) == ["weight", "index", "column", "bias", "program"]
+    for name, words in (("weight", image.weights), ("index", image.indices)):
+        if single_port:
+            assert found[name] == [[side_by_side(word, 8) for word in words.T]]
+        else:
+            assert found[name] == words.tolist()
+    assert found["column"] == [[0, 2, 2], [2, 0, 3]]
+    assert found["bias"] == [[side_by_side(group, 24) for group in BIASES]]
+    assert found["program"] == [[op.encode() for op in image.program]]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +132,9 @@ def test_results_without_a_head():
     ("logits", "fresh", "macs"), [("none", True, 320), ("last", True, 321), ("all", False, 333)]
 )
 def test_useful_macs(logits, fresh, macs):
-    assert example(logit_results=logits).useful_macs(3, fresh) == macs
+    compiled = example(logit_results=logits)
+    assert compiled.useful_macs(3, fresh) == macs
+    assert compiled.useful_macs(3) == compiled.useful_macs(3, fresh=True)
 
 
 def test_save_and_load(tmp_path):
@@ -117,8 +146,21 @@ def test_save_and_load(tmp_path):
         assert found.dtype == given.dtype
         np.testing.assert_array_equal(found, given)
     assert loaded.image.program == compiled.image.program
+    assert [op.name for op in loaded.image.program] == ["input", "", ""]
     assert replace(loaded, image=compiled.image) == compiled
     assert [p.name for p in tmp_path.iterdir()] == ["c.npz"]
+
+
+def test_files_say_their_version_and_older_ones_have_no_names(tmp_path):
+    path = tmp_path / "c.npz"
+    example().save(path)
+    meta, arrays = stored(path)
+    assert meta["version"] == 3
+    assert meta.pop("op_names") == ["input", "", ""]
+    write_npz(path, meta, arrays)
+    program = Compiled.load(path).image.program
+    assert program == example().image.program
+    assert not any(op.name for op in program)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +196,7 @@ def test_values_out_of_range_are_refused(changes, what):
         ("columns", np.array([[-1, 1]]), "columns must have offsets"),
         ("biases", np.zeros((129, 4), np.int32), "biases must be at most 128 words of 4 lanes"),
         ("program", (), "program must have 1 to 32 ops, not 0"),
-        ("program", 33 * example().image.program[1:], "program must have 1 to 32 ops, not 33"),
+        ("program", 33 * example().image.program[2:], "program must have 1 to 32 ops, not 33"),
     ],
 )  # fmt: skip
 def test_images_beyond_the_memories_are_refused(name, values, what):
@@ -178,6 +220,8 @@ def test_foreign_files_are_refused(tmp_path):
         {"program": ["no op"]},
         {"program": ["0xf"]},
         {"program": 5},
+        {"op_names": ["input", "b"]},
+        {"op_names": ["input", 5, "c"]},
         {"classes": None},
         {"more": 1},
         {"config": {"lanes": 3}},

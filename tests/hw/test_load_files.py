@@ -3,7 +3,7 @@ import pytest
 
 from gatewright.cosim.workloads import random_bundle
 from gatewright.errors import BundleError
-from gatewright.hw.compiler import compile_bundle, smallest_config
+from gatewright.hw.compiler import compile_bundle, load_files, smallest_config
 from gatewright.hw.compiler.load_files import binary, read_binary, read_text, text
 from gatewright.hw.interface import Region
 
@@ -42,6 +42,8 @@ def test_the_words_of_an_image_come_back(write, read, tmp_path):
         (b"10020003 00000-ff\n", "line 1"),
         (b"10020003 000000ff\r\n", "line 1"),
         (b"", "line 1"),
+        (b"10020003 000000ff\n10020003 000000f\n1002", r"line 2: b'10020003 000000f' is no whole line"),
+        (b"-" * 50, f"line 1: b'{'-' * 40}' is no whole line"),
     ],
 )
 def test_malformed_text_is_refused_with_its_place(content, told, tmp_path):
@@ -53,9 +55,26 @@ def test_malformed_text_is_refused_with_its_place(content, told, tmp_path):
 
 def test_malformed_bytes_are_refused(tmp_path):
     path = tmp_path / "image.bin"
-    for count in (0, 15):
+    for count in (0, 4, 12, 15):
         path.write_bytes(binary(WORDS)[:count])
         with pytest.raises(BundleError, match=f"{count} bytes are no whole number of pairs"):
             read_binary(path)
     with pytest.raises(BundleError, match="cannot be read"):
         read_binary(tmp_path / "none.bin")
+
+
+@pytest.mark.parametrize("pairs", [1, 2, 3])
+def test_any_number_of_pairs_is_read(pairs, tmp_path):
+    path, words = tmp_path / "image.bin", np.resize(WORDS, (pairs, 2))
+    path.write_bytes(binary(words))
+    assert np.array_equal(read_binary(path), words)
+
+
+def test_files_of_any_length_are_not_read(monkeypatch, tmp_path):
+    path = tmp_path / "image.bin"
+    path.write_bytes(binary(WORDS))
+    monkeypatch.setattr(load_files, "MOST_BYTES", 16)
+    assert np.array_equal(read_binary(path), WORDS)
+    monkeypatch.setattr(load_files, "MOST_BYTES", 15)
+    with pytest.raises(BundleError, match=r"image\.bin has more than 15 bytes"):
+        read_binary(path)

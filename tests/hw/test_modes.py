@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gatewright.cosim.workloads import random_bundle
-from gatewright.errors import CapacityError
+from gatewright.errors import BundleError, CapacityError
 from gatewright.hw.compiler import compile_bundle, smallest_config
 from gatewright.hw.compiler.modes import Form, Modes
 from gatewright.hw.compiler.solve import STEPS, job_cycles
@@ -33,6 +33,32 @@ def test_policies_join_weights_and_inputs(policy, expected):
         for threshold in (WHOLE, 30, 0)
     ]
     assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("sparse", "whole", "reach"), [(0, 0, False), (0, 1, False), (1, 1, True), (1, 2, False), (2, 3, False)]
+)
+def test_weights_reach_with_half_of_the_matrices(sparse, whole, reach):
+    forms = {str(number): Form(0.5, number < sparse) for number in range(sparse + whole)}
+    assert Modes("weight", forms).weights_reach == reach
+
+
+def test_the_accelerator_takes_a_threshold_below_the_whole():
+    assert [Modes(input_threshold=share).threshold for share in (0, 30, 254, 255, 256)] == [0, 30, 254, 255, 255]
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"policy": "xor"}, "policy must be one of .*, not 'xor'"),
+        ({"input_threshold": 257}, "input_threshold must be from 0 to 256, not 257"),
+        ({"input_threshold": -1}, "not -1"),
+        ({"input_threshold": 0.5}, "not 0.5"),
+    ],
+)
+def test_modes_out_of_range_are_refused(values, told):
+    with pytest.raises(BundleError, match=told):
+        Modes(**values)
 
 
 def test_modes_survive_their_file(tmp_path):

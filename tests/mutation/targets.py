@@ -33,7 +33,6 @@ _TESTS = {
     "hw/rtl/readiness.py": ("tests/hw/rtl/test_activations.py", "tests/hw/rtl/test_columns.py"),
     "hw/rtl/scanner.py": ("tests/hw/rtl/test_columns.py",),
     "hw/compiler/compile.py": _COMPILER,
-    "hw/compiler/contents.py": ("tests/hw/test_verilog.py",),
     "hw/compiler/lower.py": _COMPILER,
     "hw/compiler/solve.py": ("tests/hw/test_modes.py",),
     "hw/compiler/unpack.py": ("tests/cosim/test_golden.py", "tests/hw/test_pack.py"),

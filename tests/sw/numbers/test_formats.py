@@ -4,13 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatewright.errors import ConfigError
-from gatewright.sw.numbers import ACCUMULATOR, GATE, STATE, Fixed, hidden_format
+from gatewright.sw.numbers import ACCUMULATOR, GATE, MAX_ALIGNMENT, STATE, Fixed, hidden_format
 
 
 def test_the_formats_of_the_specification():
     assert (STATE.bits, STATE.frac, STATE.min, STATE.max) == (16, 11, -32768, 32767)
     assert (GATE.bits, GATE.frac) == (16, 15)
-    assert (ACCUMULATOR.min, ACCUMULATOR.max) == (-(2**31), 2**31 - 1)
+    assert (ACCUMULATOR.min, ACCUMULATOR.max, ACCUMULATOR.frac) == (-(2**31), 2**31 - 1, 0)
+    assert MAX_ALIGNMENT == 10
     assert hidden_format(8) == Fixed(8, 7)
     assert hidden_format(16) == Fixed(16, 15)
 
@@ -21,6 +22,11 @@ def test_the_formats_of_the_specification():
 def test_illegal_formats_are_refused_by_name(bits, frac, name):
     with pytest.raises(ConfigError, match=f"{name} must be from"):
         Fixed(bits, frac)
+
+
+def test_the_ends_of_the_ranges_are_legal():
+    for bits, frac in ((2, -32), (32, 40)):
+        assert (Fixed(bits, frac).max, Fixed(bits, frac).lsb) == (2 ** (bits - 1) - 1, 2.0**-frac)
 
 
 def test_reals_round_half_up_and_saturate():
