@@ -63,6 +63,7 @@ class Interpreter:
 
     def run(self, x, fresh=True):
         self.stream, self.results, self.flags = iter(x.ravel().tolist()), [], []
+        self.drained = []
         for step in range(len(x)):
             self.fresh = fresh and step == 0
             runs = {
@@ -122,6 +123,8 @@ class Interpreter:
             c = 0 if self.fresh else self.states[place]
             h, self.states[place] = reference.cell(*pre, c, config.hidden_format)
             hidden.append(h)
+        for group in range(0, len(hidden), config.cell_lanes):
+            self.drained.append([config.cell_lanes, hidden[group : group + config.cell_lanes].count(0)])
         self.write(destination, hidden)
 
     def reduce(self, *, count, bias_base, destination, shift, private, biased, send, buffer, alternate, row):
@@ -131,7 +134,9 @@ class Interpreter:
         if send:
             self.results += sums
         else:
-            self.write(destination, [self.config.hidden_format.saturate(round_shift(s, shift)) for s in sums])
+            values = [self.config.hidden_format.saturate(round_shift(s, shift)) for s in sums]
+            self.drained += [[1, int(value == 0)] for value in values]
+            self.write(destination, values)
 
     def drain(self, n, row, private):
         width = self.config.group_lanes

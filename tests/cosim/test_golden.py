@@ -88,6 +88,10 @@ def test_runs_programs_as_documented(name, bits, mode):
         found, trace = golden.run(x, fresh, trace=True)
         assert found.tolist() == results
         assert trace.flags.tolist() == flags
+        assert trace.inputs.tolist() == (x.ravel() == 0).tolist()
+        assert trace.drained.tolist() == interpreter.drained
+        zeros = np.count_nonzero(trace.inputs) + trace.drained[:, 1].sum()
+        assert trace.zero_share == zeros / (trace.inputs.size + trace.drained[:, 0].sum())
         assert np.any(results)
 
 

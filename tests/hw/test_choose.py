@@ -1,11 +1,19 @@
+from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from gatewright.cosim.workloads import random_bundle
 from gatewright.errors import ConfigError
-from gatewright.hw.compiler import compile_bundle, smallest_config
-from gatewright.hw.compiler.choose import HardwareChoice, choose_config, fastest_config
+from gatewright.hw.compiler import choose, compile_bundle, smallest_config
+from gatewright.hw.compiler.choose import (
+    HardwareChoice,
+    choose_config,
+    fastest_config,
+    made_for,
+    usual_cell_lanes,
+)
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.estimate import cycles_per_step, estimate
 from gatewright.hw.fpga.devices import device
@@ -44,9 +52,27 @@ def test_the_smallest_adapts_its_cell_lanes(bundle):
         return config.lanes, config.groups, config.cell_lanes
 
     assert chosen(lanes=4) == (4, 1, 1)
+    assert chosen(lanes=8) == (8, 1, 2)
     assert chosen(lanes=16) == (16, 1, 2)
     assert chosen(lanes=16, groups=4) == (16, 4, 1)
     assert chosen(lanes=16, cell_lanes=4) == (16, 1, 4)
+
+
+@pytest.mark.parametrize(("lanes", "cells"), [(1, 1), (4, 1), (7, 1), (8, 2), (12, 2), (16, 2), (1024, 2)])
+def test_cell_lanes_are_two_or_what_a_group_can_have(lanes, cells):
+    assert usual_cell_lanes(lanes) == cells
+
+
+@pytest.mark.parametrize(
+    ("notes", "lanes"),
+    [
+        ([{"spec": {"lanes": 8}}, {"spec": {"lanes": 4}}], 8),
+        ([{}, {"spec": {"lanes": 4}}], 4),
+        ([{"spec": {}}, {"spec": {"lanes": None}}], 32),
+    ],
+)
+def test_lanes_that_models_were_made_for(notes, lanes):
+    assert made_for([(SimpleNamespace(notes=each), "dense") for each in notes]) == lanes
 
 
 def test_the_fastest_is_the_fastest_of_all_that_fit(bundle):
@@ -86,6 +112,50 @@ def test_several_models_share_the_fastest(bundle):
     config = fastest_config(models, device("ecp5-25k"), every_step=True)
     for each, mode in models:
         assert cycles_per_step(compile_bundle(each, config, mode=mode)) == cycles(each, config, mode)
+
+
+@pytest.mark.parametrize(
+    ("classes", "every_step", "results"),
+    [
+        (3, False, ("none", "last")),
+        (3, True, ("none", "all")),
+        (0, False, ("last", "last")),
+        (0, True, ("all", "all")),
+    ],
+)
+def test_the_fastest_sends_what_is_wanted(classes, every_step, results, monkeypatch):
+    compiled = []
+
+    def noted(bundle, config, *, mode, hidden_results, logit_results):
+        compiled.append((hidden_results, logit_results))
+        return compile_bundle(
+            bundle, config, mode=mode, hidden_results=hidden_results, logit_results=logit_results
+        )
+
+    monkeypatch.setattr(choose, "compile_bundle", noted)
+    choice = HardwareChoice(device="ecp5-25k", lanes=4, groups=1, cell_lanes=1)
+    choose_config([(random_bundle(1, classes=classes), "dense")], choice, every_step=every_step)
+    assert compiled == [results]
+
+
+def test_every_legal_shape_is_tried_and_told():
+    """Of 2**k times four lanes, groups and cell lanes are powers of two whose exponents are k together, or less."""
+    told = []
+    with pytest.raises(ConfigError):
+        fastest_config(
+            [(random_bundle(1), "dense")],
+            device("ecp5-25k"),
+            progress=lambda *arguments: told.append(arguments),
+            index_depth=-1,
+        )
+    names, done, totals, texts = zip(*told, strict=True)
+    assert set(names) == {"choosing the accelerator"}
+    assert done == tuple(range(166))
+    assert set(totals) == {165}
+    counts = Counter(texts[:-1])
+    assert counts == {f"{4 << k} lanes": (k + 1) * (k + 2) // 2 for k in range(9)}
+    assert list(counts) == [f"{4 << k} lanes" for k in range(9)]
+    assert texts[-1] == ""
 
 
 def test_a_device_names_the_values_that_it_wants():

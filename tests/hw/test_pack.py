@@ -69,7 +69,7 @@ def rebuild(packed, config, shape, gates):
 def test_keeps_every_weight(kind, bits, density, mode, config):
     given = matrix(4 * 11 if kind == "gates" else 21, 19, bits, density)
     packed = pack(given, config, gates=kind == "gates", private=kind == "private", mode=mode)
-    assert packed.columns == (2 if kind == "private" else 10)
+    assert (packed.columns, packed.tail) == ((2, 0) if kind == "private" else (10, 1))
     assert 1 << packed.split == 8 // bits
     assert packed.cycles == sum(count for _, count in step_words(packed))
     assert packed.weights.shape == (16, packed.cycles)
@@ -120,6 +120,14 @@ def test_balanced_columns_need_no_table():
     values[::2] = 3
     packed = pack(Matrix(values, Fixed(8, 0)), CONFIG, gates=True, private=False, mode="sparse")
     assert (packed.table, packed.words, packed.cycles) == (None, 4, 12)
+
+
+@pytest.mark.parametrize(("columns", "steps", "tail"), [(1, 1, 1), (2, 1, 0), (3, 2, 1), (4, 2, 0)])
+def test_the_last_step_has_the_columns_that_are_left(columns, steps, tail):
+    for mode in ("dense", "sparse"):
+        packed = pack(matrix(16, columns), CONFIG, gates=True, private=False, mode=mode)
+        assert (packed.columns, packed.tail) == (steps, tail)
+        assert (packed.table, packed.words) == (None, 2)
 
 
 def test_narrow_weights_take_the_narrowest_width_of_the_accelerator():

@@ -1,0 +1,88 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from gatewright.cosim.workloads import random_bundle
+from gatewright.hw.compiler import compile_bundle
+from gatewright.hw.compiler.solve import Cost, input_threshold, job_cycles, sparse_matrices
+from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.cycles.model import flag_count, predict
+from gatewright.sw.mode import POLICY, ModePolicy
+
+CONFIG = AcceleratorConfig(lanes=8, groups=2, cell_lanes=1)
+
+
+def matrices(**zeros):
+    """A bundle of nothing but matrices, of ten weights each, with so many zeros."""
+    values = {name: np.arange(10) >= count for name, count in zeros.items()}
+    stages = {name: SimpleNamespace(matrix=SimpleNamespace(values=each)) for name, each in values.items()}
+    return SimpleNamespace(matrices=stages)
+
+
+def chosen(bundle, excess_and_bits, config=CONFIG, policy=POLICY):
+    """Give what is chosen, and the sets of matrices whose cost was asked, as sorted texts."""
+    asked = []
+
+    def cost(sparse):
+        asked.append("".join(sorted(sparse)))
+        excess, bits = excess_and_bits[asked[-1]]
+        return Cost(excess, 10, bits)
+
+    return "".join(sorted(sparse_matrices(bundle, config, policy, cost))), asked
+
+
+def test_what_fits_costs_less_and_then_cycles_times_bits():
+    assert Cost(3, 0, 100).order == (3, 100)
+    assert Cost(0, 1, 100).order == (0, 100)
+    assert Cost(0, 5, 7).order == (0, 35)
+    assert Cost(1, 1, 1).order > Cost(0, 100, 100).order
+
+
+def test_each_matrix_is_sparse_if_that_costs_less_with_the_others_as_they_are():
+    bundle = matrices(a=5, b=0, c=1, d=9)
+    costs = {"": (0, 100), "a": (0, 100), "c": (0, 99), "cd": (0, 98)}
+    # Of equals, whole; without zeros, whole without asking.
+    assert chosen(bundle, costs) == ("cd", ["", "a", "c", "cd"])
+    assert chosen(bundle, costs | {"cd": (1, 1)}) == ("c", ["", "a", "c", "cd"])
+    assert chosen(bundle, costs | {"": (2, 1), "a": (1, 5), "ac": (0, 9), "acd": (0, 9)})[0] == "ac"
+
+
+def test_without_zeros_or_index_memory_nothing_is_asked():
+    assert chosen(matrices(a=0), {}) == ("", [])
+    without = AcceleratorConfig(lanes=8, cell_lanes=1, index_depth=0, column_depth=0)
+    assert chosen(matrices(a=5), {}, without) == ("", [])
+
+
+def test_a_threshold_of_weights_is_reached_by_equality():
+    bundle = matrices(a=5, b=4, c=6)
+    assert chosen(bundle, {}, policy=ModePolicy("input", 0.5, None)) == ("ac", [])
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    bundle = random_bundle(0, inputs=1, hidden=20, lanes=4, classes=0)
+    return compile_bundle(bundle, CONFIG, mode="sparse", hidden_results="last")
+
+
+def test_jobs_have_sixteen_steps(compiled):
+    assert job_cycles(compiled) == predict(compiled, 16).cycles
+
+
+def test_the_input_threshold_is_the_least_share_that_costs_no_cycle(compiled):
+    """On zeros at random places, the same every time, and a column step is passed over with those of both groups."""
+    drawn = np.random.default_rng(0).random(flag_count(compiled, 16))
+
+    def cycles(share):
+        passed = drawn < (share / 256) ** 2
+        trace = SimpleNamespace(flags=(~passed).astype(np.uint8), inputs=(), drained=())
+        return predict(compiled, 16, skip=True, trace=trace).cycles
+
+    threshold = input_threshold(compiled, None)
+    assert 0 < threshold < 256
+    assert cycles(threshold) <= predict(compiled, 16).cycles < cycles(threshold - 1)
+
+
+@pytest.mark.parametrize(("given", "share"), [(0.0, 0), (0.5, 128), (0.501, 129), (1.0, 256)])
+def test_a_given_share_is_rounded_up(compiled, given, share):
+    assert input_threshold(compiled, given) == share
