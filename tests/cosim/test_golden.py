@@ -122,6 +122,20 @@ def test_equals_the_reference_of_an_lstm_layer():
 
 
 @pytest.mark.parametrize("mode", ["dense", "sparse"])
+@pytest.mark.parametrize("private", [False, True])
+@pytest.mark.parametrize("name", ["one group", "groups"])
+def test_products_of_small_activations_are_exact(name, private, mode):
+    """Without a shift, where an activation of 1 is a factor of 1."""
+    config, rng = CONFIGS[name], np.random.default_rng(4)
+    matrix, x = random_matrix(rng, 9, INPUTS, 4, 0.7), rng.integers(-1, 2, (12, INPUTS))
+    builder = Builder(config)
+    builder.op(Opcode.INPUT, destination=0, count=INPUTS)
+    builder.matvec(pack(matrix, config, gates=False, private=private, mode=mode), source=0)
+    builder.op(Opcode.REDUCE, count=9, send=1, private=int(private))
+    assert Golden(builder.compiled()).run(x).reshape(12, 9).tolist() == (x @ matrix.values.T).tolist()
+
+
+@pytest.mark.parametrize("mode", ["dense", "sparse"])
 def test_column_steps_may_share_words_in_any_order(mode):
     config = CONFIGS["groups"]
     builder = Builder(config)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -5,7 +7,9 @@ from gatewright.cosim.golden import Golden
 from gatewright.cosim.workloads import random_bundle, random_inputs
 from gatewright.errors import CapacityError, ConfigError
 from gatewright.hw.compiler import compile_bundle, smallest_config
+from gatewright.hw.compiler.compile import ANY_MODEL, least_config
 from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.ops import Opcode
 from gatewright.sw.mode import ModePolicy
 from gatewright.sw.numbers import reference
 
@@ -116,7 +120,7 @@ def test_a_model_that_does_not_fit_says_by_how_much():
 
 def test_a_model_beyond_every_accelerator_is_refused():
     bundle = random_bundle(2, inputs=2, hidden=520, lanes=4)
-    with pytest.raises(CapacityError, match="too large for any accelerator"):
+    with pytest.raises(CapacityError, match="too large for any accelerator of 4 lanes"):
         smallest_config([(bundle, "dense")], lanes=4, cell_lanes=1)
 
 
@@ -128,6 +132,99 @@ def test_the_smallest_config_holds_the_bundle():
     half = {**config.to_json(), "weight_depth": config.weight_depth // 2}
     with pytest.raises(CapacityError, match="weight_depth"):
         compile_bundle(bundle, AcceleratorConfig(**half), mode="dense")
+
+
+def test_no_memory_of_the_smallest_config_could_be_half_as_deep():
+    """Nor could any width be less by a bit. Words are counted by hand: sizes in lanes, groups of units, and ops."""
+    bundle = random_bundle(2, inputs=40, hidden=40, layers=2, rank=20, unbalanced=0.5)
+    config = smallest_config([(bundle, "sparse")], lanes=8, cell_lanes=2)
+    compiled = compile_bundle(bundle, config, mode="sparse", hidden_results="all", logit_results="all")
+    # An op that stands twice in the program reads the same words.
+    matrices = {op.name: op.arguments for op in compiled.image.program if op.opcode is Opcode.MATVEC}.values()
+    dense = sum(a["words"] * a["columns"] for a in matrices if not a["sparse"])
+    words = {
+        "weight_depth": compiled.image.weights.shape[1],
+        "index_depth": compiled.image.weights.shape[1] - dense,
+        "column_depth": sum(a["columns"] for a in matrices if a["table"]),
+        "activation_depth": 8 * (5 + 2 * 5 + 4 * 3),
+        "bias_depth": 2 * 20 + 1,
+        "state_depth": 2 * 20,
+        "program_depth": len(compiled.image.program),
+    }
+    for name, needed in words.items():
+        depth = getattr(config, name)
+        assert depth // 2 < needed <= depth, name
+        with pytest.raises(CapacityError, match=f"{name}: needs {needed:,} .*, has {depth // 2:,}"):
+            compile_bundle(bundle, replace(config, **{name: depth // 2}), mode="sparse", hidden_results="all")
+    for name in ("alignment_bits", "accumulator_bits"):
+        bits = getattr(config, name)
+        with pytest.raises(CapacityError, match=rf"{name}: needs {bits} bits, has {bits - 1} \(1 too few\)"):
+            compile_bundle(bundle, replace(config, **{name: bits - 1}), mode="sparse")
+
+
+@pytest.mark.parametrize(("lanes", "activations"), [(8, 16), (16, 16), (32, 32)])
+def test_the_smallest_and_the_least_config_of_a_tiny_model(lanes, activations):
+    bundle = random_bundle(1, inputs=1, hidden=1, classes=0, lanes=4)
+    least = {
+        "lanes": lanes,
+        "activation_bits": 8,
+        "narrowest_weight": 8,
+        "weight_depth": 16,
+        "index_depth": 0,
+        "column_depth": 0,
+        "accumulator_rows": 4,
+        "activation_depth": activations,
+        "bias_depth": 16,
+        "state_depth": 16,
+        "program_depth": 16,
+        "alignment_bits": 0,
+        "accumulator_bits": 16,
+        "private": 0,
+    }
+    assert least_config([(bundle, "dense")], lanes=lanes) == AcceleratorConfig(**least)
+    found = smallest_config([(bundle, "dense")], lanes=lanes)
+    shift = max(op.arguments.get("shift", 0) for op in of_matrices(bundle, found))
+    settled = {"alignment_bits": shift, "accumulator_bits": max(16, bundle.accumulator_bits)}
+    assert found == AcceleratorConfig(**least | settled | {"activation_depth": max(activations, 2 * lanes)})
+
+
+def of_matrices(bundle, config):
+    program = compile_bundle(bundle, config, mode="dense", hidden_results="last").image.program
+    return [op for op in program if op.opcode is Opcode.MATVEC]
+
+
+def test_values_that_are_given_stay():
+    bundle = random_bundle(1, hidden=40, rank=3)
+    given = {"accumulator_rows": 64, "auto_skipping": 1, "weight_depth": 8192, "narrowest_weight": 2, "private": 1}
+    config = smallest_config([(bundle, "dense")], lanes=8, **given).to_json()
+    assert given.items() <= config.items()
+    assert smallest_config([(bundle, "dense")], lanes=8, private=0).private == 0
+    assert least_config([(bundle, "dense")], **given).to_json().items() >= given.items()
+    assert least_config([(bundle, "dense")]).activation_depth == 32
+
+
+def test_the_narrowest_weight_is_that_of_all_models_and_matrices():
+    wide, narrow = random_bundle(1), random_bundle(1, weight_bits=(8, 4, 8))
+    assert smallest_config([(wide, "dense"), (narrow, "dense")], lanes=8).narrowest_weight == 4
+    assert smallest_config([(wide, "dense")], lanes=8).narrowest_weight == 8
+    with pytest.raises(ConfigError, match=r"share one activation width, not \[8, 16\]"):
+        smallest_config([(wide, "dense"), (random_bundle(1, activation_bits=16, frac=3), "dense")], lanes=8)
+
+
+def test_hardware_for_any_model_has_all_that_one_may_need():
+    assert ANY_MODEL == {"alignment_bits": 10, "accumulator_bits": 32, "private": 1}
+
+
+def test_all_that_is_short_is_told():
+    """12 units on 2 quads are 6 words for each of 5 + 12 columns, and the private head has 3 for each of 2."""
+    small = replace(CONFIG, weight_depth=64, state_depth=4, alignment_bits=0)
+    with pytest.raises(
+        CapacityError,
+        match=r"does not fit the accelerator: weight_depth: needs 108 words per lane, has 64 \(44 too few\); "
+        r"state_depth: needs 6 groups, has 4 \(2 too few\); alignment_bits: needs 3 bits, has 0 \(3 too few\); "
+        "raise these values",
+    ):
+        compile_bundle(random_bundle(2), small, mode="dense")
 
 
 @pytest.mark.parametrize("mode", ["dense", "sparse"])
@@ -144,7 +241,8 @@ def test_the_smallest_config_lays_factors_out_as_it_was_sized(mode, lanes, hidde
     ("arguments", "message"),
     [
         ({"mode": "fast"}, "mode must be"),
-        ({"mode": "dense", "hidden_results": True}, "hidden_results must be"),
+        ({"mode": "dense", "hidden_results": True}, "hidden_results must be .*, not True"),
+        ({"mode": "sparse", "logit_results": "each"}, "logit_results must be .*, not 'each'"),
     ],
 )
 def test_wrong_requests_are_refused(arguments, message):

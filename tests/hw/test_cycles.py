@@ -1,6 +1,7 @@
 """Against Amaranth's simulator; `gatewright bench cycles` does the same for hundreds of models in Verilator."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from gatewright.cosim.golden import Golden
 from gatewright.cosim.workloads import random_bundle, random_inputs
 from gatewright.errors import DataError
 from gatewright.hw.compiler import compile_bundle, smallest_config
+from gatewright.hw.compiler.modes import Modes
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.cycles import latencies
 from gatewright.hw.cycles.machine import RING
@@ -21,7 +23,8 @@ from gatewright.hw.rtl.accelerator import Accelerator
 from gatewright.hw.rtl.column_layout import CREDITS
 from gatewright.hw.rtl.io import OUTPUT_LATENCY
 from gatewright.hw.rtl.reduction import Reduction
-from gatewright.hw.rtl.stages import ARRIVAL, FIRST_READ, FIRST_WORD, RETIRE, TAKE
+from gatewright.hw.rtl.stages import ARRIVAL, COUNTED, FIRST_READ, FIRST_WORD, RETIRE, TAKE
+from gatewright.hw.skipping import Skip
 
 CONFIG = AcceleratorConfig(lanes=4, cell_lanes=1, narrowest_weight=2)
 
@@ -250,6 +253,108 @@ def test_long_columns_take_as_long_as_they_are():
         for words in (100, 101)
     ]
     assert cycles[1] - cycles[0] == 3 * 20
+
+
+FILLERS = [op(Opcode.OUTPUT)] * 12
+"""Ops of nothing, two cycles each, in which what was written before is counted."""
+
+
+def decide(*ops, inputs=(), drained=(), flags=(), steps=2, threshold=128, skip=Skip.AUTO, auto=1, **given):
+    """Predict a job on hardware that weighs zeros; gives the prediction, and whether each MATVEC skips."""
+    compiled = by_hand(*ops)
+    config = replace(compiled.config, auto_skipping=auto)
+    compiled = replace(compiled, config=config, modes=Modes(input_threshold=threshold))
+    trace = SimpleNamespace(
+        flags=np.array(flags, dtype=np.uint8),
+        inputs=np.array(inputs, dtype=bool),
+        drained=np.array(drained, dtype=np.int64).reshape(-1, 2),
+    )
+    found = predict(compiled, steps, skip=skip, trace=trace, timeline=True, **given)
+    kinds = [op.opcode for op in ops]
+    return found, [each.skips for each in found.timeline if kinds[each.op] is Opcode.MATVEC]
+
+
+@pytest.mark.parametrize(
+    ("zeros", "threshold", "reached"),
+    [(2, 128, 1), (2, 129, 0), (1, 64, 1), (1, 65, 0), (0, 1, 0), (0, 0, 1), (4, 255, 1), (3, 192, 1), (3, 193, 0)],
+)
+def test_zeros_of_a_step_decide_for_the_next(zeros, threshold, reached):
+    """Four elements of x, and as many of a vector that is reduced, with so many zeros."""
+    matvec = op(Opcode.MATVEC, source=2, columns=1, words=1)
+    of_input = op(Opcode.INPUT, count=4), matvec, *FILLERS, op(Opcode.OUTPUT, end=True)
+    pattern = [k < zeros for k in range(4)]
+    found, skips = decide(*of_input, inputs=pattern * 2, flags=[1, 1], threshold=threshold)
+    assert (skips, found.sparse) == ([1, reached], bool(reached))
+    reduced = op(Opcode.REDUCE, count=4, destination=1), matvec, *FILLERS, op(Opcode.OUTPUT, end=True)
+    writes = [[1, int(zero)] for zero in pattern]
+    found, skips = decide(*reduced, inputs=[False], drained=writes * 2, flags=[1, 1], threshold=threshold)
+    assert (skips, found.sparse) == ([1, reached], bool(reached))
+
+
+def test_a_write_of_several_elements_counts_them_all():
+    cell = op(Opcode.CELL, groups=3, destination=1)
+    matvec = op(Opcode.MATVEC, source=2, columns=1, words=1)
+    program = cell, matvec, *FILLERS, op(Opcode.OUTPUT, end=True)
+    for zeros, reached in ((6, 1), (5, 0)):
+        writes = [[4, zeros - 4], [4, 4], [4, 0]]
+        assert decide(*program, inputs=[0], drained=writes * 2, flags=[1, 1])[1] == [1, reached]
+
+
+def test_each_step_begins_to_count_anew():
+    """Zeros of two steps are neither added up nor left over; the last step's decide for the job behind."""
+    matvec = op(Opcode.MATVEC, source=2, columns=1, words=1)
+    program = op(Opcode.INPUT, count=2), matvec, *FILLERS, op(Opcode.OUTPUT, end=True)
+    steps = [[1, 1], [0, 0], [0, 1], [0, 0], [1, 1], [0, 0]]
+    found, skips = decide(*program, inputs=np.ravel(steps), flags=[1] * 6, steps=6)
+    assert (skips, found.sparse) == ([1, 1, 0, 1, 0, 1], False)
+
+
+def test_zeros_count_so_many_cycles_after_their_write():
+    """The last of x is the only zero, and decides if it is counted when the step's last op is issued."""
+    program = op(Opcode.INPUT, count=0), *FILLERS, op(Opcode.MATVEC, source=2, columns=1, words=1, end=True)
+    counted = []
+    for count in range(18, 32):
+        program = op(Opcode.INPUT, count=count), *program[1:]
+        inputs = [k == count - 1 for k in range(count)] * 2
+        found, skips = decide(*program, inputs=inputs, flags=[1, 1], threshold=1)
+        taken, decided = found.timeline[0].last, found.timeline[len(program) - 1].issue
+        counted.append(taken <= decided - COUNTED)
+        assert skips == [1, int(counted[-1])]
+    assert set(counted) == {True, False}
+
+
+@pytest.mark.parametrize(
+    ("given", "first"),
+    [
+        ({"fresh": False, "sparse": False}, 0),
+        ({"fresh": False, "sparse": True}, 1),
+        ({"fresh": True, "sparse": False}, 1),
+        ({"fresh": False}, 1),
+    ],
+)
+def test_a_job_begins_as_the_one_before_decided_or_fresh(given, first):
+    program = op(Opcode.INPUT, count=1), op(Opcode.MATVEC, source=2, columns=1, words=1, end=True)
+    assert decide(*program, inputs=[0], flags=[1], steps=1, **given)[1] == [first]
+
+
+@pytest.mark.parametrize(("skip", "auto", "skipped"), [("NEVER", 1, 0), ("ALWAYS", 1, 6), ("AUTO", 1, 2), ("AUTO", 0, 6)])
+def test_zeros_are_passed_over_where_the_job_asks_for_it(skip, auto, skipped):
+    """Two of four columns in each step, though no activation that is written is zero; never in private orientation."""
+    program = (
+        op(Opcode.INPUT, count=2),
+        op(Opcode.MATVEC, source=2, columns=4, words=3),
+        op(Opcode.MATVEC, source=2, columns=2, words=3, private=1),
+        *FILLERS,
+        op(Opcode.OUTPUT, end=True),
+    )
+    found, skips = decide(
+        *program, inputs=[0] * 6, flags=[0, 1, 1, 0] * 3, steps=3, skip=Skip[skip], auto=auto
+    )
+    counters = found.counters
+    assert counters["skipped"] == skipped
+    assert counters["matrix"] == 3 * (4 + 2) * 3 - 3 * skipped
+    assert skips == [each for step in range(3) for each in (int(2 * (step + 1) <= skipped), 0)]
+    assert (counters["input_wait"], counters["output_wait"]) == (0, 0)
 
 
 @pytest.mark.parametrize(

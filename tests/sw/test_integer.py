@@ -95,6 +95,15 @@ def test_products_beyond_the_mantissa_of_float32_are_exact():
     assert found.tolist() == expected.tolist()
 
 
+@pytest.mark.parametrize("rows", [[[127] * 5], [[1] * 5, [127] * 5, [-1] * 5]])
+def test_products_just_beyond_the_mantissa_of_float32_are_exact(rows):
+    """Five products are odd and above 2**24, where float32 has only even numbers."""
+    vector = torch.full((2, 5), 32767, dtype=torch.int32)
+    found = matvec(Matrix(np.array(rows), Fixed(8, 0)), Fixed(16, 15), vector)
+    assert found.tolist() == [[32767 * sum(row) for row in rows]] * 2
+    assert 1 << 24 < 32767 * 5 * 127 < 1 << 25
+
+
 def test_the_trace_holds_the_gates_in_their_order():
     bundle = random_bundle(7, hidden=4, lanes=4)
     layer = bundle.layers[0]
