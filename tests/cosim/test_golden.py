@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from programs import Builder, Interpreter
 
-from gatewright.cosim.golden import MAX_STEPS, Golden
+from gatewright.cosim.golden import MAX_STEPS, Golden, Trace
 from gatewright.errors import BundleError, DataError
 from gatewright.hw.compiler.pack import pack
 from gatewright.hw.config import AcceleratorConfig
@@ -121,6 +121,28 @@ def test_equals_the_reference_of_an_lstm_layer():
         assert found[step].tolist() == h
 
 
+@pytest.mark.parametrize("name", ["one group", "groups", "wide words"])
+def test_cells_have_accumulators_states_and_biases_of_their_own(name):
+    """Three cells of 16 units, whose accumulators fill all their rows before the first is drained; biases of the last
+    saturate everything."""
+    config, rng, units = CONFIGS[name], np.random.default_rng(5), 16
+    groups, words, layers = units // config.cell_lanes, units // config.lanes, (1, 2, 3)
+    builder = Builder(config)
+    builder.op(Opcode.INPUT, destination=0, count=INPUTS)
+    for layer in layers:
+        matrix = random_matrix(rng, 4 * units, INPUTS, 8, 0.7)
+        packed = pack(matrix, config, gates=True, private=False, mode="dense")
+        builder.matvec(packed, source=0, row=(layer - 1) * packed.rows)
+    for layer in layers:
+        top = 1 << 10 + 4 * layer
+        bias = builder.bias(rng.integers(-top, top, 4 * units))
+        place = {"bias_base": bias, "state_base": (layer - 1) * groups, "row": (layer - 1) * packed.rows}
+        builder.op(Opcode.CELL, groups=groups, destination=4 + layer * words, shift=4, **place)
+        builder.op(Opcode.OUTPUT, source=4 + layer * words, count=units)
+    compiled, x = builder.compiled(), inputs(5, 6)
+    assert Golden(compiled).run(x).tolist() == Interpreter(compiled).run(x)[0]
+
+
 @pytest.mark.parametrize("mode", ["dense", "sparse"])
 @pytest.mark.parametrize("private", [False, True])
 @pytest.mark.parametrize("name", ["one group", "groups"])
@@ -177,6 +199,41 @@ def test_trace_leaves_out_what_lies_behind_a_vector():
     assert trace.flags.tolist() == [0, 0]
     _, trace = golden.run(np.repeat([0, 1], [24, 1])[None], trace=True)
     assert trace.flags.tolist() == [0, 1]
+
+
+def test_the_share_of_zeros_is_that_of_all_activations():
+    flags, offsets, inputs = np.zeros(0), np.zeros(1), np.array([True, False, False, False])
+    assert Trace(flags, offsets, inputs, np.zeros((0, 2), dtype=int)).zero_share == 0.25
+    assert Trace(flags, offsets, inputs, np.array([[3, 3], [3, 1]])).zero_share == 0.5
+
+
+def test_jobs_are_fresh_unless_told_otherwise():
+    compiled = model(CONFIGS["one group"], mode="dense", bits=8)
+    golden, x = Golden(compiled), inputs(1, 3)
+    first = golden.run(x).tolist()
+    assert golden.run(x, fresh=False).tolist() != first
+    assert golden.run(x).tolist() == first
+    assert golden.multiply_accumulates(3) == golden.multiply_accumulates(3, fresh=True)
+
+
+def test_programs_may_take_nothing():
+    builder = Builder(CONFIGS["one group"])
+    builder.op(Opcode.OUTPUT, source=0, count=2)
+    golden = Golden(builder.compiled())
+    assert golden.run(np.zeros((3, 0), dtype=int)).tolist() == [0] * 6
+    assert (1 << 30) - 1 == MAX_STEPS
+
+
+def test_inputs_may_have_the_extremes_of_their_format():
+    config = CONFIGS["one group"]
+    builder = Builder(config)
+    builder.op(Opcode.INPUT, destination=0, count=2)
+    builder.op(Opcode.OUTPUT, source=0, count=2)
+    golden = Golden(builder.compiled())
+    assert golden.run(np.array([[-128, 127]])).tolist() == [-128, 127]
+    for beyond in ([-129, 0], [0, 128]):
+        with pytest.raises(DataError, match="must be from -128 to 127"):
+            golden.check(np.array([beyond]))
 
 
 def test_multiply_accumulates_count_padding():

@@ -44,7 +44,7 @@ _TESTS = {
     "hw/cycles/model.py": _CYCLES,
     "hw/cycles/records.py": _CYCLES,
     "cosim/kernels.py": ("tests/cosim/test_golden.py",),
-    "cosim/program.py": ("tests/cosim/test_golden.py",),
+    "cosim/program.py": ("tests/cosim/test_program.py", "tests/cosim/test_golden.py"),
     "sw/compress/__init__.py": ("tests/sw/compress/test_compress.py",),
     "sw/compress/rounds.py": ("tests/sw/compress/test_simplify.py", "tests/sw/compress/test_volume.py"),
 }
