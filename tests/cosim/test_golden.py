@@ -221,7 +221,7 @@ def test_programs_may_take_nothing():
     builder.op(Opcode.OUTPUT, source=0, count=2)
     golden = Golden(builder.compiled())
     assert golden.run(np.zeros((3, 0), dtype=int)).tolist() == [0] * 6
-    assert (1 << 30) - 1 == MAX_STEPS
+    assert MAX_STEPS == (1 << 30) - 1
 
 
 def test_inputs_may_have_the_extremes_of_their_format():

@@ -11,7 +11,13 @@ from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.ops import Opcode
 
 CONFIG = AcceleratorConfig(
-    lanes=16, groups=2, cell_lanes=1, narrowest_weight=2, activation_depth=64, state_depth=40, alignment_bits=6
+    lanes=16,
+    groups=2,
+    cell_lanes=1,
+    narrowest_weight=2,
+    activation_depth=64,
+    state_depth=40,
+    alignment_bits=6,
 )
 """Groups of 8 lanes; 4 vectors' words, 32 rows of accumulators in 4 banks, and 4 biases in a group."""
 PLAIN = AcceleratorConfig(lanes=16, groups=2, cell_lanes=1, private=0)

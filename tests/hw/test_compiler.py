@@ -195,7 +195,13 @@ def of_matrices(bundle, config):
 
 def test_values_that_are_given_stay():
     bundle = random_bundle(1, hidden=40, rank=3)
-    given = {"accumulator_rows": 64, "auto_skipping": 1, "weight_depth": 8192, "narrowest_weight": 2, "private": 1}
+    given = {
+        "accumulator_rows": 64,
+        "auto_skipping": 1,
+        "weight_depth": 8192,
+        "narrowest_weight": 2,
+        "private": 1,
+    }
     config = smallest_config([(bundle, "dense")], lanes=8, **given).to_json()
     assert given.items() <= config.items()
     assert smallest_config([(bundle, "dense")], lanes=8, private=0).private == 0

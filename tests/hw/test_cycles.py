@@ -276,7 +276,17 @@ def decide(*ops, inputs=(), drained=(), flags=(), steps=2, threshold=128, skip=S
 
 @pytest.mark.parametrize(
     ("zeros", "threshold", "reached"),
-    [(2, 128, 1), (2, 129, 0), (1, 64, 1), (1, 65, 0), (0, 1, 0), (0, 0, 1), (4, 255, 1), (3, 192, 1), (3, 193, 0)],
+    [
+        (2, 128, 1),
+        (2, 129, 0),
+        (1, 64, 1),
+        (1, 65, 0),
+        (0, 1, 0),
+        (0, 0, 1),
+        (4, 255, 1),
+        (3, 192, 1),
+        (3, 193, 0),
+    ],
 )
 def test_zeros_of_a_step_decide_for_the_next(zeros, threshold, reached):
     """Four elements of x, and as many of a vector that is reduced, with so many zeros."""
@@ -337,7 +347,9 @@ def test_a_job_begins_as_the_one_before_decided_or_fresh(given, first):
     assert decide(*program, inputs=[0], flags=[1], steps=1, **given)[1] == [first]
 
 
-@pytest.mark.parametrize(("skip", "auto", "skipped"), [("NEVER", 1, 0), ("ALWAYS", 1, 6), ("AUTO", 1, 2), ("AUTO", 0, 6)])
+@pytest.mark.parametrize(
+    ("skip", "auto", "skipped"), [("NEVER", 1, 0), ("ALWAYS", 1, 6), ("AUTO", 1, 2), ("AUTO", 0, 6)]
+)
 def test_zeros_are_passed_over_where_the_job_asks_for_it(skip, auto, skipped):
     """Two of four columns in each step, though no activation that is written is zero; never in private orientation."""
     program = (

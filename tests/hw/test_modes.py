@@ -44,7 +44,13 @@ def test_weights_reach_with_half_of_the_matrices(sparse, whole, reach):
 
 
 def test_the_accelerator_takes_a_threshold_below_the_whole():
-    assert [Modes(input_threshold=share).threshold for share in (0, 30, 254, 255, 256)] == [0, 30, 254, 255, 255]
+    assert [Modes(input_threshold=share).threshold for share in (0, 30, 254, 255, 256)] == [
+        0,
+        30,
+        254,
+        255,
+        255,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from gatewright.cosim.workloads import random_bundle, random_inputs
 from gatewright.errors import BundleError, DataError
 from gatewright.sw import integer
 from gatewright.sw.bundle import Matrix
-from gatewright.sw.integer import evaluate, matvec, run_head, run_integer, run_layer
+from gatewright.sw.integer import evaluate, integer_results, matvec, run_head, run_integer, run_layer
 from gatewright.sw.metrics import METRICS
 from gatewright.sw.numbers import STATE, Fixed, reference, round_shift
 from gatewright.sw.tasks import Split
@@ -161,6 +161,17 @@ def raw_inputs(seed, lengths):
     return [rng.normal(size=(steps, 5)).astype(np.float32) for steps in lengths]
 
 
+@pytest.mark.parametrize("classes", [0, 3])
+def test_results_of_raw_sequences_are_reals(classes):
+    bundle = random_bundle(5, layers=2, projection=5, classes=classes)
+    raw = raw_inputs(5, (1, 4))
+    for x, found in zip(raw, integer_results(bundle, raw), strict=True):
+        whole = reference.run(bundle, bundle.quantise_input(x).tolist(), every_step=True)
+        lsb = 2.0**-bundle.head.logit_frac if classes else bundle.layers[1].output_format.lsb
+        assert found.dtype == np.float64
+        assert found.tolist() == (np.array(whole.logits if classes else whole.hidden) * lsb).tolist()
+
+
 def test_long_sequences_run_side_by_side_in_stretches(monkeypatch):
     bundle = random_bundle(2, projection=5, rank=2)
     sequences = [random_inputs(k, bundle, 11 + k % 3) for k in range(9)]
@@ -172,6 +183,18 @@ def test_long_sequences_run_side_by_side_in_stretches(monkeypatch):
     assert said == [(4, 9), (8, 9), (9, 9)]
     assert all(map(np.array_equal, hidden, whole))
     assert np.array_equal(logits, whole_logits)
+
+
+def test_sequences_beyond_all_limits_run_alone_and_step_by_step(monkeypatch):
+    bundle = random_bundle(2, layers=2)
+    sequences = [random_inputs(k, bundle, 3 + k) for k in range(2)]
+    whole, _ = run_integer(bundle, sequences)
+    monkeypatch.setattr(integer, "_TRACED", 0)
+    monkeypatch.setattr(integer, "_BATCH_STEPS", 2)
+    said = []
+    hidden, _ = run_integer(bundle, sequences, lambda *arguments: said.append(arguments))
+    assert said == [("integer model", 1, 2, ""), ("integer model", 2, 2, "")]
+    assert all(map(np.array_equal, hidden, whole))
 
 
 def test_accuracy_is_that_of_the_largest_logit():
