@@ -56,29 +56,36 @@ LEGAL_AND_NOT = [
     (Opcode.MATVEC, {"columns": 3, "words": 2}, {"weight_base": 1}, "weight words up to 7, but there are 6"),
     (
         Opcode.MATVEC,
-        {"columns": 2, "words": 2, "sparse": 1, "index_base": 2},
-        {"index_base": 3},
-        "index words up to 7, but there are 6",
+        {"columns": 1, "words": 3, "sparse": 1, "index_base": 3},
+        {"index_base": 5},
+        "index words up to 8, but there are 6",
     ),
     (Opcode.MATVEC, {"columns": 3, "words": 2}, {"words": 3}, "weight words up to 9, but there are 6"),
+    (
+        Opcode.MATVEC,
+        {"columns": 1, "words": 3, "weight_base": 3},
+        {"words": 5},
+        "weight words up to 8, but there are 6",
+    ),
     # The largest end counts, and a column step without words has none.
     (Opcode.MATVEC, {"columns": 4, "table": 1}, {"weight_base": 1}, "weight words up to 7, but there are 6"),
     (
         Opcode.MATVEC,
         {"columns": 2, "table": 1, "table_base": 3},
-        {"table_base": 4},
+        {"columns": 3},
         "entries of the column table up to 6, but there are 5",
     ),
     (Opcode.MATVEC, {"columns": 1, "shift": 6}, {"shift": 7}, "shifts by 7, .* the most is 6"),
     (Opcode.MATVEC, {"columns": 1, "private": 1}, {"shift": 1}, "shifts by 1, .* the most is 0"),
     (Opcode.MATVEC, {"columns": 1, "tail": 1}, {"tail": 2}, "step of 2 elements, .* than the 2 groups"),
+    (Opcode.MATVEC, {"columns": 1, "tail": 1}, {"tail": 3}, "step of 3 elements, .* than the 2 groups"),
     (Opcode.MATVEC, {"columns": 1, "split": 2}, {"split": 3}, "has 8 weights in a word, .* has 4 banks"),
     # Two words of one weight are two rows, in four banks.
     (Opcode.MATVEC, {"columns": 1, "words": 2, "row": 28}, {"row": 30}, "row 30, .* not a multiple of 4"),
     (Opcode.MATVEC, {"columns": 1, "words": 5, "row": 24}, {"row": 28}, "row 28, .* not a multiple of 8"),
     (Opcode.MATVEC, {"columns": 1, "words": 2, "row": 28}, {"row": 32}, "rows up to 34, but there are 32"),
-    (Opcode.CELL, {"groups": 40, "bias_base": 20}, {"bias_base": 21}, "bias groups up to 61, .* are 60"),
-    (Opcode.CELL, {"groups": 40}, {"state_base": 1}, "state groups up to 41, but there are 40"),
+    (Opcode.CELL, {"groups": 30, "bias_base": 30}, {"bias_base": 31}, "bias groups up to 61, .* are 60"),
+    (Opcode.CELL, {"groups": 20, "state_base": 20}, {"state_base": 21}, "state groups up to 41, but there are 40"),
     # A group is half a row.
     (Opcode.CELL, {"groups": 8, "row": 28}, {"groups": 9}, "row 28, which is not a multiple of 8"),
     (Opcode.CELL, {"groups": 16, "row": 24}, {"row": 32, "groups": 1}, "rows up to 33, but there are 32"),
@@ -89,6 +96,12 @@ LEGAL_AND_NOT = [
         {"count": 32, "send": 1, "private": 1},
         {"count": 33},
         "row.* up to 33, but there are 32",
+    ),
+    (
+        Opcode.REDUCE,
+        {"count": 32, "send": 1, "private": 1},
+        {"row": 32},
+        "rows up to 64, but there are 32",
     ),
     (
         Opcode.REDUCE,
@@ -110,6 +123,11 @@ def test_an_op_may_reach_the_end_and_no_further(opcode, legal, change, told):
     assert refusal(CONFIG, opcode, **legal) == ""
     with pytest.raises(BundleError, match=rf"^op 0 \({opcode.name}\) .*{told}"):
         raise BundleError(refusal(CONFIG, opcode, **legal | change))
+
+
+def test_what_adds_to_no_row_may_begin_at_any():
+    assert refusal(PLAIN, Opcode.MATVEC, columns=1, row=3) == ""
+    assert "row 3, which is not a multiple of 2" in refusal(PLAIN, Opcode.MATVEC, columns=1, words=2, row=3)
 
 
 def test_private_products_need_hardware_for_them():

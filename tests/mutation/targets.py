@@ -37,7 +37,6 @@ _TESTS = {
     "hw/rtl/stages.py": ("tests/hw/rtl/test_drain.py", "tests/hw/rtl/test_cell.py"),
     "hw/compiler/compile.py": (*_COMPILER, "tests/hw/test_modes.py"),
     "hw/compiler/lower.py": _COMPILER,
-    "hw/compiler/unpack.py": ("tests/cosim/test_golden.py", "tests/hw/test_pack.py"),
     "hw/compiler/wire.py": ("tests/flow/test_host_files.py",),
     "hw/cycles/latencies.py": _CYCLES,
     "hw/cycles/machine.py": _CYCLES,
