@@ -22,7 +22,8 @@ _MODULES = {
 }
 """The hardware; and compiler, cycle model, golden model, integer forward and compression."""
 
-_COMPILER = ("tests/hw/test_compiler.py", "tests/hw/test_image.py", "tests/hw/test_schedule.py")
+_SCHEDULE = ("tests/hw/test_step.py", "tests/hw/test_schedule.py")
+_COMPILER = (*_SCHEDULE, "tests/hw/test_compiler.py")
 _CYCLES = ("tests/hw/test_cycles.py",)
 _TESTS = {
     "hw/rtl/axi.py": ("tests/hw/rtl/test_axi_top.py",),
@@ -37,6 +38,7 @@ _TESTS = {
     "hw/rtl/stages.py": ("tests/hw/rtl/test_drain.py", "tests/hw/rtl/test_cell.py"),
     "hw/compiler/compile.py": (*_COMPILER, "tests/hw/test_modes.py"),
     "hw/compiler/lower.py": _COMPILER,
+    "hw/compiler/schedule.py": _SCHEDULE,
     "hw/compiler/wire.py": ("tests/flow/test_host_files.py",),
     "hw/cycles/latencies.py": _CYCLES,
     "hw/cycles/machine.py": _CYCLES,
