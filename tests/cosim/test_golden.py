@@ -318,6 +318,7 @@ def test_ignores_what_stands_behind_the_end():
         (np.zeros((0, INPUTS), dtype=int), f"1 to {MAX_STEPS} steps, not 0"),
         (np.zeros((MAX_STEPS + 1, 0), dtype=int), f"1 to {MAX_STEPS} steps, not {MAX_STEPS + 1}"),
         (np.zeros((2, 4), dtype=int), "takes 26 input elements in 2 steps, not 8"),
+        (np.zeros((2, 14), dtype=int), "takes 26 input elements in 2 steps, not 28"),
         (np.full((2, INPUTS), 1 << 7), "from -128 to 127, not 128 to 128"),
         (np.zeros((2, INPUTS)), "must be integers"),
         (np.zeros(INPUTS, dtype=int), "must be integers"),

@@ -85,7 +85,12 @@ LEGAL_AND_NOT = [
     (Opcode.MATVEC, {"columns": 1, "words": 5, "row": 24}, {"row": 28}, "row 28, .* not a multiple of 8"),
     (Opcode.MATVEC, {"columns": 1, "words": 2, "row": 28}, {"row": 32}, "rows up to 34, but there are 32"),
     (Opcode.CELL, {"groups": 30, "bias_base": 30}, {"bias_base": 31}, "bias groups up to 61, .* are 60"),
-    (Opcode.CELL, {"groups": 20, "state_base": 20}, {"state_base": 21}, "state groups up to 41, but there are 40"),
+    (
+        Opcode.CELL,
+        {"groups": 20, "state_base": 20},
+        {"state_base": 21},
+        "state groups up to 41, but there are 40",
+    ),
     # A group is half a row.
     (Opcode.CELL, {"groups": 8, "row": 28}, {"groups": 9}, "row 28, which is not a multiple of 8"),
     (Opcode.CELL, {"groups": 16, "row": 24}, {"row": 32, "groups": 1}, "rows up to 33, but there are 32"),

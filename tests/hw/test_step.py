@@ -6,10 +6,10 @@ import pytest
 
 from gatewright.cosim.workloads import random_bundle
 from gatewright.hw.compiler import compile_bundle
-from gatewright.hw.compiler.schedule import Region
+from gatewright.hw.compiler.schedule import Region, Step, Task, schedule
 from gatewright.hw.compiler.unpack import unpack_all
 from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.ops import Opcode, When
+from gatewright.hw.ops import ARGUMENTS, Opcode, When
 
 CONFIG = AcceleratorConfig(lanes=16, cell_lanes=2, accumulator_rows=32, program_depth=64)
 
@@ -153,3 +153,79 @@ def short(op):
 @pytest.mark.parametrize(("model", "order"), ORDERS)
 def test_the_order_of_the_rules(model, order):
     assert " ".join(map(short, compiled_for(**model).image.program)) == order
+
+
+def task(opcode, name, region, **places):
+    """A task of no arguments but those that `schedule` gives it."""
+    arguments = dict.fromkeys(ARGUMENTS[opcode].keys() - {"buffer", "alternate", "row"}, 0)
+    return Task(opcode, arguments, region, name=name, **places)
+
+
+def scheduled(parts, drained, rows=None, ahead=(("ahead", "next", 99),), behind=()):
+    """Schedule parts of products (name, region, vector); regions have rows, and vectors that they are drained to.
+
+    Behind the parts comes what works for the next step, then what is behind it.
+    """
+    parts = [*parts, ahead, *behind]
+    regions = {region: Region((rows or {}).get(region, 1)) for part in parts for _, region, _ in part}
+    regions.setdefault("gates", Region())
+    tasks = [
+        [task(Opcode.MATVEC, name, regions[region], reads=vector) for name, region, vector in part]
+        for part in parts
+    ]
+    drains = {
+        regions[region]: [task(Opcode.REDUCE, f"/{region}", regions[region], writes=vector)]
+        for region, vector in drained.items()
+    }
+    take = task(Opcode.INPUT, "x", None, writes=99)
+    place = len(parts) - 1 - len(behind)
+    step = Step([], take, tasks, place, drains, regions["gates"], regions["next"])
+    return schedule(step)
+
+
+def ordered(*arguments, **others):
+    return " ".join(op.name for op in scheduled(*arguments, **others)[0])
+
+
+def test_a_first_factor_goes_ahead_unless_it_reads_what_is_drained_just_before():
+    def order(reads):
+        first, second = [("a", "A", 1), ("b", "B", 1)], [("c", "C", reads), ("d", "gates", 4)]
+        return ordered([first, second], {"A": 2, "B": 3, "C": 4, "gates": 5})
+
+    assert order(reads=1).startswith("a x c /A b /C /B d")
+    # What `b` leads to is there only behind it, and what `a` leads to would hold the lanes up.
+    assert order(reads=3).startswith("a x b /A /B c")
+    assert order(reads=2).startswith("a x b /A c /B /C d")
+
+
+def test_before_a_single_product_goes_only_the_first_factor_for_the_next_step():
+    factors = [("f", "F", 99), ("s", "next", 3)]
+    low_rank_head = [("g", "G", 1), ("h", "H", 4)]
+    found = ordered([[("a", "gates", 1)]], {"F": 3, "gates": 5}, ahead=factors)
+    assert found == "x f /F a s /gates"
+    found = ordered([[("a", "gates", 1)]], {"G": 4, "gates": 5, "H": 6}, behind=[low_rank_head])
+    assert found == "a x ahead /gates g /G h /H"
+
+
+def test_accumulators_are_drained_behind_the_op_that_follows():
+    """Even where the one behind that needs neither the buffer nor what is drained."""
+    parts = [[("a", "A", 1)], [("b", "B", 1)], [("c", "B", 1)], [("d", "gates", 1)]]
+    assert ordered(parts, {"A": 2, "B": 3, "gates": 4}) == "a x b /A c d /B ahead /gates"
+
+
+def rows_of(names, rows):
+    """Give the rows of regions that all wait for a second product, and the rows in all; every other is in buffer 0."""
+    twice = [[(f"{name}{number}", name, 1)] for number in (1, 2) for name in names]
+    program, total = scheduled(twice, {name: k for k, name in enumerate(names)}, rows)
+    return {op.name[0]: op.arguments["row"] for op in program if op.name[1:] == "2"}, total
+
+
+def test_larger_regions_get_their_rows_first():
+    places, total = rows_of("ABCDE", {"E": 2})
+    assert (places["E"], {places["A"], places["C"]}, total) == (2, {1, 4}, 5)
+
+
+def test_regions_may_touch():
+    """Four rows between the three of the gates, in four, and eight."""
+    places, total = rows_of("ABC", {"gates": 3, "A": 8, "C": 4})
+    assert (places["A"], places["C"], total) == (8, 4, 16)

@@ -45,7 +45,9 @@ def test_unpacking_is_the_inverse_of_packing(bits, mode, density):
 
 def test_ops_that_read_the_same_words_share_them():
     builder = Builder(CONFIG)
-    packed = pack(Matrix(np.ones((4, 2), dtype=int), Fixed(8, 0)), CONFIG, gates=False, private=False, mode="dense")
+    packed = pack(
+        Matrix(np.ones((4, 2), dtype=int), Fixed(8, 0)), CONFIG, gates=False, private=False, mode="dense"
+    )
     builder.matvec(packed, source=0)
     builder.op(Opcode.MATVEC, **builder.ops[0].arguments | {"source": 3, "row": 8})
     compiled = builder.compiled()
