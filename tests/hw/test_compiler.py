@@ -92,6 +92,14 @@ def test_few_rows_are_private():
     assert (head["private"], head["columns"], head["words"]) == (0, 12, 2)
 
 
+def test_layers_may_have_different_sizes():
+    lower, upper = random_bundle(1, inputs=3, classes=0), random_bundle(2, inputs=12, projection=5, classes=0)
+    layer = replace(upper.layers[0], input_format=lower.layers[0].output_format)
+    bundle = replace(lower, layers=(lower.layers[0], layer))
+    compiled = check(bundle, CONFIG, "dense")
+    assert (compiled.input_size, compiled.output_size) == (3, 5)
+
+
 def test_biases_are_in_drain_order_with_the_rounding_constant():
     bundle = random_bundle(2, hidden=5, classes=3)
     biases = compile_bundle(bundle, CONFIG, mode="dense").image.biases
@@ -191,6 +199,17 @@ def test_the_smallest_and_the_least_config_of_a_tiny_model(lanes, activations):
 def of_matrices(bundle, config):
     program = compile_bundle(bundle, config, mode="dense", hidden_results="last").image.program
     return [op for op in program if op.opcode is Opcode.MATVEC]
+
+
+def test_accumulators_that_there_must_be_let_products_be_private():
+    """80 units on 8 lanes take 40 rows, more than there are by default; where there are so many, a factor of 20 rows is
+    private, and its rows lie beside those of two steps."""
+    bundle = random_bundle(1, hidden=80, rank=20, classes=0)
+    config = smallest_config([(bundle, "dense")], lanes=8)
+    assert (config.accumulator_rows, config.private) == (128, 1)
+    assert {op.arguments["private"] for op in of_matrices(bundle, config)} == {0, 1}
+    given = smallest_config([(bundle, "dense")], lanes=8, accumulator_rows=256)
+    assert (given.accumulator_rows, given.private) == (256, 1)
 
 
 def test_values_that_are_given_stay():
