@@ -10,6 +10,7 @@ from gatewright.hw.compiler import compile_bundle, smallest_config
 from gatewright.hw.compiler.compile import ANY_MODEL, least_config
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.ops import Opcode
+from gatewright.sw.bundle import Matrix
 from gatewright.sw.mode import ModePolicy
 from gatewright.sw.numbers import reference
 
@@ -86,10 +87,24 @@ def test_few_rows_are_private():
     program = compile_bundle(random_bundle(1), CONFIG, mode="dense").image.program
     head = program[-2].arguments
     assert (head["private"], head["columns"], head["words"]) == (1, 2, 3)
+    # The accumulators of both buffers, 22 of 32, are all that it needs.
+    head = compile_bundle(random_bundle(1, hidden=16, classes=11), CONFIG, mode="dense").image.program[-2]
+    assert (head.arguments["private"], head.arguments["words"]) == (1, 11)
     # 9 rows of the accumulators beside the 8 that wait there would be too many.
     small = AcceleratorConfig(lanes=8, cell_lanes=2, accumulator_rows=16, narrowest_weight=8)
     head = compile_bundle(random_bundle(1, classes=9), small, mode="dense").image.program[-2].arguments
     assert (head["private"], head["columns"], head["words"]) == (0, 12, 2)
+
+
+@pytest.mark.parametrize("classes", [3, 8])
+def test_a_low_rank_head(classes):
+    """One of its factors is private, the other not, or both are."""
+    bundle = random_bundle(4, hidden=classes, rank=4)
+    product = bundle.layers[0].recurrent
+    second = Matrix(product.second.values[:classes], product.second.format)
+    head = replace(bundle.head, matrix=replace(product, second=second), bias=np.arange(classes))
+    names = tuple(map(str, range(classes)))
+    check(replace(bundle, head=head, labels=names), CONFIG, "dense")
 
 
 def test_layers_may_have_different_sizes():
