@@ -3,13 +3,16 @@ import dataclasses
 
 import pytest
 import torch
+from ramps import made_task
 
 from gatewright.sw.compress.quantise import QuantisedNetwork
 from gatewright.sw.compress.rounds import Requirement
-from gatewright.sw.compress.volume import quantise_to
+from gatewright.sw.compress.volume import Quantised, narrow_all, narrow_one, quantise_to
 from gatewright.sw.determinism import seeded
+from gatewright.sw.importers.weights import raw_model
 from gatewright.sw.integer import evaluate
 from gatewright.sw.settings import CompressSettings, SimplifySettings
+from gatewright.sw.spec import CompressionSpec, ProductSpec
 from gatewright.sw.tasks import Split
 
 SETTINGS = CompressSettings(quantise_epochs=1, quantise_rate=5e-3)
@@ -114,3 +117,93 @@ def test_zeros_stay_zero(short, float_model):
     model, _, _ = run(short, float_model, 0.0, 5 * SIZE, "descent", network)
     assert not model.bundle.matrices["layer0.recurrent"].matrix.values[:, ::2].any()
     assert not model.network.matrices()["layer0.recurrent"][:, ::2].any()
+
+
+@pytest.fixture
+def tried(network_of, monkeypatch):
+    """Run without training, on scripted scores; records what would have been trained, and what was frozen."""
+    task, model = made_task(0, 24), raw_model(network_of(inputs=2, classes=3, hidden=4))
+    recurrent = model.network.matrices()["layer0.recurrent"]
+    with torch.no_grad():
+        recurrent[0, :3] = 0
+    trained, frozen, freeze = [], [], QuantisedNetwork.freeze
+    monkeypatch.setattr(
+        "gatewright.sw.compress.volume.train_quantised", lambda *given: trained.append(given[4])
+    )
+
+    def recorded(student, name, mask):
+        if name == "layer0.recurrent":
+            assert not mask[0, :3].any()
+            frozen.append(int(mask.sum()))
+        freeze(student, name, mask)
+
+    monkeypatch.setattr(QuantisedNetwork, "freeze", recorded)
+
+    def run(scores, wanted, bits, scheme):
+        left = iter(scores)
+        monkeypatch.setattr("gatewright.sw.compress.volume.evaluate", lambda *_: next(left))
+        how = SimplifySettings(scheme=scheme, lanes=4)
+        result = quantise_to(task, model, model.network, Requirement(wanted, bits), volume, SETTINGS, how)
+        assert list(left) == []
+        return result, trained, frozen
+
+    return run
+
+
+SMALL = 16 * 2 + 16 * 4 + 3 * 4
+"""Weights of the network of `tried`, three of which are zero."""
+
+
+def test_rounds_with_all_weights_frozen_are_not_trained(tried):
+    (model, rounds, _), trained, frozen = tried([90, 10, 10, 10, 90, 90], 50, 2 * SMALL, "incremental")
+    what = "head to 4 bits, layer0.input to 4 bits, layer0.recurrent to 4 bits"
+    narrower = what.replace("4", "2")
+    assert trained == ["all to 8 bits", what, what, what, narrower]
+    assert model.volume == 2 * SMALL
+    # Of the 61 weights that are not zero.
+    assert frozen == [30, 46, 53, 61, 30]
+    told = [(each.stage, each.what, each.share, each.dropped, each.score, each.passed) for each in rounds]
+    assert told == [
+        ("integers", "all to 8 bits", 0.0, 0, 90, True),
+        ("quantise", what, 0.5, 0, 10, False),
+        ("quantise", what, 0.75, 0, 10, False),
+        ("quantise", what, 0.875, 0, 10, False),
+        ("quantise", what, 1.0, 0, 90, True),
+        ("quantise", narrower, 0.5, 0, 90, True),
+    ]
+
+
+def test_a_volume_without_the_score_ends_it(tried):
+    (model, rounds, reason), *_ = tried([10], 50, 8 * SMALL, "descent")
+    assert (model.score, model.volume, reason) == (10, 8 * SMALL, "")
+    assert [each.passed for each in rounds] == [False]
+    (model, rounds, reason), *_ = tried([10], 50, 8 * SMALL - 1, "descent")
+    assert reason == "in 8 bits the score is 10 percent already"
+
+
+def test_weights_that_are_not_zero_are_counted(tried):
+    (model, rounds, _), *_ = tried([90], 50, 8 * SMALL, "descent")
+    nonzeros = sum(int(stage.matrix.values.astype(bool).sum()) for stage in model.bundle.matrices.values())
+    assert [each.weights for each in rounds] == [nonzeros]
+    assert nonzeros <= SMALL - 3
+
+
+def quantised(**bits):
+    return Quantised(
+        None, CompressionSpec({name: ProductSpec(bits=b) for name, b in bits.items()}), None, 0.0, 0
+    )
+
+
+def test_the_next_widths_are_those_that_nothing_forbids():
+    model = quantised(a=8, b=4, c=2, d=8)
+    assert narrow_all(model, set(), None) == {("a", 4), ("b", 2), ("d", 4)}
+    assert narrow_all(model, {("a", 4), ("b", 4)}, None) == {("b", 2), ("d", 4)}
+
+    def loss(network, spec):
+        (changed,) = (name for name, product in spec.products.items() if product != model.spec.products[name])
+        assert spec.products[changed].bits == {"a": 4, "b": 2, "d": 4}[changed]
+        return {"a": 2.0, "b": 1.0, "d": 3.0}[changed]
+
+    assert narrow_one(model, set(), loss) == {("b", 2)}
+    assert narrow_one(model, {("b", 2)}, loss) == {("a", 4)}
+    assert narrow_one(quantised(c=2), set(), loss) == set()
