@@ -1,11 +1,15 @@
 import dataclasses
+import sys
 
 import pytest
+import torch
+from ramps import made_task
 
 from gatewright.sw.compress.rounds import Requirement
 from gatewright.sw.compress.simplify import simplify, weight_count
 from gatewright.sw.compress.words import word_degrees
 from gatewright.sw.determinism import seeded
+from gatewright.sw.importers.weights import raw_model
 from gatewright.sw.network import LstmNetwork
 from gatewright.sw.settings import CompressSettings, SimplifySettings
 from gatewright.sw.spec import uniform_spec
@@ -104,3 +108,100 @@ def test_units_of_a_model_without_a_head_stay(task, float_model):
     bare = LstmNetwork(list(float_model.network.layers))
     model = dataclasses.replace(float_model, network=bare, labels=())
     assert run(task, model, 0.0, units=("hidden",))[1] == []
+
+
+@pytest.fixture
+def tried(network_of, monkeypatch):
+    """Run without retraining, on scripted scores."""
+
+    def run(shape, scores, change=None, volume=1, **how):
+        model = raw_model(network_of(inputs=2, classes=3, **shape))
+        if change is not None:
+            with torch.no_grad():
+                change(model.network)
+        left = iter(scores)
+        monkeypatch.setattr(sys.modules[simplify.__module__], "retrain", lambda *_: next(left))
+        network, rounds = simplify(
+            made_task(0, 24),
+            model,
+            Requirement(50, volume),
+            weights,
+            SETTINGS,
+            dataclasses.replace(HOW, **how),
+        )
+        assert list(left) == []
+        return network, rounds
+
+    return run
+
+
+def graded(network):
+    """Unit k of 8 contributes as much as its number, from 1 on."""
+    numbers = torch.arange(1.0, 9.0)
+    for layer in network.layers:
+        layer.input.factors[0][:] = 0
+        layer.recurrent.factors[0][:] = torch.diag(numbers).repeat(4, 1)
+        layer.bias[:] = numbers.repeat(4)
+    if network.head is not None:
+        network.head.factors[0][:] = 0
+
+
+def once(share, **how):
+    return {"share": share, "least_share": share, "units": ("hidden",), **how}
+
+
+@pytest.mark.parametrize(
+    ("lanes", "share", "dropped"),
+    [(4, 0.25, 2), (4, 0.49, 3), (4, 0.9, 7), (8, 0.4, 2), (16, 0.3, 0), (64, 0.5, 0), (4, 0.1, 0)],
+)
+def test_the_lowest_share_goes_and_whole_quads_stay(tried, lanes, share, dropped):
+    _, rounds = tried({}, [10] * (dropped > 0), graded, **once(share, lanes=lanes))
+    assert [each.dropped for each in rounds] == [dropped] * (dropped > 0)
+
+
+def test_units_that_contribute_least_go_first(tried):
+    network, rounds = tried({}, [90, 10], graded, **once(0.25, lanes=4))
+    assert network.layers[0].bias[:6].tolist() == [3, 4, 5, 6, 7, 8]
+    assert [(each.dropped, each.passed) for each in rounds] == [(2, True), (1, False)]
+
+
+def test_of_a_response_only_what_leaves_a_unit_counts(tried):
+    def change(network):
+        graded(network)
+        network.layers[0].input.factors[0].view(4, 8, 2)[:, 0] = 100
+
+    kept = {
+        degree: tried({}, [90, 10], change, **once(0.15, lanes=4, degree=degree))[0]
+        .layers[0]
+        .bias[:7]
+        .tolist()
+        for degree in ("weight", "response")
+    }
+    assert kept == {"weight": [1, 3, 4, 5, 6, 7, 8], "response": [2, 3, 4, 5, 6, 7, 8]}
+
+
+def test_a_layer_that_contributes_least_keeps_a_quad(tried):
+    def change(network):
+        for layer, diagonal in zip(
+            network.layers, (torch.ones(8), torch.tensor([0.0] + 7 * [1.0])), strict=True
+        ):
+            layer.input.factors[0][:] = 0
+            layer.recurrent.factors[0][:] = torch.diag(diagonal).repeat(4, 1)
+        network.head.factors[0][:] = 0
+
+    # The first layer's units have an eighth each; the second's a seventh, but for one that has nothing.
+    _, rounds = tried({"layers": 2}, [10], change, **once(0.6, lanes=4))
+    assert [each.dropped for each in rounds] == [7 + 1]
+
+
+def test_only_units_that_may_go_are_a_share_of(tried):
+    network, _ = tried({"layers": 2, "head": False}, [90, 10], graded, **once(0.25, lanes=4))
+    assert [layer.hidden_size for layer in network.layers] == [6, 8]
+
+
+@pytest.mark.parametrize(("bits", "dropped"), [(8, [12, 6]), (4, [6])])
+def test_words_that_are_gone_are_no_part_of_the_share(tried, bits, dropped):
+    # 16 rows on 4 lanes, in 2 columns of W_ih and 4 of W_hh; two narrow weights make one word.
+    how = once(0.5, lanes=4, pattern_bits=bits) | {"units": ("words",)}
+    _, rounds = tried({"hidden": 4}, [90, 10][-len(dropped) :], **how)
+    assert [each.dropped for each in rounds] == dropped
