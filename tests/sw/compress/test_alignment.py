@@ -1,3 +1,4 @@
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -124,3 +125,118 @@ def test_limits_of_alignment_are_kept(network_of):
     assert legal_formats(network, wanted, FINEST) == wanted
     found = legal_formats(network, wanted, FINEST, {"layer0": 2})
     assert changes(wanted, found) == {"layer0.recurrent": -2}
+
+
+H = Fixed(16, 15)
+
+
+@pytest.mark.parametrize(
+    ("fracs", "alignment"),
+    # Sums of 15 + 3 and 15 + 6; both below the 11 bits of pre-activations; one beyond them.
+    [((15, 3, 6), 3), ((2, 3, -10), 6), ((2, 3, -6), 6), ((12, 6, 1), 2), ((12, 7, 1), 3)],
+)
+def test_alignment_is_from_the_coarsest_product_to_the_finest(network_of, fracs, alignment):
+    network, (x, w, r) = network_of(), fracs
+    formats = {"input": Fixed(16, x), "layer0.input": Fixed(8, w), "layer0.recurrent": Fixed(8, r)}
+    assert alignments(network, formats) == {"layer0": alignment}
+    limit = CLOSE if alignment <= 2 else MAX_ALIGNMENT
+    assert alignment_limits(network, formats) == {"layer0": limit}
+    narrow = formats | {"input": Fixed(8, x), "layer0.output": H}
+    assert alignment_limits(network, narrow) == {"layer0": MAX_ALIGNMENT}
+
+
+def error(values, format):
+    return format.real(format.quantise(values)) - values
+
+
+def stage_noise(formats, matrix, vector, m, v):
+    """Mean square of what rounding a matrix and a vector adds to their products, term by term."""
+    terms = np.square(error(matrix, formats.get(m, H))[None] * vector[:, None])
+    terms = terms + np.square(matrix[None] * error(vector, formats.get(v, H))[:, None])
+    return terms.sum(axis=2).mean()
+
+
+def brought_together(network, wanted, vectors):
+    """Try every way to share the bits; also tell the ratio of noises of each layer that is too far apart."""
+    formats, ratios, source = dict(wanted), [], "input"
+    for k in range(len(network.layers)):
+        stages = [(f"layer{k}.input", source), (f"layer{k}.recurrent", f"layer{k}.output")]
+        source = f"layer{k}.output"
+        totals = [sum(formats.get(name, H).frac for name in stage) for stage in stages]
+        excess = abs(totals[0] - totals[1]) - CLOSE
+        if excess <= 0:
+            continue
+        fine = totals.index(max(totals))
+        signs = {n: -1 if each is stages[fine] else 1 for each in stages for n in each if n in wanted}
+        matrices = {
+            name: matrix.detach().numpy().astype(float) for name, matrix in network.matrices().items()
+        }
+
+        def noise(changed, stages=stages, matrices=matrices):
+            return sum(stage_noise(changed, matrices[m], vectors[v].astype(float), m, v) for m, v in stages)
+
+        tried = []
+        for bits in itertools.product(range(excess + 1), repeat=len(signs)):
+            steps = [sign * each for sign, each in zip(signs.values(), bits, strict=True)]
+            fracs = {name: formats[name].frac + step for name, step in zip(signs, steps, strict=True)}
+            if sum(bits) == excess and max(fracs.values()) <= 16:
+                tried.append(
+                    formats | {name: Fixed(formats[name].bits, frac) for name, frac in fracs.items()}
+                )
+        best = min(tried, key=noise)
+        ratios.append(noise(best) / noise(formats))
+        if ratios[-1] <= 2:
+            formats = best
+    return formats, ratios
+
+
+def test_the_change_with_the_least_noise_of_all_is_taken_if_it_is_cheap(network_of, monkeypatch):
+    monkeypatch.setattr(alignment, "_output_noise", lambda *_: 1.0)
+    network, rng = network_of(hidden=4, layers=2, head=False), np.random.default_rng(1)
+    vectors = {f"layer{k}.output": rng.uniform(-1, 1, (50, 4)).astype(np.float32) for k in (0, 1)}
+    peaked = rng.normal(size=(50, 3)).astype(np.float32) ** 5
+    seen = []
+    for _ in range(100):
+        vectors["input"] = peaked * np.float32(2 ** rng.uniform(-2, 3))
+        wanted = {"input": best_format(vectors["input"], 16)}
+        for name, matrix in network.matrices().items():
+            matrix.data = torch.from_numpy(rng.normal(size=matrix.shape) * 2 ** rng.uniform(-3, 3)).float()
+            wanted[name] = best_format(matrix.detach().numpy(), 8)
+        # Seldom the best formats, within what can be aligned.
+        wanted = {
+            name: Fixed(each.bits, each.frac - int(rng.random() < 0.3)) for name, each in wanted.items()
+        }
+        if max(alignments(network, wanted).values()) > 9:
+            continue
+        expected, ratios = brought_together(network, wanted, vectors)
+        seen += ratios
+        assert close_formats(network, wanted, vectors, []) == expected
+    # On both sides of 2, and not far from it.
+    assert sum(1.2 < ratio <= 2 for ratio in seen) > 2 < sum(2 < ratio < 2.9 for ratio in seen)
+
+
+@pytest.mark.parametrize(("after", "taken"), [(2.0, True), (2.001, False)])
+def test_twice_the_noise_of_the_outputs_is_accepted(network_of, x, monkeypatch, after, taken):
+    network = network_of(hidden=32, head=False)
+    wanted, vectors = given(network, x)
+    wanted["input"] = Fixed(16, 12)
+    monkeypatch.setattr(alignment, "_output_noise", lambda n, f, s: 1.0 if f == wanted else after)
+    assert (close_formats(network, wanted, vectors, []) != wanted) == taken
+
+
+def test_noise_of_outputs_is_that_of_their_real_steps(network_of):
+    network = network_of(head=False)
+    rng = torch.Generator().manual_seed(0)
+    sequences = [torch.randn(steps, 3, generator=rng) for steps in (1, 4, 2, *[3] * 80)]
+    formats = {"input": Fixed(8, 4), "layer0.input": Fixed(4, 3), "layer0.recurrent": Fixed(4, 2)}
+    twin = network_of(head=False)
+    with torch.no_grad():
+        for name, matrix in twin.matrices().items():
+            matrix.copy_(matrix + torch.from_numpy(error(matrix.numpy(), formats[name])))
+        differences = [
+            twin((s + torch.from_numpy(error(s.numpy(), formats["input"])).float())[:, None])
+            - network(s[:, None])
+            for s in sequences
+        ]
+    expected = float(torch.cat([each.flatten() for each in differences]).square().mean())
+    assert alignment._output_noise(network, formats, sequences) == pytest.approx(expected, rel=1e-4)
