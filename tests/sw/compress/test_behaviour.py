@@ -2,11 +2,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from gatewright.errors import BundleError
 from gatewright.results import Rows
 from gatewright.sw.bundle import Bundle
-from gatewright.sw.compress import uniform_spec
+from gatewright.sw.compress import behaviour, uniform_spec
 from gatewright.sw.compress.behaviour import (
     behaviour_rows,
     confusion,
@@ -14,7 +15,9 @@ from gatewright.sw.compress.behaviour import (
     scored_rows,
     with_behaviour,
 )
+from gatewright.sw.compress.quantise import calibrate
 from gatewright.sw.compress.quantise_model import quantise_model
+from gatewright.sw.compress.units import keep_units
 from gatewright.sw.importers.weights import raw_model
 from gatewright.sw.integer import evaluate, run_integer
 from gatewright.sw.metrics import BY_MODEL, METRICS
@@ -123,3 +126,57 @@ def test_a_model_of_an_older_release_has_no_such_rows(bundle):
 def test_layers_of_other_sizes_have_no_counterpart(bundle, model, network_of):
     other = raw_model(network_of(layers=2, hidden=20))
     assert layer_snr(replace(bundle), other, split(3, 1)) == {}
+
+
+def calibrated(model, network):
+    inputs = model.standardise(split(6, 0).sequences)
+    made = calibrate(network, inputs, uniform_spec(network, activation_bits=16))
+    return made.bundle(model.mean, model.deviation, model.labels)
+
+
+def test_layers_above_one_that_lost_units_are_still_compared(network_of):
+    model, part = raw_model(network_of(layers=2)), split(6, 5)
+    with torch.no_grad():
+        # What the first unit gives is taken by nothing.
+        model.network.layers[0].recurrent.factors[0][:, 0] = 0
+        model.network.layers[1].input.factors[0][:, 0] = 0
+    small = keep_units(model.network, [torch.arange(8) != 0, torch.ones(8, dtype=torch.bool)])
+    found = layer_snr(calibrated(model, small), model, part)
+    assert list(found) == ["layer1"]
+    assert found["layer1"] > 30
+
+
+@pytest.mark.parametrize(("most", "shown"), [(1, False), (2, True)])
+def test_one_logit_means_two_classes(network_of, monkeypatch, most, shown):
+    monkeypatch.setattr(behaviour, "MOST_CLASSES", most)
+    model = raw_model(network_of(classes=1))
+    sequences = split(6, 1).sequences
+    outputs = [each[-1, 0] for each in model.results(sequences)]
+    with torch.no_grad():
+        model.network.head_bias -= float(np.median(outputs))
+    bundle = calibrated(model, model.network)
+    part = Split(sequences, np.zeros(6, dtype=np.int64))
+    noted = with_behaviour(bundle, model, Task("samples", ("no", "yes"), part, part, part)).notes["behaviour"]
+    assert noted.get("confusion") == ([["0", "0", 3], ["0", "1", 3]] if shown else None)
+
+
+@pytest.mark.parametrize(("most", "shown"), [(4, True), (3, False)])
+def test_a_confusion_of_many_classes_is_left_out(bundle, model, monkeypatch, most, shown):
+    monkeypatch.setattr(behaviour, "MOST_CLASSES", most)
+    part = labelled(bundle)
+    task = Task("samples", bundle.labels, part, part, part, metric=ACCURACY)
+    assert ("confusion" in with_behaviour(bundle, model, task).notes["behaviour"]) == shown
+
+
+def test_values_have_no_confusion(bundle, model):
+    part = split(5, 2)
+    part = Split(part.sequences, np.zeros((5, 4), dtype=np.float32))
+    task = Task("samples", bundle.labels, part, part, part, metric=METRICS["mse"])
+    noted = with_behaviour(bundle, model, task).notes["behaviour"]
+    assert set(noted) == {"scored", "layer_snr"}
+    assert noted["scored"] == {"validation": 5, "test": 5}
+
+
+def test_without_targets_nothing_is_scored(bundle):
+    task = Task("samples", (), *(split(6, first) for first in range(3)), metric=BY_MODEL, taught=True)
+    assert [row.value for row in scored_rows(task)] == [0, 0]

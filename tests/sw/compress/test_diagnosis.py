@@ -1,13 +1,18 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
+from gatewright.sw.compress import diagnosis
 from gatewright.sw.compress.diagnosis import (
+    Spread,
     narrow_features,
     signal_to_noise,
     spread_matrices,
     told_features,
 )
+from gatewright.sw.compress.formats import best_format
 from gatewright.sw.compress.quantise import calibrate
 from gatewright.sw.importers.weights import raw_model
 from gatewright.sw.spec import uniform_spec
@@ -104,3 +109,118 @@ def test_signal_to_noise_of_every_output():
     assert ratios[1] == 0.0
     assert np.isfinite(ratios[2])
     assert ratios[2] > 1000
+
+
+CLIP = "lip its largest weights and train again, or train longer in integers"
+
+
+@pytest.mark.parametrize(
+    ("name", "bits", "remedy"),
+    [
+        ("head", 4, "Give it more bits (up to 8)"),
+        ("layer0.input", 2, "Give it more bits (up to 8)"),
+        ("head.first", 8, "Bring the model's outputs to one size and scale them back on the host"),
+        ("layer0.input.first", 8, f"Let the features be scaled, c{CLIP}"),
+        ("layer1.input", 8, f"C{CLIP}"),
+    ],
+)
+def test_what_helps_depends_on_the_width_and_the_place(name, bits, remedy):
+    assert str(Spread(name, bits, 2.26, 0.444, 12.6)) == (
+        f"{name}: its weights spread over 2.3 decades, and with {bits} bits 44 % of them become zero; "
+        f"by that alone an output is left with 13 dB. {remedy}"
+    )
+
+
+def test_a_feature_is_narrow_with_fewer_than_8_integers_of_more_values():
+    values = np.arange(20.0)[:, None] * np.ones(5)
+    # Distinct values 20, 20, 7, 8, 20; distinct integers 8, 7, 7, 7, 1.
+    values[:, 2], values[:, 3] = values[:, 2] % 7, values[:, 3] % 8
+    integers = np.stack([np.arange(20) % most for most in (8, 7, 7, 7, 1)], axis=1)
+    bundle = SimpleNamespace(quantise_input=lambda raw: integers if np.array_equal(raw, values) else None)
+    assert narrow_features(bundle, [values[:5], values[5:]]) == {1: 7, 3: 7, 4: 1}
+
+
+@pytest.mark.parametrize(
+    ("count", "named"),
+    [
+        (1, "0 (1)"),
+        (6, "0 (1), 1 (1), 2 (1), 3 (1), 4 (1), 5 (1)"),
+        (7, "0 (1), 1 (1), 2 (1), 3 (1), 4 (1), 5 (1) and 1 more"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("scaled", "remedy"), [(True, "Bring rare"), (False, "Let the features be scaled, bring rare")]
+)
+def test_narrow_features_are_told(count, named, scaled, remedy):
+    assert told_features(dict.fromkeys(range(count), 1), scaled=scaled) == (
+        f"features keep fewer than 8 distinct integers on the samples: {named}. {remedy} extremes nearer "
+        "(a logarithm, a clip), or take 16-bit activations"
+    )
+
+
+def outlying(network_of, **shape):
+    """A model whose recurrent matrix has an outlier, and some zeros."""
+    model = raw_model(network_of(**shape))
+    matrix = model.network.matrices()["layer0.recurrent"]
+    with torch.no_grad():
+        outlier(matrix)
+        matrix[5:7] = 0
+    return model, matrix.detach().double().numpy()
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+@pytest.mark.parametrize("head", [True, False])
+def test_what_a_matrix_loses_is_measured_on_the_outputs(network_of, bits, head):
+    model, weights = outlying(network_of, head=head)
+    (found,) = spread(model, bits=bits)
+    present = weights != 0
+    kept = best_format(weights, bits).quantise(weights) != 0
+    twin = raw_model(network_of(head=head))
+    with torch.no_grad():
+        twin.network.matrices()["layer0.recurrent"].copy_(torch.from_numpy(weights * kept))
+    exact, ours = (np.concatenate(each.results(SEQUENCES)).astype(np.float64) for each in (model, twin))
+    moved = np.square(exact - exact.mean(axis=0)).sum(axis=0)
+    ratios = 10 * np.log10(moved / np.square(ours - exact).sum(axis=0))
+    sizes = np.sort(np.abs(weights[present]))
+    assert (found.name, found.bits) == ("layer0.recurrent", bits)
+    assert found.snr == pytest.approx(ratios.min(), rel=1e-4)
+    assert found.lost == pytest.approx((present & ~kept).sum() / present.sum())
+    assert found.decades == pytest.approx(np.log10(sizes[-1] / np.quantile(sizes, 0.1)))
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_a_remark_needs_a_loss_and_a_spread_that_the_width_is_not_to_blame_for(network_of, monkeypatch, bits):
+    model, _ = outlying(network_of)
+    (found,) = spread(model, bits=bits)
+    for noted, decades, named in (
+        (found.snr + 1e-6, found.decades, True),
+        (found.snr + 1e-6, found.decades + 1e-6, bits == 8),
+        (found.snr, 0.0, False),
+    ):
+        monkeypatch.setattr(diagnosis, "NOTED", noted)
+        monkeypatch.setattr(diagnosis, "DECADES", decades)
+        assert spread(model, bits=bits) == [found] * named
+
+
+@pytest.mark.parametrize("head", [True, False])
+def test_an_output_moves_against_its_own_size_or_hidden_values_against_the_largest(
+    network_of, monkeypatch, head
+):
+    model, _ = outlying(network_of, head=head)
+    results = np.concatenate(model.results(SEQUENCES)).astype(np.float64)
+    size = np.sqrt(np.square(results).mean(axis=0))
+    share = results.std(axis=0) / (size if head else size.max())
+    for still, judged in ((share.max() * 0.999, True), (share.max() * 1.001, False)):
+        monkeypatch.setattr(diagnosis, "STILL", still)
+        assert [each.name for each in spread(model, bits=8)] == (["layer0.recurrent"] if judged else [])
+
+
+def test_batches_are_spread_over_the_data_and_know_their_real_steps(monkeypatch):
+    monkeypatch.setattr(diagnosis, "_STEPS", 8)
+    monkeypatch.setattr(diagnosis, "_BATCH", 2)
+    sequences = [torch.full((steps, 1), float(steps)) for steps in (10, 1, 3, 2, 5, 1, 7)]
+    # 29 steps: every third sequence, and no more than 8 steps of it.
+    batches = diagnosis._batches(sequences)
+    seen = sorted(sorted(x[real].flatten().tolist()) for x, real in batches)
+    assert seen == [[2.0] * 2 + [7.0] * 7, [10.0] * 8]
+    assert sorted(tuple(x.shape) for x, _ in batches) == [(7, 2, 1), (8, 1, 1)]
