@@ -1,5 +1,6 @@
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 
@@ -8,6 +9,7 @@ from gatewright.sw.compress import calibration
 from gatewright.sw.compress.calibration import calibrated_formats
 from gatewright.sw.compress.formats import best_format
 from gatewright.sw.determinism import seeded
+from gatewright.sw.numbers import Fixed
 from gatewright.sw.spec import CompressionSpec, ProductSpec, uniform_spec
 
 
@@ -93,3 +95,41 @@ def test_parameters_that_are_not_finite_are_refused(network_of, sequences):
         network.layers[0].bias[3] = torch.inf
     with pytest.raises(BundleError, match=r"layers\.0\.bias holds values that are not finite"):
         calibrated_formats(network, uniform_spec(network), sequences)
+
+
+@pytest.mark.parametrize(
+    ("weight", "columns", "source_bits", "frac"),
+    [
+        # 32-bit accumulators less 2, and 15 for x of 16 bits: 15 bits for a row's sum in LSB.
+        (0.5, 128, 16, 7),
+        (0.5, 1024, 16, 15 - 9),
+        (0.5, 1025, 16, 15 - 10),
+        (0.5, 2**18, 8, 23 - 17),
+        (0.5, 1024, 8, 7),
+    ],
+)
+def test_a_rows_sum_leaves_room_in_the_accumulators(weight, columns, source_bits, frac):
+    weights = np.full((2, columns), weight)
+    weights[0] = 0
+    assert calibration._weight_format(weights, 8, source_bits) == Fixed(8, frac)
+
+
+def test_weights_that_are_all_zero_have_the_finest_format():
+    assert calibration._weight_format(np.zeros((2, 3)), 4, 16) == Fixed(4, 16)
+
+
+@pytest.mark.parametrize(("count", "chosen"), [(4, 4), (7, 7), (8, 4), (12, 4)])
+def test_of_many_steps_at_least_16384_are_looked_at(network_of, monkeypatch, count, chosen):
+    seen = []
+    monkeypatch.setattr(calibration, "_vectors", lambda network, sequences: seen.append(len(sequences)) or {})
+    network = network_of()
+    calibrated_formats(network, uniform_spec(network), [torch.zeros(4096, 3)] * count)
+    assert seen == [chosen]
+
+
+@pytest.mark.parametrize(("bits", "close"), [(8, False), (16, True)])
+def test_products_are_brought_together_for_16_bits_only(network_of, sequences, monkeypatch, bits, close):
+    monkeypatch.setattr(calibration, "close_formats", lambda *_: "close")
+    network = network_of()
+    found = calibrated_formats(network, uniform_spec(network, activation_bits=bits), sequences)
+    assert (found == "close") == close
