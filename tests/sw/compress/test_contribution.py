@@ -80,3 +80,22 @@ def test_activations_are_those_that_each_matrix_takes(network_of, batches):
         ):
             bare.get_parameter(name).copy_(values)
         assert torch.allclose(found["layer1.projection"], bare(y)[0].abs().mean(dim=(0, 1)), atol=1e-6)
+
+
+def test_one_step_is_enough(network_of):
+    network = network_of(projection=5)
+    batch = Batch(torch.ones(1, 1, 3), torch.tensor([1]), torch.tensor([0]))
+    found = mean_activations(network, [batch])
+    layer = network.layers[0]
+    i, _, g, o = (layer.input() @ torch.ones(3) + layer.bias).view(4, 8)
+    hidden = o.sigmoid() * (i.sigmoid() * g.tanh()).tanh()
+    assert torch.allclose(found["layer0.projection"], hidden.abs())
+    assert torch.equal(found["layer0.recurrent"], torch.zeros(5))
+
+
+def test_by_response_and_by_taylor_each_batch_counts_once(network_of, batches):
+    network = network_of()
+    found = mean_activations(network, batches)
+    hidden = [network(batch.x[:n, k : k + 1])[:, 0] for batch in batches for k, n in enumerate(batch.lengths)]
+    assert torch.allclose(found["head"], torch.cat(hidden).abs().mean(dim=0))
+    assert len(contributions(network, "taylor", batches, loss)) == 2

@@ -5,6 +5,8 @@ import pytest
 import torch
 
 from gatewright.errors import DataError
+from gatewright.sw.compress import scaling
+from gatewright.sw.compress.formats import best_format
 from gatewright.sw.compress.scaling import scaled, scaled_where_it_pays
 from gatewright.sw.importers.weights import raw_model
 
@@ -120,3 +122,56 @@ def test_features_beyond_every_format_are_scaled(network_of):
 def test_another_number_of_features_is_refused(for_prices):
     with pytest.raises(DataError, match=r"sequence 1 must be \[steps, 3\]"):
         scaled(for_prices(), [np.zeros((4, 3)), np.zeros((4, 2))])
+
+
+def kept(model, sequences, bits, activation_bits):
+    """Signal-to-noise ratio in dB of the first matrix's sums in integers, about their means."""
+    x = ((np.concatenate(sequences) - model.mean) / model.deviation).astype(np.float32).astype(float)
+    matrix = model.network.layers[0].input.factors[0].detach().double().numpy()
+    exact = x @ matrix.T
+    noise = -exact
+    formats = [best_format(v, b) for v, b in ((x, activation_bits), (matrix, bits))]
+    noise += formats[0].real(formats[0].quantise(x)) @ formats[1].real(formats[1].quantise(matrix)).T
+    return 10 * np.log10(np.square(exact - exact.mean(axis=0)).sum() / np.square(noise).sum())
+
+
+@pytest.mark.parametrize("widths", [{}, {"bits": 4}, {"activation_bits": 16}])
+def test_what_scaling_gains_decides(for_prices, monkeypatch, widths):
+    model, sequences = for_prices(), sequences_of(prices)
+    full = {"bits": 8, "activation_bits": 8} | widths
+    gain = kept(scaled(model, sequences), sequences, **full) - kept(model, sequences, **full)
+    for worth, pays in ((gain - 1e-6, True), (gain + 1e-6, False)):
+        monkeypatch.setattr(scaling, "WORTH", worth)
+        assert (scaled_where_it_pays(model, sequences, **widths) is not model) == pays
+
+
+@pytest.mark.parametrize(("gain", "pays"), [(5.99, False), (6.0, True)])
+def test_one_bit_of_every_value_is_worth_it(for_prices, monkeypatch, gain, pays):
+    model = for_prices()
+    monkeypatch.setattr(scaling, "_kept", lambda each, *_: 1.0 if each is model else 1.0 + gain)
+    assert (scaled_where_it_pays(model, sequences_of(prices)) is not model) == pays
+
+
+def test_long_data_are_judged_on_some_of_their_steps(for_prices, monkeypatch):
+    model, sequences = for_prices(), sequences_of(prices)
+    monkeypatch.setattr(scaling, "_STEPS", 160)
+    some = [np.concatenate(sequences)[::3]]
+    found = scaling._kept(model, sequences, 8, 8)
+    assert found == pytest.approx(kept(model, some, 8, 8), abs=1e-9)
+    monkeypatch.setattr(scaling, "_STEPS", 1000)
+    assert scaling._kept(model, sequences, 8, 8) == pytest.approx(kept(model, sequences, 8, 8), abs=1e-9)
+
+
+@pytest.mark.parametrize(("zeros", "mean"), [(10, 0.0), (9, 31 / 40)])
+def test_a_quarter_of_zeros_is_worth_keeping(network_of, zeros, mean):
+    sequence = np.ones((40, 3), dtype=np.float32)
+    sequence[:zeros, 1] = 0
+    small = scaled(raw_model(network_of()), [sequence])
+    assert small.mean.tolist() == pytest.approx([1, mean, 1])
+    deviation = np.sqrt(30 / 40) if mean == 0 else np.sqrt(mean * (1 - mean))
+    assert small.deviation.tolist() == pytest.approx([1, deviation, 1])
+
+
+def test_a_feature_that_is_always_zero_has_no_size(network_of):
+    small = scaled(raw_model(network_of()), [np.zeros((4, 3), dtype=np.float32)])
+    assert (small.mean.tolist(), small.deviation.tolist()) == ([0, 0, 0], [1, 1, 1])
