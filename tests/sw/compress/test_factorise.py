@@ -44,3 +44,14 @@ def test_what_does_not_suit_is_refused(network_of):
         factorise(network, ranked(network, layer0_input=4))
     with pytest.raises(ConfigError, match=r"for the products head, but the network has head, layer0\.input"):
         factorise(network, CompressionSpec({"head": ProductSpec()}))
+
+
+def test_a_projection_keeps_its_rows_and_the_network_its_mode(network_of):
+    network = network_of(projection=5).train()
+    network.dropout.p = 0.25
+    small = factorise(network, ranked(network, head=2))
+    assert (small.training, small.dropout.p) == (True, 0.25)
+    assert small.layers[0].projection is network.layers[0].projection
+    assert small.head.rank == 2
+    bare = network_of(head=False)
+    assert factorise(bare, ranked(bare, layer0_input=2)).head is None

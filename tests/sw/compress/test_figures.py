@@ -1,10 +1,14 @@
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
+import pytest
 import torch
 
 from gatewright.sw.compress.figures import score_rows, shape_rows
 from gatewright.sw.compress.quantise import calibrate
+from gatewright.sw.numbers import Fixed
+from gatewright.sw.products import LowRank, Matrix, Stage
 from gatewright.sw.spec import uniform_spec
 
 NOTES = {
@@ -47,3 +51,31 @@ def test_every_product_has_rank_and_bits_and_every_matrix_its_density(network_of
     assert 30 < densities["layer0.recurrent.first"] <= 50
     whole = {row.value for row in shape_rows(bundle_of(network_of()), "small") if row.name == "rank"}
     assert whole == {0}
+
+
+@pytest.mark.parametrize(("more", "better"), [(True, "more"), (False, "less")])
+def test_scores_say_what_is_better(more, better):
+    bundle = SimpleNamespace(notes=NOTES | {"more_is_better": more})
+    assert {row.parameters["better"] for row in score_rows(bundle, "small")} == {better}
+
+
+def test_bits_are_those_of_the_first_factor_and_density_is_in_percent():
+    source = Fixed(8, 7)
+    first, second = (
+        Matrix(np.array([[1, 0, 0, -1, 0]]), Fixed(4, 3)),
+        Matrix(np.ones((8, 1), int), Fixed(2, 0)),
+    )
+    bundle = SimpleNamespace(
+        notes=NOTES,
+        products={"head": (LowRank(first, source, second), source), "layer0.input": (second, source)},
+        matrices={"head.first": Stage(first, source)},
+    )
+    rows = list(shape_rows(bundle, "small"))
+    assert [(row.name, row.unit, row.value) for row in rows] == [
+        ("rank", "columns", 1),
+        ("bits", "bits", 4),
+        ("rank", "columns", 0),
+        ("bits", "bits", 2),
+        ("weight_density", "percent", 40.0),
+    ]
+    assert {row.seed for row in rows} == {3}

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gatewright.sw.compress.pattern import balanced_mask, gate_layout
-from gatewright.sw.compress.pruning import prune, retrain, scheduled_density
+from gatewright.sw.compress.pruning import prune, prune_at_once, retrain, scheduled_density
 from gatewright.sw.determinism import seeded
 from gatewright.sw.settings import CompressSettings
 from gatewright.sw.spec import CompressionSpec, ProductSpec, uniform_spec
@@ -102,3 +102,31 @@ def test_retraining_leaves_zeros_alone(task, float_model):
     assert not matrix[:, ::2].any()
     assert (matrix[:, 1::2] != before[:, 1::2]).all()
     assert score == dataclasses.replace(float_model, network=network).score(task.validation, task.metric)
+
+
+def test_at_once_the_largest_weights_of_the_dense_network_stay(network_of):
+    network = network_of(hidden=16, inputs=2, classes=3)
+    before = {name: matrix.detach().clone() for name, matrix in network.matrices().items()}
+    assert prune_at_once(network, SPEC) is network
+    for name, density in (("layer0.input", 0.5), ("layer0.recurrent", 0.25)):
+        mask = balanced_mask(before[name], gate_layout(16, before[name].shape[1], 16), density)
+        assert torch.equal(network.matrices()[name], before[name] * mask)
+    assert torch.equal(network.matrices()["head"], before["head"])
+
+
+def test_the_density_falls_in_its_share_of_the_updates_only(task, float_model, monkeypatch):
+    said = []
+
+    @torch.no_grad()
+    def recorded(task, dense, network, settings, epochs, what, progress, narrow):
+        said.append((epochs, what))
+        matrix = network.matrices()["layer0.recurrent"]
+        # Densities of 0.634, 0.412 and 0.25, of 4 words; then the last masks stay.
+        for before, done, kept in ((0.0, 0.1, 0.75), (0.1, 0.2, 0.5), (0.49, 0.6, 0.25), (0.5, 0.6, 1.0)):
+            matrix.copy_(dense.network.matrices()["layer0.recurrent"])
+            narrow(before, done)
+            assert (matrix != 0).float().mean() == kept
+
+    monkeypatch.setattr("gatewright.sw.compress.pruning.retrain", recorded)
+    prune(task, float_model, copy.deepcopy(float_model.network), SPEC, SETTINGS)
+    assert said == [(6, "prune to 0.25, 0.5, 1")]

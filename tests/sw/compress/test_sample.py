@@ -1,9 +1,13 @@
 import dataclasses
+from types import SimpleNamespace
 
+import numpy as np
+import pytest
 import torch
 
 from gatewright.sw.compress import sample
 from gatewright.sw.compress.sample import batches_of, sample_of
+from gatewright.sw.tasks import Split
 
 
 def test_a_small_split_is_taken_whole_and_a_large_one_evenly(task, monkeypatch):
@@ -24,3 +28,9 @@ def test_batches_hold_every_sequence_once_and_scaled(task, float_model):
     assert torch.equal(inside.sort(dim=0).values, expected.sort(dim=0).values)
     labels = torch.cat([batch.targets for batch in batches])
     assert torch.equal(labels.sort().values, torch.from_numpy(task.validation.targets).sort().values)
+
+
+@pytest.mark.parametrize(("count", "taken"), [(1, 1), (512, 512), (513, 257), (1024, 512), (1025, 342)])
+def test_a_sample_has_512_sequences_at_most(count, taken):
+    train = Split([np.zeros((1, 2))] * count)
+    assert len(sample_of(SimpleNamespace(train=train))) == taken
