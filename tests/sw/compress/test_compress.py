@@ -1,3 +1,4 @@
+import copy
 import dataclasses
 import json
 
@@ -5,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from gatewright.errors import ConfigError, DataError
+from gatewright.errors import CapacityError, ConfigError, DataError
 from gatewright.hw.compiler import compile_bundle, smallest_config
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.compress import (
@@ -15,9 +16,12 @@ from gatewright.sw.compress import (
     SimplifySettings,
     compress,
     compress_to,
+    suited,
     uniform_spec,
 )
+from gatewright.sw.compress.quantise import calibrate
 from gatewright.sw.compress.units import keep_units
+from gatewright.sw.compress.volume import Quantised
 from gatewright.sw.importers.weights import raw_model
 from gatewright.sw.integer import evaluate
 from gatewright.sw.metrics import BY_MODEL, METRICS
@@ -275,3 +279,114 @@ def test_a_volume_of_nothing_is_refused():
 def test_a_score_that_is_no_number_is_refused():
     with pytest.raises(ConfigError, match="score must be a finite number, not nan"):
         Requirement(float("nan"), 1)
+
+
+def test_factors_are_fine_tuned_though_they_keep_all_their_weights(task, float_model):
+    said = []
+    settings = dataclasses.replace(BRIEF, prune_epochs=2, quantise_epochs=0)
+    spec = uniform_spec(float_model.network, lanes=16, rank=6)
+    compress(task, float_model, spec, settings, lambda what, *_: said.append(what))
+    assert said == ["prune to 1"] * 2
+
+
+def test_names_of_outputs_are_the_tasks_where_the_models_are_numbers(task, network_of):
+    model = raw_model(network_of(inputs=2, classes=3))
+    same, named = suited(task, model)
+    assert (same, named.labels) == (task, task.labels)
+    assert suited(task, named)[1] is named
+    # Values have no order that a name could tell.
+    parts = [Split(part.sequences, model.results(part.sequences)) for part in (task.train, task.validation)]
+    values = Task("values", ("a", "b", "c"), parts[0], *parts[1:] * 2, metric=METRICS["mse"])
+    other = dataclasses.replace(model, labels=("x", "y", "z"))
+    assert suited(values, other)[1].labels == ("a", "b", "c")
+    bare = Task("samples", (), **samples(task), metric=BY_MODEL, taught=True)
+    assert suited(bare, other)[1] is other
+
+
+def samples(task):
+    return {name: Split(getattr(task, name).sequences) for name in ("train", "validation", "test")}
+
+
+def test_a_metric_that_cannot_fail_is_refused(task, network_of):
+    bare = Task("samples", (), **samples(task), metric=METRICS["agreement"], taught=True)
+    with pytest.raises(ConfigError, match="agreement needs at least 2 outputs"):
+        suited(bare, raw_model(network_of(inputs=2, classes=1)))
+
+
+def test_the_number_of_values_is_told(task, network_of):
+    parts = [
+        Split(part.sequences, np.zeros((len(part), 3))) for part in (task.train, task.validation, task.test)
+    ]
+    values = Task("values", ("a", "b", "c"), *parts, metric=METRICS["mse"])
+    with pytest.raises(DataError, match="values has 3 values, but the model has 4 outputs"):
+        suited(values, raw_model(network_of(inputs=2, classes=4)))
+
+
+@pytest.fixture
+def staged(task, float_model, monkeypatch):
+    """Run `compress_to` with scripted stages; gives the outcome, and the network that was quantised."""
+
+    def run(retrained, score, required, reason, measured=lambda bundle: 7):
+        seen = {}
+
+        def simplify(task, dense, requirement, eight_bits, settings, how, progress):
+            seen["volume"] = eight_bits(dense.network)
+            return dense.network, []
+
+        def retrain(task, dense, network, settings, epochs, what, progress):
+            seen["retrained"] = (network, epochs)
+            return dense.score(task.validation, task.metric) + retrained
+
+        def quantise_to(task, dense, network, requirement, volume, settings, how, progress):
+            seen["network"] = network
+            spec = uniform_spec(network, lanes=8)
+            inputs = dense.standardise(task.train.sequences)
+            bundle = calibrate(network, inputs, spec).bundle(dense.mean, dense.deviation, dense.labels)
+            return Quantised(network, spec, bundle, score, 40), [], reason
+
+        for stage in (simplify, retrain, quantise_to):
+            monkeypatch.setattr(f"gatewright.sw.compress.{stage.__name__}", stage)
+        return compress_to(task, float_model, Requirement(required, 50), measured, BRIEF, HOW), seen
+
+    return run
+
+
+@pytest.mark.parametrize(("retrained", "better"), [(0.0, True), (-1.0, False)])
+def test_retraining_that_loses_is_taken_back(staged, float_model, retrained, better):
+    outcome, seen = staged(retrained, 90.0, 80.0, "")
+    network, epochs = seen["retrained"]
+    assert epochs == BRIEF.prune_epochs
+    assert network is not float_model.network
+    assert (seen["network"] is network) == better
+    (told,) = outcome.rounds
+    count = sum(int(matrix.count_nonzero()) for matrix in float_model.network.matrices().values())
+    assert dataclasses.astuple(told)[:5] == ("retrain", "all weights", 0.0, 0, count)
+    assert (told.volume, told.passed) == (None, better)
+    assert (outcome.met, outcome.volume, seen["volume"]) == (True, 40, 7)
+
+
+@pytest.mark.parametrize(
+    ("score", "reason", "told"),
+    [(80.0, "", ""), (79.0, "", "the best score found is 79 percent"), (80.0, "too large", "too large")],
+)
+def test_an_outcome_is_met_or_says_why_not(staged, score, reason, told):
+    outcome, _ = staged(0.0, score, 80.0, reason)
+    assert (outcome.met, outcome.reason) == (not told, told)
+
+
+def test_what_no_accelerator_can_hold_has_no_volume(staged):
+    def measured(bundle):
+        raise CapacityError("too large")
+
+    assert staged(0.0, 90.0, 80.0, "", measured)[1]["volume"] is None
+
+
+def test_a_density_is_that_of_the_layers_weights(task, float_model):
+    network = copy.deepcopy(float_model.network)
+    with torch.no_grad():
+        network.head.factors[0][:] = 0
+        network.layers[0].recurrent.factors[0][:, :4] = 0
+    settings = dataclasses.replace(BRIEF, quantise_epochs=0)
+    made = compress(task, float_model, uniform_spec(network, lanes=16), settings, start=network)
+    assert made.notes["density"] == pytest.approx((64 * 2 + 64 * 12) / (64 * 18))
+    assert (made.notes["every_step"], made.notes["more_is_better"]) == (False, True)

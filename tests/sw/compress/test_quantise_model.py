@@ -255,3 +255,43 @@ def test_what_does_not_suit_is_refused(model_of):
             samples_of(metric=METRICS["agreement"]),
             uniform_spec(model_of(classes=1).network, lanes=8),
         )
+
+
+def test_dropped_units_are_trained_for_though_nothing_is_pruned(model_of):
+    spec = dataclasses.replace(uniform_spec(model_of().network), hidden={"layer0": 4})
+    assert settings_for(samples_of(), spec) == samples_of().compression
+
+
+def test_where_the_last_step_counts_its_outputs_are_compared(model_of):
+    model, sequences = model_of(), split(6).sequences
+    with torch.no_grad():
+        # The first class's logit is zero throughout: no ratio.
+        model.network.head.factors[0][0] = 0
+        model.network.head_bias[0] = 0
+    part = Split(sequences, np.arange(6) % 4)
+    task = Task("last", tuple("abcd"), part, part, part)
+    found = quantise_model(model, task, uniform_spec(model.network, lanes=8), CALIBRATED)
+    ours, exact = (
+        np.array([each[-1] for each in results])
+        for results in (integer_results(found.bundle, sequences), model.results(sequences))
+    )
+    ratios = 10 * np.log10(np.square(exact[:, 1:]).sum(axis=0) / np.square(ours - exact)[:, 1:].sum(axis=0))
+    told = {row.parameters["output"]: row.value for row in found.rows if row.name == "snr"}
+    together = 10 * np.log10(np.square(exact).sum() / np.square(ours - exact).sum())
+    assert told == pytest.approx(dict(zip("bcd", ratios, strict=True)) | {"all": together}, abs=1e-3)
+    assert {row.unit for row in found.rows if row.name == "snr"} == {"dB"}
+
+
+def test_of_targets_of_every_step_those_that_count_are_compared(model_of):
+    model, sequences = model_of(), split(3).sequences
+    targets = [np.full(len(x), -1) for x in sequences]
+    targets[0][1], targets[2][0] = 2, 1
+    part = Split(sequences, targets)
+    task = Task("some", tuple("abcd"), part, part, part)
+    found = quantise_model(model, task, uniform_spec(model.network, lanes=8), CALIBRATED)
+    ours, exact = (
+        np.array([results[0][1], results[2][0]])
+        for results in (integer_results(found.bundle, sequences), model.results(sequences))
+    )
+    together = 10 * np.log10(np.square(exact).sum() / np.square(ours - exact).sum())
+    assert value(found, "snr", output="all") == pytest.approx(together, abs=1e-3)
