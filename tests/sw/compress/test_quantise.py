@@ -1,10 +1,12 @@
 import copy
 import dataclasses
+import sys
 
 import numpy as np
 import pytest
 import torch
 
+from gatewright.errors import AccumulatorOverflowError
 from gatewright.sw.compress.quantise import QuantisedNetwork, calibrate, quantise, train_quantised
 from gatewright.sw.determinism import one_thread, seeded
 from gatewright.sw.integer import evaluate, run_integer
@@ -291,3 +293,82 @@ def test_a_label_for_every_step_is_learned(task, float_model):
     assert history[-1] < first
     assert not student.log_thresholds.requires_grad
     assert said == [("descend", k, 3) for k in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("kind", [{"layers": 2}, {"layers": 2, "projection": 5}])
+def test_states_carry_a_sequence_on(student_of, kind):
+    student = student_of(**kind)
+    with seeded(1), torch.no_grad():
+        x = torch.randn(7, 4, 3)
+        whole, last = student.carried(x)
+        first, states = student.carried(x[:3])
+        second, after = student.carried(x[3:], states)
+    assert torch.equal(torch.cat([first, second]), whole)
+    assert torch.equal(student(x), whole)
+    for ours, theirs in zip(after, last, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
+    assert [(y.shape[1], c.shape[1]) for y, c in last] == student.state_sizes
+
+
+@pytest.mark.parametrize(
+    ("drift", "coarser"), [(0.124, 0), (0.126, 1), (-0.124, 0), (-0.126, -1), (0.374, 1), (0.376, 2)]
+)
+def test_a_quarter_of_a_threshold_is_a_bit_of_scale(student_of, drift, coarser):
+    student = student_of()
+    before = student.formats["head"].frac
+    with torch.no_grad():
+        student.log_thresholds += drift
+    assert student.formats["head"].frac == before - coarser
+    formats = student.formats
+    student.fix_scales()
+    assert student.formats == formats
+    assert not student.log_thresholds.any()
+
+
+def test_no_scale_is_learned_finer_than_16_bits(student_of):
+    student = student_of()
+    with torch.no_grad():
+        student.log_thresholds[:] = -10
+    assert student.formats["head"].frac == 16
+
+
+@pytest.mark.parametrize(
+    ("before", "done", "learned"),
+    [(0.0, 0.24, True), (0.2, 0.25, False), (0.2, 0.3, False), (0.25, 0.5, True)],
+)
+def test_scales_learn_in_a_quarter_of_the_updates(
+    student_of, task, float_model, monkeypatch, before, done, learned
+):
+    student = student_of()
+    module = sys.modules[QuantisedNetwork.__module__]
+    monkeypatch.setattr(module, "fit", lambda *_, after_update, **__: after_update(before, done))
+    train_quantised(task, float_model, student, CompressSettings())
+    assert student.log_thresholds.requires_grad == learned
+
+
+def test_scales_learn_unless_told_otherwise(network_of, sequences):
+    network = network_of()
+    assert QuantisedNetwork(network, uniform_spec(network), sequences).log_thresholds.requires_grad
+
+
+def test_what_overflows_at_any_scale_is_refused(network_of, sequences):
+    network = network_of()
+    with torch.no_grad():
+        # 2**20 in LSB of pre-activations, the coarsest, is 2**31.
+        network.layers[0].bias[0] = 2.0**20
+    with pytest.raises(AccumulatorOverflowError):
+        calibrate(network, sequences, uniform_spec(network))
+
+
+def test_frozen_integers_that_overflow_are_refused(network_of):
+    network = network_of(inputs=600)
+    with torch.no_grad():
+        network.matrices()["layer0.input"].fill_(0.01)
+    with seeded(0):
+        x = list(torch.randn(4, 2, 600))
+    student = calibrate(network, x, uniform_spec(network, activation_bits=16))
+    student.freeze("layer0.recurrent", torch.ones(32, 8, dtype=torch.bool))
+    with torch.no_grad():
+        student.masters.layers[0].bias[0] = 2.0**19
+    with pytest.raises(AccumulatorOverflowError):
+        bundle_of(student)
