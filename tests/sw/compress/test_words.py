@@ -51,3 +51,36 @@ def test_every_matrix_keeps_its_best_word(network_of):
     for name in ("layer0.input", "layer0.recurrent"):
         assert small.matrices()[name].count_nonzero() == 8
     assert (small.matrices()["head"] != 0).all()
+
+
+def test_words_of_several_samples_are_ordered_by_magnitude_and_counted_by_sum(network_of):
+    network = network_of(hidden=4, inputs=1)
+    spec = uniform_spec(network, lanes=4)
+    with torch.no_grad():
+        # Each lane holds one gate of the four units.
+        network.matrices()["layer0.input"][:] = torch.arange(16.0)[:, None]
+        network.matrices()["layer0.recurrent"][:] = 0
+    zero = {name: torch.zeros_like(matrix) for name, matrix in network.matrices().items()}
+    weights = torch.tensor([1.0, 3.0, 2.0, 0.0]).repeat(4)[:, None]
+    # One lane's signs differ in the second sample: there the sum over the lanes is half as large.
+    signs = torch.tensor([1.0, 1.0, 1.0, -1.0]).repeat_interleave(4)[:, None]
+    samples = [zero | {"layer0.input": weights}, zero | {"layer0.input": weights * signs}]
+    words = word_degrees(network, samples, spec)
+    first = words["layer0.input"]
+    # Words of 3, 2, 1 and 0 from each of 4 lanes: means of (12, 6), (8, 4), (4, 2) and (0, 0), in shares of 18.
+    assert first.degree.flatten().tolist() == pytest.approx([9 / 18, 6 / 18, 3 / 18, 0])
+    assert first.order[0].flatten().tolist() == [1, 2, 0, 3]
+    assert not words["layer0.recurrent"].degree.any()
+    assert not words["layer0.recurrent"].present.any()
+    assert first.present.all()
+    small, dropped = drop_words(network, words, 0.2)
+    assert dropped == 2
+    kept = small.matrices()["layer0.input"].flatten().nonzero().flatten().tolist()
+    assert kept == [1, 2, 5, 6, 9, 10, 13, 14]
+
+
+def test_a_layer_that_contributes_nothing_has_degrees_of_nothing(network_of):
+    network = network_of()
+    zero = [{name: torch.zeros_like(matrix) for name, matrix in network.matrices().items()}]
+    for each in word_degrees(network, zero, uniform_spec(network, lanes=8)).values():
+        assert each.degree.tolist() == torch.zeros_like(each.degree).tolist()
