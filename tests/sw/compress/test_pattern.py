@@ -145,3 +145,12 @@ def test_the_packed_image_has_no_padding(network_of, kind, bits, columns):
     assert kept == sum(stage.matrix.nonzeros for stage in bundle.matrices.values())
     assert stored["weight"] == bits * kept
     assert (stored["column"] > 0) == (columns == "contribution")
+
+
+def test_places_of_a_private_matrix():
+    # Lane c % 2 holds column c; of its two slots, even rows take the first.
+    places = plain_layout(3, 4, 2, 2, private=True)
+    rows = [[0, 2, 0, 2], [1, 3, 1, 3], [0, 2, 0, 2]]
+    assert places.slot.tolist() == rows
+    assert places.depth.flatten().tolist() == [0, 0, 1]
+    assert places.step.tolist() == [[0, 0, 1, 1]]

@@ -130,3 +130,16 @@ def test_the_density_falls_in_its_share_of_the_updates_only(task, float_model, m
     monkeypatch.setattr("gatewright.sw.compress.pruning.retrain", recorded)
     prune(task, float_model, copy.deepcopy(float_model.network), SPEC, SETTINGS)
     assert said == [(6, "prune to 0.25, 0.5, 1")]
+
+
+def test_what_is_not_pruned_needs_no_pattern(network_of, task, float_model, monkeypatch):
+    network = network_of(hidden=16, inputs=2, classes=3)
+    # 128 lanes are more than the 64 rows of a gate matrix.
+    spec = uniform_spec(network, lanes=128)
+    spec = dataclasses.replace(spec, products=spec.products | {"head": ProductSpec(density=0.5)})
+    # Each column of the head keeps 2 of 3 rows.
+    assert prune_at_once(copy.deepcopy(network), spec).head.factors[0].count_nonzero() == 2 * 16
+    said = []
+    monkeypatch.setattr("gatewright.sw.compress.pruning.retrain", lambda *given: said.append(given[5]))
+    prune(task, float_model, network, spec, SETTINGS)
+    assert said == ["prune to 0.5, 1"]

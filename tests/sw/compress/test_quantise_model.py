@@ -11,6 +11,7 @@ from gatewright.sw.compress.quantise_model import quantise_model, settings_for
 from gatewright.sw.importers.weights import raw_model
 from gatewright.sw.integer import integer_results
 from gatewright.sw.metrics import BY_MODEL, METRICS, Metric
+from gatewright.sw.spec import ProductSpec
 from gatewright.sw.tasks import Split, Task
 
 CALIBRATED = CompressSettings(quantise_epochs=0)
@@ -295,3 +296,11 @@ def test_of_targets_of_every_step_those_that_count_are_compared(model_of):
     )
     together = 10 * np.log10(np.square(exact).sum() / np.square(ours - exact).sum())
     assert value(found, "snr", output="all") == pytest.approx(together, abs=1e-3)
+
+
+def test_what_is_not_pruned_may_have_fewer_rows_than_lanes(model_of):
+    model, task = model_of(), samples_of()
+    spec = uniform_spec(model.network, lanes=64)
+    spec = dataclasses.replace(spec, products=spec.products | {"head": ProductSpec(density=0.5)})
+    settings = dataclasses.replace(BRIEF, prune_epochs=2, quantise_epochs=0)
+    assert quantise_model(model, task, spec, settings).bundle.head.matrix.nonzeros <= 16

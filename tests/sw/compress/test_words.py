@@ -84,3 +84,13 @@ def test_a_layer_that_contributes_nothing_has_degrees_of_nothing(network_of):
     zero = [{name: torch.zeros_like(matrix) for name, matrix in network.matrices().items()}]
     for each in word_degrees(network, zero, uniform_spec(network, lanes=8)).values():
         assert each.degree.tolist() == torch.zeros_like(each.degree).tolist()
+
+
+def test_places_that_hold_no_row_make_no_word_present(network_of):
+    # 5 units on 4 quads of lanes: most lanes have one row, and words have two places.
+    network = network_of(hidden=5)
+    with torch.no_grad():
+        network.matrices()["layer0.recurrent"][:] = 0
+    words = words_of(network)["layer0.recurrent"]
+    assert words.present.shape == (2, 5)
+    assert not words.present.any()
