@@ -197,7 +197,7 @@ def test_the_change_with_the_least_noise_of_all_is_taken_if_it_is_cheap(network_
     peaked = rng.normal(size=(50, 3)).astype(np.float32) ** 5
     seen = []
     for _ in range(100):
-        vectors["input"] = peaked * np.float32(2 ** rng.uniform(-2, 3))
+        vectors["input"] = peaked * np.float32(2 ** rng.uniform(-9, 3))
         wanted = {"input": best_format(vectors["input"], 16)}
         for name, matrix in network.matrices().items():
             matrix.data = torch.from_numpy(rng.normal(size=matrix.shape) * 2 ** rng.uniform(-3, 3)).float()
