@@ -135,9 +135,10 @@ def kept(model, sequences, bits, activation_bits):
     return 10 * np.log10(np.square(exact - exact.mean(axis=0)).sum() / np.square(noise).sum())
 
 
+@pytest.mark.parametrize("shape", [{}, {"rank": 2}])
 @pytest.mark.parametrize("widths", [{}, {"bits": 4}, {"activation_bits": 16}])
-def test_what_scaling_gains_decides(for_prices, monkeypatch, widths):
-    model, sequences = for_prices(), sequences_of(prices)
+def test_what_scaling_gains_decides(for_prices, monkeypatch, widths, shape):
+    model, sequences = for_prices(**shape), sequences_of(prices)
     full = {"bits": 8, "activation_bits": 8} | widths
     gain = kept(scaled(model, sequences), sequences, **full) - kept(model, sequences, **full)
     for worth, pays in ((gain - 1e-6, True), (gain + 1e-6, False)):
