@@ -33,8 +33,6 @@ _TESTS = {
     "hw/rtl/locate.py": ("tests/hw/rtl/test_activations.py", "tests/hw/rtl/test_columns.py"),
     "hw/rtl/readiness.py": ("tests/hw/rtl/test_activations.py", "tests/hw/rtl/test_columns.py"),
     "hw/rtl/scanner.py": ("tests/hw/rtl/test_columns.py",),
-    "hw/compiler/compile.py": _COMPILER,
-
     "hw/rtl/stages.py": ("tests/hw/rtl/test_drain.py", "tests/hw/rtl/test_cell.py"),
     "hw/compiler/compile.py": (*_COMPILER, "tests/hw/test_modes.py"),
     "hw/compiler/lower.py": _COMPILER,
