@@ -285,7 +285,7 @@ def test_factors_are_fine_tuned_though_they_keep_all_their_weights(task, float_m
     said = []
     settings = dataclasses.replace(BRIEF, prune_epochs=2, quantise_epochs=0)
     spec = uniform_spec(float_model.network, lanes=16, rank=6)
-    compress(task, float_model, spec, settings, lambda what, *_: said.append(what))
+    compress(task, float_model, spec, settings, progress=lambda what, *_: said.append(what))
     assert said == ["prune to 1"] * 2
 
 
@@ -326,7 +326,7 @@ def test_the_number_of_values_is_told(task, network_of):
 def staged(task, float_model, monkeypatch):
     """Run `compress_to` with scripted stages; gives the outcome, and the network that was quantised."""
 
-    def run(retrained, score, required, reason, measured=lambda bundle: 7):
+    def run(retrained, score, required, reason, measured=lambda bundle: 7, **scale):
         seen = {}
 
         def simplify(task, dense, requirement, eight_bits, settings, how, progress):
@@ -346,7 +346,9 @@ def staged(task, float_model, monkeypatch):
 
         for stage in (simplify, retrain, quantise_to):
             monkeypatch.setattr(f"gatewright.sw.compress.{stage.__name__}", stage)
-        return compress_to(task, float_model, Requirement(required, 50), measured, BRIEF, HOW), seen
+        return compress_to(
+            task, float_model, Requirement(required, 50), measured, BRIEF, how=HOW, **scale
+        ), seen
 
     return run
 
@@ -390,3 +392,15 @@ def test_a_density_is_that_of_the_layers_weights(task, float_model):
     made = compress(task, float_model, uniform_spec(network, lanes=16), settings, start=network)
     assert made.notes["density"] == pytest.approx((64 * 2 + 64 * 12) / (64 * 18))
     assert (made.notes["every_step"], made.notes["more_is_better"]) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("scale", "scaled"), [({}, True), ({"scale": True}, True), ({"scale": False}, False)]
+)
+def test_features_are_brought_to_one_scale_unless_that_is_forbidden(
+    staged, float_model, monkeypatch, scale, scaled
+):
+    other = dataclasses.replace(float_model, notes={"scaled": True})
+    monkeypatch.setattr("gatewright.sw.compress.scaled_where_it_pays", lambda model, sequences: other)
+    outcome, _ = staged(0.0, 90.0, 80.0, "", **scale)
+    assert (outcome.bundle.notes["from"] == other.notes) == scaled

@@ -152,7 +152,7 @@ def test_a_feature_is_narrow_with_fewer_than_8_integers_of_more_values():
     ("scaled", "remedy"), [(True, "Bring rare"), (False, "Let the features be scaled, bring rare")]
 )
 def test_narrow_features_are_told(count, named, scaled, remedy):
-    assert told_features(dict.fromkeys(range(count), 1), scaled=scaled) == (
+    assert told_features(narrow=dict.fromkeys(range(count), 1), scaled=scaled) == (
         f"features keep fewer than 8 distinct integers on the samples: {named}. {remedy} extremes nearer "
         "(a logarithm, a clip), or take 16-bit activations"
     )

@@ -348,7 +348,9 @@ def test_scales_learn_in_a_quarter_of_the_updates(
 
 def test_scales_learn_unless_told_otherwise(network_of, sequences):
     network = network_of()
-    assert QuantisedNetwork(network, uniform_spec(network), sequences).log_thresholds.requires_grad
+    assert QuantisedNetwork(
+        network, spec=uniform_spec(network), sequences=sequences
+    ).log_thresholds.requires_grad
 
 
 def test_what_overflows_at_any_scale_is_refused(network_of, sequences):

@@ -303,4 +303,4 @@ def test_what_is_not_pruned_may_have_fewer_rows_than_lanes(model_of):
     spec = uniform_spec(model.network, lanes=64)
     spec = dataclasses.replace(spec, products=spec.products | {"head": ProductSpec(density=0.5)})
     settings = dataclasses.replace(BRIEF, prune_epochs=2, quantise_epochs=0)
-    assert quantise_model(model, task, spec, settings).bundle.head.matrix.nonzeros <= 16
+    assert quantise_model(model, task, spec=spec, settings=settings).bundle.head.matrix.nonzeros <= 16

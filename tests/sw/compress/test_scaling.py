@@ -143,7 +143,7 @@ def test_what_scaling_gains_decides(for_prices, monkeypatch, widths, shape):
     gain = kept(scaled(model, sequences), sequences, **full) - kept(model, sequences, **full)
     for worth, pays in ((gain - 1e-6, True), (gain + 1e-6, False)):
         monkeypatch.setattr(scaling, "WORTH", worth)
-        assert (scaled_where_it_pays(model, sequences, **widths) is not model) == pays
+        assert (scaled_where_it_pays(model, sequences=sequences, **widths) is not model) == pays
 
 
 @pytest.mark.parametrize(("gain", "pays"), [(5.99, False), (6.0, True)])

@@ -205,3 +205,13 @@ def test_words_that_are_gone_are_no_part_of_the_share(tried, bits, dropped):
     how = once(0.5, lanes=4, pattern_bits=bits) | {"units": ("words",)}
     _, rounds = tried({"hidden": 4}, [90, 10][-len(dropped) :], **how)
     assert [each.dropped for each in rounds] == dropped
+
+
+def test_without_a_share_not_even_what_contributes_nothing_goes(tried):
+    def change(network):
+        graded(network)
+        network.layers[0].recurrent.factors[0][:, 0] = 0
+        network.layers[0].recurrent.factors[0].view(4, 8, 8)[:, 0] = 0
+
+    assert tried({}, [], change, **once(0.1, lanes=4))[1] == []
+    assert tried({}, [10], change, **once(0.125, lanes=4))[1][0].dropped == 1

@@ -80,7 +80,7 @@ def test_a_degree_is_the_sum_over_all_weights_of_the_unit(network_of):
 
     for incoming in (True, False):
         expected = torch.stack([weights(u, incoming) for u in range(8)])
-        found = unit_degrees(network, samples, incoming=incoming)[0]
+        found = unit_degrees(network, contributions=samples, incoming=incoming)[0]
         assert torch.allclose(found, expected / expected.sum())
 
 
