@@ -133,7 +133,7 @@ H = Fixed(16, 15)
 @pytest.mark.parametrize(
     ("fracs", "alignment"),
     # Sums of 15 + 3 and 15 + 6; both below the 11 bits of pre-activations; one beyond them.
-    [((15, 3, 6), 3), ((2, 3, -10), 6), ((2, 3, -6), 6), ((12, 6, 1), 2), ((12, 7, 1), 3)],
+    [((15, 3, 6), 3), ((2, 3, -10), 6), ((2, 3, -6), 6), ((12, 6, 1), 2), ((12, 7, 1), 3), ((12, 6, 2), 1)],
 )
 def test_alignment_is_from_the_coarsest_product_to_the_finest(network_of, fracs, alignment):
     network, (x, w, r) = network_of(), fracs

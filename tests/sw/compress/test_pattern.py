@@ -154,3 +154,9 @@ def test_places_of_a_private_matrix():
     assert places.slot.tolist() == rows
     assert places.depth.flatten().tolist() == [0, 0, 1]
     assert places.step.tolist() == [[0, 0, 1, 1]]
+
+
+@pytest.mark.parametrize(("columns", "kept"), [("unstructured", 1), ("contribution", 8), ("equal", 8 * 5)])
+def test_something_is_kept_whatever_the_density(columns, kept):
+    # One weight; one word of 8 lanes; one word in each column.
+    assert balanced_mask(random_weights(128, 5), gate_layout(32, 5, 8), 1e-4, columns).sum() == kept
