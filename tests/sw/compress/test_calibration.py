@@ -106,6 +106,7 @@ def test_parameters_that_are_not_finite_are_refused(network_of, sequences):
         (0.5, 1025, 16, 15 - 10),
         (0.5, 2**18, 8, 23 - 17),
         (0.5, 1024, 8, 7),
+        (2.0**-10, 2**18, 8, 23 - 8),
     ],
 )
 def test_a_rows_sum_leaves_room_in_the_accumulators(weight, columns, source_bits, frac):

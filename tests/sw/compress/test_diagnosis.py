@@ -224,3 +224,12 @@ def test_batches_are_spread_over_the_data_and_know_their_real_steps(monkeypatch)
     seen = sorted(sorted(x[real].flatten().tolist()) for x, real in batches)
     assert seen == [[2.0] * 2 + [7.0] * 7, [10.0] * 8]
     assert sorted(tuple(x.shape) for x, _ in batches) == [(7, 2, 1), (8, 1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "looked_at"),
+    [((5000,), {(4096, 1)}), ((4095, 4096), {(4096, 2)}), ((4096, 4096), {(4096, 1)})],
+)
+def test_at_least_4096_steps_are_looked_at(lengths, looked_at):
+    batches = diagnosis._batches([torch.zeros(steps, 1) for steps in lengths])
+    assert {tuple(x.shape[:2]) for x, _ in batches} == looked_at

@@ -176,3 +176,20 @@ def test_a_quarter_of_zeros_is_worth_keeping(network_of, zeros, mean):
 def test_a_feature_that_is_always_zero_has_no_size(network_of):
     small = scaled(raw_model(network_of()), [np.zeros((4, 3), dtype=np.float32)])
     assert (small.mean.tolist(), small.deviation.tolist()) == ([0, 0, 0], [1, 1, 1])
+
+
+def test_zeros_are_those_that_the_network_sees(network_of):
+    model = dataclasses.replace(raw_model(network_of()), mean=np.full(3, 2.0))
+    sequence = np.full((40, 3), 2.0, dtype=np.float32)
+    sequence[20:] = 5.0
+    small = scaled(model, [sequence])
+    assert small.mean.tolist() == [2, 2, 2]
+    assert small.deviation.tolist() == pytest.approx([np.sqrt(3**2 / 2)] * 3)
+
+
+@pytest.mark.parametrize(("steps", "looked_at"), [(2 * 16384 - 1, 2 * 16384 - 1), (2 * 16384, 16384)])
+def test_at_least_16384_steps_are_looked_at(network_of, monkeypatch, steps, looked_at):
+    seen = []
+    monkeypatch.setattr(scaling, "_rounded", lambda values, bits: seen.append(len(values)) or values)
+    scaling._kept(raw_model(network_of()), [np.zeros((steps, 3), dtype=np.float32)], 8, 8)
+    assert seen[0] == looked_at
