@@ -181,3 +181,12 @@ def test_values_have_no_confusion(bundle, model):
 def test_without_targets_nothing_is_scored(bundle):
     task = Task("samples", (), *(split(6, first) for first in range(3)), metric=BY_MODEL, taught=True)
     assert [row.value for row in scored_rows(task)] == [0, 0]
+
+
+def test_two_logits_have_names(network_of):
+    model = replace(raw_model(network_of(classes=2)), labels=("no", "yes"))
+    part = Split(split(6, 1).sequences, np.ones(6, dtype=np.int64))
+    task = Task("samples", model.labels, part, part, part)
+    noted = with_behaviour(calibrated(model, model.network), model, task).notes["behaviour"]
+    assert {target for target, _, _ in noted["confusion"]} == {"yes"}
+    assert {predicted for _, predicted, _ in noted["confusion"]} <= {"no", "yes"}

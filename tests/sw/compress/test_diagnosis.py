@@ -233,3 +233,24 @@ def test_batches_are_spread_over_the_data_and_know_their_real_steps(monkeypatch)
 def test_at_least_4096_steps_are_looked_at(lengths, looked_at):
     batches = diagnosis._batches([torch.zeros(steps, 1) for steps in lengths])
     assert {tuple(x.shape[:2]) for x, _ in batches} == looked_at
+
+
+@pytest.mark.parametrize(
+    ("bits", "snr", "decades", "named"),
+    [(8, 29.9, 1.0, True), (8, 30.0, 3.0, False), (4, 29.9, 2.01, True), (4, 29.9, 1.99, False)],
+)
+def test_a_loss_of_30_decibels_over_2_decades_is_worth_a_remark(
+    network_of, monkeypatch, bits, snr, decades, named
+):
+    monkeypatch.setattr(diagnosis, "signal_to_noise", lambda exact, ours: np.full(exact.shape[1], snr))
+    model = raw_model(network_of())
+    with torch.no_grad():
+        matrix = model.network.matrices()["layer0.recurrent"]
+        matrix[:] = 1.0
+        matrix[::2] = 10.0**-decades
+        # One in a hundred is small enough to vanish in any width.
+        matrix[0, :2] = 1e-6
+    found = {each.name: each for each in spread(model, bits=bits)}
+    assert ("layer0.recurrent" in found) == named
+    if named:
+        assert found["layer0.recurrent"].decades == pytest.approx(decades, abs=1e-4)

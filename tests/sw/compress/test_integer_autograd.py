@@ -34,12 +34,12 @@ def test_the_threshold_learns_as_in_the_paper():
 
 
 def test_saturated_weights_only_come_back():
-    master = torch.tensor([5.0, 5.0, -6.0, -6.0, 0.2, 3.75, -4.25], requires_grad=True)
-    grads = torch.tensor([0.5, -0.5, 0.5, -0.5, 1.0, -1.0, 1.0])
+    master = torch.tensor([5.0, 5.0, -6.0, -6.0, 0.2, 3.75, -4.25, 4.0, -4.5], requires_grad=True)
+    grads = torch.tensor([0.5, -0.5, 0.5, -0.5, 1.0, -1.0, 1.0, -1.0, 1.0])
     QuantisedWeights.apply(master, torch.zeros(()), FORMAT).backward(grads)
-    # A step goes against the gradient: the second would grow, the third would fall. The last two are half an LSB
-    # beyond the range.
-    assert master.grad.tolist() == [0.5, 0, 0, -0.5, 1, -1, 1]
+    # A step goes against the gradient: the second would grow, the third would fall. The last four are half an LSB
+    # beyond the range, and a whole one.
+    assert master.grad.tolist() == [0.5, 0, 0, -0.5, 1, -1, 1, 0, 0]
 
 
 def product(rng, rows, columns, low_rank):

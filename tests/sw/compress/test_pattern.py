@@ -160,3 +160,11 @@ def test_places_of_a_private_matrix():
 def test_something_is_kept_whatever_the_density(columns, kept):
     # One weight; one word of 8 lanes; one word in each column.
     assert balanced_mask(random_weights(128, 5), gate_layout(32, 5, 8), 1e-4, columns).sum() == kept
+
+
+def test_a_word_has_one_slot_unless_told_otherwise():
+    for private in (False, True):
+        whole, told = (plain_layout(3, 4, 2, *slots, private=private) for slots in ((), (1,)))
+        assert all(
+            torch.equal(getattr(whole, part), getattr(told, part)) for part in ("slot", "depth", "step")
+        )

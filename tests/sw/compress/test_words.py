@@ -94,3 +94,4 @@ def test_places_that_hold_no_row_make_no_word_present(network_of):
     words = words_of(network)["layer0.recurrent"]
     assert words.present.shape == (2, 5)
     assert not words.present.any()
+    assert not words.degree.any()
