@@ -45,7 +45,6 @@ _TESTS = {
     "cosim/kernels.py": ("tests/cosim/test_golden.py",),
     "cosim/program.py": ("tests/cosim/test_program.py", "tests/cosim/test_golden.py"),
     "sw/compress/__init__.py": ("tests/sw/compress/test_compress.py",),
-    "sw/compress/rounds.py": ("tests/sw/compress/test_simplify.py", "tests/sw/compress/test_volume.py"),
 }
 """Tests of modules that have no file of tests by their own name, or more than one."""
 
