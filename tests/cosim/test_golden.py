@@ -214,6 +214,12 @@ def test_jobs_are_fresh_unless_told_otherwise():
     assert golden.run(x, fresh=False).tolist() != first
     assert golden.run(x).tolist() == first
     assert golden.multiply_accumulates(3) == golden.multiply_accumulates(3, fresh=True)
+    builder = Builder(CONFIGS["one group"])
+    builder.op(Opcode.INPUT, When.CARRIED, destination=0, count=2)
+    golden, x = Golden(builder.compiled()), np.zeros((2, 1), dtype=int)
+    assert golden.check(x) is x
+    with pytest.raises(DataError, match="takes 4 input elements"):
+        golden.check(x, fresh=False)
 
 
 def test_programs_may_take_nothing():

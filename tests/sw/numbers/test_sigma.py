@@ -41,6 +41,8 @@ def test_the_largest_errors_are_those_of_the_specification(curves):
     sigma = np.abs(np.array(curves[0]) - ONE / (1 + np.exp(-real))).max()
     tangent = np.abs(np.array(curves[1]) - ONE * np.tanh(real)).max()
     assert (round(sigma, 2), round(tangent, 2)) == (2.16, 4.32)
+    # 1.54 of a chord, and two roundings.
+    assert (SIGMOID_ERROR, TANH_ERROR) == (2.54, 5.08)
 
 
 def test_both_rise_and_stay_in_range(curves):
