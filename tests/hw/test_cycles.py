@@ -20,7 +20,7 @@ from gatewright.hw.cycles.model import OpTime, predict
 from gatewright.hw.interface import LOAD_ADDRESS
 from gatewright.hw.ops import ARGUMENTS, Op, Opcode, When
 from gatewright.hw.rtl.accelerator import Accelerator
-from gatewright.hw.rtl.column_layout import CREDITS
+from gatewright.hw.rtl.column_layout import CREDITS, SLOTS
 from gatewright.hw.rtl.io import OUTPUT_LATENCY
 from gatewright.hw.rtl.reduction import Reduction
 from gatewright.hw.rtl.stages import ARRIVAL, COUNTED, FIRST_READ, FIRST_WORD, RETIRE, TAKE
@@ -192,6 +192,15 @@ def test_a_drained_buffer_is_complete():
     assert reduce.last == reduce.first + 39 + latencies.reduce_latency(CONFIG)
     last_reading, first_read = reduce.first + 39, after.issue + FIRST_READ
     assert first_read == last_reading + 2
+
+
+def test_ops_under_way_wait_for_each_other_in_every_slot():
+    """The op in the last slot is still held back by those before it when REDUCE asks for its accumulators."""
+    full = [op(Opcode.MATVEC, columns=3, words=20)] * (SLOTS - 1)
+    program = *full, op(Opcode.MATVEC, columns=1, words=20, buffer=1)
+    program = *program, op(Opcode.REDUCE, count=1, destination=1, buffer=1, end=True)
+    *_, matvec, reduce = predict(by_hand(*program), 1, timeline=True).timeline
+    assert reduce.issue == matvec.last + RETIRE + 2
 
 
 def test_a_vector_on_the_output_stream_is_whole():
