@@ -43,6 +43,7 @@ def test_the_words_of_an_image_come_back(write, read, tmp_path):
         (b"10020003 000000ff\r\n", "line 1"),
         (b"", "line 1"),
         (b"10020003 000000ff\n10020003 000000f\n1002", r"line 2: b'10020003 000000f' is no whole line"),
+        (b"10020003 000000ff\n" * 2 + b"-" * 50, f"line 3: b'{'-' * 40}' is no whole line"),
         (b"-" * 50, f"line 1: b'{'-' * 40}' is no whole line"),
     ],
 )

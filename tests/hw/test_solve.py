@@ -59,10 +59,24 @@ def test_a_threshold_of_weights_is_reached_by_equality():
     assert chosen(bundle, {}, policy=ModePolicy("input", 0.5, None)) == ("ac", [])
 
 
+def compiled_for(lanes, inputs, hidden):
+    """A model on two groups that decide by themselves; nothing of that counts here."""
+    bundle = random_bundle(0, inputs=inputs, hidden=hidden, lanes=lanes // 2, classes=0)
+    config = AcceleratorConfig(lanes=lanes, groups=2, cell_lanes=1, auto_skipping=1)
+    return compile_bundle(bundle, config, mode="sparse", hidden_results="last")
+
+
 @pytest.fixture(scope="module")
 def compiled():
-    bundle = random_bundle(0, inputs=1, hidden=20, lanes=4, classes=0)
-    return compile_bundle(bundle, CONFIG, mode="sparse", hidden_results="last")
+    return compiled_for(8, 1, 20)
+
+
+def cycles(compiled, share):
+    """Zeros are at random places, the same every time; a column step is passed over with those of both groups."""
+    drawn = np.random.default_rng(0).random(flag_count(compiled, 16))
+    flags = (drawn >= (share / 256) ** 2).astype(np.uint8)
+    trace = SimpleNamespace(flags=flags, inputs=np.zeros(0, dtype=bool), drained=np.zeros((0, 2), dtype=int))
+    return predict(compiled, 16, skip=True, trace=trace).cycles
 
 
 def test_jobs_have_sixteen_steps(compiled):
@@ -70,17 +84,21 @@ def test_jobs_have_sixteen_steps(compiled):
 
 
 def test_the_input_threshold_is_the_least_share_that_costs_no_cycle(compiled):
-    """On zeros at random places, the same every time, and a column step is passed over with those of both groups."""
-    drawn = np.random.default_rng(0).random(flag_count(compiled, 16))
-
-    def cycles(share):
-        passed = drawn < (share / 256) ** 2
-        trace = SimpleNamespace(flags=(~passed).astype(np.uint8), inputs=(), drained=())
-        return predict(compiled, 16, skip=True, trace=trace).cycles
-
     threshold = input_threshold(compiled, None)
     assert 0 < threshold < 256
-    assert cycles(threshold) <= predict(compiled, 16).cycles < cycles(threshold - 1)
+    assert cycles(compiled, threshold) <= job_cycles(compiled) < cycles(compiled, threshold - 1)
+
+
+def test_as_many_cycles_are_no_cost():
+    compiled = compiled_for(16, 8, 12)
+    threshold = input_threshold(compiled, None)
+    assert cycles(compiled, threshold) == job_cycles(compiled) < cycles(compiled, threshold - 1)
+
+
+def test_where_skipping_never_costs_anything_the_threshold_is_zero():
+    compiled = compiled_for(8, 8, 12)
+    assert cycles(compiled, 0) <= job_cycles(compiled)
+    assert input_threshold(compiled, None) == 0
 
 
 @pytest.mark.parametrize(("given", "share"), [(0.0, 0), (0.5, 128), (0.501, 129), (1.0, 256)])

@@ -65,3 +65,14 @@ def test_words_of_column_steps():
     )
     assert even == [[0, 4, 8], [4, 4, 4]]
     assert given == [[0, 4], [3, 0]]
+
+
+def test_words_are_read_where_the_table_says():
+    builder = Builder(CONFIG)
+    builder.weights = np.tile(np.arange(7, dtype=np.uint8), (8, 1))
+    builder.columns = np.array([[3, 2], [0, 1], [1, 3], [5, 0], [0, 2]])
+    builder.op(Opcode.MATVEC, columns=5, table=1, weight_base=1)
+    compiled = builder.compiled()
+    (found,) = unpack_all(list(compiled.image.program), compiled)
+    assert found.weights[:, 5].tolist() == [4, 5, 1, 2, 3, 4, 1, 2]
+    assert found.starts.tolist() == [0, 2, 3, 6, 6, 8]

@@ -37,7 +37,6 @@ _TESTS = {
     "hw/compiler/compile.py": (*_COMPILER, "tests/hw/test_modes.py"),
     "hw/compiler/lower.py": _COMPILER,
     "hw/compiler/schedule.py": _SCHEDULE,
-    "hw/compiler/wire.py": ("tests/flow/test_host_files.py",),
     "hw/cycles/latencies.py": _CYCLES,
     "hw/cycles/machine.py": _CYCLES,
     "hw/cycles/model.py": _CYCLES,
