@@ -8,7 +8,7 @@ from gatewright.cosim.workloads import random_bundle, random_inputs
 from gatewright.errors import BundleError, DataError
 from gatewright.sw import integer
 from gatewright.sw.bundle import Matrix
-from gatewright.sw.integer import evaluate, integer_results, matvec, run_head, run_integer, run_layer
+from gatewright.sw.integer import evaluate, integer_results, matvec, predict, run_head, run_integer, run_layer
 from gatewright.sw.metrics import METRICS
 from gatewright.sw.numbers import STATE, Fixed, reference, round_shift
 from gatewright.sw.tasks import Split
@@ -170,6 +170,20 @@ def test_results_of_raw_sequences_are_reals(classes):
         lsb = 2.0**-bundle.head.logit_frac if classes else bundle.layers[1].output_format.lsb
         assert found.dtype == np.float64
         assert found.tolist() == (np.array(whole.logits if classes else whole.hidden) * lsb).tolist()
+
+
+def test_outputs_are_in_the_format_of_the_last_layer():
+    """Of two, of which only the last has a projection, and so another format."""
+    lower, upper = random_bundle(1, classes=0), random_bundle(2, inputs=12, projection=5, classes=0)
+    layer = dataclasses.replace(upper.layers[0], input_format=lower.layers[0].output_format)
+    bundle = dataclasses.replace(lower, layers=(lower.layers[0], layer))
+    (x,) = raw_inputs(6, (4,))
+    whole = np.array(reference.run(bundle, bundle.quantise_input(x).tolist()).hidden) * layer.output_format.lsb
+    assert layer.output_format.lsb != lower.layers[0].output_format.lsb
+    assert np.array_equal(integer_results(bundle, [x])[0], whole)
+    ((outputs, targets),) = predict(bundle, Split([x], np.zeros((1, 5), dtype=np.float32)))
+    assert np.array_equal(outputs.numpy(), whole[-1:])
+    assert targets.shape == (1, 5)
 
 
 def test_long_sequences_run_side_by_side_in_stretches(monkeypatch):
