@@ -233,8 +233,8 @@ def test_programs_may_take_nothing():
 def test_inputs_may_have_the_extremes_of_their_format():
     config = CONFIGS["one group"]
     builder = Builder(config)
-    builder.op(Opcode.INPUT, destination=0, count=2)
-    builder.op(Opcode.OUTPUT, source=0, count=2)
+    builder.op(Opcode.INPUT, destination=9, count=2)
+    builder.op(Opcode.OUTPUT, source=9, count=2)
     golden = Golden(builder.compiled())
     assert golden.run(np.array([[-128, 127]])).tolist() == [-128, 127]
     for beyond in ([-129, 0], [0, 128]):

@@ -134,8 +134,12 @@ def test_the_fastest_sends_what_is_wanted(classes, every_step, results, monkeypa
 
     monkeypatch.setattr(choose, "compile_bundle", noted)
     choice = HardwareChoice(device="ecp5-25k", lanes=4, groups=1, cell_lanes=1)
-    choose_config([(random_bundle(1, classes=classes), "dense")], choice, every_step=every_step)
-    assert compiled == [results]
+    models = [(random_bundle(1, classes=classes), "dense")]
+    # In the last step alone, unless told otherwise.
+    asked = {"every_step": True} if every_step else {}
+    choose_config(models, choice, **asked)
+    fastest_config(models, device("ecp5-25k"), **choice.settled, **asked)
+    assert compiled == [results] * 2
 
 
 def test_every_legal_shape_is_tried_and_told():

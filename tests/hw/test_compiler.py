@@ -104,7 +104,22 @@ def test_a_low_rank_head(classes):
     second = Matrix(product.second.values[:classes], product.second.format)
     head = replace(bundle.head, matrix=replace(product, second=second), bias=np.arange(classes))
     names = tuple(map(str, range(classes)))
-    check(replace(bundle, head=head, labels=names), CONFIG, "dense")
+    bundle = replace(bundle, head=head, labels=names)
+    check(bundle, CONFIG, "dense")
+    program = check(bundle, CONFIG, "sparse").image.program
+    sparse = {
+        op.name.partition(".")[0]: op.arguments["sparse"] for op in program if op.opcode is Opcode.MATVEC
+    }
+    assert sparse == {"layer0": 1, "head": 0}
+
+
+def test_a_head_stays_whole_in_sparse_mode():
+    program = compile_bundle(random_bundle(1), CONFIG, mode="sparse").image.program
+    assert {op.name: op.arguments["sparse"] for op in program if op.opcode is Opcode.MATVEC} == {
+        "layer0.input": 1,
+        "layer0.recurrent": 1,
+        "head": 0,
+    }
 
 
 def test_layers_may_have_different_sizes():
@@ -225,6 +240,12 @@ def test_accumulators_that_there_must_be_let_products_be_private():
     assert {op.arguments["private"] for op in of_matrices(bundle, config)} == {0, 1}
     given = smallest_config([(bundle, "dense")], lanes=8, accumulator_rows=256)
     assert (given.accumulator_rows, given.private) == (256, 1)
+
+
+def test_accumulators_are_not_added_for_private_products_alone():
+    """Those of a factor of 20 rows would take 40, where there are 32 by default."""
+    config = smallest_config([(random_bundle(1, hidden=16, rank=20, classes=0), "dense")], lanes=8)
+    assert (config.accumulator_rows, config.private) == (16, 0)
 
 
 def test_values_that_are_given_stay():

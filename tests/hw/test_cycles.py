@@ -23,7 +23,7 @@ from gatewright.hw.rtl.accelerator import Accelerator
 from gatewright.hw.rtl.column_layout import CREDITS, SLOTS
 from gatewright.hw.rtl.io import OUTPUT_LATENCY
 from gatewright.hw.rtl.reduction import Reduction
-from gatewright.hw.rtl.stages import ARRIVAL, COUNTED, FIRST_READ, FIRST_WORD, RETIRE, TAKE
+from gatewright.hw.rtl.stages import ARRIVAL, COUNTED, FIRST_READ, FIRST_WORD, RETIRE, TAKE, WRITE
 from gatewright.hw.skipping import Skip
 
 CONFIG = AcceleratorConfig(lanes=4, cell_lanes=1, narrowest_weight=2)
@@ -201,6 +201,30 @@ def test_ops_under_way_wait_for_each_other_in_every_slot():
     program = *program, op(Opcode.REDUCE, count=1, destination=1, buffer=1, end=True)
     *_, matvec, reduce = predict(by_hand(*program), 1, timeline=True).timeline
     assert reduce.issue == matvec.last + RETIRE + 2
+
+
+def test_sums_are_sent_one_a_cycle():
+    """However many are under way: as many as are read until the first is offered."""
+    (reduce,) = predict(by_hand(op(Opcode.REDUCE, count=60, send=1, end=True)), 1, timeline=True).timeline
+    assert reduce.last == reduce.first + 59 + latencies.send_latency(CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("program", "behind"),
+    [
+        (op(Opcode.INPUT, count=1), 0),
+        (op(Opcode.MATVEC, columns=1, words=1), WRITE),
+        (op(Opcode.CELL, groups=1), 0),
+        (op(Opcode.REDUCE, count=1), 0),
+        (op(Opcode.REDUCE, count=1, send=1), 0),
+        (op(Opcode.OUTPUT, count=1), OUTPUT_LATENCY),
+    ],
+)
+def test_the_depth_of_an_op_is_what_one_that_waits_for_nothing_takes(program, behind):
+    """To its last work, or so much behind it: a product is stored, an element is offered."""
+    compiled = by_hand(replace(program, end=True))
+    (found,) = predict(compiled, 1, timeline=True).timeline
+    assert latencies.depth(program, compiled.config) == found.last - found.issue + behind
 
 
 def test_a_vector_on_the_output_stream_is_whole():

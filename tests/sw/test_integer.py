@@ -178,7 +178,9 @@ def test_outputs_are_in_the_format_of_the_last_layer():
     layer = dataclasses.replace(upper.layers[0], input_format=lower.layers[0].output_format)
     bundle = dataclasses.replace(lower, layers=(lower.layers[0], layer))
     (x,) = raw_inputs(6, (4,))
-    whole = np.array(reference.run(bundle, bundle.quantise_input(x).tolist()).hidden) * layer.output_format.lsb
+    whole = (
+        np.array(reference.run(bundle, bundle.quantise_input(x).tolist()).hidden) * layer.output_format.lsb
+    )
     assert layer.output_format.lsb != lower.layers[0].output_format.lsb
     assert np.array_equal(integer_results(bundle, [x])[0], whole)
     ((outputs, targets),) = predict(bundle, Split([x], np.zeros((1, 5), dtype=np.float32)))
