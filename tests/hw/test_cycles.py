@@ -163,6 +163,46 @@ def test_input_waits_until_its_vector_is_read():
     assert issues(program[0], other) == [4, 6]
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "waits"),
+    [
+        (op(Opcode.INPUT, count=30), op(Opcode.REDUCE, count=1), True),
+        (op(Opcode.INPUT, count=30), op(Opcode.CELL, groups=1), True),
+        (op(Opcode.INPUT, count=30), op(Opcode.REDUCE, count=1, destination=1), False),
+        (op(Opcode.INPUT, count=30), op(Opcode.REDUCE, count=1, send=1), False),
+        (op(Opcode.REDUCE, count=30), op(Opcode.INPUT, count=1), True),
+        (op(Opcode.REDUCE, count=30), op(Opcode.INPUT, count=1, destination=1), False),
+        (op(Opcode.REDUCE, count=30, send=1), op(Opcode.INPUT, count=1), False),
+        (op(Opcode.OUTPUT, count=30), op(Opcode.REDUCE, count=1), True),
+        (op(Opcode.OUTPUT, count=30), op(Opcode.REDUCE, count=1, destination=1), False),
+        (op(Opcode.OUTPUT, count=30), op(Opcode.REDUCE, count=1, send=1), False),
+    ],
+)
+def test_a_vector_is_written_by_one_and_when_it_was_read(before, after, waits):
+    """The sequencer sees the end of an op in the next cycle, and issues the one that waits in the cycle behind."""
+    first, second = predict(by_hand(before, replace(after, end=True)), 1, timeline=True).timeline
+    assert second.issue == (first.last + 2 if waits else first.issue + 2)
+
+
+@pytest.mark.parametrize(
+    ("after", "waits"),
+    [
+        (op(Opcode.INPUT, count=1), True),
+        (op(Opcode.INPUT, count=1, destination=1), False),
+        (op(Opcode.REDUCE, count=1, buffer=1), True),
+        (op(Opcode.REDUCE, count=1, destination=1, buffer=1), False),
+        (op(Opcode.REDUCE, count=1, send=1, buffer=1), False),
+        (op(Opcode.REDUCE, count=1, destination=1), True),
+        (op(Opcode.REDUCE, count=1, send=1), True),
+        (op(Opcode.OUTPUT, count=1), False),
+    ],
+)
+def test_what_a_product_reads_and_adds_to_is_left_alone(after, waits):
+    program = op(Opcode.MATVEC, columns=1, words=30), replace(after, end=True)
+    first, second = predict(by_hand(*program), 1, timeline=True).timeline
+    assert second.issue == (first.last + RETIRE + 2 if waits else first.issue + 2)
+
+
 def test_lanes_take_a_word_a_cycle():
     """Without gaps between columns; the second op is issued while the first is at work."""
     program = (
