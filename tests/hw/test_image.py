@@ -40,7 +40,7 @@ def example(**changes):
         "input_format": Fixed(8, 5),
         "hidden_results": "all",
         "logit_results": "last",
-        "macs": {"input": 100, "recurrent": 10, "head": 1},
+        "macs": {"input": 100, "recurrent": 10, "head": 7},
     }
     return Compiled(**values | changes)
 
@@ -129,7 +129,7 @@ def test_results_without_a_head():
 
 
 @pytest.mark.parametrize(
-    ("logits", "fresh", "macs"), [("none", True, 320), ("last", True, 321), ("all", False, 333)]
+    ("logits", "fresh", "macs"), [("none", True, 320), ("last", True, 327), ("all", False, 351)]
 )
 def test_useful_macs(logits, fresh, macs):
     compiled = example(logit_results=logits)

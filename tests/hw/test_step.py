@@ -225,7 +225,8 @@ def test_larger_regions_get_their_rows_first():
     assert (places["E"], {places["A"], places["C"]}, total) == (2, {1, 4}, 5)
 
 
-def test_regions_may_touch():
-    """Four rows between the three of the gates, in four, and eight."""
-    places, total = rows_of("ABC", {"gates": 3, "A": 8, "C": 4})
+@pytest.mark.parametrize("rows", [2, 4])
+def test_regions_may_touch(rows):
+    """Up to four rows between the three of the gates, in four, and eight."""
+    places, total = rows_of("ABC", {"gates": 3, "A": 8, "C": rows})
     assert (places["A"], places["C"], total) == (8, 4, 16)
