@@ -168,7 +168,7 @@ def scheduled(parts, drained, rows=None, ahead=(("ahead", "next", 99),), behind=
     """
     parts = [*parts, ahead, *behind]
     regions = {region: Region((rows or {}).get(region, 1)) for part in parts for _, region, _ in part}
-    regions.setdefault("gates", Region())
+    regions.setdefault("gates", Region((rows or {}).get("gates", 1)))
     tasks = [
         [task(Opcode.MATVEC, name, regions[region], reads=vector) for name, region, vector in part]
         for part in parts
