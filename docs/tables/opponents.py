@@ -33,7 +33,7 @@ def opponents_table(task: str) -> str:
 def opponents_text(task: str) -> str:
     """Say what float models score, what any choice could reach, and what the grid's points take over equal ones."""
     source = rows_of_part(f"opponents-{task}")
-    seeds = sorted({row.seed for row in source.where("pooled_hypervolume")})
+    measured = {row.seed for row in source.where("pooled_hypervolume")}
     first = source.where("float_score")[0].parameters
     named = {"split": TEST, "metric": first["metric"], "better": first["better"]}
     plain, longer = (mean(source.all(name, **named)) for name in ("float_score", "longer_float_score"))
@@ -45,7 +45,7 @@ def opponents_text(task: str) -> str:
     )
     gains = {of: source.all("grid_gain", of=of) for of in ("cycles", "stored bits")}
     told = f"Float models: {plain:.4g} on the test split, {longer:.4g} with the epochs of compression too. {bound}"
-    if missing := [seed for seed in SEEDS if seed not in seeds]:
+    if missing := [seed for seed in SEEDS if seed not in measured]:
         told = f"{told} Not measured: seeds {', '.join(map(str, missing))} of {len(SEEDS)}."
     if not all(gains.values()):
         return f"{told} No point of ours scores as well as the recommended one of the grid by hand."

@@ -4,24 +4,11 @@ import subprocess
 import sys
 
 import pytest
+from small_board import CONFIG
 
 from gatewright.cosim import toolchain
-from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.flows import write_flows
 from gatewright.hw.fpga.fusesoc import core_file
-
-CONFIG = AcceleratorConfig(
-    lanes=4,
-    cell_lanes=1,
-    weight_depth=64,
-    index_depth=0,
-    column_depth=0,
-    accumulator_rows=8,
-    activation_depth=16,
-    bias_depth=16,
-    state_depth=16,
-    program_depth=16,
-)
 
 
 @pytest.fixture(scope="module")

@@ -131,11 +131,8 @@ def verify(
 
     Raises
     ------
-    MismatchError
-        A file is no longer the one that was delivered, or a file that a host loads does not hold what is simulated;
-        the text names it.
-    RunFolderError
-        There is no build in the folder.
+    MismatchError, RunFolderError
+        As for `delivered`.
     DataError
         The data do not suit the models.
     ToolError

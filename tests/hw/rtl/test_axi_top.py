@@ -3,27 +3,15 @@
 from amaranth.hdl import ClockSignal, Elaboratable, Module, ResetSignal
 from amaranth.lib.wiring import In, Out
 from simulation import Simulation
+from small_board import CONFIG
 
 from gatewright.cosim.workloads import random_bundle, random_inputs
 from gatewright.hw.compiler import compile_bundle
-from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.interface import ErrorCode
 from gatewright.hw.rtl.axi import AxiTop, bus_ports, stream_ports
 from gatewright.hw.rtl.axi_registers import CONTROL_FIELDS, REGISTERS, STATUS_FIELDS, Response
 from gatewright.sw.numbers import reference
 
-CONFIG = AcceleratorConfig(
-    lanes=4,
-    cell_lanes=1,
-    weight_depth=64,
-    index_depth=0,
-    column_depth=0,
-    accumulator_rows=8,
-    activation_depth=32,
-    bias_depth=16,
-    state_depth=8,
-    program_depth=16,
-)
 INPUTS = 2
 
 

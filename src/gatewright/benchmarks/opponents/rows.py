@@ -82,9 +82,9 @@ def ratios(volumes: Mapping[str, Mapping[int, float]]) -> dict[str, Interval]:
     """
     ours, found = volumes.get(OURS, {}), {}
     for method, others in volumes.items():
-        seeds = [seed for seed in ours if seed in others and method != OURS]
+        seeds = [seed for seed in ours if seed in others]
         interval = paired_ratio([ours[seed] for seed in seeds], [others[seed] for seed in seeds])
-        if interval is not None:
+        if method != OURS and interval is not None:
             found[method] = interval
     return found
 
