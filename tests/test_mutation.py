@@ -55,6 +55,13 @@ def test_type_hints_stay():
     assert all(changes[0].line != 2 for changes in mutations(HARDWARE).values())
 
 
+def test_arguments_that_no_result_tells_stay():
+    told = "a(1, strict=True)\nb(2, reset_less=True)\nc(3, reset_less=False)\n"
+    changed = [line for text in texts_of(told, "ReplaceFalseWithTrue") for line in text.splitlines()]
+    assert "c(3, reset_less=True)" in changed
+    assert not texts_of(told, "ReplaceTrueWithFalse")
+
+
 @pytest.mark.parametrize("group", GROUPS)
 def test_every_module_has_tests_of_its_own(group):
     assert all((ROOT / test).is_file() for target in targets(ROOT, group) for test in target.tests)

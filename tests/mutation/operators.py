@@ -32,6 +32,11 @@ _FOREIGN = ("MatMul", "Pow", "Is")
 """Operators that Amaranth and whole numbers have no use for: what they make dies by itself."""
 
 
+_WITHOUT_EFFECT = {"strict": "True", "frozen": "True", "reset_less": "True"}
+"""Arguments whose other value no result tells: two checks on whoever changes the code later, and a reset more. A reset
+less does tell, so `reset_less=False` is changed."""
+
+
 class DropAssignment(Operator):
     """Leaves out one assignment of a hardware description: ``m.d.sync += …`` becomes ``pass``."""
 
@@ -94,14 +99,14 @@ class Mutation:
 
 
 def mutations(source: str) -> dict[tuple, list[Mutation]]:
-    """Give all changes of a module by the place that they change; type hints stay as they are."""
+    """Give all changes of a module by the place that they change; type hints, and what has no effect, stay."""
     tree, places = get_ast(source), {}
-    nodes, hints = list(ast_nodes(tree)), list(_hints(source))
+    nodes, fixed = list(ast_nodes(tree)), list(_fixed(source))
     for name, operator in _OPERATORS.items():
         occurrence = 0
         for node in nodes:
             for start, end in operator.mutation_positions(node):
-                if not any(first <= start and end <= last for first, last in hints):
+                if not any(first <= start and end <= last for first, last in fixed):
                     places.setdefault((start, end), []).append(Mutation(name, occurrence, start[0]))
                 occurrence += 1
     return places
@@ -112,11 +117,14 @@ def mutated(source: str, mutation: Mutation) -> str:
     return mutate_code(source, _OPERATORS[mutation.operator], mutation.occurrence)
 
 
-def _hints(source: str) -> Iterator[tuple]:
+def _fixed(source: str) -> Iterator[tuple]:
+    """Give the places of type hints and of arguments without effect."""
     for node in ast.walk(ast.parse(source)):
-        for hint in (getattr(node, "annotation", None), getattr(node, "returns", None)):
-            if hint is not None:
-                yield (hint.lineno, hint.col_offset), (hint.end_lineno, hint.end_col_offset)
+        found = [getattr(node, "annotation", None), getattr(node, "returns", None)]
+        if isinstance(node, ast.keyword) and _WITHOUT_EFFECT.get(node.arg) == ast.unparse(node.value):
+            found.append(node.value)
+        for each in filter(None, found):
+            yield (each.lineno, each.col_offset), (each.end_lineno, each.end_col_offset)
 
 
 _OPERATORS = _operators()
