@@ -54,7 +54,7 @@ def pad_targets(targets: np.ndarray | list[np.ndarray] | None, indices: Tensor) 
         There are no targets.
     """
     if targets is None:
-        raise DataError("the data have no targets: `taught_by` takes them from a float model")
+        raise DataError("the data have no targets: `for_model` takes them from a float model")
     if isinstance(targets, list):
         chosen = [torch.from_numpy(targets[k]) for k in indices.tolist()]
         return pad_sequence(chosen, padding_value=nan if chosen[0].is_floating_point() else IGNORED)

@@ -29,7 +29,7 @@ from gatewright.sw.search.space import HIDDEN_SHARES, Granularity, SearchSpace
 from gatewright.sw.search.supernet import shortened
 from gatewright.sw.settings import CompressSettings
 from gatewright.sw.spec import Columns, CompressionSpec
-from gatewright.sw.tasks import DataSettings, Task, load_task, save_task, taught_by
+from gatewright.sw.tasks import DataSettings, Task, for_model, load_task, save_task
 
 TIMES = 10
 """Times faster and smaller than the uncompressed 8-bit model: the targets unless told otherwise."""
@@ -137,7 +137,7 @@ class Asked:
 
     def task(self) -> Task:
         task = self.given if isinstance(self.given, Task) else load_task(self.given)
-        return taught_by(task, self.model)
+        return for_model(task, self.model)
 
     def tuning(self, task: Task) -> CompressSettings:
         return self.tune or replace(task.compression, seed=self.settings.seed)

@@ -21,7 +21,7 @@ from gatewright.sw.models import FloatModel
 from gatewright.sw.search.settings import EntropySettings, SuperSettings
 from gatewright.sw.search.space import Candidate, SearchSpace
 from gatewright.sw.settings import CompressSettings
-from gatewright.sw.tasks import DataSettings, Task, load_task, save_task, taught_by
+from gatewright.sw.tasks import DataSettings, Task, for_model, load_task, save_task
 from gatewright.texts import read_object
 
 _WHAT = "readable settings of a study"
@@ -199,7 +199,7 @@ class StudyFolder(StudyFiles):
         data = self.plan.data
         if data.source == TASK:
             data = dataclasses.replace(data, source=str(self.root / TASK))
-        return taught_by(load_task(data), model)
+        return for_model(load_task(data), model)
 
     def remove(self) -> None:
         """Delete what a study made, and the folder if nothing else is in it; the settings last, as they mark a study.

@@ -21,7 +21,7 @@ from gatewright.sw.models import FloatModel
 from gatewright.sw.network import LstmNetwork
 from gatewright.sw.settings import CompressSettings, SimplifySettings
 from gatewright.sw.spec import CompressionSpec, ProductSpec, uniform_spec
-from gatewright.sw.tasks import Task, taught_by
+from gatewright.sw.tasks import Task, for_model
 
 __all__ = [
     "CompressSettings",
@@ -67,7 +67,8 @@ def compress(
     -------
     Bundle
         Its notes hold the task, the metric, the specification, the settings, the density that the layers' matrices
-        really have, and the scores of the integer model.
+        really have, and the scores of the integer model. Where integers only got worse by training, they are as
+        calibrated, see `quantise`.
 
     Raises
     ------
@@ -85,7 +86,7 @@ def compress(
         if any(product.density < 1 or product.rank is not None for product in spec.products.values()):
             prune(task, float_model, network, spec, settings, progress)
         bundle = quantise(task, float_model, network, spec, settings, progress)
-    notes = _notes(task, float_model, network, bundle, settings) | {"spec": spec.to_json()}
+    notes = bundle.notes | _notes(task, float_model, network, bundle, settings) | {"spec": spec.to_json()}
     return dataclasses.replace(bundle, notes=notes)
 
 
@@ -188,8 +189,8 @@ def shaped(network: LstmNetwork, spec: CompressionSpec) -> LstmNetwork:
 def suited(task: Task, float_model: FloatModel) -> tuple[Task, FloatModel]:
     """Return a task with targets, and a float model whose outputs have the task's names.
 
-    Without targets, the model's own outputs become the targets. Outputs of an imported model are numbered; they take
-    the names that the task has for them.
+    The task is made one `for_model`. Outputs of an imported model are numbered; they take the names that the task has
+    for them.
 
     Raises
     ------
@@ -204,7 +205,7 @@ def suited(task: Task, float_model: FloatModel) -> tuple[Task, FloatModel]:
         raise DataError(
             f"{task.name} has {task.input_size} features, but the model takes {network.input_size}"
         )
-    task = taught_by(task, float_model)
+    task = for_model(task, float_model)
     if not task.suits(outputs):
         raise DataError(
             f"{task.name} has {task.output_size} {'classes' if task.classifies else 'values'}, but the model has "

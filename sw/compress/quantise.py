@@ -25,6 +25,9 @@ from gatewright.sw.spec import CompressionSpec
 from gatewright.sw.tasks import Task
 from gatewright.sw.training import fit
 
+CALIBRATED = "calibrated"
+"""A note of bundles that training in integers made worse."""
+
 _GAIN = 4.0
 """How much faster than a weight the logarithm of a threshold learns."""
 
@@ -277,6 +280,9 @@ def quantise(
 ) -> Bundle:
     """Train a network, pruned or not, in integers; `dense` teaches it and gives the scaling of its inputs.
 
+    Where the validation score is better before training than after it, the bundle is what calibration gave, and its
+    note `CALIBRATED` has the scores before and after.
+
     Raises
     ------
     ConfigError
@@ -288,7 +294,13 @@ def quantise(
     """
     sequences = dense.standardise(task.train.sequences)
     student = QuantisedNetwork(network, spec, sequences, learn_scales=settings.learn_scales)
-    train_quantised(task, dense, student, settings, progress=progress)
+    calibrated = student.bundle(dense.mean, dense.deviation, dense.labels)
+    if not settings.quantise_epochs:
+        return calibrated
+    after = train_quantised(task, dense, student, settings, progress=progress)[-1]
+    before = evaluate(calibrated, task.validation, task.metric)
+    if not task.metric.meets(after, before):
+        return dataclasses.replace(calibrated, notes={CALIBRATED: [before, after]})
     return student.bundle(dense.mean, dense.deviation, dense.labels)
 
 

@@ -21,7 +21,7 @@ from gatewright.sw.compress.diagnosis import (
 )
 from gatewright.sw.compress.figures import score_rows, shape_rows
 from gatewright.sw.compress.pattern import balanced_mask, layout
-from gatewright.sw.compress.quantise import calibrate
+from gatewright.sw.compress.quantise import CALIBRATED, calibrate
 from gatewright.sw.compress.scaling import scaled_where_it_pays
 from gatewright.sw.determinism import seeded
 from gatewright.sw.integer import integer_results
@@ -48,7 +48,7 @@ class Quantised:
         float model on test, ``layer_snr`` of every layer, and ``confusion`` of classes; ``scored``, the positions that
         the scores are of; ``rank`` and ``bits`` of every product, and ``weight_density`` of every matrix.
     warnings : tuple of str
-        What the integers cannot hold, by name and with a remedy.
+        What the integers cannot hold, and training that was in vain, by name and with a remedy.
     """
 
     bundle: Bundle
@@ -127,6 +127,7 @@ def quantise_model(
     warnings = [told_features(narrow, scaled=scale)] if narrow else []
     warnings += map(str, spread_matrices(student, network, spec, sequences))
     bundle = with_behaviour(compress(task, student, spec, settings, progress), model, task)
+    warnings += _in_vain(bundle)
     rows = [
         *score_rows(bundle, name),
         *_snr_rows(bundle, model, task.test, name),
@@ -134,6 +135,17 @@ def quantise_model(
         *shape_rows(bundle, name),
     ]
     return Quantised(bundle, rows, tuple(warnings))
+
+
+def _in_vain(bundle: Bundle) -> Iterator[str]:
+    """Yield a warning if training in integers was in vain."""
+    if CALIBRATED in bundle.notes:
+        before, after = bundle.notes[CALIBRATED]
+        unit, rate = bundle.notes["unit"], bundle.notes["settings"]["quantise_rate"]
+        yield (
+            f"training in integers took the validation score from {before:.4g} to {after:.4g} {unit}, so the model is "
+            f"as calibrated; try a smaller quantise_rate than {rate:g}"
+        )
 
 
 def _snr_rows(bundle: Bundle, model: FloatModel, split: Split, name: str) -> Iterator[Row]:

@@ -10,7 +10,7 @@ from gatewright.sw.tasks.files import load_folder, load_python
 from gatewright.sw.tasks.images import holds_images, load_fashion, load_images
 from gatewright.sw.tasks.settings import DataSettings
 from gatewright.sw.tasks.splits import stratify
-from gatewright.sw.tasks.task import Split, Task, moments, scaling, target_moments, taught_by
+from gatewright.sw.tasks.task import Split, Task, for_model, moments, scaling, target_moments
 from gatewright.sw.tasks.text import load_text
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Split",
     "Task",
     "baseline",
+    "for_model",
     "load_task",
     "moments",
     "save_task",
@@ -25,7 +26,6 @@ __all__ = [
     "stratify",
     "target_moments",
     "task_from",
-    "taught_by",
 ]
 
 _NAMED = {"digits": load_digits, "fashion-mnist": load_fashion}

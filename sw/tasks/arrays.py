@@ -242,18 +242,29 @@ def _numbered(all_targets: list, names: Any, where: str) -> tuple[tuple[str, ...
     numbers = np.issubdtype(known.dtype, np.integer)
     steps = isinstance(all_targets[0], list)
     classes = np.unique(known[known != IGNORED] if numbers and steps else known)
-    if names is not None and numbers:
-        labels = tuple(map(str, np.asarray(names).tolist()))
-        if len(classes) and (classes.min() < 0 or classes.max() >= len(labels)):
-            raise DataError(f"{where}: y holds class {classes.max()}, but labels names {len(labels)}")
-        classes = np.arange(len(labels))
-    else:
+    if names is None:
         labels = tuple(str(each) for each in classes)
+    else:
+        labels = tuple(map(str, np.asarray(names).tolist()))
+        if twice := [each for each in labels if labels.count(each) > 1]:
+            raise DataError(f"{where}: labels names {twice[0]} twice")
+        if numbers:
+            if len(classes) and (classes.min() < 0 or classes.max() >= len(labels)):
+                raise DataError(f"{where}: y holds class {classes.max()}, but labels names {len(labels)}")
+            classes = np.arange(len(labels))
+        else:
+            if strangers := sorted(set(classes.tolist()) - set(labels)):
+                raise DataError(
+                    f"{where}: y holds class {strangers[0]}, but labels names {', '.join(labels)}"
+                )
+            classes = np.array(labels)
     if len(labels) < 2:
         raise DataError(f"{where}: y holds {len(labels)} class; a task needs at least 2 different classes")
 
+    order = np.argsort(classes)
+
     def number(y: np.ndarray) -> np.ndarray:
-        found = np.searchsorted(classes, y).astype(np.int64)
+        found = order[np.searchsorted(classes, y, sorter=order)].astype(np.int64)
         if numbers and steps:
             found[y == IGNORED] = IGNORED
         return found

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from gatewright.errors import ConfigError, DataError
-from gatewright.sw.metrics import BY_MODEL, METRICS, Metric
+from gatewright.sw.metrics import BY_MODEL, IGNORED, METRICS, Metric
 from gatewright.sw.settings import CompressSettings, TrainSettings
 from gatewright.sw.tasks.settings import DataSettings
 
@@ -160,6 +160,20 @@ class Task:
         binary = self.classifies and len(self.labels) == 2 and outputs == 1
         return self.taught or binary or outputs == self.output_size
 
+    def numbered_by(self, labels: tuple[str, ...]) -> "Task":
+        """Return the task with its classes numbered as others are, among which each of them must be."""
+        numbers = np.array([labels.index(each) for each in self.labels])
+
+        def numbered(targets: np.ndarray) -> np.ndarray:
+            return np.where(targets == IGNORED, IGNORED, numbers[targets])
+
+        splits = {}
+        for name in SPLITS:
+            split = getattr(self, name)
+            targets = list(map(numbered, split.targets)) if split.every_step else numbered(split.targets)
+            splits[name] = replace(split, targets=targets)
+        return replace(self, labels=labels, **splits)
+
 
 class Teacher(Protocol):
     """A float model, as far as a task without targets needs it."""
@@ -172,8 +186,11 @@ class Teacher(Protocol):
         """Return what it gives in every step of raw sequences: float32 [steps, outputs]."""
 
 
-def taught_by(task: Task, model: Teacher) -> Task:
-    """Return a task whose targets are a float model's own outputs; one with targets as it is.
+def for_model(task: Task, model: Teacher) -> Task:
+    """Return a task as a model is judged by it.
+
+    Without targets, the model's own outputs are the targets. Classes that the model knows by name are numbered as its
+    outputs are, so that data need not hold each of them.
 
     Raises
     ------
@@ -182,7 +199,10 @@ def taught_by(task: Task, model: Teacher) -> Task:
     DataError
         The data do not suit the model.
     """
-    if not task.taught or task.train.targets is not None:
+    if not task.taught:
+        known = task.classifies and set(task.labels) <= set(model.labels)
+        return task.numbered_by(model.labels) if known and task.labels != model.labels else task
+    if task.train.targets is not None:
         return task
     results = {name: model.results(getattr(task, name).sequences) for name in SPLITS}
     train, validation, test = (

@@ -15,7 +15,7 @@ from gatewright.sw.metrics import IGNORED, METRICS
 from gatewright.sw.models import FloatModel
 from gatewright.sw.network import LstmNetwork
 from gatewright.sw.settings import TrainSettings
-from gatewright.sw.tasks import Split, baseline, task_from, taught_by
+from gatewright.sw.tasks import Split, baseline, for_model, task_from
 from gatewright.sw.training import train_float
 
 TRAIN = TrainSettings(
@@ -82,9 +82,9 @@ def test_without_targets_the_float_model_teaches(outputs, metric, every_step):
         train_float(task, TRAIN)
     with pytest.raises(DataError, match="no targets"):
         baseline(task)
-    with pytest.raises(DataError, match="taught_by"):
+    with pytest.raises(DataError, match="for_model"):
         model.score(task.test, METRICS["snr"])
-    taught = taught_by(task, model)
+    taught = for_model(task, model)
     assert (taught.metric.name, taught.every_step, taught.taught) == (metric, every_step, True)
     assert model.score(taught.test, taught.metric) >= 100
     bundle = compress(taught, model, uniform_spec(model.network, lanes=4), SHRINK)
@@ -95,12 +95,12 @@ def test_without_targets_the_float_model_teaches(outputs, metric, every_step):
 def test_agreement_of_a_single_output_is_refused():
     model = raw_model(LstmNetwork.initial(2, 8, 1).eval())
     with pytest.raises(ConfigError, match="agreement needs at least 2 outputs"):
-        taught_by(task_from({"X": X}, metric="agreement"), model)
+        for_model(task_from({"X": X}, metric="agreement"), model)
 
 
 def test_a_task_with_targets_is_taught_by_nobody():
     task = task_from({"X": X, "y": KINDS["classes"][0]})
-    assert taught_by(task, raw_model(LstmNetwork.initial(2, 8, 2).eval())) is task
+    assert for_model(task, raw_model(LstmNetwork.initial(2, 8, 2).eval())) is task
 
 
 def streams():

@@ -34,7 +34,7 @@ class Drove:
     outputs : list of float array [steps or 1, outputs]
         The same as real numbers: of each job, in order.
     labels : tuple of str
-        Names of the outputs, where the data have some.
+        Names of the outputs; none without a head.
     repeats : int
         Requests that were sent again.
     line : Line, optional
@@ -120,4 +120,4 @@ def _drive(design: Design, task: Task, line: SerialLine, settings: DriveSettings
     outputs = [
         model.outputs(results, len(x)) for results, x in zip(driven.results, jobs.inputs, strict=False)
     ]
-    return Drove(driven, outputs, task.labels, line.repeats, None)
+    return Drove(driven, outputs, model.bundle.labels, line.repeats, None)

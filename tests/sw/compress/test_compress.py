@@ -20,15 +20,16 @@ from gatewright.sw.compress import (
     uniform_spec,
 )
 from gatewright.sw.compress.quantise import calibrate
+from gatewright.sw.compress.quantise_model import quantise_model
 from gatewright.sw.compress.units import keep_units
 from gatewright.sw.compress.volume import Quantised
 from gatewright.sw.importers.weights import raw_model
 from gatewright.sw.integer import evaluate
-from gatewright.sw.metrics import BY_MODEL, METRICS
+from gatewright.sw.metrics import BY_MODEL, IGNORED, METRICS
 from gatewright.sw.rows import gate_rows
 from gatewright.sw.search.space import SearchSpace
 from gatewright.sw.search.supernet import SuperNetwork
-from gatewright.sw.tasks import Split, Task
+from gatewright.sw.tasks import Split, Task, task_from
 
 BRIEF = CompressSettings(prune_epochs=6, quantise_epochs=3, prune_rate=1e-2, seed=5)
 HOW = SimplifySettings(lanes=8, round_epochs=1, share=0.5, least_share=0.3)
@@ -254,11 +255,48 @@ def test_rows_tell_of_a_requirement(task, float_model):
     assert {"rank", "bits", "weight_density"} <= set(rows)
 
 
+def test_training_that_only_harms_is_undone_and_told(task, float_model):
+    spec = uniform_spec(float_model.network, lanes=16)
+    wild = dataclasses.replace(BRIEF, quantise_epochs=1, quantise_rate=1.0)
+    quiet = dataclasses.replace(float_model, settings=dataclasses.replace(float_model.settings, clip=1e6))
+    found = quantise_model(quiet, task, spec, wild)
+    calibrated = quantise_model(quiet, task, spec, dataclasses.replace(wild, quantise_epochs=0))
+    before, after = found.bundle.notes["calibrated"]
+    assert after < before == calibrated.bundle.notes["scores"]["validation"]
+    assert found.bundle.notes["scores"] == calibrated.bundle.notes["scores"]
+    assert np.array_equal(
+        found.bundle.layers[0].recurrent.values, calibrated.bundle.layers[0].recurrent.values
+    )
+    assert f"from {before:.4g} to {after:.4g} percent" in found.warnings[-1]
+    assert "smaller quantise_rate than 1" in found.warnings[-1]
+    assert not calibrated.warnings
+    assert "calibrated" not in calibrated.bundle.notes
+
+
 def test_numbered_outputs_take_the_names_of_the_task(task, float_model):
     numbered = dataclasses.replace(float_model, labels=("0", "1", "2"))
     settings = dataclasses.replace(BRIEF, quantise_epochs=0)
     made = compress(task, numbered, uniform_spec(float_model.network, lanes=16), settings)
     assert made.labels == task.labels
+
+
+def test_data_need_not_hold_every_class_that_the_model_knows(task, float_model, network_of):
+    five = dataclasses.replace(raw_model(network_of(inputs=2, classes=5)), labels=tuple("abcde"))
+    labels = ("b", "c", "e")
+    renamed, model = suited(dataclasses.replace(task, labels=labels), five)
+    assert renamed.labels == model.labels == tuple("abcde")
+    for name in ("train", "validation", "test"):
+        before, after = getattr(task, name).targets, getattr(renamed, name).targets
+        assert np.array_equal(after, np.array([1, 2, 4])[before])
+    short = [np.zeros((3, 2), np.float32)] * 6
+    steps = task_from({"X": short, "y": [np.array([0, IGNORED, 2])] * 6, "labels": labels})
+    assert suited(steps, five)[0].test.targets[0].tolist() == [1, IGNORED, 4]
+    turned = dataclasses.replace(task, labels=("e", "a", "c"))
+    assert suited(turned, dataclasses.replace(float_model, labels=("a", "c", "e")))[0].labels == (
+        "a",
+        "c",
+        "e",
+    )
 
 
 def test_a_task_of_other_features_or_outputs_is_refused(task, float_model, network_of):

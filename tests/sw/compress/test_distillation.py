@@ -10,7 +10,7 @@ from gatewright.sw.importers.weights import raw_model
 from gatewright.sw.metrics import METRICS
 from gatewright.sw.network import LstmNetwork
 from gatewright.sw.settings import CompressSettings
-from gatewright.sw.tasks import Split, Task, task_from, taught_by
+from gatewright.sw.tasks import Split, Task, for_model, task_from
 
 SETTINGS = CompressSettings(distillation=0.25, temperature=3.0)
 
@@ -76,7 +76,7 @@ def test_without_a_head_the_outputs_are_compared(float_model, task, batch):
     outputs = headless.network(batch.x).detach()
     student = outputs + 0.1
     student[1, 1] = 100.0
-    taught = taught_by(task_from({"X": task.train.sequences[:6]}), headless)
+    taught = for_model(task_from({"X": task.train.sequences[:6]}), headless)
     assert Distillation(headless, SETTINGS, taught)(student, batch).item() == pytest.approx(0.01, rel=1e-4)
 
 

@@ -20,7 +20,7 @@ from gatewright.sw.search.settings import EntropySettings
 from gatewright.sw.search.space import SearchSpace
 from gatewright.sw.settings import TrainSettings
 from gatewright.sw.spec import ProductSpec
-from gatewright.sw.tasks import task_from, taught_by
+from gatewright.sw.tasks import for_model, task_from
 
 QUICK = EntropySettings(epochs=4, alpha_rate=0.1, beta_rate=0.1)
 
@@ -182,7 +182,7 @@ def test_any_targets_are_searched(arrays):
 @pytest.mark.parametrize("head", [True, False])
 def test_without_targets_the_model_teaches(head):
     model = untrained(3, ("a", "b", "c"), head=head)
-    task = taught_by(task_from({"X": SEQUENCES}), model)
+    task = for_model(task_from({"X": SEQUENCES}), model)
     space = SearchSpace.of(model.network, ranks=(2, None), densities=(1.0,), lanes=8)
     found = entropy_search(task, model, space, *starts(space, QUICK, 0, 0))
     assert task.metric.name == ("agreement" if head else "snr")

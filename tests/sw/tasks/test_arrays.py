@@ -111,6 +111,14 @@ def test_names_of_classes_and_values():
     assert task_from({"X": RAGGED, "y": steps}).labels == ("no", "yes")
 
 
+def test_labels_say_the_order_of_named_classes():
+    split = ["train"] * 4 + ["validation"] * 4 + ["test"] * 4
+    named = {"y": np.array(["no", "yes"])[CLASSES], "labels": ["yes", "maybe", "no"], "split": split}
+    task = task_from(JOINED | named)
+    assert task.labels == ("yes", "maybe", "no")
+    assert np.array_equal(task.train.targets, np.array([2, 0])[CLASSES[:4]])
+
+
 def test_what_does_not_count_stays_so():
     steps = [np.where(np.arange(n) == 0, IGNORED, y) for n, y in zip(LENGTHS, STEP_CLASSES, strict=True)]
     task = task_from({"X": RAGGED, "y": steps})
@@ -212,6 +220,8 @@ def test_one_stream_may_be_cut_into_splits():
         ({"y": VALUES * np.nan}, "y has a split without any value that counts"),
         ({"y": CLASSES * 0}, "y holds 1 class"),
         ({"y": CLASSES + 1, "labels": ["a", "b"]}, "y holds class 2, but labels names 2"),
+        ({"y": CLASSES.astype(str), "labels": ["0", "2"]}, "y holds class 1, but labels names 0, 2"),
+        ({"y": CLASSES, "labels": ["a", "a"]}, "labels names a twice"),
         ({"y": VALUES, "labels": ["a"]}, "1 labels for 3 values"),
         (
             {"y": [np.arange(2)] * COUNT},
