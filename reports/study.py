@@ -173,18 +173,6 @@ class Study:
         """The recommended point."""
         return next((point for point in self.of_kind(FOUND) if point.name == self.recommended), None)
 
-    @property
-    def leanest(self) -> Point | None:
-        """The found point with the largest gain, of those no worse than the uncompressed model in validation.
-
-        The gain is the product of how many times smaller and faster it is.
-        """
-        if self.reference is None:
-            return None
-        least = self.metric.quality(self.reference.validation)
-        able = [point for point in self.of_kind(FOUND) if self.metric.quality(point.validation) >= least]
-        return min(able, key=lambda point: point.stored_bits * point.measured, default=None)
-
 
 def read_study(folder: Path) -> Study:
     """Read a study's folder.

@@ -46,14 +46,19 @@ def summarise(folder: Path, about: Mapping[str, Any]) -> dict[str, Any]:
     return {name: entry for name, entry in summary.items() if entry is not None and entry not in ({}, "")}
 
 
-def _searched(run: Run) -> dict[str, float]:
-    """Say how much smaller and faster a search in the run got without a loss in validation, if it has ended."""
+def _searched(run: Run) -> dict[str, dict[str, float]]:
+    """Say of each point of a search what it gains over the uncompressed model: validation score, size and speed."""
     if not StudyFiles(run.files.search).front.exists():
         return {}
     study = read_study(run.files.search)
-    leanest, reference = study.leanest, study.reference
-    found: dict[str, float] = {"points": len(study.of_kind(FOUND))}
-    if leanest and reference:
-        found["times_smaller"] = reference.stored_bits / leanest.stored_bits
-        found["times_faster"] = reference.measured / leanest.measured
-    return found
+    whole, quality = study.reference, study.metric.quality
+    if whole is None:
+        return {}
+    return {
+        point.name: {
+            "score_gained": quality(point.validation) - quality(whole.validation),
+            "times_smaller": whole.stored_bits / point.stored_bits,
+            "times_faster": whole.measured / point.measured,
+        }
+        for point in study.of_kind(FOUND)
+    }

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gatewright.errors import ConfigError
+from gatewright.sw.determinism import one_thread
 
 State = tuple[Tensor, Tensor]
 """A layer's output y or h [batch, outputs] and its cell state c [batch, hidden]."""
@@ -65,6 +66,7 @@ class ProductParameters(nn.Module):
         return dict(zip(names, self.factors, strict=True))
 
     @torch.no_grad()
+    @one_thread()
     def factorised(self, rank: int) -> "ProductParameters":
         """Give the best approximation of a rank as two factors of equal weight, by singular values.
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gatewright.sw.batching import by_length, pad
 from gatewright.sw.compress.formats import FINEST, FINEST_ACCUMULATOR, legal_formats
-from gatewright.sw.determinism import one_thread, seeded
+from gatewright.sw.determinism import seeded
 from gatewright.sw.network import LstmNetwork
 from gatewright.sw.numbers import MAX_ALIGNMENT, STATE, Fixed, hidden_format
 
@@ -106,7 +106,6 @@ def close_formats(
 
 
 @seeded(0)
-@one_thread()
 @torch.no_grad()
 def _output_noise(network: LstmNetwork, formats: Mapping[str, Fixed], sequences: Sequence[Tensor]) -> float:
     """Return the mean square by which rounding matrices and x changes the last layer's outputs."""

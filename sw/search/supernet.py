@@ -22,7 +22,7 @@ from gatewright.sw.compress.pruning import prune_at_once
 from gatewright.sw.compress.quantise import QuantisedNetwork, train_quantised
 from gatewright.sw.compress.sample import sample_of
 from gatewright.sw.compress.units import cut, keep_units, kept_units, unit_order, unit_places
-from gatewright.sw.determinism import seeded
+from gatewright.sw.determinism import one_thread, seeded
 from gatewright.sw.integer import evaluate
 from gatewright.sw.models import FloatModel
 from gatewright.sw.network import LstmNetwork, ProductParameters
@@ -68,6 +68,7 @@ class SuperNetwork:
                 raise ConfigError(f"{name} of a super network must be two factors of full rank")
 
     @classmethod
+    @one_thread()
     def of(cls, model: FloatModel) -> "SuperNetwork":
         """Factorise a trained model by singular values; it computes the same, up to float rounding."""
 
@@ -117,6 +118,7 @@ class SuperNetwork:
         return parameters
 
     @torch.no_grad()
+    @one_thread()
     def subnetwork(self, spec: CompressionSpec, *, prune: bool = True) -> LstmNetwork:
         """Give a copy of a sub-network.
 

@@ -1,3 +1,4 @@
+import pytest
 import study_rows
 
 from gatewright.reports.summary import summarise
@@ -25,10 +26,13 @@ def test_what_has_not_been_run_is_left_out(make_run):
     assert list(summary) == ["metric", "baseline_score", "float_score", "verdict"]
 
 
-def test_a_search_tells_its_best_point(make_run):
+def test_a_search_tells_what_each_point_gains(make_run):
     folder = make_run()
     study_rows.write_study(folder / "search", {"front": study_rows.point_rows()})
     searched = summarise(folder, {})["search"]
-    assert searched["points"] == 8
-    assert round(searched["times_smaller"], 1) == 4.5
-    assert round(searched["times_faster"], 1) == 5.6
+    assert list(searched) == [f"p{number}" for number in range(8)]
+    assert searched["p0"] == {
+        "score_gained": pytest.approx(96.2 - 98.65),
+        "times_smaller": 750_000 / 38_000,
+        "times_faster": 2711.5 / 70,
+    }

@@ -362,6 +362,42 @@ def test_a_write_and_a_read_do_not_wait_for_each_other():
     bus.run(testbench)
 
 
+async def offer(ctx, port, names):
+    """Offer transfers on channels until all are taken."""
+    for name in names:
+        ctx.set(getattr(port, name + "valid"), 1)
+    while not all(ctx.get(getattr(port, name + "ready")) for name in names):
+        await ctx.tick()
+    await ctx.tick()
+    for name in names:
+        ctx.set(getattr(port, name + "valid"), 0)
+
+
+def test_an_answer_that_is_not_taken_stays_before_the_next():
+    bus = Bus(1)
+    port = bus.dut.bus
+
+    async def testbench(ctx):
+        for register in ("IDENTITY", "VERSION"):
+            ctx.set(port.araddr, REGISTERS[register].offset)
+            await offer(ctx, port, ["ar"])
+        for address in (REGISTERS["LOAD_ADDRESS"].offset, REGISTERS["IDENTITY"].offset):
+            ctx.set(port.awaddr, address)
+            ctx.set(port.wstrb, 15)
+            await offer(ctx, port, ["aw", "w"])
+        for _ in range(4):
+            assert (ctx.get(port.rvalid), ctx.get(port.rdata)) == (1, IDENTITY)
+            assert (ctx.get(port.bvalid), ctx.get(port.bresp)) == (1, OKAY.value)
+            await ctx.tick()
+        ctx.set(port.rready, 1)
+        ctx.set(port.bready, 1)
+        await ctx.tick().repeat(2)
+        assert (ctx.get(port.rvalid), ctx.get(port.rdata)) == (1, VERSION)
+        assert (ctx.get(port.bvalid), ctx.get(port.bresp)) == (1, SLVERR.value)
+
+    bus.run(testbench)
+
+
 def test_the_table_has_no_overlap_and_is_documented_whole():
     offsets = [register.offset for register in REGISTERS.values()]
     assert len(set(offsets)) == len(offsets)

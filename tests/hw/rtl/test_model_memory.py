@@ -12,7 +12,7 @@ WIDTH, DEPTH = 6, 5
 
 
 class Example(wiring.Component):
-    """A memory of words, of one part or of three."""
+    """A memory of words, of one part or of several."""
 
     def __init__(self, *, parts=1, contents=None, depth=DEPTH, **options):
         self.parts, self.contents, self.depth, self.options = parts, contents, depth, options
@@ -58,19 +58,20 @@ async def write(ctx, dut, parts, offset, value):
 
 
 @pytest.mark.parametrize("style", [None, "block", "huge"])
-def test_parts_are_written_by_themselves(style):
-    dut = Example(parts=3, style=style)
+@pytest.mark.parametrize("parts", [2, 3])
+def test_parts_are_written_by_themselves(parts, style):
+    dut = Example(parts=parts, style=style)
     simulation = Simulation(dut, limit=200)
 
     async def testbench(ctx):
         for offset in range(DEPTH):
-            for part in range(3):
+            for part in range(parts):
                 ctx.set(dut.address, DEPTH - 1 - offset)
                 await write(ctx, dut, 1 << part, offset, 0xFFFFFFC0 | (8 * offset + part))
-        await write(ctx, dut, 0b010, 3, 63)
-        await write(ctx, dut, 0b101, 1, 62)
-        wanted = [[8 * offset + part for part in range(3)] for offset in range(DEPTH)]
-        wanted[3][1], wanted[1][0], wanted[1][2] = 63, 62, 62
+        await write(ctx, dut, 0b10, 3, 63)
+        await write(ctx, dut, (1 << parts) - 1 & ~0b10, 1, 62)
+        wanted = [[8 * offset + part for part in range(parts)] for offset in range(DEPTH)]
+        wanted[3][1], wanted[1][0], wanted[1][2:] = 63, 62, [62] * (parts - 2)
         assert [list(await read(ctx, dut, offset)) for offset in range(DEPTH)] == wanted
 
     simulation.add(testbench)
