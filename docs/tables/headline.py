@@ -59,8 +59,8 @@ def _cycles() -> tuple[str, str]:
 def _searched() -> tuple[str, str]:
     found = sorted(summary("demo")["search"].values(), key=lambda point: point["times_faster"])
     told = (
-        f"{point['score_gained']:+.1f} points: {point['times_smaller']:.0f} times smaller, "
-        f"{point['times_faster']:.0f} times faster"
+        f"{point['score_gained']:+.1f} points: {point['times_smaller']:.2g} times smaller, "
+        f"{point['times_faster']:.2g} times faster"
         for point in found
     )
     return "; ".join(told), _DEMO

@@ -96,7 +96,12 @@ class Copy:
         os.environ["PYTHONPATH"] = str(self.root / "src")
         import pytest
 
-        os._exit(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests]))
+        status = 1
+        try:
+            status = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests])
+        finally:
+            # Also where pytest itself gives up: this is a fork of a worker, and must never become one.
+            os._exit(status)
 
 
 def _import_others() -> None:

@@ -178,6 +178,27 @@ def test_reads_no_more_than_a_stalled_stream_leaves_room_for():
     bench.simulation.run()
 
 
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_stalled_stream_holds_the_buffer_only_for_what_it_has_no_room_for(more):
+    bench = Bench(4, **SHAPES[0])
+    count = SUM_READ + SUM_LATENCY + log2(bench.config.lanes) + 2 + more
+    assert count <= FIRST_READ
+
+    async def testbench(ctx):
+        await bench.prepare(ctx)
+        ctx.set(bench.dut.ops.payload.reduce, 1)
+        ctx.set(bench.dut.ops.payload.arguments.reduce, {"count": count, "send": 1})
+        ctx.set(bench.dut.ops.valid, 1)
+        await ctx.tick()
+        ctx.set(bench.dut.ops.valid, 0)
+        for _ in range(2 * count):
+            assert ctx.get(bench.dut.reading.active) == more
+            await ctx.tick()
+
+    bench.simulation.add(testbench)
+    bench.simulation.run()
+
+
 @pytest.mark.parametrize("shape", [SHAPES[0], SHAPES[5]])
 def test_reduce_rounds_every_scale_and_both_extremes(shape):
     """One lane holds the value: every shift, at ties and where rounding needs a bit more than the accumulator has."""

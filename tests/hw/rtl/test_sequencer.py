@@ -177,12 +177,16 @@ class Bench:
             )
             cycle += 1
             self.seen.update(name for name, high in zip(pulses, sampled, strict=False) if high)
+            assert not sampled[1] or not any(self.units.busy.values()), "cleared while a unit works"
             valid = dict(zip(ports, sampled[6:10], strict=True))
             payload = dict(zip(ports, sampled[10:], strict=True))
             new = None
             assert self.left or not self.sound or not any(valid.values()), "issued behind the last op"
             if self.left:
                 new = self._expect(valid, payload, cycle, bool(sampled[4]))
+            elif issued := [name for name, high in valid.items() if high and self.units.ready(name)]:
+                # Of a malformed program: any work.
+                new = issued[0], Running(self.units.rng.randint(1, self.units.longest), 0, 0, 0, 0)
             self.units.tick()
             if new:
                 self.units.busy[new[0]].append(new[1])
@@ -316,8 +320,9 @@ NEVER = op(Opcode.INPUT, destination=9)
         ([NEVER.encode()] * 12, ErrorCode.NO_END),
     ],
 )
-def test_malformed_program_ends_the_job_and_spares_the_next(words, code):
-    bench = Bench(3)
+@pytest.mark.parametrize("longest", [3, 60])
+def test_malformed_program_ends_the_job_and_spares_the_next(words, code, longest):
+    bench = Bench(longest)
 
     async def testbench(ctx):
         await bench.load(ctx, words)
