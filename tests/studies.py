@@ -93,11 +93,14 @@ class Formula:
         Evaluations that end by themselves; those after them wait until `go` says that they may end.
     infeasible : int, optional
         Bits of the head for which there is no hardware.
+    uneven : float
+        Most seconds that a candidate takes, so that those that are begun together end out of order.
     """
 
     log: Path | None = None
     free: int | None = None
     infeasible: int | None = None
+    uneven: float = 0.0
 
     def prepare(self, round, targets, progress):
         self._note(f"prepare {round} {targets}")
@@ -105,6 +108,7 @@ class Formula:
     def __call__(self, candidate, round):
         while self._held():
             time.sleep(0.01)
+        time.sleep(self.uneven * Random(str(candidate)).random())
         self._note(f"evaluate {round} {candidate}")
         if candidate["head.bits"] == self.infeasible:
             return Infeasible("too large")

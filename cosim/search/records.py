@@ -16,7 +16,7 @@ from gatewright.cosim.search.samplers import Given
 from gatewright.errors import RunFolderError
 from gatewright.sw.metrics import Metric
 from gatewright.sw.search.bandit import note
-from gatewright.sw.search.journal import fail_running, journal
+from gatewright.sw.search.journal import journal
 from gatewright.sw.search.space import Candidate
 
 DIRECTIONS: tuple[Literal["maximize", "minimize"], ...] = ("maximize", "minimize", "minimize")
@@ -34,7 +34,7 @@ CYCLES, BITS = "cycles per step", "stored bits"
 
 @dataclass(frozen=True)
 class Record:
-    """A finished trial.
+    """A trial whose result is there.
 
     Parameters
     ----------
@@ -54,8 +54,29 @@ class Record:
     copied: bool
 
 
+@dataclass(frozen=True)
+class UnderWay:
+    """A trial that was begun, and that the study's sampler knows no result of yet.
+
+    Parameters
+    ----------
+    trial : optuna.Trial
+    place, round : int
+        Where it stands in the order of trials, and in which round.
+    found : Evaluation or Infeasible, optional
+        The result, once it is there.
+    """
+
+    trial: optuna.Trial
+    place: int
+    round: int
+    found: Evaluation | Infeasible | None = None
+
+
 class Records:
     """The trials of one study on disk; one process at a time writes them.
+
+    A result is kept when it comes, and told to the sampler when its turn has come: see `SearchSettings.at_once`.
 
     Parameters
     ----------
@@ -91,9 +112,24 @@ class Records:
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
                 self.study.set_metric_names([name, CYCLES, BITS])
 
-    def fail_running(self) -> None:
-        """End the trials that run no more, without a result: their places are free again."""
-        fail_running(self.study)
+    def under_way(self, distributions: Mapping[str, CategoricalDistribution] | None) -> list[UnderWay]:
+        """Give the trials that were under way when the study was left, in the order of their places.
+
+        A trial that lacks a parameter of `distributions` had hardly begun: it is ended without a result, and its place
+        is free again.
+        """
+        found = []
+        for each in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            notes = each.user_attrs
+            if _ROUND not in notes or (
+                distributions is not None and each.params.keys() != distributions.keys()
+            ):
+                self.study.tell(each.number, state=TrialState.FAIL)
+                continue
+            trial = optuna.Trial(self.study, each._trial_id)
+            result = _found(notes) if _COPIED in notes else None
+            found.append(UnderWay(trial, notes[_PLACE], notes[_ROUND], result))
+        return sorted(found, key=lambda each: each.place)
 
     def places(self) -> set[int]:
         """Give the places in the order of trials that are taken: by all trials that did not fail."""
@@ -117,10 +153,14 @@ class Records:
         for name, each in distributions.items():
             trial.suggest_categorical(name, each.choices)
 
-    def tell(self, trial: optuna.Trial, found: Evaluation | Infeasible, *, copied: bool) -> None:
-        """Finish a trial."""
-        for name, value in {_COPIED: copied, **_notes(found)}.items():
+    def keep(self, trial: optuna.Trial, found: Evaluation | Infeasible, *, copied: bool) -> None:
+        """Keep the result of a trial; `tell` tells it to the sampler."""
+        # What says that the result is there comes last.
+        for name, value in {**_notes(found), _COPIED: copied}.items():
             trial.set_user_attr(name, value)
+
+    def tell(self, trial: optuna.Trial, found: Evaluation | Infeasible) -> None:
+        """Finish a trial whose result is kept."""
         if isinstance(found, Infeasible):
             trial.set_constraint("hardware", 1.0)
             self.study.tell(trial, state=TrialState.PRUNED)
@@ -146,7 +186,12 @@ class Records:
         self.study.set_user_attr(_SEPARATE, notes | _notes(found))
 
     def finished(self) -> list[Record]:
-        """Give all finished trials, in the order of their numbers."""
+        """Give all trials whose result is there, in the order of their numbers."""
+        trials = self.study.get_trials(deepcopy=False, states=(*_FINISHED, TrialState.RUNNING))
+        return [_record(trial) for trial in trials if _COPIED in trial.user_attrs]
+
+    def told(self) -> list[Record]:
+        """Give the trials that the sampler knows the result of, in the order of their numbers."""
         return [_record(trial) for trial in self.study.get_trials(deepcopy=False, states=_FINISHED)]
 
 

@@ -126,6 +126,9 @@ class SearchSettings:
     spread : float
         Octaves, 0 to 20: every trial of ``linear`` aims at targets that are up to so much looser or tighter, so that
         the search covers the front; 0 looks for the largest reward alone.
+    at_once : int
+        Trials that may be under way at once, 1 to 1024. Each is proposed from the results of all before it but the last
+        `at_once` - 1, so that a study does not depend on how many processes there are, and which is faster.
     patience : int
         Trials without a better reward and without a new point on the front after which the search ends, 0 to 100,000;
         0 never does.
@@ -162,6 +165,7 @@ class SearchSettings:
     bits_weight: float | None = None
     score_weight: float = 3.0
     spread: float = 2.0
+    at_once: int = 4
     patience: int = 0
     limits: Limits = Limits()
     known: tuple[Candidate, ...] = ()
@@ -183,6 +187,7 @@ class SearchSettings:
                 "steps": (1, 1_000_000),
                 "score_weight": (0.0, 1e6),
                 "spread": (0.0, 20.0),
+                "at_once": (1, 1024),
                 "patience": (0, 100_000),
             },
         )

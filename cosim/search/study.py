@@ -7,18 +7,17 @@ Ours: rounds of many trials between updates, the exchangeable samplers, and the 
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import optuna
+from typing import Any
 
 from gatewright.cosim.search.evaluate import Evaluate, Evaluation, Evaluator, Infeasible
 from gatewright.cosim.search.folder import Plan, StudyFolder
 from gatewright.cosim.search.interrupts import Interrupts
 from gatewright.cosim.search.pareto import dominated
-from gatewright.cosim.search.records import Record, Records, best
+from gatewright.cosim.search.records import Record, Records, UnderWay, best
 from gatewright.cosim.search.rows import trial_rows
 from gatewright.cosim.search.samplers import distributions, sampler
 from gatewright.cosim.search.settings import BANDITS, SearchSettings
@@ -68,8 +67,8 @@ def run_study(
 ) -> Outcome:
     """Run a study from its beginning or from where it was left, to its end; leaves the rows of all trials.
 
-    With one process the trials are the same, however often the study was stopped or killed and resumed. With
-    several, they depend on which trial ends first. Ctrl-C ends it with what is finished.
+    The trials are the same with any number of processes, however often the study was stopped or killed and resumed:
+    see `SearchSettings.at_once`. Ctrl-C ends it with what is finished.
 
     Parameters
     ----------
@@ -94,7 +93,6 @@ def run_study(
     with writing(folder.root), folder.locked(), interrupts.held():
         task = folder.load_task(FloatModel.load(folder.float_model))
         records = Records(folder, plan, task.metric)
-        records.fail_running()
         made = evaluate or Evaluator(folder.root.resolve())
         loop = _Loop(folder, plan, task.metric, records, made, interrupts, progress)
         reason = INTERRUPTED
@@ -109,7 +107,6 @@ def run_study(
             reason = f"failed: {error}"
             raise
         finally:
-            records.fail_running()
             loop.write(reason)
     finished = records.finished()
     return Outcome(reason, len(finished), best(finished))
@@ -139,9 +136,12 @@ def _meets(found: Evaluation | Infeasible, search: SearchSettings, metric: Metri
 
 
 def _stale(records: Sequence[Record], before: int) -> int:
-    """Count the trials since the last that raised the best reward or the front's hypervolume, or since `before`."""
+    """Count the most trials in a row since `before` that raised neither the best reward nor the front's hypervolume.
+
+    Those that were under way when there were enough may have raised it: that does not take back the end.
+    """
     points: list[tuple[float, float, float]] = []
-    top, stale = -math.inf, 0
+    top, stale, most = -math.inf, 0, 0
     for number, each in enumerate(records):
         stale = stale + 1 if number > before else 1
         if isinstance(each.found, Evaluation):
@@ -149,7 +149,9 @@ def _stale(records: Sequence[Record], before: int) -> int:
             if each.found.reward > top or (point not in points and not dominated(point, points)):
                 top, stale = max(top, each.found.reward), 0
                 points.append(point)
-    return stale
+        if number >= before:
+            most = max(most, stale)
+    return most
 
 
 class _Loop:
@@ -170,24 +172,59 @@ class _Loop:
         self._parameters = distributions(plan.space)
         self._round = -1
         self._written, self._told = -math.inf, -1
-        self._pending: dict[Future, list[optuna.Trial]] = {}
+        self._under_way: dict[int, UnderWay] = {}
+        self._pending: dict[Future, list[int]] = {}
         self._asked: dict[tuple, Future] = {}
         self._known: dict[tuple, Evaluation | Infeasible] = {}
 
     def run(self, found: Workers) -> str:
         """Run trials to the study's end; says why it ended."""
+        self._take_up(found)
         reason = ""
         while True:
-            finished = self._records.finished()
-            self._tell_progress(finished)
-            reason = reason or stopping(finished, self._plan.search, self._metric)
-            if not reason and len(self._pending) < found.slots() and self._ask(found, finished):
+            self._tell_progress()
+            reason = reason or stopping(self._records.told(), self._plan.search, self._metric)
+            place = None if reason else self._next()
+            if self._tell_before(self._known_to(place)):
                 continue
-            if not self._pending:
+            slots = min(found.slots(), self._plan.search.at_once)
+            if place is not None and len(self._pending) < slots and not self._waits(place):
+                self._ask(found, place)
+            elif self._pending:
+                self._collect()
+            else:
                 break
-            self._collect()
         self._combine(found)
         return reason
+
+    def _next(self) -> int | None:
+        """Give the first place in the order of trials that is free."""
+        taken = self._records.places()
+        return next((place for place in range(self._plan.search.all_trials) if place not in taken), None)
+
+    def _known_to(self, place: int | None) -> float:
+        """Give the place before which all results are known to the trial at a place; without one, all are told.
+
+        The first of a round knows all, as the round's weights follow from them.
+        """
+        if place is None:
+            return math.inf
+        search = self._plan.search
+        places = range(max(0, place - search.at_once + 1), place + 1)
+        return next(each for each in places if search.round_of(each) == search.round_of(place))
+
+    def _tell_before(self, place: float) -> bool:
+        """Tell the sampler the result of the first trial under way, if that is before a place and its result there."""
+        first = min(self._under_way.values(), key=lambda each: each.place, default=None)
+        if first is None or first.place >= place or first.found is None:
+            return False
+        self._records.tell(first.trial, first.found)
+        del self._under_way[first.place]
+        return True
+
+    def _waits(self, place: int) -> bool:
+        """Whether a trial at a place may not be proposed yet."""
+        return min(self._under_way, default=place) < self._known_to(place)
 
     def write(self, reason: str = "") -> None:
         """Write the rows of all finished trials."""
@@ -201,37 +238,53 @@ class _Loop:
         write_rows(self._folder.trials, rows)
         self._written = time.monotonic()
 
-    def _ask(self, found: Workers, finished: Sequence[Record]) -> bool:
-        """Begin the next trial; tells whether there is one. Rounds do not overlap, as the next has other weights."""
-        search, taken = self._plan.search, self._records.places()
-        place = next((place for place in range(search.all_trials) if place not in taken), None)
-        if place is None:
-            return False
+    def _ask(self, found: Workers, place: int) -> None:
+        """Begin the next trial."""
+        search = self._plan.search
         round = search.round_of(place)
-        if round != self._round:
-            if self._pending:
-                return False
-            self._begin(round, finished)
+        self._begin(round)
         self._records.study.sampler = sampler(search, place)
-        if search.method == "entropy" and place >= len(search.known):
-            trial = self._records.ask(place, round, {})
-            with self._interrupts.allowed():
-                future = found.executor.submit(self._evaluate.by_gradient, place, round)
-            self._pending[future] = [trial]
-            return True
-        trial = self._records.ask(place, round, self._parameters)
-        key = self._key(trial.params)
-        if key in self._known:
-            self._records.tell(trial, _again(self._known[key]), copied=True)
-        elif key in self._asked:
-            self._pending[self._asked[key]].append(trial)
-        else:
-            with self._interrupts.allowed():
-                future = found.executor.submit(_evaluated, self._evaluate, trial.params, round)
-            self._pending[future], self._asked[key] = [trial], future
-        return True
+        free = search.method == "entropy" and place >= len(search.known)
+        trial = self._records.ask(place, round, {} if free else self._parameters)
+        self._submit(found, UnderWay(trial, place, round))
 
-    def _begin(self, round: int, finished: Sequence[Record]) -> None:
+    def _take_up(self, found: Workers) -> None:
+        """Go on with the trials that were under way when the study was left."""
+        free = self._plan.search.method == "entropy"
+        left = self._records.under_way(None if free else self._parameters)
+        for each in left:
+            self._under_way[each.place] = each
+        for each in left:
+            if each.found is None:
+                self._begin(each.round)
+                self._submit(found, each)
+
+    def _submit(self, found: Workers, each: UnderWay) -> None:
+        """Have a trial evaluated, unless its candidate is known, or under way, in its round."""
+        self._under_way[each.place] = each
+        key = self._key(each.trial.params)
+        if not key:
+            future = self._start(found, self._evaluate.by_gradient, each.place, each.round)
+        elif key in self._known:
+            self._keep(each.place, self._known[key], copied=True)
+            return
+        elif key in self._asked:
+            self._pending[self._asked[key]].append(each.place)
+            return
+        else:
+            future = self._start(found, _evaluated, self._evaluate, each.trial.params, each.round)
+            self._asked[key] = future
+        self._pending[future] = [each.place]
+
+    def _start(self, found: Workers, work: Callable, *given: Any) -> Future:
+        with self._interrupts.allowed():
+            return found.executor.submit(work, *given)
+
+    def _begin(self, round: int) -> None:
+        """Prepare a round, once: the next has other weights, so that rounds do not overlap."""
+        if round == self._round:
+            return
+        finished = self._records.finished()
         target = best([each for each in finished if each.round < round])
         with self._interrupts.allowed():
             self._evaluate.prepare(round, [target.candidate] if target else [], self._progress)
@@ -239,21 +292,28 @@ class _Loop:
         self._known = {self._key(each.candidate): each.found for each in finished if each.round == round}
 
     def _collect(self) -> None:
-        """Wait for an evaluation, and tell what was found."""
+        """Wait for an evaluation, and keep what was found."""
         with self._interrupts.allowed():
             done, _ = wait(self._pending, return_when=FIRST_COMPLETED)
-        for future in sorted(done, key=lambda each: self._pending[each][0].number):
-            trials = self._pending[future]
+        for future in sorted(done, key=lambda each: self._pending[each][0]):
+            first, *others = self._pending[future]
             candidate, found = future.result()
             del self._pending[future]
-            if not trials[0].params:
-                self._records.settle(trials[0], candidate, self._parameters)
-            self._known[self._key(candidate)] = found
-            for trial in trials:
-                copied = trial is not trials[0]
-                self._records.tell(trial, _again(found) if copied else found, copied=copied)
+            trial = self._under_way[first].trial
+            if not trial.params:
+                self._records.settle(trial, candidate, self._parameters)
+            self._keep(first, found, copied=False)
+            for place in others:
+                self._keep(place, found, copied=True)
         if time.monotonic() - self._written > _WRITE_SECONDS:
             self.write()
+
+    def _keep(self, place: int, found: Evaluation | Infeasible, *, copied: bool) -> None:
+        each = self._under_way[place]
+        self._known.setdefault(self._key(each.trial.params), found)
+        found = _again(found) if copied else found
+        self._records.keep(each.trial, found, copied=copied)
+        self._under_way[place] = replace(each, found=found)
 
     def _combine(self, found: Workers) -> None:
         """Evaluate the combination of the separate optima, once: it may never have been tried."""
@@ -261,19 +321,20 @@ class _Loop:
         if self._plan.search.method not in BANDITS or self._records.separate or not best(finished):
             return
         last = max(each.round for each in finished)
-        if self._round != last:
-            self._begin(last, finished)
+        self._begin(last)
         candidate = separate_optima(self._records.study)
-        key = self._key(candidate)
-        if key not in self._known:
+        value = self._known.get(self._key(candidate))
+        if value is None:
             with self._interrupts.allowed():
-                self._known[key] = found.executor.submit(self._evaluate, candidate, last).result()
-        self._records.separate = candidate, self._known[key]
+                value = found.executor.submit(self._evaluate, candidate, last).result()
+        self._records.separate = candidate, value
 
     def _key(self, candidate: Candidate) -> tuple:
-        return tuple(candidate[name] for name in self._parameters)
+        """Give what equal candidates have in common; nothing for a trial that has none yet."""
+        return tuple(candidate[name] for name in self._parameters if candidate)
 
-    def _tell_progress(self, finished: Sequence[Record]) -> None:
+    def _tell_progress(self) -> None:
+        finished = self._records.finished()
         if len(finished) == self._told:
             return
         self._told = len(finished)

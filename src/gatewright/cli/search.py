@@ -147,6 +147,13 @@ def search(
             help="Octaves around both targets that trials of 'linear' aim at, to cover the whole front.",
         ),
     ] = SearchSettings.spread,
+    at_once: Annotated[
+        int,
+        typer.Option(
+            "--at-once",
+            help="Trials that may be under way at once, and so do not know of each other. Further workers wait.",
+        ),
+    ] = SearchSettings.at_once,
     patience: Annotated[
         int, typer.Option("--patience", help="Stop after so many trials without improvement; 0: never.")
     ] = SearchSettings.patience,
@@ -199,6 +206,7 @@ def search(
         target_cycles=cycles if latency is None else cycles_of(latency, clock),
         target_bits=volume,
         spread=spread,
+        at_once=at_once,
         patience=patience,
         limits=limits_of(limit or [], clock),
         known=StudyFolder.open(known).candidates() if known else (),

@@ -178,6 +178,30 @@ def test_processes_share_the_trials(tmp_path):
     assert len(evaluated) == len(set(evaluated)) == sum(not each.copied for each in finished(folder))
 
 
+@pytest.mark.parametrize("method", ["linear", "tpe", "nsga2"])
+def test_processes_find_what_one_finds(method, uninterrupted, tmp_path):
+    for processes in (2, 5):
+        folder = make(tmp_path / str(processes), method=method, trials=24)
+        run_study(folder.root, processes=processes, evaluate=Formula(uneven=0.1))
+        assert found(finished(folder)) == found(uninterrupted[method])
+
+
+def test_what_is_under_way_at_once_does_not_know_of_each_other(tmp_path):
+    told = []
+
+    @dataclass(frozen=True)
+    class Telling(Formula):
+        def __call__(self, candidate, round):
+            told.append(len(Records(folder, folder.plan).told()))
+            return super().__call__(candidate, round)
+
+    folder = make(tmp_path / "study", trials=12, rounds=2, at_once=3, method="random")
+    run_study(folder.root, evaluate=Telling())
+    copied = [each.copied for each in finished(folder)]
+    places = [place for place in range(12) if not copied[place]]
+    assert told[: len(places)] == [max(0, place - 2) if place < 6 else max(6, place - 2) for place in places]
+
+
 def test_rounds_are_prepared_with_the_best_so_far(tmp_path):
     folder, log = make(tmp_path / "study", trials=12, rounds=3), tmp_path / "log"
     run_study(folder.root, evaluate=Formula(log))
@@ -222,7 +246,7 @@ def test_known_candidates_are_copied_not_evaluated(tmp_path):
         ({"target_score": 70, "target_cycles": 1, "target_bits": 1000}, "all 30 trials are done", 30),
         ({"target_score": 70, "target_cycles": 100, "target_bits": 1}, "all 30 trials are done", 30),
         ({"target_cycles": 100, "target_bits": 1000}, "all 30 trials are done", 30),
-        ({"patience": 4}, "no improvement in 4 trials", None),
+        ({"patience": 4, "at_once": 1}, "no improvement in 4 trials", None),
     ],
 )
 def test_stops(search, reason, trials, tmp_path):
@@ -245,8 +269,9 @@ def test_patience_counts_from_the_last_improvement(tmp_path):
         beaten = any(all(a <= b for a, b in zip(other, points[k], strict=True)) for other in points[:k])
         return better or not beaten
 
-    last = max(k for k in range(1, len(records)) if improves(k))
-    assert len(records) == last + 1 + 12
+    last = max(k for k in range(1, len(records) - 3) if improves(k))
+    # Three more were under way.
+    assert len(records) == last + 1 + 12 + 3
 
 
 def test_candidates_without_hardware_are_pruned_and_never_best(tmp_path):
