@@ -9,7 +9,13 @@ from gatewright.cosim.workloads import random_bundle, random_inputs
 from gatewright.hw.compiler import compile_bundle
 from gatewright.hw.interface import ErrorCode
 from gatewright.hw.rtl.axi import AxiTop, bus_ports, stream_ports
-from gatewright.hw.rtl.axi_registers import CONTROL_FIELDS, REGISTERS, STATUS_FIELDS, Response
+from gatewright.hw.rtl.axi_registers import (
+    CONTROL_FIELDS,
+    MAILBOX_REGISTERS,
+    REGISTERS,
+    STATUS_FIELDS,
+    Response,
+)
 from gatewright.sw.numbers import reference
 
 INPUTS = 2
@@ -60,13 +66,14 @@ class Host:
         assert ctx.get(self.top.s_axi_bresp) == Response.OKAY
         await ctx.tick()
 
-    async def read(self, ctx, name):
+    async def read(self, ctx, name, response=Response.OKAY):
         self.set(ctx, s_axi_araddr=REGISTERS[name].offset, s_axi_arvalid=1, s_axi_rready=1)
         await ctx.tick()
         self.set(ctx, s_axi_arvalid=0)
         while not ctx.get(self.top.s_axi_rvalid):
             await ctx.tick()
         value = ctx.get(self.top.s_axi_rdata)
+        assert ctx.get(self.top.s_axi_rresp) == response
         await ctx.tick()
         return value
 
@@ -120,6 +127,16 @@ def test_ports_are_as_the_standard_names_them():
         wanted |= {prefix + "data": (given, width), prefix + "valid": (given, 1), prefix + "last": (given, 1)}
         wanted[prefix + "ready"] = (answered, 1)
     assert ports == wanted
+
+
+def test_streams_leave_no_mailbox():
+    host = Host()
+
+    async def testbench(ctx):
+        for name in MAILBOX_REGISTERS:
+            assert await host.read(ctx, name, Response.DECERR) == 0
+
+    host.run(testbench)
 
 
 def test_a_session():

@@ -181,6 +181,31 @@ def test_room_is_what_the_mailbox_takes(compiled):
     host.run(testbench)
 
 
+def test_a_job_may_begin_while_the_rest_of_a_sequence_is_dropped(bundle, compiled):
+    host, x = Host(), random_inputs(4, bundle, 2)
+
+    async def testbench(ctx):
+        await host.load(ctx, compiled)
+        while not (await host.status(ctx)).idle:
+            pass
+        assert await host.write(ctx, "CONTROL", control_word(discard=1)) == OKAY
+        assert await host.write(ctx, "STEPS", 2) == OKAY
+        assert await host.write(ctx, "CONTROL", control_word(start=1, fresh=1)) == OKAY
+        assert (await host.status(ctx)).busy
+        for word in (5, 6, 7 | 1 << 31):
+            assert await host.write(ctx, "INPUT", word) == OKAY
+        results = []
+        for word in input_words(x):
+            while await host.write(ctx, "INPUT", word) != OKAY:
+                pass
+        while len(results) < compiled.result_count(2):
+            value, response = await host.read(ctx, "OUTPUT")
+            results += [value - (value >> 31 << 32)] if response == OKAY else []
+        assert results == expected(bundle, x)
+
+    host.run(testbench)
+
+
 def test_reset_empties_the_mailbox(bundle, compiled):
     host = Host()
     x = random_inputs(2, bundle, 3)

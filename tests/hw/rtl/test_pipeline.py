@@ -1,10 +1,11 @@
 import pytest
-from amaranth.hdl import Module, signed
+from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.sim import Simulator
 from simulation import Simulation
 
-from gatewright.hw.rtl.pipeline import SHIFT_LATENCY, delay, saturate, shift_right
+from gatewright.hw.rtl.pipeline import SHIFT_LATENCY, abridge, delay, saturate, shift_right
 from gatewright.sw.numbers import Fixed
 
 TARGET = Fixed(5, 0)
@@ -76,3 +77,22 @@ def test_shift_right_saturates_like_the_whole_and_keeps_what_fits(width):
 
     simulation.add(testbench)
     simulation.run()
+
+
+@pytest.mark.parametrize("width", [3, 5, 6, 9])
+def test_what_is_narrower_than_asked_for_is_kept(width):
+    value = Signal(signed(width))
+    short = abridge(value, TARGET.bits)
+    assert short.shape() == signed(TARGET.bits + 1)
+    m = Module()
+    o = Signal(signed(TARGET.bits))
+    m.d.comb += o.eq(saturate(short, TARGET))
+    simulator = Simulator(m)
+
+    async def testbench(ctx):
+        for each in range(-(1 << width - 1), 1 << width - 1):
+            ctx.set(value, each)
+            assert ctx.get(o) == TARGET.saturate(each)
+
+    simulator.add_testbench(testbench)
+    simulator.run()

@@ -3,15 +3,16 @@
 import random
 
 import pytest
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.sim import Simulator
 from simulation import Simulation
 
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.rtl.activations import producer_port
 from gatewright.hw.rtl.column_layout import MATRIX_OP
-from gatewright.hw.rtl.readiness import reach
+from gatewright.hw.rtl.readiness import nonzero_steps, reach
 
 EVERY = 10**6
 """As many elements as nobody waits for."""
@@ -113,3 +114,39 @@ def test_a_step_waits_for_its_elements(groups, private, skip):
 
     simulation.add(testbench)
     simulation.run()
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+def test_a_step_of_zeros_is_passed_over(groups):
+    """Of the final word's last step only the elements that are there count: none is 0, which stands for all."""
+    config = AcceleratorConfig(lanes=16, groups=groups, cell_lanes=1, activation_depth=64)
+    count, rng = config.group_lanes, random.Random(groups)
+    flags, steps, there = Signal(config.lanes), Signal(count), Signal(4)
+    keeps, final, found = Signal(), Signal(), Signal(count)
+    m = Module()
+    m.d.comb += found.eq(nonzero_steps(config, flags, there, keeps, final, steps))
+    simulator = Simulator(m)
+
+    async def testbench(ctx):
+        for _ in range(400):
+            last, left, ends, kept = (
+                rng.randrange(count),
+                rng.randrange(groups),
+                rng.randrange(2),
+                rng.random() < 0.1,
+            )
+            nonzero = [int(rng.random() < 0.3) for _ in range(config.lanes)]
+            for signal, value in (
+                (flags, sum(each << k for k, each in enumerate(nonzero))),
+                (steps, (2 << last) - 1),
+                (there, left),
+                (keeps, kept),
+                (final, ends),
+            ):
+                ctx.set(signal, value)
+            for k in range(last + 1):
+                size = left if ends and k == last and left else groups
+                assert ctx.get(found) >> k & 1 == (kept or any(nonzero[k * groups :][:size])), k
+
+    simulator.add_testbench(testbench)
+    simulator.run()
