@@ -28,7 +28,7 @@ _CYCLES = ("tests/hw/test_cycles.py",)
 _TESTS = {
     "hw/rtl/axi.py": ("tests/hw/rtl/test_axi_top.py",),
     "hw/rtl/axi_lite.py": ("tests/hw/rtl/test_axi.py",),
-    "hw/rtl/column_layout.py": ("tests/hw/rtl/test_columns.py",),
+    "hw/rtl/column_layout.py": ("tests/hw/rtl/test_stages.py", "tests/hw/rtl/test_columns.py"),
     "hw/rtl/loader.py": ("tests/hw/rtl/test_loader.py", "tests/hw/rtl/test_model_memory.py"),
     "hw/rtl/locate.py": ("tests/hw/rtl/test_activations.py", "tests/hw/rtl/test_columns.py"),
     "hw/rtl/readiness.py": ("tests/hw/rtl/test_readiness.py", "tests/hw/rtl/test_columns.py"),

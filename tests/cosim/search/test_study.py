@@ -178,12 +178,11 @@ def test_processes_share_the_trials(tmp_path):
     assert len(evaluated) == len(set(evaluated)) == sum(not each.copied for each in finished(folder))
 
 
-@pytest.mark.parametrize("method", ["linear", "tpe", "nsga2"])
+@pytest.mark.parametrize("method", ["linear", "nsga2"])
 def test_processes_find_what_one_finds(method, uninterrupted, tmp_path):
-    for processes in (2, 5):
-        folder = make(tmp_path / str(processes), method=method, trials=24)
-        run_study(folder.root, processes=processes, evaluate=Formula(uneven=0.1))
-        assert found(finished(folder)) == found(uninterrupted[method])
+    folder = make(tmp_path / "study", method=method, trials=24)
+    run_study(folder.root, processes=3, evaluate=Formula(uneven=0.1))
+    assert found(finished(folder)) == found(uninterrupted[method])
 
 
 def test_what_is_under_way_at_once_does_not_know_of_each_other(tmp_path):
