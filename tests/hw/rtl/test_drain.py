@@ -151,17 +151,22 @@ def test_reduce_sends_exact_sums(shape, stalls):
     assert not bench.activations
 
 
+async def send(ctx, bench, count):
+    """Begin to send values, of which the stream takes none."""
+    await bench.prepare(ctx)
+    ctx.set(bench.dut.ops.payload.reduce, 1)
+    ctx.set(bench.dut.ops.payload.arguments.reduce, {"count": count, "send": 1})
+    ctx.set(bench.dut.ops.valid, 1)
+    await ctx.tick()
+    ctx.set(bench.dut.ops.valid, 0)
+
+
 def test_reads_no_more_than_a_stalled_stream_leaves_room_for():
     bench = Bench(4, **SHAPES[0])
     count = 32
 
     async def testbench(ctx):
-        await bench.prepare(ctx)
-        ctx.set(bench.dut.ops.payload.reduce, 1)
-        ctx.set(bench.dut.ops.payload.arguments.reduce, {"count": count, "send": 1})
-        ctx.set(bench.dut.ops.valid, 1)
-        await ctx.tick()
-        ctx.set(bench.dut.ops.valid, 0)
+        await send(ctx, bench, count)
         await ctx.tick().repeat(2 * count)
         assert not ctx.get(bench.dut.idle)
         assert ctx.get(bench.dut.reading.active)
@@ -185,12 +190,7 @@ def test_a_stalled_stream_holds_the_buffer_only_for_what_it_has_no_room_for(more
     assert count <= FIRST_READ
 
     async def testbench(ctx):
-        await bench.prepare(ctx)
-        ctx.set(bench.dut.ops.payload.reduce, 1)
-        ctx.set(bench.dut.ops.payload.arguments.reduce, {"count": count, "send": 1})
-        ctx.set(bench.dut.ops.valid, 1)
-        await ctx.tick()
-        ctx.set(bench.dut.ops.valid, 0)
+        await send(ctx, bench, count)
         for _ in range(2 * count):
             assert ctx.get(bench.dut.reading.active) == more
             await ctx.tick()
