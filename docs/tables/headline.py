@@ -57,11 +57,12 @@ def _cycles() -> tuple[str, str]:
 
 
 def _searched() -> tuple[str, str]:
-    found = sorted(summary("demo")["search"].values(), key=lambda point: point["times_faster"])
+    points = sorted(summary("demo")["search"].values(), key=lambda point: point["times_faster"])
     told = (
         f"{point['score_gained']:+.1f} points: {point['times_smaller']:.2g} times smaller, "
         f"{point['times_faster']:.2g} times faster"
-        for point in found
+        for point in points
+        if not any(other != point and all(other[name] >= point[name] for name in point) for other in points)
     )
     return "; ".join(told), _DEMO
 

@@ -9,6 +9,9 @@ from gatewright.benchmarks.opponents.rows import ratios
 
 TEST = "test"
 
+FEWEST = 3
+"""Seeds from which an interval says something."""
+
 
 def opponents_table(task: str) -> str:
     """Return each method's volume, and by how many times the default method's is larger, the best method first."""
@@ -20,7 +23,9 @@ def opponents_table(task: str) -> str:
     intervals, body = ratios(volumes), []
     for method, found in volumes.items():
         ratio = intervals.get(method)
-        told = f"{ratio.mean:.2f} ({ratio.low:.2f} to {ratio.high:.2f})" if ratio else "–"
+        told = f"{ratio.mean:.2f}" if ratio else "–"
+        if ratio and len(found) >= FEWEST:
+            told = f"{told} ({ratio.low:.2f} to {ratio.high:.2f})"
         candidates, seconds = (
             mean(source.all(name, method=method)) for name in ("candidates", "method_seconds")
         )
@@ -51,7 +56,8 @@ def opponents_text(task: str) -> str:
         return f"{told} No point of ours scores as well as the recommended one of the grid by hand."
     taken = " and ".join(f"{median(values):.2f} times the {of}" for of, values in gains.items())
     return (
-        f"{told} The grid by hand takes, at an equal score, {taken} (median of {len(gains['cycles'])} seeds)."
+        f"{told} The grid by hand takes, at an equal score, {taken} (median; of {len(measured)} seeds, "
+        f"{len(gains['cycles'])} gave points of ours that score as well)."
     )
 
 
