@@ -32,9 +32,8 @@ _FOREIGN = ("MatMul", "Pow", "Is")
 """Operators that Amaranth and whole numbers have no use for: what they make dies by itself."""
 
 
-_WITHOUT_EFFECT = {"strict": "True", "frozen": "True", "reset_less": "True"}
-"""Arguments whose other value no result tells: two checks on whoever changes the code later, and a reset more. A reset
-less does tell, so `reset_less=False` is changed."""
+_WITHOUT_EFFECT = {"reset_less": "True"}
+"""Arguments whose other value no result tells: a reset more. One less does tell, so `reset_less=False` is changed."""
 
 
 class DropAssignment(Operator):
