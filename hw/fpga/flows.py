@@ -12,13 +12,7 @@ from gatewright.hw.fpga.constraints import constraints_file, placer_options
 from gatewright.hw.fpga.demand import demand, shortages
 from gatewright.hw.fpga.devices import DEVICES, ECP5, VIVADO_DEVICE, Device
 from gatewright.hw.fpga.fusesoc import CORE, core_file
-from gatewright.hw.fpga.serial import (
-    PLAIN_SERIAL_TOP,
-    SERIAL_TOP,
-    SerialPorts,
-    serial_accelerator,
-    serial_top,
-)
+from gatewright.hw.fpga.serial import INSIDE, PLAIN_SERIAL_TOP, SERIAL_TOP, emit_serial, serial_top
 from gatewright.hw.fpga.verilog import (
     AXI_TOP,
     BOARD_TOP,
@@ -26,12 +20,10 @@ from gatewright.hw.fpga.verilog import (
     TOP,
     emit,
     emit_axi,
-    emit_component,
     emit_mapped,
     emit_on_board,
 )
 from gatewright.hw.registers import descriptions
-from gatewright.hw.rtl.axi import AxiTop
 from gatewright.hw.rtl.axi_registers import ADDRESS_BITS
 from gatewright.storage import make_folder, undone, whole_file
 
@@ -39,8 +31,8 @@ _README = """\
 # Gatewright for FPGAs
 
 `rtl/` has the accelerator with plain ports (`{plain}`) and with AXI ports (`{axi}`). No package has pins for all of
-them, so nextpnr places it behind shift registers, to tell area and clock frequency: with AXI ports (`{serial}`), on an
-iCE40 with plain ones (`{plain_serial}`).
+them, so nextpnr places it behind shift registers, to tell area and clock frequency: `{serial}` instantiates that with
+AXI ports, `{plain_serial}`, for an iCE40, that with plain ones.
 {memories}
 
 `registers/` describes the registers of the AXI ports: Markdown, JSON, a C header, and the top as IP-XACT (IEEE
@@ -85,7 +77,7 @@ _OPEN_SCRIPT = """\
 # Tools run in the folder above, with relative paths: WebAssembly builds see nothing else.
 set -eu
 cd "$(dirname "$0")/.."
-"${{YOSYS:-yosys}}" -p "read_verilog -sv rtl/{top}.sv; {synthesis}; write_json {device}/netlist.json"
+"${{YOSYS:-yosys}}" -p "read_verilog -sv rtl/{inside}.sv rtl/{top}.sv; {synthesis}; write_json {device}/netlist.json"
 "${{NEXTPNR:-{placer}}}" --json {device}/netlist.json --report {device}/report.json {options} --seed "${{SEED:-1}}"
 """
 
@@ -234,16 +226,12 @@ def _rtl(
 ) -> Iterator[tuple[str, str]]:
     """Yield the Verilog, and the descriptions of the registers."""
     image = None if compiled is None else compiled.image
-    contents = None if image is None else image.contents(config)
     yield f"rtl/{TOP}.sv", emit(config, image)
     yield f"rtl/{AXI_TOP}.sv", emit_axi(config, image)
     if mapped:
         yield f"rtl/{MAPPED_TOP}.sv", emit_mapped(config, image)
-    yield (
-        f"rtl/{SERIAL_TOP}.sv",
-        emit_component(SerialPorts(AxiTop(config, contents), clock="aclk"), SERIAL_TOP),
-    )
-    yield f"rtl/{PLAIN_SERIAL_TOP}.sv", emit_component(serial_accelerator(config, contents), PLAIN_SERIAL_TOP)
+    for top in INSIDE:
+        yield f"rtl/{top}.sv", emit_serial(top, config, baked=image is not None)
     for name, text in descriptions(config, baked=image is not None, mapped=mapped, board=board).items():
         yield f"registers/{name}", text
 
@@ -266,6 +254,7 @@ def _open(device: Device, megahertz: float) -> dict[str, str]:
         "clock": f"{megahertz:g}",
         "difference": _DIFFERENCE if family is ECP5 else "",
         "top": top,
+        "inside": INSIDE[top],
         "synthesis": "; ".join(family.synthesis).format(top=top),
         "options": " ".join(placer_options(device, file and f"constraints/{file}", megahertz)),
     }

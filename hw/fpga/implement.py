@@ -9,7 +9,7 @@ from gatewright.errors import GatewrightError, ToolError
 from gatewright.hw.fpga.constraints import constraints_file
 from gatewright.hw.fpga.devices import device
 from gatewright.hw.fpga.place import Placement, place
-from gatewright.hw.fpga.serial import serial_top
+from gatewright.hw.fpga.serial import INSIDE, serial_top
 from gatewright.hw.fpga.synthesis import netlist
 from gatewright.progress import Progress, silent
 from gatewright.results import write_rows
@@ -43,7 +43,7 @@ def implement(
     target = device(name)
     rtl = folder / "rtl"
     top = serial_top(target.family)
-    text = (rtl / f"{top}.sv").read_text(encoding="utf-8")
+    text = "".join((rtl / f"{module}.sv").read_text(encoding="utf-8") for module in (INSIDE[top], top))
     memories = sorted(rtl.glob("*.mem"))
     mapped = netlist(text, progress, top=top, family=target.family, files=memories)
     file, _ = constraints_file(target, megahertz)

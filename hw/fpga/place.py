@@ -11,9 +11,9 @@ from gatewright.hw.fpga.absorb import top_module
 from gatewright.hw.fpga.constraints import constraints_file, placer_options
 from gatewright.hw.fpga.devices import Device
 from gatewright.hw.fpga.nextpnr import run_nextpnr
-from gatewright.hw.fpga.serial import COMPONENT, SERIAL_TOP, serial_accelerator
+from gatewright.hw.fpga.serial import COMPONENT, PLAIN_SERIAL_TOP, emit_serial
 from gatewright.hw.fpga.synthesis import netlist
-from gatewright.hw.fpga.verilog import emit_component
+from gatewright.hw.fpga.verilog import emit
 from gatewright.progress import Progress, silent
 from gatewright.results import Row
 
@@ -102,8 +102,8 @@ def place_accelerator(
     seeds : sequence of int
     progress : Progress
     """
-    text = emit_component(serial_accelerator(config), SERIAL_TOP)
-    mapped = netlist(text, progress, top=SERIAL_TOP, family=target.family)
+    text = emit(config) + emit_serial(PLAIN_SERIAL_TOP, config)
+    mapped = netlist(text, progress, top=PLAIN_SERIAL_TOP, family=target.family)
     return place(mapped, target, seeds, progress=progress)
 
 

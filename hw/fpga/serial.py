@@ -1,22 +1,55 @@
 """Few pins for a design with many: what timing runs place."""
 
-from amaranth.hdl import Cat, ClockSignal, Module, Shape, Signal, Value
+from collections.abc import Mapping
+
+from amaranth.hdl import Cat, ClockSignal, Instance, Module, ResetSignal, Shape, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.devices import Family
-from gatewright.hw.memories import Contents
-from gatewright.hw.rtl.accelerator import Accelerator
+from gatewright.hw.fpga.verilog import AXI_TOP, TOP, emit_component
+from gatewright.hw.rtl.accelerator import accelerator_ports
+from gatewright.hw.rtl.axi import axi_ports
 
 SERIAL_TOP = "gatewright_serial"
-"""Name of the top module around an accelerator with AXI ports, and around whatever is placed by itself."""
+"""Name of the top module around an accelerator with AXI ports."""
 
 PLAIN_SERIAL_TOP = "gatewright_plain_serial"
-"""Name of the top module around an accelerator with plain ports in a delivered folder."""
+"""Name of the top module around an accelerator with plain ports."""
+
+INSIDE = {SERIAL_TOP: AXI_TOP, PLAIN_SERIAL_TOP: TOP}
+"""The module that each of them instantiates, whose text is another file."""
 
 COMPONENT = "component"
 """Name of the instance in it."""
+
+
+class Instantiated(wiring.Component):
+    """Stand for a module whose Verilog is elsewhere.
+
+    Parameters
+    ----------
+    module : str
+        Its name.
+    ports : mapping of Member
+        As of the component that the module was emitted from.
+    clocked : bool
+        Whether it has ``clk`` and ``rst``, those of the domain ``sync``.
+    """
+
+    def __init__(self, module: str, ports: Mapping[str, wiring.Member], *, clocked: bool):
+        self.module = module
+        self.clocked = clocked
+        super().__init__(dict(ports))
+
+    def elaborate(self, platform: object) -> Instance:
+        domain = {"i_clk": ClockSignal(), "i_rst": ResetSignal()} if self.clocked else {}
+        ports = {
+            f"{'i' if member.flow is In else 'o'}_{'__'.join(map(str, path))}": value
+            for path, member, value in self.signature.flatten(self)
+        }
+        return Instance(self.module, **domain, **ports)
 
 
 class SerialPorts(wiring.Component):
@@ -70,9 +103,22 @@ class SerialPorts(wiring.Component):
         return m
 
 
-def serial_accelerator(config: AcceleratorConfig, contents: Contents | None = None) -> SerialPorts:
-    """Give an accelerator with plain ports behind shift registers; counters that it lacks have none."""
-    return SerialPorts(Accelerator(config, contents), without=() if config.counters else ("counters",))
+def emit_serial(top: str, config: AcceleratorConfig, *, baked: bool = False) -> str:
+    """Give one of the tops that `INSIDE` names as SystemVerilog, without the module inside.
+
+    Parameters
+    ----------
+    top : str
+    config : AcceleratorConfig
+        A plain accelerator's counters have no pins where it has none.
+    baked : bool
+        Whether a model is baked into it.
+    """
+    if top == SERIAL_TOP:
+        inside = Instantiated(AXI_TOP, axi_ports(config), clocked=False)
+        return emit_component(SerialPorts(inside, clock="aclk"), top)
+    inside = Instantiated(TOP, accelerator_ports(config, baked=baked), clocked=True)
+    return emit_component(SerialPorts(inside, without=() if config.counters else ("counters",)), top)
 
 
 def serial_top(family: Family) -> str:

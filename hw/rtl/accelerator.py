@@ -18,6 +18,19 @@ from gatewright.hw.rtl.sequencer import Sequencer
 from gatewright.hw.rtl.stream import Merge, check_offer, connect
 
 
+def accelerator_ports(config: AcceleratorConfig, *, baked: bool) -> dict[str, wiring.Member]:
+    """Return the ports of `Accelerator`; see there."""
+    return {
+        **({} if baked else {"load": In(stream.Signature(LOAD))}),
+        "job": In(stream.Signature(JOB)),
+        "i": In(stream.Signature(element(config.activation_bits))),
+        "o": Out(stream.Signature(RESULT)),
+        "busy": Out(1),
+        "error": Out(ErrorCode),
+        "counters": Out(COUNTERS),
+    }
+
+
 class Accelerator(wiring.Component):
     """Run LSTMs that are loaded at run time, or one that is baked into it; ``docs/architecture.md`` describes it.
 
@@ -51,17 +64,7 @@ class Accelerator(wiring.Component):
     def __init__(self, config: AcceleratorConfig, contents: Contents | None = None):
         self.config = config
         self.contents = contents
-        super().__init__(
-            {
-                **({} if contents else {"load": In(stream.Signature(LOAD))}),
-                "job": In(stream.Signature(JOB)),
-                "i": In(stream.Signature(element(config.activation_bits))),
-                "o": Out(stream.Signature(RESULT)),
-                "busy": Out(1),
-                "error": Out(ErrorCode),
-                "counters": Out(COUNTERS),
-            }
-        )
+        super().__init__(accelerator_ports(config, baked=bool(contents)))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -34,6 +34,11 @@ def stream_ports(config: AcceleratorConfig) -> dict[str, wiring.Member]:
     }
 
 
+def axi_ports(config: AcceleratorConfig) -> dict[str, wiring.Member]:
+    """Return the ports of `AxiTop`."""
+    return {**bus_ports(), **stream_ports(config)}
+
+
 def expose(m: Module, top: wiring.Component, bus) -> None:
     """Connect the `bus_ports` of a top with a port of `axi_lite`; its clock and reset become the domain ``axi``."""
     m.domains.axi = ClockDomain(local=True)
@@ -91,7 +96,7 @@ class AxiTop(wiring.Component):
     def __init__(self, config: AcceleratorConfig, contents: Contents | None = None):
         self.config = config
         self.contents = contents
-        super().__init__({**bus_ports(), **stream_ports(config)})
+        super().__init__(axi_ports(config))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -17,7 +17,7 @@ from gatewright.hw.fpga.demand import Demand, demand, shortages
 from gatewright.hw.fpga.devices import DEVICES, ECP5, OPEN_DEVICES, VIVADO_DEVICE, device
 from gatewright.hw.fpga.flows import write_flows
 from gatewright.hw.fpga.implement import main
-from gatewright.hw.fpga.serial import PLAIN_SERIAL_TOP, SERIAL_TOP, SerialPorts
+from gatewright.hw.fpga.serial import INSIDE, PLAIN_SERIAL_TOP, SERIAL_TOP, Instantiated, SerialPorts
 from gatewright.hw.fpga.verilog import AXI_TOP, TOP, emit_component
 from gatewright.hw.fpga.yosys import run_yosys
 from gatewright.results import read_rows
@@ -86,7 +86,7 @@ def test_scripts_call_the_tools_with_files_that_exist(flows, tmp_path):
         synthesis, placement = run.stdout.splitlines()
         assert synthesis.startswith(f"{folder.name}|")
         top = PLAIN_SERIAL_TOP if known.family.name.startswith("iCE40") else SERIAL_TOP
-        assert f"rtl/{top}.sv" in synthesis
+        assert f"read_verilog -sv rtl/{INSIDE[top]}.sv rtl/{top}.sv;" in synthesis
         for command in known.family.synthesis:
             assert f"; {command.format(top=top)};" in synthesis
         assert f"; write_json {name}/netlist.json" in synthesis
@@ -98,7 +98,7 @@ def test_scripts_call_the_tools_with_files_that_exist(flows, tmp_path):
         assert len(named) == bool(known.family.constraints)
         for file in named:
             assert (folder / file).exists()
-        assert (folder / "rtl" / f"{top}.sv").exists()
+        assert all((folder / "rtl" / f"{module}.sv").exists() for module in (INSIDE[top], top))
     assert 'FREQUENCY PORT "clk" 80 MHZ' in (folder / "constraints/gatewright.lpf").read_text()
     assert "-period 12.500" in (folder / "constraints/gatewright.xdc").read_text()
 
@@ -117,8 +117,10 @@ def placed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("placed")
     for part in ("rtl", "constraints", "ecp5-25k"):
         (folder / part).mkdir()
-    text = emit_component(SerialPorts(Products(2)), SERIAL_TOP)
-    (folder / "rtl" / f"{SERIAL_TOP}.sv").write_text(text)
+    products = Products(2)
+    around = SerialPorts(Instantiated(AXI_TOP, products.signature.members, clocked=True))
+    for module, component in {AXI_TOP: products, SERIAL_TOP: around}.items():
+        (folder / "rtl" / f"{module}.sv").write_text(emit_component(component, module))
     name, constraints = constraints_file(device("ecp5-25k"), 80)
     (folder / "constraints" / name).write_text(constraints)
     return folder
@@ -170,9 +172,12 @@ def test_the_vivado_script_is_tcl_that_finds_its_files(flows):
     assert {os.path.basename(path) for path in added} == {f"{AXI_TOP}.sv", "gatewright.xdc"}
 
 
-@pytest.mark.parametrize("top", [TOP, AXI_TOP, SERIAL_TOP])
+@pytest.mark.parametrize("top", [TOP, AXI_TOP, *INSIDE])
 def test_baked_memories_hold_the_image_and_cannot_be_written(flows, compiled, top):
     folder, _ = flows
+    text = "".join(
+        (folder / "rtl" / f"{module}.sv").read_text() for module in (INSIDE.get(top), top) if module
+    )
     commands = [
         "read_verilog -sv -D SYNTHESIS source",
         f"hierarchy -check -top {top}",
@@ -182,7 +187,7 @@ def test_baked_memories_hold_the_image_and_cannot_be_written(flows, compiled, to
         "delete */t:$scopeinfo",
         "write_json result",
     ]
-    netlist = json.loads(run_yosys((folder / "rtl" / f"{top}.sv").read_text(), commands, seconds=60))
+    netlist = json.loads(run_yosys(text, commands, seconds=60))
     cells = netlist["modules"][top]["cells"].values()
     memories = {
         cell["parameters"]["MEMID"]: cell["parameters"] for cell in cells if cell["type"] == "$mem_v2"

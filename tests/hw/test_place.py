@@ -16,9 +16,9 @@ from gatewright.hw.fpga.absorb import top_module
 from gatewright.hw.fpga.demand import demand
 from gatewright.hw.fpga.devices import ECP5, OPEN_DEVICES, VIVADO_DEVICE, device
 from gatewright.hw.fpga.place import place, place_accelerator
-from gatewright.hw.fpga.serial import SERIAL_TOP, SerialPorts, serial_accelerator
+from gatewright.hw.fpga.serial import PLAIN_SERIAL_TOP, SerialPorts, emit_serial
 from gatewright.hw.fpga.synthesis import netlist
-from gatewright.hw.fpga.verilog import emit_component
+from gatewright.hw.fpga.verilog import emit, emit_component
 
 
 def design(count, family=ECP5):
@@ -111,8 +111,8 @@ def test_the_accelerator_for_digits_is_made_for_an_up5k():
     """Weights and indices are in single-port RAM, and what is counted beforehand is what synthesis makes."""
     target = device(up5k.DEVICE)
     needs = demand(up5k.CONFIG, target.family)
-    text = emit_component(serial_accelerator(up5k.CONFIG), SERIAL_TOP)
-    cells = top_module(json.loads(netlist(text, top=SERIAL_TOP, family=target.family)))["cells"]
+    text = emit(up5k.CONFIG) + emit_serial(PLAIN_SERIAL_TOP, up5k.CONFIG)
+    cells = top_module(json.loads(netlist(text, top=PLAIN_SERIAL_TOP, family=target.family)))["cells"]
     counts = Counter(cell["type"] for cell in cells.values())
     assert counts["SB_SPRAM256KA"] == needs.single_port_rams == 4
     assert counts["SB_RAM40_4K"] == needs.block_rams <= 30
