@@ -9,6 +9,7 @@ import modes
 import opponents
 import search
 import software
+import trust
 from headline import headline_table
 from source import ROOT, NotMeasuredError, Text, origins, rows, shown
 
@@ -127,6 +128,15 @@ def results() -> str:
         (partial(opponents.opponents_table, "text"), partial(opponents.opponents_text, "text")),
         "**Discretisation** of the gradient search, without retraining (`gatewright bench discretisation`):",
         search.discretisation_table,
+        "## Proofs",
+        "Rules of the RTL, proved for all inputs; [what each says](architecture.md#proof) (`gatewright prove`, "
+        "one core). Each is shown to fail with one line of the RTL broken:",
+        trust.proofs_table,
+        "## Fuzzing",
+        "Random accelerators of 4 to 128 lanes over every field of the configuration, models, jobs back to back, "
+        "errors, loads and resets: PyTorch, golden model and RTL, predicted and measured cycles (`gatewright fuzz "
+        "--seed 2026 --n 48 --cases 100`):",
+        trust.fuzz_table,
         "## Skipping zeros",
         "Cycles per step on the RTL with zero activations skipped never, always, and as the hardware decides from the "
         "zeros of the step before; thresholds are solved for each model and accelerator. Streams in turns change "

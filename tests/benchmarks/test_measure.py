@@ -149,7 +149,7 @@ class Rehearsal(Work):
         after = dict(pairwise(words))
         verb = "bench" if "bench" in words else words[2 if words[0] == "-m" else 0]
         row = Row("steps", "steps", 1, commit="c0ffee", dirty=False)
-        if verb == "bench":
+        if verb in ("bench", "fuzz", "prove"):
             write_rows(after["--rows"], [row])
         elif verb == "demo":
             run = Path(after["-o"])
@@ -177,6 +177,19 @@ def test_every_part_makes_its_files(tmp_path, name):
     if name == "demo":
         summary = json.loads(work.rows("demo").read_text())
         assert summary == {"seconds": 9, "command": "gatewright demo", "commit": "c0ffee", "dirty": False}
+
+
+def test_every_part_of_the_fuzzing_draws_accelerators_of_its_own():
+    class Noted(Rehearsal):
+        def python(self, *words, folder=None, modules=None):
+            after = dict(pairwise(map(str, words)))
+            drawn.extend(range(int(after["--first"]), int(after["--first"]) + int(after["--n"])))
+
+    drawn = []
+    for name, part in PARTS.items():
+        if name.startswith("fuzz-"):
+            part.measure(Noted())
+    assert drawn == list(range(48))
 
 
 def test_every_part_names_files_of_its_own():

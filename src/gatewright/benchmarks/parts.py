@@ -172,6 +172,16 @@ def _silero(work: Work) -> None:
     shutil.copy(run / "rows.json", work.rows("silero-vad"))
 
 
+def _proofs(work: Work) -> None:
+    work.gatewright("prove", "--rows", work.rows("proofs"))
+
+
+def _fuzz(first: int, work: Work) -> None:
+    """Measure some accelerators of those that are fuzzed: the seed draws each by its number."""
+    drawn = ("--seed", str(_FUZZ_SEED), "--first", str(first), "--n", str(_FUZZED_AT_ONCE), "--cases", "100")
+    work.gatewright("fuzz", *drawn, "-o", work.run("fuzz"), "--rows", work.rows(f"fuzz-{first}"))
+
+
 def _demo(work: Work) -> None:
     run = work.run("demo")
     work.gatewright("demo", "-o", run, "--overwrite")
@@ -213,6 +223,12 @@ _MORE_SOURCES = {
     "studies": (f"{EXAMPLE}/features.py", f"{EXAMPLE}/decisions.py"),
 }
 """Where benchmarks begin besides their module: what they run without importing it."""
+
+_FUZZ_SEED = 2026
+"""Of what is published; shorter runs and tests have others."""
+
+_FUZZED, _FUZZED_AT_ONCE = 48, 12
+"""Accelerators in all and in each part: 4 to 128 lanes in turn, twice over in a part."""
 
 _DEMO_PICTURES = ("docs/images/cycles.png", "docs/images/scores.png")
 _GALLERY = "reports/gallery/search.html"
@@ -256,6 +272,12 @@ PARTS: dict[str, Part] = {
     for each in (
         Part("demo", ("demo", "synth"), ("src/gatewright/flow/demo.py",), _demo, pictures=_DEMO_PICTURES),
         *(part for name in MODULES for part in _parts(name)),
+        Part("proofs", ("proofs",), ("src/gatewright/flow/prove.py",), _proofs),
+        *(
+            Part(name, (name,), ("src/gatewright/flow/fuzz.py",), partial(_fuzz, first))
+            for first in range(0, _FUZZED, _FUZZED_AT_ONCE)
+            for name in (f"fuzz-{first}",)
+        ),
         Part("silero-vad", ("silero-vad",), (f"{EXAMPLE}/run.py",), _silero, "silero"),
         Part(
             "search",
