@@ -137,6 +137,11 @@ def results() -> str:
         "errors, loads and resets: PyTorch, golden model and RTL, predicted and measured cycles (`gatewright fuzz "
         "--seed 2026 --n 48 --cases 100`):",
         trust.fuzz_table,
+        "## A board behind a bad line",
+        "The digits' model (1/8 of its weights, 8 lanes) as it is delivered for a board, in Verilator behind a "
+        "pseudo-terminal, loaded and run by the driver of real boards; the line changes one byte in a hundred and "
+        "loses one in five hundred (`gatewright run BUILD --simulate --input digits --recordings 450 --damage 0.01`):",
+        trust.board_table,
         "## Skipping zeros",
         "Cycles per step on the RTL with zero activations skipped never, always, and as the hardware decides from the "
         "zeros of the step before; thresholds are solved for each model and accelerator. Streams in turns change "

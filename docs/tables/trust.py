@@ -1,4 +1,4 @@
-"""Proofs of the RTL for all inputs, and random trials of everything."""
+"""Proofs of the RTL for all inputs, random trials of everything, and the driver at a board whose line does damage."""
 
 from source import markdown, rows, rows_of_part
 
@@ -42,3 +42,20 @@ def fuzz_table() -> str:
     }
     totals = {what: sum(row.value for row in source.where(name)) for what, name in counts.items()}
     return markdown(("what", "count"), ((what, f"{total:,.0f}") for what, total in totals.items()))
+
+
+def board_table() -> str:
+    """Return what the driver of boards got through a line that changes and loses bytes."""
+    source = rows("board")
+    counts = {
+        "test recordings": "recordings",
+        "results compared with the golden model's": "integers_compared",
+        "of them different": "mismatches",
+        "bytes on the line, both ways": "line_bytes",
+        "of them changed": "line_bytes_changed",
+        "of them lost": "line_bytes_lost",
+        "requests that were sent again": "requests_repeated",
+    }
+    return markdown(
+        ("what", "count"), ((what, f"{source.figure(name):,.0f}") for what, name in counts.items())
+    )

@@ -149,7 +149,7 @@ class Rehearsal(Work):
         after = dict(pairwise(words))
         verb = "bench" if "bench" in words else words[2 if words[0] == "-m" else 0]
         row = Row("steps", "steps", 1, commit="c0ffee", dirty=False)
-        if verb in ("bench", "fuzz", "prove"):
+        if verb in ("bench", "fuzz", "prove", "run"):
             write_rows(after["--rows"], [row])
         elif verb == "demo":
             run = Path(after["-o"])
@@ -160,8 +160,8 @@ class Rehearsal(Work):
         elif verb == "search":
             assert self.run("float.pt").is_file()
             write(Path(after["-o"]), {"front.json": "{}"})
-        elif verb == "train":
-            self.run("float.pt").touch()
+        elif verb in ("train", "quantise", "build"):
+            Path(after["-o"]).touch()
         elif verb == "report":
             write(Path(words[-2]), {"report.html": ""})
         else:

@@ -13,6 +13,7 @@ from gatewright.cosim.fuzz import reference
 from gatewright.cosim.fuzz import run as fuzz_run
 from gatewright.cosim.fuzz.targets import Target
 from gatewright.flow import fuzz as fuzz_flow
+from gatewright.results import read_rows
 
 
 @pytest.fixture(autouse=True)
@@ -27,8 +28,11 @@ def fuzz(*arguments, status=ExitCode.OK):
 
 
 def test_rows(tmp_path):
-    found = fuzz("--n", 2, "--cases", 2, "--seed", 3, "-o", tmp_path / "fuzz")
+    found = fuzz(
+        "--n", 2, "--cases", 2, "--seed", 3, "-o", tmp_path / "fuzz", "--rows", tmp_path / "rows.json"
+    )
     rows = {row["name"]: row["value"] for row in found["rows"]}
+    assert {row.name: row.value for row in read_rows(tmp_path / "rows.json")} == rows
     assert rows["fuzzed_accelerators"] == 2
     assert rows["fuzzed_models"] >= 4
     assert rows["integers_compared"] > 100
@@ -41,6 +45,13 @@ def test_rows(tmp_path):
 def test_no_accelerator_is_begun_after_the_minutes(tmp_path):
     found = fuzz("--n", 3, "--cases", 1, "--minutes", 1e-9, "-o", tmp_path)
     assert next(row for row in found["rows"] if row["name"] == "fuzzed_accelerators")["value"] == 1
+
+
+def test_rows_of_a_replay_are_refused(tmp_path):
+    command = ["fuzz", "--replay", str(tmp_path), "--rows", str(tmp_path / "rows.json")]
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(app, command)
+    assert result.exit_code == ExitCode.INPUT
+    assert "--replay draws nothing" in result.output
 
 
 def predict_wrongly(monkeypatch):

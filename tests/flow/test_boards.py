@@ -23,6 +23,7 @@ from gatewright.flow.settings import BuildSettings, DriveSettings, VerifySetting
 from gatewright.flow.verify import verify
 from gatewright.hw.compiler.choose import HardwareChoice
 from gatewright.hw.fpga.verilog import BOARD_TOP, MAPPED_TOP
+from gatewright.results import read_rows
 
 CHOICE = HardwareChoice(lanes=4)
 SETTINGS = BuildSettings(("dense",), megahertz=50, mapped=True, board="colorlight-i5")
@@ -96,19 +97,32 @@ def test_sequences_run_on_the_board_by_the_command_line(folder, data, proof):
         command = ["run", str(folder), "--port", board.port, "--input", str(data)]
         shown = CliRunner().invoke(app, command)
         assert shown.exit_code == ExitCode.OK, shown.output
-        assert re.search(r"3 sequences, 9 of 9 results equal to the golden model, 0 requests", shown.output)
+        assert re.search(r"3 sequences, 9 of 9 results equal to the golden model, \d+ requests", shown.output)
         found = drive_board(folder, board.port, str(data), DriveSettings(recordings=2))
         assert [each.shape for each in found.outputs] == [(1, 3), (1, 3)]
         assert (found.labels, found.line) == (("class 0", "class 1", "class 2"), None)
 
 
-def test_a_board_is_simulated_with_a_line_that_does_damage(folder, data, proof):
+def test_a_board_is_simulated_with_a_line_that_does_damage(folder, data, proof, tmp_path):
     command = ["run", str(folder), "--simulate", "--input", str(data), "--damage", "0.01", "--seed", "3"]
-    shown = CliRunner().invoke(app, [*command, "--json"])
+    shown = CliRunner().invoke(app, [*command, "--rows", str(tmp_path / "rows.json"), "--json"])
     assert shown.exit_code == ExitCode.OK, shown.output
     found = json.loads(shown.stdout)
     assert (found["compared"], found["mismatches"]) == (9, 0)
     assert found["line"]["changed"] > 0 < found["repeats"]
+    rows = read_rows(tmp_path / "rows.json")
+    assert {row.name: row.value for row in rows} == {
+        "recordings": len(found["outputs"]),
+        "integers_compared": 9,
+        "mismatches": 0,
+        "requests_repeated": found["repeats"],
+        "line_bytes": found["line"]["bytes"],
+        "line_bytes_changed": found["line"]["changed"],
+        "line_bytes_lost": found["line"]["lost"],
+    }
+    assert {(row.parameters["damage"], row.parameters["split"], row.seed) for row in rows} == {
+        (0.01, "test", 3)
+    }
 
 
 def test_a_board_or_a_simulation_is_wanted(folder, data):

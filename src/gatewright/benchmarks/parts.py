@@ -92,8 +92,10 @@ class Work:
             check=False,
         )
         if done.returncode:
-            said = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
-            raise ToolError(f"{' '.join(command[1:])} ended with {done.returncode}: {said[0]}")
+            said = [line for line in done.stderr.splitlines() if any(map(str.isalnum, line))] or [
+                "it said nothing"
+            ]
+            raise ToolError(f"{' '.join(command[1:])} ended with {done.returncode}: {said[-1].strip()}")
 
     def gatewright(self, *words: str | Path) -> None:
         """Run a command of Gatewright."""
@@ -180,6 +182,16 @@ def _fuzz(first: int, work: Work) -> None:
     """Measure some accelerators of those that are fuzzed: the seed draws each by its number."""
     drawn = ("--seed", str(_FUZZ_SEED), "--first", str(first), "--n", str(_FUZZED_AT_ONCE), "--cases", "100")
     work.gatewright("fuzz", *drawn, "-o", work.run("fuzz"), "--rows", work.rows(f"fuzz-{first}"))
+
+
+def _board(work: Work) -> None:
+    """Run all test recordings of the digits on a simulated board whose line damages one byte in a hundred."""
+    float_model, model, build = work.run("board.pt"), work.run("board.npz"), work.run("board")
+    work.gatewright("train", "--data", "digits", "-o", float_model, "--overwrite")
+    work.gatewright("quantise", float_model, "--density", "0.125", "-o", model, "--overwrite")
+    work.gatewright("build", model, "--board", "ulx3s-85f", "--lanes", "8", "-o", build, "--overwrite")
+    run = ("run", build, "--simulate", "--input", "digits", "--recordings", "450", "--damage", "0.01")
+    work.gatewright(*run, "--rows", work.rows("board"))
 
 
 def _demo(work: Work) -> None:
@@ -272,6 +284,7 @@ PARTS: dict[str, Part] = {
     for each in (
         Part("demo", ("demo", "synth"), ("src/gatewright/flow/demo.py",), _demo, pictures=_DEMO_PICTURES),
         *(part for name in MODULES for part in _parts(name)),
+        Part("board", ("board",), ("src/gatewright/flow/drive.py",), _board),
         Part("proofs", ("proofs",), ("src/gatewright/flow/prove.py",), _proofs),
         *(
             Part(name, (name,), ("src/gatewright/flow/fuzz.py",), partial(_fuzz, first))

@@ -1,5 +1,6 @@
 """Commands for boards: bitstream, run."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -85,16 +86,23 @@ def run_(
         ),
     ] = DriveSettings.damage,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of that damage.")] = DriveSettings.seed,
+    rows: Annotated[
+        Path | None,
+        typer.Option("--rows", help="Also write counts as rows to this file.", show_default=False),
+    ] = None,
     *,
     progress: Progress,
 ) -> Answer:
     """Run sequences on a board through its serial port, and hold every result against the golden model."""
     from gatewright.flow.drive import drive_board
+    from gatewright.results import write_rows
 
     if (port is None) != simulate:
         raise ConfigError("give either the --port of a board or --simulate")
     settings = DriveSettings(model, split, recordings, baud, damage, seed)
     found = drive_board(folder, port, input, settings, progress=progress)
+    if rows is not None:
+        write_rows(rows, found.rows(settings))
     driven = found.driven
     lines = []
     for number, outputs in enumerate(found.outputs[:SHOWN]):

@@ -7,6 +7,7 @@ import typer
 
 from gatewright.cli.answer import Answer
 from gatewright.cli.app import ExitCode, command
+from gatewright.errors import ConfigError
 from gatewright.progress import Progress
 
 N, CASES = 6, 20
@@ -44,6 +45,9 @@ def fuzz(
             show_default=False,
         ),
     ] = None,
+    rows: Annotated[
+        Path | None, typer.Option("--rows", help="Also write the rows to this file.", show_default=False)
+    ] = None,
     *,
     progress: Progress,
 ) -> Answer:
@@ -51,8 +55,11 @@ def fuzz(
     from gatewright.cosim.fuzz.run import FuzzSettings
     from gatewright.flow.fuzz import fuzz as run
     from gatewright.flow.fuzz import replay as run_again
+    from gatewright.results import write_rows
 
     if replay is not None:
+        if rows is not None:
+            raise ConfigError("--rows counts what is drawn; --replay draws nothing: leave one out")
         verdict = run_again(replay, progress)
         said = verdict.differences or (f"no difference: {verdict.compared:,} integers compared",)
         return Answer(
@@ -61,6 +68,8 @@ def fuzz(
             exit_code=ExitCode.MISMATCH if verdict.differences else ExitCode.OK,
         )
     found = run(FuzzSettings(n, seed, cases, minutes, first), output, progress)
+    if rows is not None:
+        write_rows(rows, found.rows())
     return Answer(
         found.rows(),
         lines=tuple(found.differing),

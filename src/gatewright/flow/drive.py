@@ -1,5 +1,6 @@
 """Run sequences on a board, and hold what comes back against the golden model."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from gatewright.hw.boards.board import BAUD
 from gatewright.hw.boards.folder import read_board_folder
 from gatewright.hw.fpga.verilog import BOARD_TOP
 from gatewright.progress import Progress, silent
+from gatewright.results import Row
 from gatewright.sw.tasks import Task
 
 _PATIENCE, _ATTEMPTS = 0.2, 1000
@@ -46,6 +48,22 @@ class Drove:
     labels: tuple[str, ...]
     repeats: int
     line: Line | None
+
+    def rows(self, settings: DriveSettings) -> Iterator[Row]:
+        """Yield how much ran with some settings, how it compares, and what a simulated line did to it."""
+        at = {"split": settings.split, "damage": settings.damage}
+        counts = {
+            "recordings": ("recordings", len(self.outputs)),
+            "integers_compared": ("integers", self.driven.compared),
+            "mismatches": ("integers", self.driven.mismatches),
+            "requests_repeated": ("requests", self.repeats),
+        }
+        if self.line is not None:
+            counts["line_bytes"] = ("bytes", self.line.bytes)
+            counts["line_bytes_changed"] = ("bytes", self.line.changed)
+            counts["line_bytes_lost"] = ("bytes", self.line.lost)
+        for name, (unit, value) in counts.items():
+            yield Row(name, unit, value, at, settings.seed)
 
 
 def drive_board(

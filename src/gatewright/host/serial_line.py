@@ -22,12 +22,51 @@ _LEAST_WORDS = 4
 _STEADY = 16
 """Answers in a row without a repeat after which frames become longer again."""
 
+_LEAST_WAIT = 0.02
+"""Seconds that an answer may take at least, however fast the ones before came: what adapters and busy hosts add."""
+
+_LOOK = 0.002
+"""Seconds between two looks at the port and the clock."""
+
+_MOST_DOUBLINGS = 16
+"""Of the time that is waited for the answer to a request that was sent again: by then it is the whole patience."""
+
+
+class _Delay:
+    """How long to wait for an answer, from how long answers took: smoothed mean and deviation, as in RFC 6298.
+
+    Parameters
+    ----------
+    most : float
+        Seconds, waited until the first answer came and never exceeded.
+    """
+
+    def __init__(self, most: float):
+        self._most = most
+        self._mean: float | None = None
+        self._deviation = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Note how long the answer to a request took that was sent once."""
+        if self._mean is None:
+            self._mean, self._deviation = seconds, seconds / 2
+            return
+        self._deviation += (abs(seconds - self._mean) - self._deviation) / 4
+        self._mean += (seconds - self._mean) / 8
+
+    def wait(self, attempt: int) -> float:
+        """Return the seconds to wait after a request was sent for the first, second ... time: twice as long each."""
+        if self._mean is None:
+            return self._most
+        likely = max(_LEAST_WAIT, self._mean + 4 * self._deviation)
+        return min(self._most, likely * 2 ** min(attempt, _MOST_DOUBLINGS))
+
 
 class SerialLine:
     """A `Transport` over a serial port.
 
     One request at a time. It is sent again until its answer comes whole, with the same number, so that the bridge does
-    nothing twice. Where frames are damaged, they become shorter.
+    nothing twice. Where frames are damaged, they become shorter. How long it waits follows from how long answers take.
 
     Parameters
     ----------
@@ -36,7 +75,7 @@ class SerialLine:
     baud : int
         Bits per second.
     patience : float
-        Seconds to wait for an answer beyond the time that its bytes take on the line.
+        Most seconds to wait for an answer beyond the time that its bytes take on the line.
     attempts : int
         How often a request is sent before the board counts as gone.
 
@@ -51,16 +90,16 @@ class SerialLine:
 
         self.port = port
         self.baud = baud
-        self.patience = patience
         self.attempts = attempts
         self.repeats = 0
         """Requests that were sent again."""
         self._words = WORDS
         self._steady = 0
+        self._delay = _Delay(patience)
         self._sequence = random.randrange(_SEQUENCES)
         self._received = bytearray()
         try:
-            self._serial: Any = serial.Serial(port, baud, timeout=patience)
+            self._serial: Any = serial.Serial(port, baud, timeout=_LOOK)
         except (serial.SerialException, ValueError, OSError) as error:
             raise DeviceError(
                 f"{port}: cannot be opened ({error}); `--port` names the board's port"
@@ -124,8 +163,11 @@ class SerialLine:
         sent = frames.request(self._sequence, what, address, count, words)
         for attempt in range(self.attempts):
             self._guarded(self._serial.write, sent)
-            found = self._wait(what, len(sent) + 2 * 4 * count)
+            begin = time.monotonic() + (len(sent) + 2 * 4 * count) * _BITS / self.baud
+            found = self._wait(what, begin + self._delay.wait(attempt))
             if found is not None:
+                if attempt == 0:
+                    self._delay.add(max(0.0, time.monotonic() - begin))
                 self._adapt(attempt == 0)
                 self._check(found)
                 return found
@@ -135,9 +177,8 @@ class SerialLine:
             "the bitstream's baud rate, and press the board's reset"
         )
 
-    def _wait(self, what: int, length: int) -> Answer | None:
+    def _wait(self, what: int, deadline: float) -> Answer | None:
         """Return the answer to the latest request; None if it does not come whole in time."""
-        deadline = time.monotonic() + self.patience + length * _BITS / self.baud
         while time.monotonic() < deadline:
             self._received += self._guarded(self._read_some)
             while END in self._received:
