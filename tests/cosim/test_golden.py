@@ -328,6 +328,7 @@ def test_ignores_what_stands_behind_the_end():
         (np.full((2, INPUTS), 1 << 7), "from -128 to 127, not 128 to 128"),
         (np.zeros((2, INPUTS)), "must be integers"),
         (np.zeros(INPUTS, dtype=int), "must be integers"),
+        (np.zeros((2, INPUTS, 1), dtype=int), "must be integers"),
     ],
 )
 def test_refuses_bad_sequences(x, what):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gatewright.sw.compress.formats import FINEST_ACCUMULATOR, best_format, legal_formats
-from gatewright.sw.numbers import Fixed
+from gatewright.sw.numbers import STATE, Fixed
 
 FINEST = {"layer0": FINEST_ACCUMULATOR}
 
@@ -34,6 +34,10 @@ def test_the_scale_with_the_smallest_error_is_found(values, bits, expected):
     assert found.bits == bits
     assert error(found) <= min(error(Fixed(bits, frac)) for frac in range(-8, 17)) + 1e-12
     assert found == expected
+
+
+def test_the_finest_accumulator_is_shifted_by_all_that_the_hardware_can():
+    assert STATE.frac + 31 == FINEST_ACCUMULATOR
 
 
 def test_values_beyond_every_format_saturate():
