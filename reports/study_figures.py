@@ -44,6 +44,12 @@ _GOALS: dict[bool, dict[str, Any]] = {
 
 _CELL = 0.36
 
+_POINTS = 72
+"""Typographic points of an inch."""
+
+_NAME_SIZE = 16, 10
+"""About the width and height of a point's name, in typographic points."""
+
 _FEW = 12
 """Points that there is room for beside each other."""
 
@@ -56,6 +62,7 @@ def fronts_figure(study: Study) -> Figure:
         (left, "cycles per step (logarithmic)", lambda each: each.cycles, lambda each: each.measured),
         (right, "stored bits (logarithmic)", lambda each: each.stored_bits, lambda each: each.stored_bits),
     )
+    names: list[tuple[Axes, list[tuple[float, float, str]]]] = []
     for axes, label, cost_of_trial, cost_of_point in costs:
         panel = "cycles" if axes is left else "bits"
         for turn, (name, colour, trials) in enumerate(rounds(study.trials)):
@@ -81,9 +88,8 @@ def fronts_figure(study: Study) -> Figure:
                         panel,
                         [(costs_of_points[k], scores[k]) for k in range(len(points)) if k not in front],
                     )
-                    for k in range(len(points)) if len(points) <= _FEW else front:
-                        at = costs_of_points[k], scores[k]
-                        note(axes, *at, points[k].name, (-4, 6), ha="right", color=INK, size=8)
+                    named = range(len(points)) if len(points) <= _FEW else front
+                    names.append((axes, [(costs_of_points[k], scores[k], points[k].name) for k in named]))
         shown = [cost_of_trial(t) for t in study.trials] + [cost_of_point(p) for p in study.points]
         goals = [goal for goal in study.goals if goal.what == ("cycles" if axes is left else "bits")]
         logarithmic(axes, shown + [goal.value for goal in goals])
@@ -94,9 +100,23 @@ def fronts_figure(study: Study) -> Figure:
                 axes.axhline(goal.value, **_GOALS[goal.hard])
         axes.set_xlabel(label)
     _limit_scores(left, study)
+    for axes, named_points in names:
+        _name(axes, named_points)
     left.set_ylabel(score_label(study.metric, "validation"))
     legend_above(figure, 4)
     return figure
+
+
+def _name(axes: Axes, points: Sequence[tuple[float, float, str]]) -> None:
+    """Write names above their points, but below those whose name would touch another's; limits are set before."""
+    above: list[tuple[float, float]] = []
+    for cost, score, name in points:
+        x, y = axes.transData.transform((cost, score)) * _POINTS / axes.figure.dpi
+        if any(abs(x - left) < _NAME_SIZE[0] and abs(y - low) < _NAME_SIZE[1] for left, low in above):
+            note(axes, cost, score, name, (4, -12), ha="left", color=INK, size=8)
+        else:
+            above.append((x, y))
+            note(axes, cost, score, name, (-4, 6), ha="right", color=INK, size=8)
 
 
 def _hollow(axes: Axes, panel: str, beaten: Sequence[tuple[float, float]]) -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import study_rows
 from matplotlib.colors import to_rgba
@@ -54,6 +56,14 @@ def point(number, kind="found", **changed):
         "spans": [],
     }
     return Point(name=f"p{number}", kind=kind, candidate={}, **values | changed)
+
+
+def test_a_name_that_would_touch_another_is_below_its_point(study):
+    near = [point(0, measured=100.0), point(1, measured=103.0), point(2, measured=900.0)]
+    figure = study_figures.fronts_figure(replace(study, points=near))
+    left = figure.axes[0]
+    offsets = {text.get_text(): text.xyann for text in left.texts if text.get_text() in ("p0", "p1", "p2")}
+    assert offsets == {"p0": (-4, 6), "p1": (4, -12), "p2": (-4, 6)}
 
 
 def test_fronts_show_every_finished_point_and_count_trials_out_of_sight(study):
