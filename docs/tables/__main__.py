@@ -135,7 +135,7 @@ def results() -> str:
         "## Fuzzing",
         "Random accelerators of 4 to 128 lanes over every field of the configuration, models, jobs back to back, "
         "errors, loads and resets: PyTorch, golden model and RTL, predicted and measured cycles (`gatewright fuzz "
-        "--seed 2026 --n 48 --cases 100`):",
+        "--seed 2026 --first 0 --n 12 --cases 100`, and so on in twelves):",
         trust.fuzz_table,
         "## A board behind a bad line",
         "The digits' model (1/8 of its weights, 8 lanes) as it is delivered for a board, in Verilator behind a "

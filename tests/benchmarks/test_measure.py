@@ -189,7 +189,7 @@ def test_every_part_of_the_fuzzing_draws_accelerators_of_its_own():
     for name, part in PARTS.items():
         if name.startswith("fuzz-"):
             part.measure(Noted())
-    assert drawn == list(range(48))
+    assert drawn == list(range(24))
 
 
 def test_every_part_names_files_of_its_own():
