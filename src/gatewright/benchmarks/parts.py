@@ -188,7 +188,9 @@ def _board(work: Work) -> None:
     """Run all test recordings of the digits on a simulated board whose line damages one byte in a hundred."""
     float_model, model, build = work.run("board.pt"), work.run("board.npz"), work.run("board")
     work.gatewright("train", "--data", "digits", "-o", float_model, "--overwrite")
-    work.gatewright("quantise", float_model, "--density", "0.125", "-o", model, "--overwrite")
+    work.gatewright(
+        "quantise", float_model, "--data", "digits", "--density", "0.125", "-o", model, "--overwrite"
+    )
     work.gatewright("build", model, "--board", "ulx3s-85f", "--lanes", "8", "-o", build, "--overwrite")
     run = ("run", build, "--simulate", "--input", "digits", "--recordings", "450", "--damage", "0.01")
     work.gatewright(*run, "--rows", work.rows("board"))
