@@ -1,12 +1,19 @@
+import importlib
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
 from stale_figures import print_recorded
 
 from gatewright.hw.config import AcceleratorConfig
+from gatewright.results import Rows
 
 # The same examples on every run and machine; a busy machine is no failure.
 settings.register_profile("fixed", derandomize=True, deadline=None)
 settings.load_profile("fixed")
+
+
+_TABLES = Path(__file__).parents[1] / "docs" / "tables"
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -32,3 +39,17 @@ def config():
         bias_depth=16,
         state_depth=16,
     )
+
+
+@pytest.fixture
+def tables(monkeypatch):
+    """Import a module of ``docs/tables`` that reads the rows that a test gives, by file or part."""
+    monkeypatch.syspath_prepend(str(_TABLES))
+
+    def made(found, name="opponents"):
+        module = importlib.import_module(name)
+        for way in ("rows", "rows_of_part"):
+            monkeypatch.setattr(module, way, lambda name: Rows(found[name], name), raising=False)
+        return module
+
+    return made

@@ -1,27 +1,6 @@
 """The tables of comparisons of methods and of costs, from rows."""
 
-import importlib
-from pathlib import Path
-
-import pytest
-
-from gatewright.results import Row, Rows
-
-TABLES = Path(__file__).parents[1] / "docs" / "tables"
-
-
-@pytest.fixture
-def tables(monkeypatch):
-    """Make a module's tables from the rows that a test gives."""
-    monkeypatch.syspath_prepend(str(TABLES))
-
-    def made(found, name="opponents"):
-        module = importlib.import_module(name)
-        for way in ("rows", "rows_of_part"):
-            monkeypatch.setattr(module, way, lambda name: Rows(found[name], name), raising=False)
-        return module
-
-    return made
+from gatewright.results import Row
 
 
 def part(method, seed, volume):

@@ -1,22 +1,9 @@
 """The tables of proofs and of fuzzing, from rows."""
 
-import importlib
-from pathlib import Path
-
-import pytest
-
-from gatewright.results import Row, Rows
-
-TABLES = Path(__file__).parents[1] / "docs" / "tables"
+from gatewright.results import Row
 
 
-@pytest.fixture
-def trust(monkeypatch):
-    monkeypatch.syspath_prepend(str(TABLES))
-    return importlib.import_module("trust")
-
-
-def test_a_proof_has_its_time_and_its_broken_line(trust, monkeypatch):
+def test_a_proof_has_its_time_and_its_broken_line(tables):
     def proof(name, mode, proved, instead):
         at = {"proof": name, "mode": mode}
         change = {"module": "pipeline.py", "line": "right", "instead": instead}
@@ -25,14 +12,13 @@ def test_a_proof_has_its_time_and_its_broken_line(trust, monkeypatch):
         yield Row("refutation_seconds", "seconds", 0.5, at | change)
 
     found = [*proof("rounding", "induction 4", 1, "a | b"), *proof("sums", "bounded 12", 0, "c")]
-    monkeypatch.setattr(trust, "rows", lambda name: Rows(found, name))
-    assert trust.proofs_table().splitlines()[2:] == [
+    assert tables({"proofs": found}, "trust").proofs_table().splitlines()[2:] == [
         r"| `rounding` | induction 4 | 12.3 | pipeline.py: `a \| b` | 0.5 |",
         "| `sums` | bounded 12, NOT PROVED | 12.3 | pipeline.py: `c` | 0.5 |",
     ]
 
 
-def test_what_was_fuzzed_is_summed_over_its_parts(trust, monkeypatch):
+def test_what_was_fuzzed_is_summed_over_its_parts(tables):
     units = {"fuzzed_accelerators": "configurations", "fuzzed_models": "models", "fuzzed_jobs": "jobs"}
     units |= {"provoked_errors": "jobs", "provoked_resets": "jobs"}
     units |= {"integers_compared": "integers", "cycles_compared": "cycles", "differing_cases": "cases"}
@@ -41,6 +27,6 @@ def test_what_was_fuzzed_is_summed_over_its_parts(trust, monkeypatch):
         for first in (0, 12)
         for place, (name, unit) in enumerate(units.items())
     ]
-    monkeypatch.setattr(trust, "rows_of_part", lambda name: Rows(found, name))
-    counts = [line.split(" | ")[1].rstrip(" |") for line in trust.fuzz_table().splitlines()[2:]]
+    table = tables({"fuzz": found}, "trust").fuzz_table()
+    counts = [line.split(" | ")[1].rstrip(" |") for line in table.splitlines()[2:]]
     assert counts == ["12", "2,012", "4,012", "6,012", "8,012", "10,012", "12,012", "14,012"]

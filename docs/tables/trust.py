@@ -1,5 +1,7 @@
 """Proofs of the RTL for all inputs, random trials of everything, and the driver at a board whose line does damage."""
 
+from collections.abc import Callable, Mapping
+
 from source import markdown, rows, rows_of_part
 
 
@@ -40,8 +42,7 @@ def fuzz_table() -> str:
         "cycles compared with what was predicted": "cycles_compared",
         "cases with a difference": "differing_cases",
     }
-    totals = {what: sum(row.value for row in source.where(name)) for what, name in counts.items()}
-    return markdown(("what", "count"), ((what, f"{total:,.0f}") for what, total in totals.items()))
+    return _counted(counts, lambda name: sum(row.value for row in source.where(name)))
 
 
 def board_table() -> str:
@@ -56,6 +57,9 @@ def board_table() -> str:
         "of them lost": "line_bytes_lost",
         "requests that were sent again": "requests_repeated",
     }
-    return markdown(
-        ("what", "count"), ((what, f"{source.figure(name):,.0f}") for what, name in counts.items())
-    )
+    return _counted(counts, source.figure)
+
+
+def _counted(counts: Mapping[str, str], count: Callable[[str], float]) -> str:
+    """Return a table of counts: what is said of each, and the name of its rows."""
+    return markdown(("what", "count"), ((what, f"{count(name):,.0f}") for what, name in counts.items()))

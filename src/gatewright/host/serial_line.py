@@ -38,11 +38,11 @@ class _Delay:
     Parameters
     ----------
     most : float
-        Seconds, waited until the first answer came and never exceeded.
+        Seconds that are never exceeded, and waited until the first answer came.
     """
 
     def __init__(self, most: float):
-        self._most = most
+        self.most = most
         self._mean: float | None = None
         self._deviation = 0.0
 
@@ -57,16 +57,16 @@ class _Delay:
     def wait(self, attempt: int) -> float:
         """Return the seconds to wait after a request was sent for the first, second ... time: twice as long each."""
         if self._mean is None:
-            return self._most
+            return self.most
         likely = max(_LEAST_WAIT, self._mean + 4 * self._deviation)
-        return min(self._most, likely * 2 ** min(attempt, _MOST_DOUBLINGS))
+        return min(self.most, likely * 2 ** min(attempt, _MOST_DOUBLINGS))
 
 
 class SerialLine:
     """A `Transport` over a serial port.
 
     One request at a time. It is sent again until its answer comes whole, with the same number, so that the bridge does
-    nothing twice. Where frames are damaged, they become shorter. How long it waits follows from how long answers take.
+    nothing twice. Where frames are damaged, they become shorter, and it waits no longer than answers seem to take.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ class SerialLine:
         self.attempts = attempts
         self.repeats = 0
         """Requests that were sent again."""
-        self._words = WORDS
+        self._words = self._longest = WORDS
         self._steady = 0
         self._delay = _Delay(patience)
         self._sequence = random.randrange(_SEQUENCES)
@@ -155,7 +155,7 @@ class SerialLine:
                 f"{self.port}: the board speaks version {greeting.version} of the protocol, this driver {VERSION}; "
                 "build the board's bitstream again with this release"
             )
-        self._words = min(WORDS, greeting.words)
+        self._words = self._longest = min(WORDS, greeting.words)
 
     def _ask(self, what: int, address: int, count: int, words: Sequence[int] = ()) -> Answer:
         """Send a request until its answer comes."""
@@ -164,7 +164,9 @@ class SerialLine:
         for attempt in range(self.attempts):
             self._guarded(self._serial.write, sent)
             begin = time.monotonic() + (len(sent) + 2 * 4 * count) * _BITS / self.baud
-            found = self._wait(what, begin + self._delay.wait(attempt))
+            # Nothing seems to get lost while frames are long: a late answer is then worth all patience.
+            lossy = attempt > 0 or self._words < self._longest
+            found = self._wait(what, begin + (self._delay.wait(attempt) if lossy else self._delay.most))
             if found is not None:
                 if attempt == 0:
                     self._delay.add(max(0.0, time.monotonic() - begin))
@@ -197,7 +199,7 @@ class SerialLine:
             self._words = max(_LEAST_WORDS, self._words // 2)
         elif self._steady >= _STEADY:
             self._steady = 0
-            self._words = min(WORDS, 2 * self._words)
+            self._words = min(self._longest, 2 * self._words)
 
     def _check(self, found: Answer) -> None:
         if found.status == Status.NO_SESSION:
