@@ -9,7 +9,7 @@ from gatewright.cosim.golden import Golden
 from gatewright.cosim.workloads import random_bundle, random_inputs
 from gatewright.hw.compiler import compile_bundle
 from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.fpga.verilog import emit_mapped, emit_on_board
+from gatewright.hw.fpga.driven import emit_mapped, emit_on_board
 
 CONFIG = AcceleratorConfig(
     lanes=4,

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from gatewright.cosim.board.build import build
 from gatewright.errors import DeviceError
 from gatewright.host.transport import Outcome
-from gatewright.hw.fpga.verilog import BOARD_TOP, MAPPED_TOP
+from gatewright.hw.fpga.driven import BOARD_TOP, MAPPED_TOP
 from gatewright.hw.rtl.axi_registers import Response
 from gatewright.progress import Progress, silent
 

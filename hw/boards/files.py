@@ -6,7 +6,7 @@ from gatewright.errors import ConfigError
 from gatewright.hw.boards.board import Board
 from gatewright.hw.boards.pll import Pll, ecp5_pll
 from gatewright.hw.bridge.uart import DIVISOR_BITS, LEAST_DIVISOR
-from gatewright.hw.fpga.verilog import BOARD_TOP
+from gatewright.hw.fpga.driven import BOARD_TOP
 
 _MOST_ERROR = 0.02
 """How far a line's rate may be from the one asked for; a byte bears 5 % in all, with the other side's error."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from gatewright.errors import RunFolderError
 from gatewright.hw.boards.board import Board
 from gatewright.hw.boards.files import BoardFiles, board_files
-from gatewright.hw.fpga.verilog import BOARD_TOP
+from gatewright.hw.fpga.driven import BOARD_TOP
 from gatewright.limits import whole
 from gatewright.texts import read_object, read_text
 

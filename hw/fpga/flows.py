@@ -11,18 +11,10 @@ from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.constraints import constraints_file, placer_options
 from gatewright.hw.fpga.demand import demand, shortages
 from gatewright.hw.fpga.devices import DEVICES, ECP5, VIVADO_DEVICE, Device
+from gatewright.hw.fpga.driven import BOARD_TOP, MAPPED_TOP, emit_mapped, emit_on_board
 from gatewright.hw.fpga.fusesoc import CORE, core_file
 from gatewright.hw.fpga.serial import INSIDE, PLAIN_SERIAL_TOP, SERIAL_TOP, emit_serial, serial_top
-from gatewright.hw.fpga.verilog import (
-    AXI_TOP,
-    BOARD_TOP,
-    MAPPED_TOP,
-    TOP,
-    emit,
-    emit_axi,
-    emit_mapped,
-    emit_on_board,
-)
+from gatewright.hw.fpga.verilog import AXI_TOP, TOP, emit, emit_axi
 from gatewright.hw.registers import descriptions
 from gatewright.hw.rtl.axi_registers import ADDRESS_BITS
 from gatewright.storage import make_folder, undone, whole_file

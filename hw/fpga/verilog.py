@@ -3,8 +3,9 @@
 import gc
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib import metadata
 
@@ -14,7 +15,6 @@ from amaranth.lib import data, wiring
 
 from gatewright import __version__
 from gatewright.hw import interface, ops
-from gatewright.hw.bridge.top import SerialAccelerator
 from gatewright.hw.compiler.image import Image
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.merge import merge_modules
@@ -24,7 +24,6 @@ from gatewright.hw.rtl.accelerator import Accelerator
 from gatewright.hw.rtl.axi import AxiTop
 from gatewright.hw.rtl.axi_registers import registers
 from gatewright.hw.rtl.checks import CHECKS
-from gatewright.hw.rtl.mapped import MappedTop
 
 TOP = "gatewright_accelerator"
 """Name of the top module."""
@@ -32,14 +31,31 @@ TOP = "gatewright_accelerator"
 AXI_TOP = "gatewright_axi"
 """Name of the top module with AXI ports."""
 
-MAPPED_TOP = "gatewright_mapped"
-"""Name of the top module with AXI4-Lite alone."""
 
-BOARD_TOP = "gatewright_on_board"
-"""Name of the top module behind a serial line: what is the same on every board."""
+@dataclass(frozen=True)
+class Top:
+    """A top module that holds an accelerator.
 
-_TOPS = {TOP: Accelerator, AXI_TOP: AxiTop, MAPPED_TOP: MappedTop, BOARD_TOP: SerialAccelerator}
-_WITH_MAILBOX = (MAPPED_TOP, BOARD_TOP)
+    Parameters
+    ----------
+    name : str
+        Of the module.
+    component : callable
+        Makes it of a configuration and of the model that is baked in, or None.
+    registers : bool
+        It has the registers of the AXI4-Lite port.
+    mailbox : bool
+        Elements and results pass through registers too.
+    """
+
+    name: str
+    component: Callable[[AcceleratorConfig, Contents | None], wiring.Component]
+    registers: bool = True
+    mailbox: bool = False
+
+
+_PLAIN = Top(TOP, Accelerator, registers=False)
+_AXI = Top(AXI_TOP, AxiTop)
 
 _LINT_OFF = {
     "DECLFILENAME": "modules of one design stay in one file",
@@ -82,40 +98,33 @@ def emit(config: AcceleratorConfig, image: Image | None = None) -> str:
     ToolError
         Yosys is missing or failed.
     """
-    return _loaded(config, TOP) if image is None else _emit(config, TOP, image.contents(config))
+    return emit_top(_PLAIN, config, image)
 
 
 def emit_axi(config: AcceleratorConfig, image: Image | None = None) -> str:
     """Do what `emit` does for the accelerator behind AXI ports, with the top module `AXI_TOP`."""
-    return _loaded(config, AXI_TOP) if image is None else _emit(config, AXI_TOP, image.contents(config))
+    return emit_top(_AXI, config, image)
 
 
-def emit_mapped(config: AcceleratorConfig, image: Image | None = None) -> str:
-    """Do what `emit` does for the accelerator behind AXI4-Lite alone, with the top module `MAPPED_TOP`."""
-    return _loaded(config, MAPPED_TOP) if image is None else _emit(config, MAPPED_TOP, image.contents(config))
-
-
-def emit_on_board(config: AcceleratorConfig, image: Image | None = None) -> str:
-    """Do what `emit` does for the accelerator behind a serial line, with the top module `BOARD_TOP`."""
-    if image is None:
-        return _loaded(config, BOARD_TOP)
-    return _emit(config, BOARD_TOP, image.contents(config))
+def emit_top(top: Top, config: AcceleratorConfig, image: Image | None = None) -> str:
+    """Do what `emit` does for any top."""
+    return _loaded(top, config) if image is None else _emit(top, config, image.contents(config))
 
 
 @lru_cache(maxsize=16)
-def _loaded(config: AcceleratorConfig, top: str) -> str:
-    return _emit(config, top, None)
+def _loaded(top: Top, config: AcceleratorConfig) -> str:
+    return _emit(top, config, None)
 
 
-def _emit(config: AcceleratorConfig, top: str, contents: Contents | None) -> str:
-    component = _TOPS[top](config, contents)
-    named = [] if top == TOP else _registers(bool(contents), top in _WITH_MAILBOX)
+def _emit(top: Top, config: AcceleratorConfig, contents: Contents | None) -> str:
+    component = top.component(config, contents)
+    named = _registers(bool(contents), top.mailbox) if top.registers else []
     lines = [*_ports(component), *named]
     if contents:
         lines += ["", "The memories hold a model: nothing is loaded."]
     else:
         lines += ["", "Values of the field region: which memory a load goes to", *_values(interface.Region)]
-    return _header(config, top, lines) + emit_component(component, top)
+    return _header(config, top.name, lines) + emit_component(component, top.name)
 
 
 def emit_component(component: wiring.Component, name: str) -> str:

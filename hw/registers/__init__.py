@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.fpga.verilog import AXI_TOP, MAPPED_TOP
+from gatewright.hw.fpga.driven import MAPPED_TOP
+from gatewright.hw.fpga.verilog import AXI_TOP
 from gatewright.hw.registers.c_header import HEADER, c_header
 from gatewright.hw.registers.documents import json_document, markdown
 from gatewright.hw.registers.ipxact import ipxact

@@ -80,6 +80,16 @@ def test_cycles_do_not_depend_on_the_search():
     ]
 
 
+def test_only_what_runs_on_a_board_depends_on_its_bridge():
+    known = Dependencies(HERE.root)
+    bridge = "hw/bridge/bridge.py"
+    assert {part.name for part in PARTS.values() if bridge in known.of(part.sources)} == {
+        "demo",
+        "roads",
+        "board",
+    }
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_a_benchmark_begins_in_its_module(name):
     """The function that the registry calls is defined in the module where its dependencies begin."""

@@ -22,7 +22,7 @@ from gatewright.flow.drive import drive_board
 from gatewright.flow.settings import BuildSettings, DriveSettings, VerifySettings
 from gatewright.flow.verify import verify
 from gatewright.hw.compiler.choose import HardwareChoice
-from gatewright.hw.fpga.verilog import BOARD_TOP, MAPPED_TOP
+from gatewright.hw.fpga.driven import BOARD_TOP, MAPPED_TOP
 from gatewright.results import read_rows
 
 CHOICE = HardwareChoice(lanes=4)

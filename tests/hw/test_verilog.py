@@ -10,15 +10,8 @@ from amaranth.lib.wiring import In, Out
 
 from gatewright.cosim.toolchain import lint
 from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.fpga.verilog import (
-    AXI_TOP,
-    MAPPED_TOP,
-    TOP,
-    emit,
-    emit_axi,
-    emit_component,
-    emit_mapped,
-)
+from gatewright.hw.fpga.driven import MAPPED_TOP, emit_mapped
+from gatewright.hw.fpga.verilog import AXI_TOP, TOP, emit, emit_axi, emit_component
 from gatewright.hw.fpga.yosys import run_yosys
 from gatewright.hw.interface import COUNTERS, LOAD_ADDRESS, ErrorCode
 from gatewright.hw.ops import ARGUMENTS, HEADER_LAYOUT, Opcode

@@ -8,7 +8,7 @@ from gatewright.flow.design import Design
 from gatewright.hw.boards.bitstream import Bitstream
 from gatewright.hw.boards.bitstream import bitstream as make
 from gatewright.hw.boards.folder import read_board_folder
-from gatewright.hw.fpga.verilog import BOARD_TOP
+from gatewright.hw.fpga.driven import BOARD_TOP
 from gatewright.progress import Progress, silent
 from gatewright.results import write_rows
 from gatewright.storage import whole_file

@@ -11,16 +11,8 @@ from gatewright.flow.study import is_study, point_of
 from gatewright.hw.boards.board import board as board_of
 from gatewright.hw.boards.fit import check_fit
 from gatewright.hw.compiler.choose import HardwareChoice
-from gatewright.hw.fpga.verilog import (
-    AXI_TOP,
-    BOARD_TOP,
-    MAPPED_TOP,
-    TOP,
-    emit,
-    emit_axi,
-    emit_mapped,
-    emit_on_board,
-)
+from gatewright.hw.fpga.driven import BOARD_TOP, MAPPED_TOP, emit_mapped, emit_on_board
+from gatewright.hw.fpga.verilog import AXI_TOP, TOP, emit, emit_axi
 from gatewright.progress import Progress, silent
 from gatewright.run import RunFolder
 

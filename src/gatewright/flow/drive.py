@@ -16,7 +16,7 @@ from gatewright.flow.verify import Jobs
 from gatewright.host.serial_line import SerialLine
 from gatewright.hw.boards.board import BAUD
 from gatewright.hw.boards.folder import read_board_folder
-from gatewright.hw.fpga.verilog import BOARD_TOP
+from gatewright.hw.fpga.driven import BOARD_TOP
 from gatewright.progress import Progress, silent
 from gatewright.results import Row
 from gatewright.sw.tasks import Task

@@ -10,7 +10,7 @@ from gatewright.cosim.board.simulated import SimulatedBoard, SimulatedRegisters
 from gatewright.custody import Claim
 from gatewright.flow.design import DesignModel
 from gatewright.host.serial_line import SerialLine
-from gatewright.hw.fpga.verilog import BOARD_TOP, MAPPED_TOP
+from gatewright.hw.fpga.driven import BOARD_TOP, MAPPED_TOP
 from gatewright.hw.skipping import Skip
 from gatewright.progress import Progress, silent, within
 

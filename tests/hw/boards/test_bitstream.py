@@ -8,7 +8,7 @@ from gatewright.errors import ToolError
 from gatewright.hw.boards.bitstream import bitstream
 from gatewright.hw.boards.board import board
 from gatewright.hw.boards.files import board_files
-from gatewright.hw.fpga.verilog import BOARD_TOP
+from gatewright.hw.fpga.driven import BOARD_TOP
 
 SLOW = f"""
 module {BOARD_TOP} (

@@ -9,7 +9,8 @@ import pytest
 from lxml import etree
 
 from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.fpga.verilog import AXI_TOP, MAPPED_TOP
+from gatewright.hw.fpga.driven import MAPPED_TOP
+from gatewright.hw.fpga.verilog import AXI_TOP
 from gatewright.hw.interface import ErrorCode
 from gatewright.hw.registers import descriptions
 from gatewright.hw.registers.c_header import HEADER, c_header
