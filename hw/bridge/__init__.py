@@ -1,1 +1,1 @@
-"""The serial line to a host: UART, frames with a CRC, and the registers behind them."""
+"""The line to a host: UART or SPI, frames with a CRC, and the registers behind them."""

@@ -1,17 +1,12 @@
 import random
 
 import pytest
-from amaranth.hdl import Module
-from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out
+from bridge_rig import Bridged
 from simulation import Simulation
 
 from gatewright.host import frames
 from gatewright.host.frames import HELLO, Answer
-from gatewright.hw.bridge.bridge import Bridge
 from gatewright.hw.bridge.protocol import END, ESCAPE, VERSION, WORDS, Status
-from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.rtl.axi_lite import AxiLiteRegisters
 from gatewright.hw.rtl.axi_registers import IDENTITY, REGISTERS
 from gatewright.hw.rtl.axi_registers import VERSION as REGISTERS_VERSION
 
@@ -20,23 +15,6 @@ READ_ROW = frames.operation(write=False, increment=True)
 WRITE = frames.operation(write=True, increment=False)
 WRITE_ROW = frames.operation(write=True, increment=True)
 STEPS, INPUT, OUTPUT = (REGISTERS[name].offset for name in ("STEPS", "INPUT", "OUTPUT"))
-
-
-class Bridged(wiring.Component):
-    """A bridge with the registers of an accelerator behind it."""
-
-    def __init__(self):
-        self.bridge = Bridge()
-        self.registers = AxiLiteRegisters(AcceleratorConfig(), mailbox=True)
-        super().__init__({"data": In(8), "strobe": In(1), "o": Out(stream.Signature(8))})
-
-    def elaborate(self, platform):
-        m = Module()
-        m.submodules.bridge, m.submodules.registers = bridge, registers = self.bridge, self.registers
-        wiring.connect(m, bridge.bus, registers.bus)
-        wiring.connect(m, bridge.o, wiring.flipped(self.o))
-        m.d.comb += [bridge.data.eq(self.data), bridge.strobe.eq(self.strobe)]
-        return m
 
 
 class Line:
