@@ -7,6 +7,7 @@ import pytest
 
 from gatewright.cosim.golden import Golden
 from gatewright.cosim.workloads import random_bundle, random_inputs
+from gatewright.hw.bridge.line import LineKind
 from gatewright.hw.compiler import compile_bundle
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.driven import emit_mapped, emit_on_board
@@ -48,3 +49,17 @@ def mapped_text():
 @pytest.fixture(scope="session")
 def board_text():
     return emit_on_board(CONFIG)
+
+
+@pytest.fixture(scope="session")
+def spi_text():
+    return emit_on_board(CONFIG, line=LineKind.SPI)
+
+
+def run_all(accelerator, model):
+    """Load the model, run every sequence, and check each result."""
+    accelerator.check(model.compiled.config)
+    accelerator.load(model.words)
+    for x, wanted in zip(model.sequences, model.wanted, strict=True):
+        found = accelerator.run(x, model.compiled.result_count(len(x)))
+        np.testing.assert_array_equal(found, wanted)

@@ -12,7 +12,7 @@ from gatewright.errors import ToolError
 from gatewright.progress import Progress, silent
 
 _FOLDER = Path(__file__).parent
-_HEADER = "clocked.h"
+_HEADERS = ("clocked.h", "noise.h")
 _PROGRAM = "simulation"
 _ARGUMENTS = (
     "--cc",
@@ -49,7 +49,7 @@ def build(verilog: str, top: str, main: str, progress: Progress = silent) -> Pat
     ToolError
         A tool is missing or the build failed; the text ends with the end of its log.
     """
-    texts = {f"{top}.sv": verilog, **{name: (_FOLDER / name).read_text() for name in (main, _HEADER)}}
+    texts = {f"{top}.sv": verilog, **{name: (_FOLDER / name).read_text() for name in (main, *_HEADERS)}}
     key = json.dumps([texts, top, main, _ARGUMENTS, versions()])
 
     def fill(partial: Path, whole: Path) -> None:

@@ -1,4 +1,4 @@
-"""Simulated boards: a port for the driver of real ones, and registers for everything else that drives them."""
+"""Simulated boards: lines for the driver of real ones, and registers for everything else that drives them."""
 
 import os
 import pty
@@ -7,17 +7,19 @@ import subprocess
 import tty
 from collections.abc import Sequence
 from types import TracebackType
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from gatewright.cosim.board.build import build
 from gatewright.errors import DeviceError
+from gatewright.host.serial_line import SerialLine
+from gatewright.host.spi_line import SpiLine
 from gatewright.host.transport import Outcome
+from gatewright.hw.bridge.line import LineKind
+from gatewright.hw.bridge.spi import LEAST_CYCLES
+from gatewright.hw.bridge.uart import LEAST_DIVISOR
 from gatewright.hw.fpga.driven import BOARD_TOP, MAPPED_TOP
 from gatewright.hw.rtl.axi_registers import Response
 from gatewright.progress import Progress, silent
-
-DIVISOR = 4
-"""Cycles of a bit on the simulated line: as few as the UART takes."""
 
 _MILLION = 1_000_000
 
@@ -35,24 +37,65 @@ class _Program:
     """A simulation in a child process, which ends with its standard input."""
 
     _process: subprocess.Popen
+    _name: str
 
     def close(self) -> bytes:
         """End the simulation; return what it said last."""
         return self._process.communicate()[0]
+
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
 
+    def _tell(self, data: bytes) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(data)
+            self._process.stdin.flush()
+        except OSError as error:
+            raise DeviceError(f"{self._name} died ({error})") from error
 
-class SimulatedBoard(_Program):
+    def _take(self, count: int) -> bytes:
+        assert self._process.stdout is not None
+        found = self._process.stdout.read(count)
+        if len(found) != count:
+            raise DeviceError(f"{self._name} died")
+        return found
+
+
+class _Board(_Program):
+    """A board whose simulation says last what went over its line."""
+
+    _name = "the simulated board"
+    _said: bytes | None = None
+
+    def close(self) -> bytes:
+        """End the simulation; return what it said last."""
+        if self._said is None:
+            self._said = super().close()
+        return self._said
+
+    def line(self) -> Line:
+        """End the simulation, and return what went over the line."""
+        said = self.close().split()
+        if len(said) != len(Line._fields):
+            raise DeviceError(f"{self._name} died")
+        return Line(*map(int, said))
+
+
+class SimulatedBoard(_Board):
     """A board whose serial port is a pseudo-terminal.
+
+    A bit on the line has as few cycles as the UART takes.
 
     Parameters
     ----------
     verilog : str
-        Text of `BOARD_TOP`, as it was delivered.
+        Text of `BOARD_TOP` behind a UART, as it was delivered.
     seed : int
         Of what the line does to bytes.
     changed, lost : float
@@ -80,15 +123,13 @@ class SimulatedBoard(_Program):
         lost: float = 0.0,
         progress: Progress = silent,
     ):
-        program = build(verilog, BOARD_TOP, "line.cc", progress)
+        program = build(verilog, BOARD_TOP, "uart.cc", progress)
         board, self._host = pty.openpty()
         tty.setraw(self._host)
         self.port = os.ttyname(self._host)
-        self._said: bytes | None = None
-        shares = (str(round(share * _MILLION)) for share in (changed, lost))
         try:
             self._process = subprocess.Popen(
-                [program, str(board), str(DIVISOR), str(seed), *shares],
+                [program, str(board), str(LEAST_DIVISOR), str(seed), *_millionths(changed, lost)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 pass_fds=(board,),
@@ -97,22 +138,84 @@ class SimulatedBoard(_Program):
         finally:
             os.close(board)
 
-    def __enter__(self) -> "SimulatedBoard":
-        return self
+    def connect(self, *, patience: float = 0.1, attempts: int = 50) -> SerialLine:
+        """Return the driver's line to the board; takes and raises what `SerialLine` does."""
+        return SerialLine(self.port, patience=patience, attempts=attempts)
 
     def close(self) -> bytes:
         """End the simulation; return what it said last."""
-        if self._said is None:
-            self._said = super().close()
+        runs = self._said is None
+        said = super().close()
+        if runs:
             os.close(self._host)
-        return self._said
+        return said
 
-    def line(self) -> Line:
-        """End the simulation, and return what went over the line."""
-        said = self.close().split()
-        if len(said) != len(Line._fields):
-            raise DeviceError("the simulated board died")
-        return Line(*map(int, said))
+
+class SimulatedSpiBoard(_Board):
+    """A board with an SPI controller at its pins; time passes in transfers alone.
+
+    A bit of sck has as few cycles as the peripheral takes.
+
+    Parameters
+    ----------
+    verilog : str
+        Text of `BOARD_TOP` behind SPI, as it was delivered.
+    seed : int
+        Of what the line does.
+    changed, lost : float
+        Share of bytes, in both directions, that the line changes, and of those in which the board misses an edge of
+        sck: the rest of the transfer is then out of step.
+    progress : Progress
+        Told about the build.
+
+    Raises
+    ------
+    ToolError
+        A tool is missing or the build failed.
+    """
+
+    def __init__(
+        self,
+        verilog: str,
+        *,
+        seed: int = 0,
+        changed: float = 0.0,
+        lost: float = 0.0,
+        progress: Progress = silent,
+    ):
+        program = build(verilog, BOARD_TOP, "spi.cc", progress)
+        self._process = subprocess.Popen(
+            [program, str(LEAST_CYCLES), str(seed), *_millionths(changed, lost)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            process_group=0,
+        )
+
+    def transfer(self, data: bytes) -> bytes:
+        """Select the board, exchange bytes, and deselect it.
+
+        Raises
+        ------
+        DeviceError
+            The simulation died.
+        """
+        self._tell(struct.pack("=I", len(data)) + data)
+        return self._take(len(data))
+
+    def connect(self, *, patience: float = 0.1, attempts: int = 50) -> SpiLine:
+        """Return the driver's line to the board; takes and raises what `SpiLine` does."""
+        return SpiLine(self.transfer, port=self._name, patience=patience, attempts=attempts)
+
+
+SIMULATED: dict[LineKind, type[SimulatedBoard | SimulatedSpiBoard]] = {
+    LineKind.UART: SimulatedBoard,
+    LineKind.SPI: SimulatedSpiBoard,
+}
+"""The simulated board of each line."""
+
+
+def _millionths(*shares: float) -> list[str]:
+    return [str(round(share * _MILLION)) for share in shares]
 
 
 class SimulatedRegisters(_Program):
@@ -131,19 +234,18 @@ class SimulatedRegisters(_Program):
         A tool is missing or the build failed.
     """
 
+    _name = "the simulated registers"
+
     def __init__(self, verilog: str, progress: Progress = silent):
         program = build(verilog, MAPPED_TOP, "registers.cc", progress)
         self._process = subprocess.Popen(
             [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0
         )
 
-    def __enter__(self) -> "SimulatedRegisters":
-        return self
-
     def read(self, address: int, count: int = 1, *, increment: bool = False) -> Outcome:
         """Do as `Transport` says."""
         response, done = self._ask(2 * increment, address, count)
-        return Outcome(done, list(self._take(done)), Response(response))
+        return Outcome(done, list(self._words(done)), Response(response))
 
     def write(self, address: int, words: Sequence[int], *, increment: bool = False) -> Outcome:
         """Do as `Transport` says."""
@@ -151,18 +253,9 @@ class SimulatedRegisters(_Program):
         return Outcome(done, [], Response(response))
 
     def _ask(self, what: int, address: int, count: int, words: Sequence[int] = ()) -> tuple[int, int]:
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(struct.pack(f"={3 + len(words)}I", what, address, count, *words))
-            self._process.stdin.flush()
-        except OSError as error:
-            raise DeviceError(f"the simulated registers died ({error})") from error
-        response, done = self._take(2)
+        self._tell(struct.pack(f"={3 + len(words)}I", what, address, count, *words))
+        response, done = self._words(2)
         return response, done
 
-    def _take(self, count: int) -> tuple[int, ...]:
-        assert self._process.stdout is not None
-        found = self._process.stdout.read(4 * count)
-        if len(found) != 4 * count:
-            raise DeviceError("the simulated registers died")
-        return struct.unpack(f"={count}I", found)
+    def _words(self, count: int) -> tuple[int, ...]:
+        return struct.unpack(f"={count}I", self._take(4 * count))

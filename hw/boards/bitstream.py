@@ -44,7 +44,7 @@ def bitstream(
     files : BoardFiles
         What `board_files` returned for it.
     accelerator : str
-        Verilog of the accelerator behind a serial line.
+        Verilog of the accelerator behind the board's line.
     seed : int
         Of the placer.
     progress : Progress

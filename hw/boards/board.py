@@ -1,11 +1,13 @@
 """What a board is: its file, read and checked."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from gatewright.errors import ConfigError
+from gatewright.hw.bridge.line import LineKind
 from gatewright.hw.fpga.devices import DEVICES, ECP5, Device, device
 from gatewright.limits import whole
 from gatewright.texts import read_toml
@@ -15,6 +17,12 @@ _SUFFIX = ".toml"
 
 BAUD = 1_000_000
 """Bits per second on a board's serial line, unless its file says otherwise."""
+
+SCK_MEGAHERTZ = 1.0
+"""Clock of a board's SPI bus, unless its file says otherwise."""
+
+_RATES = {LineKind.UART: "baud", LineKind.SPI: "sck_megahertz"}
+"""What says how fast a line is."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,7 @@ class Board:
     megahertz : float
         Its frequency.
     rx, tx : str
-        Pins of the serial line, from the FPGA's side.
+        Pins of the serial line, from the FPGA's side; empty with SPI.
     led : str
         Pin of a lamp that is lit once a host has spoken; empty for none.
     led_low : bool
@@ -51,6 +59,10 @@ class Board:
         Standard of the pins, as the placer writes it.
     baud : int
         Bits per second on the serial line.
+    sck, copi, select_n, cipo : str
+        Pins of SPI; empty with a serial line.
+    sck_megahertz : float
+        Clock of sck.
     load : str
         Command that loads the bitstream whose name follows it.
     notes : str
@@ -67,8 +79,8 @@ class Board:
     device: str
     clock: str
     megahertz: float
-    rx: str
-    tx: str
+    rx: str = ""
+    tx: str = ""
     package: str = ""
     speed: str = ""
     led: str = ""
@@ -78,6 +90,11 @@ class Board:
     high: tuple[str, ...] = ()
     io: str = "LVCMOS33"
     baud: int = BAUD
+    sck: str = ""
+    copi: str = ""
+    select_n: str = ""
+    cipo: str = ""
+    sck_megahertz: float = SCK_MEGAHERTZ
     load: str = "openFPGALoader"
     notes: str = ""
 
@@ -98,13 +115,29 @@ class Board:
                 raise ConfigError(
                     f"{self.name}: {name} must have letters and digits only, not {getattr(self, name)!r}"
                 )
-        for pin in (self.clock, self.rx, self.tx, *filter(None, (self.led, self.reset, *self.high))):
+        lines = self.line_pins.values()
+        for pin in (self.clock, *lines, *filter(None, (self.led, self.reset, *self.high))):
             if not re.fullmatch(r"[A-Z]{1,2}[0-9]{1,2}", pin):
                 raise ConfigError(f"{self.name}: {pin!r} is no pin: a pin is like G2")
         if not 1 <= self.megahertz <= 400:
             raise ConfigError(f"{self.name}: megahertz must be from 1 to 400, not {self.megahertz:g}")
         if not 1200 <= self.baud <= 12_000_000:
             raise ConfigError(f"{self.name}: baud must be from 1200 to 12000000, not {self.baud}")
+        if not 0.001 <= self.sck_megahertz <= 50:
+            raise ConfigError(
+                f"{self.name}: sck_megahertz must be from 0.001 to 50, not {self.sck_megahertz:g}"
+            )
+
+    @property
+    def line(self) -> LineKind:
+        """What leads to its host."""
+        pins = {name for kind in LineKind for name in kind.pins}
+        return _line(self.name, {name for name in pins if getattr(self, name)})
+
+    @property
+    def line_pins(self) -> dict[str, str]:
+        """Pins of that line by the names of `LineKind`."""
+        return {name: getattr(self, name) for name in self.line.pins}
 
     @property
     def fpga(self) -> Device:
@@ -115,6 +148,18 @@ class Board:
         for option, value in (("--package", package), ("--speed", speed)):
             options[options.index(option) + 1] = value
         return replace(known, package=package, speed=speed, options=tuple(options))
+
+
+def _line(what: object, given: Collection[str]) -> LineKind:
+    """Return the kind of line whose values are given, and no value of another."""
+    for kind in LineKind:
+        others = {name for each in LineKind if each is not kind for name in (*each.pins, _RATES[each])}
+        if set(kind.pins) <= set(given) and not others & set(given):
+            return kind
+    legal = "; or ".join(f"{', '.join(kind.pins)}, and optionally {_RATES[kind]}" for kind in LineKind)
+    known = {name for kind in LineKind for name in (*kind.pins, _RATES[kind])}
+    here = ", ".join(sorted(known & set(given))) or "none"
+    raise ConfigError(f"{what}: a line to the host has the values {legal}; there are {here}")
 
 
 def boards() -> dict[str, Path]:
@@ -145,6 +190,7 @@ def board(name: str) -> Board:
 _KINDS: dict[str, tuple[type, ...]] = {
     "megahertz": (int, float),
     "baud": (int,),
+    "sck_megahertz": (int, float),
     "led_low": (bool,),
     "reset_low": (bool,),
     "high": (list,),
@@ -161,4 +207,5 @@ def _checked(path: Path, values: dict[str, Any]) -> dict[str, Any]:
         if type(value) not in _KINDS.get(name, (str,)):
             kinds = " or ".join(kind.__name__ for kind in _KINDS.get(name, (str,)))
             raise ConfigError(f"{path}: {name} must be {kinds}, not {value!r}")
+    _line(path, values)
     return values

@@ -1,15 +1,21 @@
-"""What a board adds to the accelerator behind a serial line: a top with a PLL, and constraints."""
+"""What a board adds to the accelerator behind a line to the host: a top with a PLL, and constraints."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gatewright.errors import ConfigError
 from gatewright.hw.boards.board import Board
 from gatewright.hw.boards.pll import Pll, ecp5_pll
+from gatewright.hw.bridge.line import LineKind
+from gatewright.hw.bridge.spi import LEAST_CYCLES
 from gatewright.hw.bridge.uart import DIVISOR_BITS, LEAST_DIVISOR
 from gatewright.hw.fpga.driven import BOARD_TOP
 
 _MOST_ERROR = 0.02
 """How far a line's rate may be from the one asked for; a byte bears 5 % in all, with the other side's error."""
+
+_RESTING_HIGH = ("rx", "select_n")
+"""Inputs that are high while no host drives them."""
 
 _PLL = """\
     (* FREQUENCY_PIN_CLKI = "{source:g}" *)
@@ -50,12 +56,12 @@ _PLL = """\
 
 _TOP = """\
 // {top}: the accelerator on {title}, written by Gatewright.
-// {made:g} MHz from {source:g} MHz, and {baud} baud: {divisor} cycles of a bit.
+// {made:g} MHz from {source:g} MHz, and {rate}.
 
 module {top} (
 {ports}
 );
-    wire clk, locked, connected;
+    wire clk, locked, connected{wires};
 
 {pll}
     // Reset for some cycles after the PLL has locked{button}.
@@ -70,9 +76,7 @@ module {top} (
     {core} accelerator (
         .clk(clk),
         .rst(!(&held)),
-        .rx(rx),
-        .tx(tx),
-        .divisor({bits}'d{divisor}),
+{line}
         .connected(connected)
     );
 {outputs}endmodule
@@ -89,8 +93,8 @@ class BoardFiles:
         Name of the top module.
     megahertz : float
         The clock that the PLL makes.
-    baud : float
-        The rate of the serial line, as it divides that clock.
+    baud : float, optional
+        The rate of the serial line, as it divides that clock; None with SPI.
     verilog : str
         Text of the top, beside the accelerator's.
     constraints : str
@@ -99,7 +103,7 @@ class BoardFiles:
 
     top: str
     megahertz: float
-    baud: float
+    baud: float | None
     verilog: str
     constraints: str
 
@@ -116,13 +120,15 @@ def board_files(board: Board, megahertz: float) -> BoardFiles:
     Raises
     ------
     ConfigError
-        The PLL makes no such clock, or the clock cannot be divided to the board's baud rate.
+        The PLL makes no such clock, or one that is wrong for the rate of the board's line.
     """
     pll = ecp5_pll(board.megahertz, megahertz)
-    divisor = _divisor(board, pll)
+    line = {LineKind.UART: _uart, LineKind.SPI: _spi}[board.line](board, pll)
     top = f"gatewright_{board.name.replace('-', '_')}"
-    lines = ["    input wire clock", "    input wire rx", "    output wire tx"]
-    outputs = ""
+    lines = ["    input wire clock"]
+    lines += [f"    input wire {name}" for name in board.line.inputs]
+    lines += [f"    output wire {name}" for name in board.line.outputs]
+    outputs = line.outputs
     if board.led:
         lines.append("    output wire led")
         outputs += f"    assign led = {'!' if board.led_low else ''}connected;\n"
@@ -139,9 +145,9 @@ def board_files(board: Board, megahertz: float) -> BoardFiles:
         title=board.title,
         source=board.megahertz,
         made=pll.megahertz,
-        baud=board.baud,
-        divisor=divisor,
-        bits=DIVISOR_BITS,
+        rate=line.rate,
+        line=line.connections,
+        wires=line.wires,
         ports=",\n".join(lines),
         pll=cell,
         core=BOARD_TOP,
@@ -149,7 +155,59 @@ def board_files(board: Board, megahertz: float) -> BoardFiles:
         released=f" && {'' if board.reset_low else '!'}button" if board.reset else "",
         outputs=outputs,
     )
-    return BoardFiles(top, pll.megahertz, pll.megahertz * 1e6 / divisor, verilog, _lpf(board))
+    return BoardFiles(top, pll.megahertz, line.baud, verilog, _lpf(board))
+
+
+def highest_sck(megahertz: float) -> float:
+    """Return the highest clock of sck in MHz that an accelerator's clock bears."""
+    return megahertz / LEAST_CYCLES
+
+
+class _Line(NamedTuple):
+    """What is in a top for its line.
+
+    Parameters
+    ----------
+    rate : str
+        For people.
+    connections : str
+        Of the accelerator.
+    wires, outputs : str
+        How they reach the pins, where that takes more.
+    baud : float, optional
+        As `BoardFiles` has it.
+    """
+
+    rate: str
+    connections: str
+    wires: str = ""
+    outputs: str = ""
+    baud: float | None = None
+
+
+def _uart(board: Board, pll: Pll) -> _Line:
+    divisor = _divisor(board, pll)
+    connections = f"        .rx(rx),\n        .tx(tx),\n        .divisor({DIVISOR_BITS}'d{divisor}),"
+    rate = f"{board.baud} baud: {divisor} cycles of a bit"
+    return _Line(rate, connections, baud=pll.megahertz * 1e6 / divisor)
+
+
+def _spi(board: Board, pll: Pll) -> _Line:
+    most = highest_sck(pll.megahertz)
+    if board.sck_megahertz > most:
+        raise ConfigError(
+            f"{board.name}: {pll.megahertz:g} MHz bear {most:g} MHz of sck, a bit of {LEAST_CYCLES} cycles, and "
+            f"sck_megahertz is {board.sck_megahertz:g}; ask for a higher --clock, or write a lower one in the board's "
+            "file"
+        )
+    connections = "\n".join(f"        .{name}({name})," for name in board.line.inputs)
+    # Other devices on the bus drive the wire while this one is not selected.
+    return _Line(
+        f"sck of {board.sck_megahertz:g} MHz: {most:g} MHz at most, {LEAST_CYCLES} cycles of a bit",
+        f"{connections}\n        .cipo(answered),",
+        ", answered",
+        "    assign cipo = select_n ? 1'bz : answered;\n",
+    )
 
 
 def _divisor(board: Board, pll: Pll) -> int:
@@ -164,7 +222,7 @@ def _divisor(board: Board, pll: Pll) -> int:
 
 
 def _pins(board: Board) -> dict[str, str]:
-    pins = {"clock": board.clock, "rx": board.rx, "tx": board.tx, "led": board.led, "button": board.reset}
+    pins = {"clock": board.clock, **board.line_pins, "led": board.led, "button": board.reset}
     pins |= {f"high{number}": pin for number, pin in enumerate(board.high)}
     return {port: pin for port, pin in pins.items() if pin}
 
@@ -175,7 +233,7 @@ def _lpf(board: Board) -> str:
         pull = ""
         if port == "button":
             pull = " PULLMODE=UP" if board.reset_low else " PULLMODE=DOWN"
-        elif port == "rx":
+        elif port in _RESTING_HIGH:
             pull = " PULLMODE=UP"
         lines += [f'LOCATE COMP "{port}" SITE "{pin}";', f'IOBUF PORT "{port}" IO_TYPE={board.io}{pull};']
     return "\n".join([*lines, f'FREQUENCY PORT "clock" {board.megahertz:g} MHZ;', ""])

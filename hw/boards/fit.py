@@ -8,7 +8,7 @@ from gatewright.hw.compiler.compile import smallest_config
 from gatewright.hw.config import AcceleratorConfig
 
 LUTS, BLOCK_RAMS = 2_000, 3
-"""What bridge, UART and mailbox take beside the accelerator."""
+"""What bridge, line and mailbox take beside the accelerator."""
 
 FILLED = 0.9
 """Share of the look-up tables that a chosen accelerator fills at most: their estimate may be 5 % low, and routing needs

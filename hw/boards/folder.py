@@ -6,7 +6,8 @@ from pathlib import Path
 
 from gatewright.errors import RunFolderError
 from gatewright.hw.boards.board import Board
-from gatewright.hw.boards.files import BoardFiles, board_files
+from gatewright.hw.boards.files import BoardFiles, board_files, highest_sck
+from gatewright.hw.bridge.line import LineKind
 from gatewright.hw.fpga.driven import BOARD_TOP
 from gatewright.limits import whole
 from gatewright.texts import read_object, read_text
@@ -25,8 +26,14 @@ Load it with `{load} {bitstream}`, and run the model with
 
     gatewright run FOLDER --port PORT --input DATA
 
-The serial line has {baud} baud (exactly {exact:.0f}), 8 data bits, no parity, one stop bit. {notes}
+{line} {notes}
 """
+
+_LINES = {
+    LineKind.UART: "The serial line has {baud} baud (exactly {exact:.0f}), 8 data bits, no parity, one stop bit.",
+    LineKind.SPI: "The line is SPI in mode 0, 8 bits, most significant bit first, with {sck:g} MHz of sck; {most:g} "
+    "MHz is what the clock bears.",
+}
 
 
 def board_folder(board: Board, megahertz: float) -> dict[str, str]:
@@ -35,17 +42,19 @@ def board_folder(board: Board, megahertz: float) -> dict[str, str]:
     Raises
     ------
     ConfigError
-        The PLL makes no such clock, or the clock cannot be divided to the board's baud rate.
+        The PLL makes no such clock, or one that is wrong for the rate of the board's line.
     """
     files = board_files(board, megahertz)
+    line = _LINES[board.line].format(
+        baud=board.baud, exact=files.baud, sck=board.sck_megahertz, most=highest_sck(files.megahertz)
+    )
     readme = _README.format(
         title=board.title,
         core=BOARD_TOP,
         top=files.top,
         constraints=_CONSTRAINTS,
         clock=files.megahertz,
-        baud=board.baud,
-        exact=files.baud,
+        line=line,
         bitstream=f"{files.top}.bit",
         load=board.load,
         notes=board.notes,

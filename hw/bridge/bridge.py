@@ -1,4 +1,4 @@
-"""The bridge from a serial line to registers: it checks a request whole before anything of it acts."""
+"""The bridge from a line to registers: it checks a request whole before anything of it acts."""
 
 from typing import Any, NamedTuple
 
@@ -64,7 +64,7 @@ class Bridge(wiring.Component):
     -------
     data : In(8)
     strobe : In(1)
-        Bytes of the line, as `UartReceiver` gives them.
+        Bytes of the line, as `UartReceiver` and `SpiPeripheral` give them.
     o : Out(stream of 8 bits)
         Bytes for the line.
     bus : Out(axi_lite())

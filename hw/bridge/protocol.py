@@ -1,4 +1,4 @@
-"""What goes over the serial line: frames, requests and answers, as ``docs/host.md`` describes them."""
+"""What goes over the line to a host: frames, requests and answers, as ``docs/host.md`` describes them."""
 
 import enum
 

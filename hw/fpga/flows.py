@@ -176,7 +176,7 @@ def write_flows(
     Raises
     ------
     ConfigError
-        `compiled` is for another configuration, or the board's PLL makes no such clock.
+        `compiled` is for another configuration, or the clock is wrong for the board.
     ToolError
         Yosys is missing or failed.
     """
@@ -185,7 +185,8 @@ def write_flows(
     missing = {name: shortages(demand(config, known.family), known) for name, known in DEVICES.items()}
     files = dict(_rtl(config, compiled, mapped, board is not None))
     if board is not None:
-        files[f"rtl/{BOARD_TOP}.sv"] = emit_on_board(config, None if compiled is None else compiled.image)
+        image = None if compiled is None else compiled.image
+        files[f"rtl/{BOARD_TOP}.sv"] = emit_on_board(config, image, board.line)
         files |= board_folder(board, megahertz)
     for name, known in DEVICES.items():
         if not missing[name]:

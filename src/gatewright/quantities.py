@@ -169,7 +169,7 @@ _HARDWARE = {
     "skipping_recordings": Quantity("recordings", "sequences in which zero activations may be skipped"),
     "integers_compared": Quantity("integers", "integers of two implementations held against each other"),
     "mismatches": Quantity("integers", "those of them that differ"),
-    "line_bytes": Quantity("bytes", "bytes that went over a simulated serial line, both ways"),
+    "line_bytes": Quantity("bytes", "bytes that went over a simulated line, both ways"),
     "line_bytes_changed": Quantity("bytes", "those of them that it changed"),
     "line_bytes_lost": Quantity("bytes", "those of them that it lost"),
     "requests_repeated": Quantity("requests", "requests to a board that were sent again"),

@@ -47,6 +47,7 @@ def bitstream(
 
 @command(
     "gatewright run fpga --port /dev/ttyUSB0 --input mine.npz",
+    "gatewright run fpga --port /dev/spidev0.0 --input mine.npz",
     "gatewright run fpga --simulate --input mine.npz --recordings 3 --damage 0.01",
 )
 def run_(
@@ -55,7 +56,7 @@ def run_(
         str, typer.Option("--input", help="Sequences, as `verify --data` takes them.", show_default=False)
     ],
     port: Annotated[
-        str | None, typer.Option("--port", help="Serial port of the board.", show_default=False)
+        str | None, typer.Option("--port", help="Serial port or SPI device of the board.", show_default=False)
     ] = None,
     simulate: Annotated[
         bool, typer.Option("--simulate", help="Run on the board's text in Verilator instead.")
@@ -75,14 +76,15 @@ def run_(
         typer.Option(
             "--baud",
             min=1200,
-            help="Of the serial line; default: that of the build's board.",
+            help="Of a serial line; default: that of the build's board.",
             show_default=False,
         ),
     ] = None,
     damage: Annotated[
         float,
         typer.Option(
-            "--damage", help="Share of bytes that a simulated line changes; a fifth as many are lost."
+            "--damage",
+            help="Share of bytes that a simulated line changes; a fifth as many are lost, or with SPI an edge.",
         ),
     ] = DriveSettings.damage,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of that damage.")] = DriveSettings.seed,
@@ -93,7 +95,7 @@ def run_(
     *,
     progress: Progress,
 ) -> Answer:
-    """Run sequences on a board through its serial port, and hold every result against the golden model."""
+    """Run sequences on a board through its line, and hold every result against the golden model."""
     from gatewright.flow.drive import drive_board
     from gatewright.results import write_rows
 

@@ -42,15 +42,14 @@ def bitstream(folder: str | Path, *, seed: int = 1, progress: Progress = silent)
         A tool is missing or failed, the device is too small, or the clock is missed.
     """
     root = Path(folder)
-    settings = Design.open(root).settings
-    if settings.board is None:
+    place = Design.open(root).board_folder(root)
+    if place is None:
         raise ConfigError(
             f"{root} is for no board; "
             f"`gatewright build MODEL --board NAME -o {shell_word(root)} --overwrite` makes it for one"
         )
     if changed := Delivery.load(root).changed(root):
         raise MismatchError(f"{root}: {', '.join(changed)} changed since the build; build again")
-    place = root / Path(settings.board).stem
     board, files = read_board_folder(place)
     accelerator = (root / "rtl" / f"{BOARD_TOP}.sv").read_text(encoding="utf-8")
     made = make(board, files, accelerator, seed=seed, progress=progress)

@@ -1,5 +1,7 @@
 """Take integer models, or a point of a study, to the folder of an accelerator."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,9 +83,11 @@ def _lint(design: Design, progress: Progress) -> None:
     """Hold the Verilog against Verilator's lint before anything is written."""
     progress("build", 1, 3, "lint")
     image = None if design.baked is None else design.baked.image
-    tops = [(emit, TOP), (emit_axi, AXI_TOP)]
+    tops: list[tuple[Callable[..., str], str]] = [(emit, TOP), (emit_axi, AXI_TOP)]
     tops += [(emit_mapped, MAPPED_TOP)] if design.settings.mapped else []
-    tops += [(emit_on_board, BOARD_TOP)] if design.settings.board else []
+    if design.settings.board is not None:
+        line = board_of(design.settings.board).line
+        tops.append((partial(emit_on_board, line=line), BOARD_TOP))
     for emit_top, top in tops:
         if warnings := toolchain.lint(emit_top(design.config, image), top):
             raise ToolError(f"Verilator's lint complains of {top}:\n" + "\n".join(warnings))

@@ -136,6 +136,10 @@ class Design:
         """The model that the accelerator has in its memories, if it is not to be loaded."""
         return None if self.settings.bake is None else self.model(self.settings.bake).compiled
 
+    def board_folder(self, root: Path) -> Path | None:
+        """Return the folder of the design's board in a build; None for no board."""
+        return None if self.settings.board is None else root / Path(self.settings.board).stem
+
     def estimate(
         self,
         steps: int = STEPS,

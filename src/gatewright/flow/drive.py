@@ -7,15 +7,18 @@ from pathlib import Path
 import numpy as np
 
 from gatewright.cosim.board.prove import Driven, drive
-from gatewright.cosim.board.simulated import Line, SimulatedBoard
+from gatewright.cosim.board.simulated import SIMULATED, Line
 from gatewright.errors import ConfigError
 from gatewright.flow.design import Design
 from gatewright.flow.inputs import Data, as_task
 from gatewright.flow.settings import DriveSettings
 from gatewright.flow.verify import Jobs
+from gatewright.host.frame_line import FrameLine
 from gatewright.host.serial_line import SerialLine
-from gatewright.hw.boards.board import BAUD
+from gatewright.host.spi_line import SpidevLine
+from gatewright.hw.boards.board import BAUD, Board
 from gatewright.hw.boards.folder import read_board_folder
+from gatewright.hw.bridge.line import LineKind
 from gatewright.hw.fpga.driven import BOARD_TOP
 from gatewright.progress import Progress, silent
 from gatewright.results import Row
@@ -81,7 +84,7 @@ def drive_board(
     folder : path
         The build whose bitstream the board has.
     port : str, optional
-        The board's serial port; without one, the board is simulated.
+        The board's serial port, or its SPI device; without one, the board is simulated.
     data : as `as_task` takes it
     settings : DriveSettings, optional
     progress : Progress
@@ -94,36 +97,39 @@ def drive_board(
     DataError
         The data do not suit the model.
     ConfigError
-        A board is to be simulated, and the build is for none.
+        A board is to be simulated, and the build is for none, or a baud rate was given for SPI.
     RunFolderError
         There is no build in the folder.
     """
     settings = settings or DriveSettings()
     design = Design.open(folder)
     task = as_task(data)
+    place = design.board_folder(Path(folder))
+    board = None if place is None else read_board_folder(place)[0]
+    if board is not None and board.line is not LineKind.UART and settings.baud is not None:
+        raise ConfigError(f"{board.name} is at the end of {board.line.name}, which has no --baud")
     if port is not None:
-        with SerialLine(port, baud=settings.baud or _baud(design, Path(folder))) as line:
+        with _line(port, board, settings.baud) as line:
             return _drive(design, task, line, settings)
-    path = Path(folder) / "rtl" / f"{BOARD_TOP}.sv"
-    if design.settings.board is None:
+    if board is None:
         raise ConfigError(f"{folder} is for no board: build it with --board NAME, or give the --port of one")
-    changed, lost = settings.damage, settings.damage / 5
-    text = path.read_text(encoding="utf-8")
-    with SimulatedBoard(text, seed=settings.seed, changed=changed, lost=lost, progress=progress) as board:
-        with SerialLine(board.port, patience=_PATIENCE, attempts=_ATTEMPTS) as line:
+    text = (Path(folder) / "rtl" / f"{BOARD_TOP}.sv").read_text(encoding="utf-8")
+    changed, lost, seed = settings.damage, settings.damage / 5, settings.seed
+    kind = SIMULATED[board.line]
+    with kind(text, seed=seed, changed=changed, lost=lost, progress=progress) as simulated:
+        with simulated.connect(patience=_PATIENCE, attempts=_ATTEMPTS) as line:
             found = _drive(design, task, line, settings)
-        return replace(found, line=board.line())
+        return replace(found, line=simulated.line())
 
 
-def _baud(design: Design, folder: Path) -> int:
-    """Return the bits per second of the board that a build is for."""
-    if design.settings.board is None:
-        return BAUD
-    board, _ = read_board_folder(folder / Path(design.settings.board).stem)
-    return board.baud
+def _line(port: str, board: Board | None, baud: int | None) -> FrameLine:
+    """Open the line to a board; a build for none is taken for one behind a UART."""
+    if board is not None and board.line is LineKind.SPI:
+        return SpidevLine(port, megahertz=board.sck_megahertz)
+    return SerialLine(port, baud=baud or (BAUD if board is None else board.baud))
 
 
-def _drive(design: Design, task: Task, line: SerialLine, settings: DriveSettings) -> Drove:
+def _drive(design: Design, task: Task, line: FrameLine, settings: DriveSettings) -> Drove:
     model = design.model(settings.model)
     split = getattr(task, settings.split)
     jobs = Jobs.of(model.bundle, split, split.spread(settings.recordings))

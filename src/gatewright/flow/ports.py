@@ -1,15 +1,16 @@
 """The proof of the delivered tops that are driven through registers alone: by the driver of real boards."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from gatewright.cosim.board.prove import Driven, drive
-from gatewright.cosim.board.simulated import SimulatedBoard, SimulatedRegisters
+from gatewright.cosim.board.simulated import SIMULATED, SimulatedRegisters
 from gatewright.custody import Claim
 from gatewright.flow.design import DesignModel
-from gatewright.host.serial_line import SerialLine
+from gatewright.hw.bridge.line import LineKind
 from gatewright.hw.fpga.driven import BOARD_TOP, MAPPED_TOP
 from gatewright.hw.skipping import Skip
 from gatewright.progress import Progress, silent, within
@@ -26,6 +27,7 @@ def prove_ports(
     *,
     skip: Skip,
     baked: bool,
+    line: LineKind | None = None,
     progress: Progress = silent,
 ) -> list[tuple[str, Claim, str]]:
     """Run sequences on the delivered tops with a mailbox, as far as there are any.
@@ -40,6 +42,8 @@ def prove_ports(
         Whether each starts from a zero state.
     skip : Skip
     baked : bool
+    line : LineKind, optional
+        Of the board that the build is for.
     progress : Progress
 
     Returns
@@ -47,10 +51,8 @@ def prove_ports(
     list of (str, Claim, str)
         For each top: its name, what is claimed, and the complaint, if there is one.
     """
-    tops: tuple[tuple[str, str, Callable], ...] = (
-        (MAPPED_TOP, MAPPED, _on_registers),
-        (BOARD_TOP, BOARD, _on_board),
-    )
+    tops: list[tuple[str, str, Callable]] = [(MAPPED_TOP, MAPPED, _on_registers)]
+    tops += [(BOARD_TOP, BOARD, partial(_on_board, line))] if line else []
     found = []
     for top, pair, run in tops:
         path = rtl / f"{top}.sv"
@@ -67,6 +69,6 @@ def _on_registers(verilog: str, progress: Progress, *arguments, **more) -> Drive
         return drive(registers, *arguments, **more)
 
 
-def _on_board(verilog: str, progress: Progress, *arguments, **more) -> Driven:
-    with SimulatedBoard(verilog, progress=progress) as board, SerialLine(board.port) as line:
-        return drive(line, *arguments, **more)
+def _on_board(line: LineKind, verilog: str, progress: Progress, *arguments, **more) -> Driven:
+    with SIMULATED[line](verilog, progress=progress) as board, board.connect() as connected:
+        return drive(connected, *arguments, **more)

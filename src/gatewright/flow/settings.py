@@ -256,9 +256,10 @@ class DriveSettings:
     recordings : int
         Sequences, if there are as many: 1 to 100,000.
     baud : int, optional
-        Of the serial line; None for what boards are built with.
+        Of the serial line; None for what the board is built with.
     damage : float
-        Share of bytes that the line of a simulated board changes, 0 to 0.05; a fifth as many are lost.
+        Share of bytes that the line of a simulated board changes, 0 to 0.05; a fifth as many are lost, of SPI an edge
+        of sck in a fifth as many.
     seed : int
         Of that damage, 0 to 2**32 - 1.
 

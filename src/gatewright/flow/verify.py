@@ -23,6 +23,7 @@ from gatewright.flow.host_files import check_host_files
 from gatewright.flow.inputs import Data, as_task
 from gatewright.flow.ports import prove_ports
 from gatewright.flow.settings import VerifySettings, WorkerSettings
+from gatewright.hw.boards.folder import read_board_folder
 from gatewright.hw.compiler.image import Compiled
 from gatewright.hw.cycles.model import Prediction
 from gatewright.hw.fpga.verilog import AXI_TOP, TOP
@@ -236,6 +237,7 @@ def _prove(
         complaints += [complaint] if complaint else []
         proven.add(f"rtl/{AXI_TOP}.sv")
         model, jobs = design.model(), _port_jobs(design, split, settings)
+        place = design.board_folder(run.root)
         ports = prove_ports(
             run.rtl,
             model,
@@ -243,6 +245,7 @@ def _prove(
             jobs.fresh,
             skip=_skip(model, settings),
             baked=design.baked is not None,
+            line=read_board_folder(place)[0].line if place else None,
             progress=progress,
         )
         for top, claim, complaint in ports:

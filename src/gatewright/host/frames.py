@@ -1,4 +1,4 @@
-"""Frames of the serial line, as bytes: see ``docs/host.md``."""
+"""Frames of the line, as bytes: see ``docs/host.md``."""
 
 import zlib
 from collections.abc import Iterator, Sequence
@@ -66,6 +66,12 @@ def answer(escaped: bytes) -> Answer | None:
     ]
     sequence, what, status, count = body[:_HEADER_BYTES]
     return Answer(sequence, what, status, count, words)
+
+
+def answer_bytes(operation: int, count: int) -> int:
+    """Return the bytes that answer a request whose every access is carried out, both ENDs included, none escaped."""
+    words = 1 if operation == HELLO else 0 if OPERATION.from_bits(operation).write else count
+    return 2 + _HEADER_BYTES + _WORD_BYTES * words + CRC_BYTES
 
 
 def _unescape(escaped: bytes) -> Iterator[int]:

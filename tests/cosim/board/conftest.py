@@ -1,3 +1,3 @@
-from small_board import board_text, mapped_text, model
+from small_board import board_text, mapped_text, model, spi_text
 
-__all__ = ["board_text", "mapped_text", "model"]
+__all__ = ["board_text", "mapped_text", "model", "spi_text"]

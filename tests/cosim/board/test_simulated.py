@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from small_board import run_all
 
 from gatewright.cosim.board.simulated import SimulatedBoard, SimulatedRegisters
 from gatewright.errors import DataError, DeviceError
@@ -11,15 +12,6 @@ from gatewright.host.accelerator import Accelerator
 from gatewright.host.serial_line import SerialLine
 from gatewright.hw.interface import ErrorCode
 from gatewright.hw.rtl.axi_registers import REGISTERS
-
-
-def run_all(accelerator, model):
-    """Load the model, run every sequence, and check each result."""
-    accelerator.check(model.compiled.config)
-    accelerator.load(model.words)
-    for x, wanted in zip(model.sequences, model.wanted, strict=True):
-        found = accelerator.run(x, model.compiled.result_count(len(x)))
-        np.testing.assert_array_equal(found, wanted)
 
 
 def test_mapped_top(model, mapped_text):

@@ -15,6 +15,7 @@ from gatewright.hw.boards.board import Board, board, boards
 from gatewright.hw.boards.files import board_files
 from gatewright.hw.boards.fit import check_fit, widest_config
 from gatewright.hw.boards.folder import board_folder, read_board_folder
+from gatewright.hw.bridge.line import LineKind
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.sw.mode import POLICY
 
@@ -135,6 +136,69 @@ def test_a_malformed_file_is_refused(tmp_path, text, says):
     path.write_text("".join(f"{key} = {each}\n" for key, each in (values | {name: value}).items()))
     with pytest.raises(ConfigError, match=says):
         board(str(path))
+
+
+SPI = {"sck": "B11", "copi": "A10", "select_n": "A9", "cipo": "B9"}
+
+
+def with_spi(name, **others):
+    """A board with SPI in place of its UART."""
+    return replace(board(name), rx="", tx="", **SPI, **others)
+
+
+def lines(path, **values):
+    """Write a board's file that has these values for its line."""
+    values = {"title": "Mine", "device": "ecp5-45k", "clock": "A1", "megahertz": 12.5} | values
+    path.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items()))
+    return str(path)
+
+
+def test_a_board_with_spi(tmp_path):
+    found = board(lines(tmp_path / "mine.toml", **SPI, sck_megahertz=2))
+    assert found == Board("mine", "Mine", "ecp5-45k", "A1", 12.5, **SPI, sck_megahertz=2)
+    assert (found.line, found.line_pins) == (LineKind.SPI, SPI)
+    assert {board(name).line for name in boards()} == {LineKind.UART}
+
+
+@pytest.mark.parametrize(
+    ("values", "there"),
+    [
+        ({}, "none"),
+        ({"rx": "B1"}, "rx"),
+        ({"sck": "B1", "copi": "B2", "cipo": "B3"}, "cipo, copi, sck"),
+        (SPI | {"rx": "B1"}, "cipo, copi, rx, sck, select_n"),
+        (SPI | {"baud": 9600}, "baud, cipo, copi, sck, select_n"),
+        ({"rx": "B1", "tx": "B2", "sck_megahertz": 1}, "rx, sck_megahertz, tx"),
+    ],
+)
+def test_what_is_no_line_is_told_what_is(tmp_path, values, there):
+    legal = "rx, tx, and optionally baud; or sck, copi, select_n, cipo, and optionally sck_megahertz"
+    with pytest.raises(ConfigError, match=f"mine.toml: a line .* has the values {legal}; there are {there}$"):
+        board(lines(tmp_path / "mine.toml", **values))
+
+
+def test_the_top_of_a_board_with_spi():
+    ours = with_spi("ulx3s-12f")
+    files = board_files(ours, 50)
+    for name, pin in SPI.items():
+        assert f'LOCATE COMP "{name}" SITE "{pin}";' in files.constraints
+    assert 'PORT "select_n" IO_TYPE=LVCMOS33 PULLMODE=UP;' in files.constraints
+    assert "assign cipo = select_n ? 1'bz : answered;" in files.verilog
+    assert not re.search(r"\b(rx|tx|divisor|baud)\b", files.verilog + files.constraints)
+    readme = board_folder(ours, 50)["ulx3s-12f/README.md"]
+    # An eighth of 50 MHz.
+    assert "SPI in mode 0, 8 bits, most significant bit first, with 1 MHz of sck; 6.25 MHz is what" in readme
+
+
+def test_sck_is_as_fast_as_the_clock_bears():
+    board_files(with_spi("ulx3s-12f", sck_megahertz=6.25), 50)
+    with pytest.raises(
+        ConfigError,
+        match=r"50 MHz bear 6\.25 MHz of sck, a bit of 8 cycles, and sck_megahertz is 6\.3; ask for a higher",
+    ):
+        board_files(with_spi("ulx3s-12f", sck_megahertz=6.3), 50)
+    with pytest.raises(ConfigError, match=r"sck_megahertz must be from 0\.001 to 50, not 0"):
+        with_spi("ulx3s-12f", sck_megahertz=0)
 
 
 def test_a_file_whose_name_is_no_module_is_refused(tmp_path):

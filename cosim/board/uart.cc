@@ -1,4 +1,4 @@
-// The serial top behind the master side of a pseudo-terminal, whose line may change and lose bytes.
+// The top behind a UART at the master side of a pseudo-terminal, whose line may change and lose bytes.
 //
 // Arguments: file descriptor, cycles of a bit, seed, and how many of a million bytes are changed and lost. It ends with
 // its standard input, and then tells on the standard output: bytes, changed, lost, cycles.
@@ -7,39 +7,13 @@
 #include <unistd.h>
 
 #include <deque>
-#include <random>
 
 #include "clocked.h"
+#include "noise.h"
 
 // After so many cycles without a byte on the line it waits for the host.
 static const uint64_t QUIET = 200000;
 static const uint64_t LOOK = 256;
-
-class Noise {
-public:
-    Noise(uint64_t seed, uint32_t changed, uint32_t lost) : random(seed), changed_share(changed), lost_share(lost) {}
-
-    // Say whether a byte arrives, and change it now and then.
-    bool pass(uint8_t& byte) {
-        ++bytes;
-        const uint32_t drawn = random() % 1000000;
-        if (drawn < lost_share) {
-            ++lost;
-            return false;
-        }
-        if (drawn < lost_share + changed_share) {
-            byte ^= 1 + random() % 255;
-            ++changed;
-        }
-        return true;
-    }
-
-    uint64_t bytes = 0, changed = 0, lost = 0;
-
-private:
-    std::mt19937_64 random;
-    uint32_t changed_share, lost_share;
-};
 
 // Drives the line that the board receives on.
 class Sender {
@@ -127,7 +101,6 @@ int main(int, char** arguments) {
         if (receiver.tick(byte) && noise.pass(byte) && write(port, &byte, 1) != 1) return 1;
         if (sender.active() || receiver.active()) active = board.cycles;
     }
-    printf("%llu %llu %llu %llu\n", (unsigned long long)noise.bytes, (unsigned long long)noise.changed,
-           (unsigned long long)noise.lost, (unsigned long long)board.cycles);
+    noise.tell(board.cycles);
     return 0;
 }

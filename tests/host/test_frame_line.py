@@ -6,9 +6,10 @@ from types import SimpleNamespace
 import pytest
 import serial
 
-from gatewright.host import frames, serial_line
+from gatewright.host import frame_line, frames
+from gatewright.host.frame_line import _Delay
 from gatewright.host.frames import HELLO
-from gatewright.host.serial_line import SerialLine, _Delay
+from gatewright.host.serial_line import SerialLine
 from gatewright.hw.bridge.protocol import END, GREETING, REQUEST_HEADER, VERSION, Status
 
 
@@ -74,13 +75,13 @@ def opened(monkeypatch):
     def made(**port):
         monkeypatch.setattr(serial, "Serial", lambda *_, **__: Port(**port))
         clock = itertools.count(0, 0.001)  # A millisecond passes between two looks at it.
-        monkeypatch.setattr(serial_line, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+        monkeypatch.setattr(frame_line, "time", SimpleNamespace(monotonic=lambda: next(clock)))
         granted = []
         wait = SerialLine._wait
 
-        def noted(self, what, deadline):
+        def noted(self, what, count, deadline):
             granted.append(deadline - next(clock))
-            return wait(self, what, deadline)
+            return wait(self, what, count, deadline)
 
         monkeypatch.setattr(SerialLine, "_wait", noted)
         return SerialLine("port", patience=0.3), granted
