@@ -5,12 +5,15 @@ import pty
 import struct
 import subprocess
 import tty
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import ClassVar, NamedTuple, Self
 
 from gatewright.cosim.board.build import build
 from gatewright.errors import DeviceError
+from gatewright.host.frame_line import FrameLine
 from gatewright.host.serial_line import SerialLine
 from gatewright.host.spi_line import SpiLine
 from gatewright.host.transport import Outcome
@@ -33,7 +36,7 @@ class Line(NamedTuple):
     cycles: int
 
 
-class _Program:
+class _Program(ABC):
     """A simulation in a child process, which ends with its standard input."""
 
     _process: subprocess.Popen
@@ -67,11 +70,52 @@ class _Program:
         return found
 
 
-class _Board(_Program):
-    """A board whose simulation says last what went over its line."""
+class BoardSimulation(_Program):
+    """A board whose simulation says last what went over its line.
+
+    A bit on the line has as few cycles as the board takes.
+
+    Parameters
+    ----------
+    verilog : str
+        Text of `BOARD_TOP`, as it was delivered.
+    seed : int
+        Of what the line does to bytes.
+    changed, lost : float
+        Share of bytes, in both directions, that the line changes and loses.
+    progress : Progress
+        Told about the build.
+
+    Raises
+    ------
+    ToolError
+        A tool is missing or the build failed.
+    """
 
     _name = "the simulated board"
+    _main: ClassVar[str]
     _said: bytes | None = None
+
+    def __init__(
+        self,
+        verilog: str,
+        *,
+        seed: int = 0,
+        changed: float = 0.0,
+        lost: float = 0.0,
+        progress: Progress = silent,
+    ):
+        program = build(verilog, BOARD_TOP, self._main, progress)
+        shares = [str(round(share * _MILLION)) for share in (changed, lost)]
+        self._process = self._start(program, [str(seed), *shares])
+
+    @abstractmethod
+    def _start(self, program: Path, noise: list[str]) -> subprocess.Popen:
+        """Start the simulation with what its line does."""
+
+    @abstractmethod
+    def connect(self, *, patience: float = 0.1, attempts: int = 50) -> FrameLine:
+        """Return the driver's line to the board; takes and raises what `FrameLine` does."""
 
     def close(self) -> bytes:
         """End the simulation; return what it said last."""
@@ -87,49 +131,24 @@ class _Board(_Program):
         return Line(*map(int, said))
 
 
-class SimulatedBoard(_Board):
-    """A board whose serial port is a pseudo-terminal.
-
-    A bit on the line has as few cycles as the UART takes.
-
-    Parameters
-    ----------
-    verilog : str
-        Text of `BOARD_TOP` behind a UART, as it was delivered.
-    seed : int
-        Of what the line does to bytes.
-    changed, lost : float
-        Share of bytes, in both directions, that the line changes and loses.
-    progress : Progress
-        Told about the build.
+class SimulatedBoard(BoardSimulation):
+    """A board behind a UART, whose serial port is a pseudo-terminal.
 
     Attributes
     ----------
     port : str
         Name of the port.
-
-    Raises
-    ------
-    ToolError
-        A tool is missing or the build failed.
     """
 
-    def __init__(
-        self,
-        verilog: str,
-        *,
-        seed: int = 0,
-        changed: float = 0.0,
-        lost: float = 0.0,
-        progress: Progress = silent,
-    ):
-        program = build(verilog, BOARD_TOP, "uart.cc", progress)
+    _main = "uart.cc"
+
+    def _start(self, program: Path, noise: list[str]) -> subprocess.Popen:
         board, self._host = pty.openpty()
         tty.setraw(self._host)
         self.port = os.ttyname(self._host)
         try:
-            self._process = subprocess.Popen(
-                [program, str(board), str(LEAST_DIVISOR), str(seed), *_millionths(changed, lost)],
+            return subprocess.Popen(
+                [program, str(board), str(LEAST_DIVISOR), *noise],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 pass_fds=(board,),
@@ -138,8 +157,8 @@ class SimulatedBoard(_Board):
         finally:
             os.close(board)
 
-    def connect(self, *, patience: float = 0.1, attempts: int = 50) -> SerialLine:
-        """Return the driver's line to the board; takes and raises what `SerialLine` does."""
+    def connect(self, *, patience: float = 0.1, attempts: int = 50) -> FrameLine:
+        """Do as `BoardSimulation` says."""
         return SerialLine(self.port, patience=patience, attempts=attempts)
 
     def close(self) -> bytes:
@@ -151,41 +170,17 @@ class SimulatedBoard(_Board):
         return said
 
 
-class SimulatedSpiBoard(_Board):
+class SimulatedSpiBoard(BoardSimulation):
     """A board with an SPI controller at its pins; time passes in transfers alone.
 
-    A bit of sck has as few cycles as the peripheral takes.
-
-    Parameters
-    ----------
-    verilog : str
-        Text of `BOARD_TOP` behind SPI, as it was delivered.
-    seed : int
-        Of what the line does.
-    changed, lost : float
-        Share of bytes, in both directions, that the line changes, and of those in which the board misses an edge of
-        sck: the rest of the transfer is then out of step.
-    progress : Progress
-        Told about the build.
-
-    Raises
-    ------
-    ToolError
-        A tool is missing or the build failed.
+    A byte that is lost is one in which the board misses an edge of sck: the rest of the transfer is then out of step.
     """
 
-    def __init__(
-        self,
-        verilog: str,
-        *,
-        seed: int = 0,
-        changed: float = 0.0,
-        lost: float = 0.0,
-        progress: Progress = silent,
-    ):
-        program = build(verilog, BOARD_TOP, "spi.cc", progress)
-        self._process = subprocess.Popen(
-            [program, str(LEAST_CYCLES), str(seed), *_millionths(changed, lost)],
+    _main = "spi.cc"
+
+    def _start(self, program: Path, noise: list[str]) -> subprocess.Popen:
+        return subprocess.Popen(
+            [program, str(LEAST_CYCLES), *noise],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             process_group=0,
@@ -202,20 +197,16 @@ class SimulatedSpiBoard(_Board):
         self._tell(struct.pack("=I", len(data)) + data)
         return self._take(len(data))
 
-    def connect(self, *, patience: float = 0.1, attempts: int = 50) -> SpiLine:
-        """Return the driver's line to the board; takes and raises what `SpiLine` does."""
+    def connect(self, *, patience: float = 0.1, attempts: int = 50) -> FrameLine:
+        """Do as `BoardSimulation` says."""
         return SpiLine(self.transfer, port=self._name, patience=patience, attempts=attempts)
 
 
-SIMULATED: dict[LineKind, type[SimulatedBoard | SimulatedSpiBoard]] = {
+SIMULATED: dict[LineKind, type[BoardSimulation]] = {
     LineKind.UART: SimulatedBoard,
     LineKind.SPI: SimulatedSpiBoard,
 }
 """The simulated board of each line."""
-
-
-def _millionths(*shares: float) -> list[str]:
-    return [str(round(share * _MILLION)) for share in shares]
 
 
 class SimulatedRegisters(_Program):

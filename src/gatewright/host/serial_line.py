@@ -22,10 +22,8 @@ class SerialLine(FrameLine):
         Name of the port, as ``/dev/ttyUSB0`` or ``COM3``.
     baud : int
         Bits per second.
-    patience : float
-        Most seconds to wait for an answer beyond the time that its bytes take on the line.
-    attempts : int
-        How often a request is sent before the board counts as gone.
+    patience, attempts
+        As for `FrameLine`.
 
     Raises
     ------

@@ -30,10 +30,8 @@ class SpiLine(FrameLine):
         Clock of the bus, for the time that bytes take; whoever gives `transfer` sets it.
     port : str
         What errors call the bus.
-    patience : float
-        Most seconds to wait for an answer beyond the time that its bytes take on the line.
-    attempts : int
-        How often a request is sent before the board counts as gone.
+    patience, attempts
+        As for `FrameLine`.
 
     Raises
     ------
@@ -81,7 +79,7 @@ class SpidevLine(SpiLine):
     megahertz : float
         Clock of the bus; Linux makes as much or less.
     patience, attempts
-        As for `SpiLine`.
+        As for `FrameLine`.
 
     Raises
     ------

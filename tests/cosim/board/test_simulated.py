@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from small_board import run_all
 
-from gatewright.cosim.board.simulated import SimulatedBoard, SimulatedRegisters
+from gatewright.cosim.board.simulated import SimulatedBoard, SimulatedRegisters, SimulatedSpiBoard
 from gatewright.errors import DataError, DeviceError
 from gatewright.host.accelerator import Accelerator
 from gatewright.host.serial_line import SerialLine
@@ -100,10 +100,11 @@ def test_serial_board(model, board_text):
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_serial_board_behind_a_bad_line(model, board_text, seed):
+@pytest.mark.parametrize(("kind", "text"), [(SimulatedBoard, "board_text"), (SimulatedSpiBoard, "spi_text")])
+def test_a_board_behind_a_bad_line(model, kind, text, seed, request):
     """Of a hundred bytes one is changed, and every 500th is lost: all is noticed and sent again."""
-    with SimulatedBoard(board_text, seed=seed, changed=0.01, lost=0.002) as board:
-        with SerialLine(board.port, patience=0.05, attempts=1000) as line:
+    with kind(request.getfixturevalue(text), seed=seed, changed=0.01, lost=0.002) as board:
+        with board.connect(patience=0.05, attempts=1000) as line:
             run_all(Accelerator(line), model)
             repeats = line.repeats
         seen = board.line()

@@ -29,19 +29,6 @@ def test_spi_board(model, spi_text):
     assert seen.cycles > 8 * 8 * seen.bytes / 2
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_spi_board_behind_a_bad_line(model, spi_text, seed):
-    """Of a hundred bytes one is changed, and in every 250th the board misses an edge of sck: all is sent again."""
-    with SimulatedSpiBoard(spi_text, seed=seed, changed=0.01, lost=0.002) as board:
-        with board.connect(patience=0.05, attempts=1000) as line:
-            run_all(Accelerator(line), model)
-            repeats = line.repeats
-        seen = board.line()
-    assert seen.changed > 0.007 * seen.bytes
-    assert seen.lost > 0
-    assert repeats > 10
-
-
 def test_the_bytes_of_a_transfer(spi_text):
     """Nothing but ENDs comes back before a request was there, and its answer begins within 8 bytes."""
     hello = frames.request(7, HELLO, 0, 0)

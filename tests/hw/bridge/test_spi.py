@@ -11,6 +11,7 @@ from simulation import Simulation
 
 from gatewright.host import frames
 from gatewright.host.frames import HELLO, Answer
+from gatewright.hw.bridge.line import LineKind
 from gatewright.hw.bridge.protocol import END, VERSION, WORDS, Status
 from gatewright.hw.bridge.spi import LEAST_CYCLES, SpiPeripheral
 from gatewright.hw.rtl.axi_registers import REGISTERS
@@ -191,17 +192,15 @@ class Board(wiring.Component):
 
     def __init__(self):
         self.bridged = Bridged()
-        super().__init__({"sck": In(1), "copi": In(1), "select_n": In(1), "cipo": Out(1)})
+        super().__init__({name: In(1) for name in LineKind.SPI.inputs} | {"cipo": Out(1)})
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.bridged = bridged = self.bridged
         m.submodules.peripheral = peripheral = SpiPeripheral()
         connect(m, bridged.o, peripheral.i)
+        m.d.comb += [getattr(peripheral, name).eq(getattr(self, name)) for name in LineKind.SPI.inputs]
         m.d.comb += [
-            peripheral.sck.eq(self.sck),
-            peripheral.copi.eq(self.copi),
-            peripheral.select_n.eq(self.select_n),
             self.cipo.eq(peripheral.cipo),
             bridged.data.eq(peripheral.data),
             bridged.strobe.eq(peripheral.strobe),
