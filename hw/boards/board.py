@@ -152,14 +152,14 @@ class Board:
 
 def _line(what: object, given: Collection[str]) -> LineKind:
     """Return the kind of line whose values are given, and no value of another."""
+    known = {name for kind in LineKind for name in (*kind.pins, _RATES[kind])}
+    here = known & set(given)
     for kind in LineKind:
-        others = {name for each in LineKind if each is not kind for name in (*each.pins, _RATES[each])}
-        if set(kind.pins) <= set(given) and not others & set(given):
+        if set(kind.pins) <= here <= {*kind.pins, _RATES[kind]}:
             return kind
     legal = "; or ".join(f"{', '.join(kind.pins)}, and optionally {_RATES[kind]}" for kind in LineKind)
-    known = {name for kind in LineKind for name in (*kind.pins, _RATES[kind])}
-    here = ", ".join(sorted(known & set(given))) or "none"
-    raise ConfigError(f"{what}: a line to the host has the values {legal}; there are {here}")
+    told = ", ".join(sorted(here)) or "none"
+    raise ConfigError(f"{what}: a line to the host has the values {legal}; there are {told}")
 
 
 def boards() -> dict[str, Path]:

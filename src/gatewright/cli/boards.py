@@ -84,7 +84,7 @@ def run_(
         float,
         typer.Option(
             "--damage",
-            help="Share of bytes that a simulated line changes; a fifth as many are lost, or with SPI an edge.",
+            help="Share of bytes that a simulated line changes; a fifth as many are lost, or with SPI lack an edge.",
         ),
     ] = DriveSettings.damage,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of that damage.")] = DriveSettings.seed,

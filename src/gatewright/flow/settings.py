@@ -258,8 +258,8 @@ class DriveSettings:
     baud : int, optional
         Of the serial line; None for what the board is built with.
     damage : float
-        Share of bytes that the line of a simulated board changes, 0 to 0.05; a fifth as many are lost, of SPI an edge
-        of sck in a fifth as many.
+        Share of bytes that the line of a simulated board changes, 0 to 0.05; a fifth as many are lost, or with SPI
+        lack an edge of sck.
     seed : int
         Of that damage, 0 to 2**32 - 1.
 
