@@ -7,14 +7,14 @@ READY := $(VENV)/.ready
 demo: $(READY) ## The whole path on spoken digits, in runs/demo; goes on where it was left
 	$(VENV)/bin/gatewright demo -o runs/demo
 
-test: $(READY) ## Run the test suite
+test: $(READY) ## Run the tests of every module, without those that have the mark slow
 	$(VENV)/bin/pytest -n 2 --dist worksteal
 
-test-slow: $(READY) ## Run what takes minutes by itself
-	$(VENV)/bin/pytest -m slow
+test-slow: $(READY) ## Run those: whole simulations, netlists, placements and studies
+	$(VENV)/bin/pytest -n 2 --dist worksteal -m slow
 
-coverage: $(VENV)/.covering ## Run the suite and say which lines no test runs; takes twice as long
-	$(VENV)/bin/pytest -n 2 --dist worksteal --cov --cov-report=term --cov-report=html:runs/coverage
+coverage: $(VENV)/.covering ## Run all tests and say which lines no test runs; takes twice as long
+	$(VENV)/bin/pytest -n 2 --dist worksteal -m '' --cov --cov-report=term --cov-report=html:runs/coverage
 
 $(VENV)/.covering: $(READY)
 	$(VENV)/bin/pip install --disable-pip-version-check -q --progress-bar on -c constraints.txt -e '.[coverage]'

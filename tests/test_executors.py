@@ -112,6 +112,7 @@ def test_refuses_addresses_without_a_scheduler(monkeypatch):
         pass
 
 
+@pytest.mark.slow
 def test_dask_cluster_survives_a_killed_worker(tmp_path):
     """A study on a real scheduler with two worker processes, of which one is killed in mid-run."""
     folder, log = studies.make(tmp_path / "study", method="random", trials=16), tmp_path / "log"

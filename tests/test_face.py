@@ -10,6 +10,8 @@ from torch import nn
 import gatewright as gw
 from gatewright import face
 
+pytestmark = pytest.mark.slow
+
 
 class Net(nn.Module):
     """A user's own classifier."""

@@ -94,6 +94,7 @@ def copy(tmp_path):
     return Copy(root, folder, grace=1)
 
 
+@pytest.mark.slow
 def test_what_is_noticed_and_what_hangs_is_killed(copy):
     tests, module = ("tests/test_code.py",), "src/code_of.py"
     unchanged = copy.run(tests)

@@ -54,6 +54,7 @@ def test_the_wheel_holds_every_module_and_data_file(source, wheel):
     assert wanted <= held
 
 
+@pytest.mark.slow
 def test_what_is_installed_from_the_wheel_works(wheel, tmp_path):
     """Without network, and without the checkout: from a float model to cycles and resources."""
     site = tmp_path / "site"

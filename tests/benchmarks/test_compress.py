@@ -8,6 +8,7 @@ from gatewright.sw.settings import CompressSettings, SimplifySettings, TrainSett
 from gatewright.sw.tasks import save_task
 
 
+@pytest.mark.slow
 def test_each_target_has_its_rows_and_means(tmp_path):
     rng = np.random.default_rng(3)
     y = np.arange(60) % 3

@@ -6,6 +6,8 @@ from gatewright.benchmarks import cycles as cycles_bench
 from gatewright.errors import DataError, ToolError
 from gatewright.hw.skipping import Skip
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def one_configuration(monkeypatch, config):

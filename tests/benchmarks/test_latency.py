@@ -79,6 +79,7 @@ def test_cases_have_names_of_their_own():
     assert len({(case.name, case.lanes, case.cell_lanes) for case in CASES}) == len(CASES)
 
 
+@pytest.mark.slow
 def test_both_fronts_are_measured(task):
     case = Case("zero inputs", 8, 1, DENSITIES, coded=True)
     training = {"hidden": 8, "epochs": 2}

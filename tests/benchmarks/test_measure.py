@@ -217,6 +217,7 @@ def test_what_was_not_given_is_asked_for(work, tmp_path, monkeypatch):
     assert Work(text="kjv.txt").given("text") == tmp_path / "kjv.txt"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [

@@ -7,6 +7,8 @@ from gatewright.benchmarks.modes import drawn, measured
 from gatewright.errors import ToolError
 from gatewright.results import Rows
 
+pytestmark = pytest.mark.slow
+
 LAYER = "1 → 20, 4 lanes"
 
 

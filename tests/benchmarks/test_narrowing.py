@@ -68,6 +68,7 @@ def test_ranks_that_do_not_pay_are_no_ranks_between():
     assert narrowed(space, best).choices["layer0.recurrent.rank"] == (16,)
 
 
+@pytest.mark.slow
 def test_both_ways_are_paired(tmp_path):
     studies.write_task(tmp_path / "ramps.npz")
     source = str(tmp_path / "ramps.npz")

@@ -1,6 +1,10 @@
+import pytest
+
 from gatewright.benchmarks import up5k
 from gatewright.results import Rows
 from gatewright.sw.settings import CompressSettings, TrainSettings
+
+pytestmark = pytest.mark.slow
 
 
 def test_digits_run_on_the_accelerator_as_it_is_placed():

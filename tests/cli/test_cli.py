@@ -126,6 +126,7 @@ def test_the_cache_says_its_size_and_is_cleared(tmp_path, monkeypatch):
     assert answer("cache")["bytes"] == 0
 
 
+@pytest.mark.slow
 def test_the_report_of_a_build_tells_how_its_model_behaves(folder):
     run("report", folder / "fpga")
     text = (folder / "fpga" / "report.html").read_text()
@@ -212,6 +213,7 @@ def test_data_without_targets_are_taught_by_the_float_model(folder):
     assert {row["unit"] for row in found["rows"] if row["name"] == "snr"} == {"dB"}
 
 
+@pytest.mark.slow
 def test_the_proof_names_what_it_proves(proven, folder):
     proof = Proof.load(proven)
     pairs = {claim.pair for claim in proof.claims}
@@ -221,6 +223,7 @@ def test_the_proof_names_what_it_proves(proven, folder):
     assert answer("report", proven)["summary"]["verdict"] == "PASS"
 
 
+@pytest.mark.slow
 def test_a_proof_names_the_simulator(proven, folder, tmp_path, monkeypatch):
     monkeypatch.setattr(translate, "QUICK_LANES", 0)
     shutil.copytree(proven, tmp_path / "fpga")
@@ -278,6 +281,7 @@ def test_a_delivered_file_that_changed_is_named_and_unproven(proven, folder, nam
     assert answer("report", proven)["unproven"] == []
 
 
+@pytest.mark.slow
 def test_a_wrong_image_is_a_mismatch(folder, proven, tmp_path):
     """A bundle that is not the one of the image, delivered so: the proof itself must fail."""
     other = tmp_path / "fpga"
@@ -295,6 +299,7 @@ def test_a_wrong_image_is_a_mismatch(folder, proven, tmp_path):
     assert "rtl/gatewright_axi.sv" in found["unproven"]
 
 
+@pytest.mark.slow
 def test_a_baked_model_is_simulated_as_delivered(folder, tmp_path):
     run("build", folder / "model.npz", "--cell-lanes", "1", "--bake", "model", "-o", tmp_path / "fpga")
     found = answer("verify", tmp_path / "fpga", "--data", folder / "mine.npz", "--recordings", "2")
@@ -347,6 +352,7 @@ def test_lanes_adapt(folder, tmp_path):
     assert "cycles per step" in run("estimate", tmp_path / "4.npz", "--lanes", "8")[0]
 
 
+@pytest.mark.slow
 def test_a_study_is_searched_resumed_and_built(folder, tmp_path):
     study = tmp_path / "study"
     asked = ["search", folder / "model.pt", "--data", folder / "mine.npz", "--lanes", "8", "--predict", *QUICK,
@@ -442,6 +448,7 @@ def few_digits(monkeypatch):
     monkeypatch.setattr(digits, "read_arrays", some)
 
 
+@pytest.mark.slow
 def test_a_demo_goes_on_where_it_was_left(few_digits, tmp_path):
     asked = ["demo", "-o", tmp_path / "demo", "--hidden", "8", "--epochs", "1", "--lanes", "4", "--cell-lanes", "1",
              "--density", "1", "--density", "0.34", *QUICK, "--recordings", "2", "--trials", "0"]  # fmt: skip
@@ -551,6 +558,7 @@ def test_what_tuning_found_is_what_train_and_quantise_take(folder, tmp_path):
     assert "options of float training need no MODEL" in text
 
 
+@pytest.mark.slow
 def test_vectors_and_waves_are_written(folder, tmp_path):
     few = ["--data", folder / "mine.npz", "--recordings", "2", "--no-axi"]
     vectors, waves = tmp_path / "vectors", tmp_path / "waves"

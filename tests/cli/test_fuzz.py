@@ -27,6 +27,7 @@ def fuzz(*arguments, status=ExitCode.OK):
     return json.loads(result.stdout)
 
 
+@pytest.mark.slow
 def test_rows(tmp_path):
     found = fuzz(
         "--n", 2, "--cases", 2, "--seed", 3, "-o", tmp_path / "fuzz", "--rows", tmp_path / "rows.json"
@@ -42,6 +43,7 @@ def test_rows(tmp_path):
     assert not (tmp_path / "fuzz").exists()
 
 
+@pytest.mark.slow
 def test_no_accelerator_is_begun_after_the_minutes(tmp_path):
     found = fuzz("--n", 3, "--cases", 1, "--minutes", 1e-9, "-o", tmp_path)
     assert next(row for row in found["rows"] if row["name"] == "fuzzed_accelerators")["value"] == 1
@@ -64,6 +66,7 @@ def predict_wrongly(monkeypatch):
     monkeypatch.setattr(reference, "predict", wrong)
 
 
+@pytest.mark.slow
 def test_a_difference_is_left_small_and_replayed(monkeypatch, tmp_path):
     with monkeypatch.context() as planted:
         predict_wrongly(planted)

@@ -4,6 +4,8 @@ import pytest
 
 from gatewright.cosim.testbenches.axi_run import verify_axi_ports
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("mode", ["dense", "sparse"])
 def test_axi_ports(compiled, sequences, mode):

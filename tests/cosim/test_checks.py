@@ -9,6 +9,7 @@ from gatewright.hw.rtl import matrix
 from gatewright.hw.rtl.accelerator import Accelerator
 
 
+@pytest.mark.slow
 def test_fault_in_the_hardware_is_named(compiled, config, sequences, monkeypatch):
     # Columns that are counted out too early let drain ops begin before the sums are complete.
     monkeypatch.setattr(matrix, "RETIRE", 0)

@@ -16,6 +16,8 @@ from gatewright.hw.fpga.verilog import AXI_TOP, TOP, emit
 from gatewright.hw.rtl.axi_registers import CONFIG_REGISTERS, REGISTERS, Response
 from gatewright.hw.skipping import Skip
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def loaded(config, tmp_path_factory):

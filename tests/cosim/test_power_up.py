@@ -9,6 +9,8 @@ from gatewright.cosim.measurement import Measurement, play, prepare
 from gatewright.cosim.workloads import random_bundle, random_inputs
 from gatewright.hw.compiler import compile_bundle
 
+pytestmark = pytest.mark.slow
+
 MODELS = {
     "dense, broadcast": ("dense", {"inputs": 5, "hidden": 13}),
     "sparse, broadcast": ("sparse", {"inputs": 5, "hidden": 13, "kept": 3}),

@@ -19,6 +19,8 @@ from gatewright.hw.compiler import compile_bundle, smallest_config
 from gatewright.hw.fpga.verilog import emit
 from gatewright.hw.interface import ErrorCode, Region, load_address
 
+pytestmark = pytest.mark.slow
+
 FRESH = [True, True, False]
 
 

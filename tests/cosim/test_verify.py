@@ -64,6 +64,7 @@ def test_counters(verified, sequences):
     assert sum(verified["sparse"].counters["output_wait"]) > sum(found.counters["output_wait"])
 
 
+@pytest.mark.slow
 def test_lean_hardware_is_proven_but_not_measured_without_counters(bundle, config, sequences):
     lean = replace(config, cell_lanes=1, serial_cell=1, counters=0)
     found = verify(compile_bundle(bundle, lean, mode="dense", hidden_results="all"), sequences)
@@ -108,6 +109,7 @@ def test_streams_in_pieces_beside_each_other(compiled, bundle, config):
             assert found.counters[name][number] == value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threshold", [0, 60, 255])
 def test_the_hardware_decides_by_the_zeros_of_the_step_before(bundle, config, threshold):
     deciding = replace(config, auto_skipping=1)

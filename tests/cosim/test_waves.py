@@ -19,6 +19,8 @@ from gatewright.hw.cycles.model import predict
 from gatewright.hw.fpga.verilog import emit
 from gatewright.hw.ops import Opcode, When
 
+pytestmark = pytest.mark.slow
+
 JOB, STEPS = 2, 3
 PERIOD = 10_000
 """Of the bench's clock, in units of the file."""

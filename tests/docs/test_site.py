@@ -52,6 +52,7 @@ def settings():
     return yaml.safe_load((ROOT / "mkdocs.yml").read_text())
 
 
+@pytest.mark.slow
 def test_the_site_is_built_without_a_warning(tmp_path):
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

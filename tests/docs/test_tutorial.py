@@ -10,6 +10,8 @@ import pytest
 
 from gatewright.custody import Proof
 
+pytestmark = pytest.mark.slow
+
 TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial.md"
 
 

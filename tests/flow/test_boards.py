@@ -25,6 +25,8 @@ from gatewright.hw.compiler.choose import HardwareChoice
 from gatewright.hw.fpga.driven import BOARD_TOP, MAPPED_TOP
 from gatewright.results import read_rows
 
+pytestmark = pytest.mark.slow
+
 CHOICE = HardwareChoice(lanes=4)
 SETTINGS = BuildSettings(("dense",), megahertz=50, mapped=True, board="colorlight-i5")
 

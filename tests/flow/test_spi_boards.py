@@ -21,6 +21,8 @@ from gatewright.hw.compiler.choose import HardwareChoice
 from gatewright.hw.fpga.driven import BOARD_TOP
 from gatewright.hw.skipping import Skip
 
+pytestmark = pytest.mark.slow
+
 FILE = """
 title = "Mine"
 device = "ecp5-25k"

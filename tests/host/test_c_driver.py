@@ -14,6 +14,8 @@ from gatewright.hw.interface import ErrorCode
 from gatewright.hw.registers.c_header import HEADER, c_header
 from gatewright.hw.rtl.axi_registers import Response, registers
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(gatewright.host.__file__).parent / "c"
 STRICT = ["gcc", "-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-O1", f"-I{FOLDER}"]
 SHIM = """

@@ -1,6 +1,7 @@
 """The driver on registers that are memory: no access is ever refused."""
 
 import numpy as np
+import pytest
 
 from gatewright.cosim.board.simulated import SimulatedRegisters
 from gatewright.host.accelerator import Accelerator
@@ -23,6 +24,7 @@ class Strict:
         assert self.registers.write(offset, [value]).response == Response.OKAY
 
 
+@pytest.mark.slow
 def test_sequences_on_memory(model, mapped_text):
     with SimulatedRegisters(mapped_text) as registers:
         accelerator = Accelerator(MappedMemory(Strict(registers)))

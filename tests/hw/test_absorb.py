@@ -170,6 +170,7 @@ def test_a_register_that_moved_away_from_a_reader_is_seen(component, monkeypatch
     assert differences(before, after, 200) > 0
 
 
+@pytest.mark.slow
 def test_an_accelerator_does_what_it_did():
     config = AcceleratorConfig(
         lanes=4,
@@ -191,6 +192,7 @@ def test_an_accelerator_does_what_it_did():
     assert differences(before, after, 10) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("component", "gain"), [(("Lookup", 18), 2), (("Product",), 2)])
 def test_the_placer_times_the_registers_inside(component, gain):
     before = designed(SerialPorts(made(*component)))

@@ -90,6 +90,7 @@ def test_columns_of_different_lengths_in_groups(skip):
     check(compiled, [random_inputs(3, bundle, 4, zeros=0.7)], skip)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "mode", "fixed", "skip"),
     [
@@ -112,6 +113,7 @@ def test_serial_cell(model, mode, fixed, skip):
     check(compiled, [random_inputs(k, bundle, steps, zeros=0.6) for k, steps in enumerate((3, 1, 4))], skip)
 
 
+@pytest.mark.slow
 def test_low_rank_projections_and_layers():
     bundle = random_bundle(2, inputs=4, hidden=8, classes=0, rank=3, layers=2, projection=5)
     config = smallest_config([(bundle, "dense")], lanes=8, cell_lanes=2)

@@ -126,6 +126,7 @@ def placed(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_delivered_script_runs_without_programs_on_the_path(flows, placed):
     script = (flows[0] / "ecp5-25k" / "run.py").read_text()
     (placed / "ecp5-25k" / "run.py").write_text(script)
@@ -142,6 +143,7 @@ def test_a_delivered_script_runs_without_programs_on_the_path(flows, placed):
     assert (frequency.seed, frequency.value > 80) == (2, True)
 
 
+@pytest.mark.slow
 def test_a_clock_that_is_missed_fails_and_tells_where(placed, capsys):
     assert main(placed / "ecp5-25k", "ecp5-25k", 900, []) == 1
     told = capsys.readouterr().err
@@ -172,6 +174,7 @@ def test_the_vivado_script_is_tcl_that_finds_its_files(flows):
     assert {os.path.basename(path) for path in added} == {f"{AXI_TOP}.sv", "gatewright.xdc"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("top", [TOP, AXI_TOP, *INSIDE])
 def test_baked_memories_hold_the_image_and_cannot_be_written(flows, compiled, top):
     folder, _ = flows

@@ -10,6 +10,8 @@ from gatewright.cosim import toolchain
 from gatewright.hw.fpga.flows import write_flows
 from gatewright.hw.fpga.fusesoc import core_file
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def build(tmp_path_factory):

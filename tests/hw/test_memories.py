@@ -20,6 +20,7 @@ CONFIGS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", CONFIGS)
 def test_the_table_names_every_memory_of_the_hardware(config, monkeypatch):
     built = Counter()

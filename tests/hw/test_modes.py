@@ -67,6 +67,7 @@ def test_modes_out_of_range_are_refused(values, told):
         Modes(**values)
 
 
+@pytest.mark.slow
 def test_modes_survive_their_file(tmp_path):
     bundle = random_bundle(1, inputs=6, hidden=16, kept=1, lanes=8)
     config = smallest_config([(bundle, POLICY)], lanes=8)

@@ -76,6 +76,7 @@ def test_outputs_may_be_left_open():
     assert "wire out;" in text
 
 
+@pytest.mark.slow
 def test_placement_is_read_back_and_repeats(netlist_of_two):
     told = []
     first = place(netlist_of_two, device("ecp5-25k"), (1, 2), progress=lambda *step: told.append(step))
@@ -95,6 +96,7 @@ def test_placement_is_read_back_and_repeats(netlist_of_two):
     assert place(netlist_of_two, device("ecp5-25k"), (2,)) == first[1:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("known", OPEN_DEVICES, ids=lambda known: known.name)
 def test_a_small_design_on_every_device(known):
     text = emit_component(SerialPorts(Mixture()), "mixture")
@@ -107,6 +109,7 @@ def test_a_small_design_on_every_device(known):
     assert {f"placed_{name}" for name in placement.used} < {row.name for row in placement.rows()}
 
 
+@pytest.mark.slow
 def test_the_accelerator_for_digits_is_made_for_an_up5k():
     """Weights and indices are in single-port RAM, and what is counted beforehand is what synthesis makes."""
     target = device(up5k.DEVICE)
@@ -140,6 +143,7 @@ def test_the_accelerator_for_digits_on_an_up5k():
     assert placement.megahertz >= 16
 
 
+@pytest.mark.slow
 def test_the_slowest_path_names_modules_and_adds_up():
     text = emit_component(SerialPorts(Mixture()), "mixture")
     (placement,) = place(netlist(text, top="mixture"), device("ecp5-25k"), (1,))
@@ -153,6 +157,7 @@ def test_the_slowest_path_names_modules_and_adds_up():
     assert [row.parameters["part"] for row in rows] == [place for place in range(len(path)) for _ in range(2)]
 
 
+@pytest.mark.slow
 def test_a_design_that_does_not_fit():
     known = device("ice40-up5k")
     with pytest.raises(
@@ -177,6 +182,7 @@ def test_a_missing_placer(netlist_of_two, monkeypatch):
         place(netlist_of_two, device("ecp5-25k"))
 
 
+@pytest.mark.slow
 def test_the_smallest_ecp5_has_less_than_its_die(netlist_of_two):
     tiny = replace(device("ecp5-12k"), multipliers=1)
     with pytest.raises(ToolError, match="has 1 multipliers, not 2"):

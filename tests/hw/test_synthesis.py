@@ -82,6 +82,7 @@ def test_broken_verilog():
         synthesise("module broken(", top="broken")
 
 
+@pytest.mark.slow
 def test_accelerator():
     config = AcceleratorConfig(
         lanes=4,
@@ -102,6 +103,7 @@ def test_accelerator():
     assert resources.block_ram == estimate_resources(config).block_ram
 
 
+@pytest.mark.slow
 def test_a_baked_model_takes_less():
     bundle = random_bundle(3, inputs=3, hidden=5, classes=2, lanes=4)
     config = smallest_config([(bundle, "sparse")], lanes=4, cell_lanes=1)

@@ -16,6 +16,8 @@ from gatewright.flow.design import compile_models
 from gatewright.flow.settings import BuildSettings
 from gatewright.hw.compiler.choose import HardwareChoice
 
+pytestmark = pytest.mark.slow
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "litex" / "soc.py"
 STEPS = 5
 

@@ -98,7 +98,7 @@ class Copy:
 
         status = 1
         try:
-            status = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests])
+            status = pytest.main(["-x", "-q", "-m", "", "-p", "no:cacheprovider", *tests])
         finally:
             # Also where pytest itself gives up: this is a fork of a worker, and must never become one.
             os._exit(status)

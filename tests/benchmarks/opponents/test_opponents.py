@@ -13,6 +13,8 @@ from gatewright.errors import ConfigError, RunFolderError
 from gatewright.results import Rows
 from gatewright.sw.tasks import load_task
 
+pytestmark = pytest.mark.slow
+
 FEW = (OURS, "random", "grid by hand")
 
 

@@ -13,6 +13,8 @@ from gatewright.host.serial_line import SerialLine
 from gatewright.hw.interface import ErrorCode
 from gatewright.hw.rtl.axi_registers import REGISTERS
 
+pytestmark = pytest.mark.slow
+
 
 def test_mapped_top(model, mapped_text):
     """More results than the mailbox holds come in one sequence."""

@@ -11,6 +11,8 @@ from gatewright.host.accelerator import Accelerator
 from gatewright.host.frames import HELLO, Answer
 from gatewright.hw.bridge.protocol import END, VERSION, WORDS, Status
 
+pytestmark = pytest.mark.slow
+
 
 def test_spi_board(model, spi_text):
     with SimulatedSpiBoard(spi_text) as board:

@@ -18,6 +18,8 @@ from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.verilog import TOP, emit
 from gatewright.hw.interface import ErrorCode
 
+pytestmark = pytest.mark.slow
+
 # The least that the player can drive: never busy, and with a check that breaks at the first job.
 IDLE = """
 module \\gatewright_accelerator.checks (input clk, input job__valid);

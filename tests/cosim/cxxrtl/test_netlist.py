@@ -15,6 +15,8 @@ from gatewright.hw.fpga.absorb import top_module
 from gatewright.hw.fpga.synthesis import netlist
 from gatewright.hw.fpga.verilog import emit
 
+pytestmark = pytest.mark.slow
+
 LEAN = {"serial_cell": 1, "zero_skipping": 0, "auto_skipping": 0, "private": 0}
 
 

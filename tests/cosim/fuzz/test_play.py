@@ -72,6 +72,7 @@ def test_an_error_that_a_case_leaves_is_known_to_the_next(target):
 BAKED = Target(SMALL, axi=True, baked=RECIPE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", [Skip.NEVER, Skip.ALWAYS])
 def test_a_job_that_leaves_skipping_to_the_hardware_carries_on_from_one_that_did_not(before):
     """The hardware weighs the zeros of every job, and so does the prediction."""
@@ -84,6 +85,7 @@ def test_a_job_that_leaves_skipping_to_the_hardware_carries_on_from_one_that_did
     assert verdict.cycles > 0
 
 
+@pytest.mark.slow
 def test_a_baked_model_behind_the_axi_top():
     cases = [draw_case(BAKED, 1, 0, number) for number in range(4)]
     verdicts = play(BAKED, cases)
@@ -91,6 +93,7 @@ def test_a_baked_model_behind_the_axi_top():
     assert sum(verdict.errors for verdict in verdicts) > 0
 
 
+@pytest.mark.slow
 def test_a_fault_of_the_golden_model_is_found_and_made_small(target, cases, monkeypatch, tmp_path):
     sigmoids, tanhs = golden._tables()
     monkeypatch.setattr(golden, "_tables", lambda: (sigmoids + (sigmoids == sigmoids.max()), tanhs // 2))
@@ -108,6 +111,7 @@ def test_a_fault_of_the_golden_model_is_found_and_made_small(target, cases, monk
     assert play(case.target, [case])[0].differences == ()
 
 
+@pytest.mark.slow
 def test_a_fault_of_the_verilog_is_found(monkeypatch):
     """One constant of the delivered text is another."""
     target = Target(SMALL)

@@ -44,6 +44,7 @@ def make(plan, tmp_path, epochs=0, **given):
     return folder, evaluator
 
 
+@pytest.mark.slow
 def test_every_trial_is_measured_and_as_predicted(study, records):
     assert len(records) == 5
     assert all(each.found.cycles_measured == each.found.cycles_predicted > 0 for each in records)

@@ -39,6 +39,7 @@ def bundles(task, space, count):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("granularity", ["network", "matrix"])
 @pytest.mark.parametrize("columns", ["equal", "contribution"])
 def test_one_accelerator_holds_every_candidate(plan, granularity, columns):
@@ -133,6 +134,7 @@ def test_limits_hold_without_a_device():
         check_hardware(config, None, limits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("layers", "projection", "head"), [(2, None, True), (2, 6, True), (2, None, False), (1, 4, False)]
 )

@@ -213,6 +213,7 @@ def regression(seed=0, sequences=40):
     return task_from({"X": x, "y": y}, name="smooth")
 
 
+@pytest.mark.slow
 def test_a_regression_in_every_step_by_two_layers_is_searched_and_proven(tmp_path):
     task = regression()
     with seeded(2):

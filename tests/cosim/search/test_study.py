@@ -107,6 +107,7 @@ def alive(group):
     return states
 
 
+@pytest.mark.slow
 def test_kill_loses_no_finished_trial_and_runs_none_twice(uninterrupted, tmp_path):
     folder, log = make(tmp_path / "study", method="nsga2", trials=24), tmp_path / "log"
     with child(folder, log, 1, evaluations=9) as process:
@@ -124,6 +125,7 @@ def test_kill_loses_no_finished_trial_and_runs_none_twice(uninterrupted, tmp_pat
     assert not known & set(lines(log, "evaluate")[done:])
 
 
+@pytest.mark.slow
 def test_interrupt_stops_all_processes_and_leaves_a_usable_study(tmp_path):
     folder, log = make(tmp_path / "study", method="random", trials=24, rounds=1), tmp_path / "log"
     with child(folder, log, 2, evaluations=4) as process:
@@ -168,6 +170,7 @@ def test_half_a_line_and_a_left_lock_are_mended(tmp_path):
     assert len(finished(folder)) == 8
 
 
+@pytest.mark.slow
 def test_processes_share_the_trials(tmp_path):
     folder, log = make(tmp_path / "study", method="random", trials=10), tmp_path / "log"
     outcome = run_study(folder.root, processes=2, evaluate=Formula(log))
@@ -178,6 +181,7 @@ def test_processes_share_the_trials(tmp_path):
     assert len(evaluated) == len(set(evaluated)) == sum(not each.copied for each in finished(folder))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["linear", "nsga2"])
 def test_processes_find_what_one_finds(method, uninterrupted, tmp_path):
     folder = make(tmp_path / "study", method=method, trials=24)
@@ -362,6 +366,7 @@ def test_the_lock_is_free_again_after_a_run(tmp_path):
         pass
 
 
+@pytest.mark.slow
 def test_more_trials_leave_the_earlier_ones_as_they_are(uninterrupted, tmp_path):
     for method in METHODS:
         folder, log = make(tmp_path / method, method=method, trials=24), tmp_path / f"{method}.log"
@@ -436,6 +441,7 @@ def test_the_gradient_gives_trials_their_parameters(uninterrupted):
     assert [each.found for each in records] == [Formula()(each.candidate, each.round) for each in records]
 
 
+@pytest.mark.slow
 def test_the_gradient_searches_in_processes_too(tmp_path):
     folder, log = make(tmp_path / "study", method="entropy", trials=6, rounds=1), tmp_path / "log"
     outcome = run_study(folder.root, processes=2, evaluate=Formula(log))
@@ -467,6 +473,7 @@ def test_optuna_alone_reads_names_and_values(tmp_path):
     assert feasible
 
 
+@pytest.mark.slow
 def test_any_storage_of_optuna_by_url(tmp_path):
     url = f"sqlite:///{tmp_path / 'studies.db'}"
     for name in ("one", "two"):

@@ -2,6 +2,8 @@ import pytest
 
 from gatewright.cosim.verify import verify_ports
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("mode", "stalls", "skip"), [("dense", True, False), ("sparse", False, True), ("dense", False, True)]

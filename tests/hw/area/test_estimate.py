@@ -205,6 +205,7 @@ RECORDED = [
 """Configurations, and what synthesis made of them: multipliers, block RAMs, look-up tables, flip-flops."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("values", "budget"), BUDGETS)
 def test_budgets(values, budget):
     """What the hardware takes stays as it is, and is what the estimate says, by module."""

@@ -29,6 +29,7 @@ endmodule
 """
 
 
+@pytest.mark.slow
 def test_a_bitstream_is_for_the_die_of_its_board():
     ours = board("orangecrab-25f")
     made = bitstream(ours, board_files(ours, 48), SLOW)
@@ -52,6 +53,7 @@ endmodule
 """
 
 
+@pytest.mark.slow
 def test_a_bitstream_with_spi_releases_cipo_while_it_is_not_selected():
     """At the pins 0 to 3 of the ULX3S' connector, as Amaranth's board has them."""
     pins = [ULX3S_12F_Platform()._conn_pins[f"gpio_0:{number}+"] for number in range(4)]
@@ -69,6 +71,7 @@ def test_a_bitstream_with_spi_releases_cipo_while_it_is_not_selected():
     assert made.megahertz == 50 <= made.placement.megahertz
 
 
+@pytest.mark.slow
 def test_a_clock_that_is_missed_is_an_error_that_says_what_to_type():
     ours = board("orangecrab-25f")
     with pytest.raises(ToolError) as raised:

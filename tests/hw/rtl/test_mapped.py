@@ -131,6 +131,7 @@ def expected(bundle, x):
     return [value for step in hidden for value in step] + logits
 
 
+@pytest.mark.slow
 def test_sequences_equal_the_reference(bundle, compiled):
     """More elements and more results than the mailbox holds pass through it."""
     sequences = [random_inputs(seed, bundle, steps) for seed, steps in enumerate((3, 1))]
@@ -181,6 +182,7 @@ def test_room_is_what_the_mailbox_takes(compiled):
     host.run(testbench)
 
 
+@pytest.mark.slow
 def test_a_job_may_begin_while_the_rest_of_a_sequence_is_dropped(bundle, compiled):
     host, x = Host(), random_inputs(4, bundle, 2)
 
@@ -206,6 +208,7 @@ def test_a_job_may_begin_while_the_rest_of_a_sequence_is_dropped(bundle, compile
     host.run(testbench)
 
 
+@pytest.mark.slow
 def test_reset_empties_the_mailbox(bundle, compiled):
     host = Host()
     x = random_inputs(2, bundle, 3)

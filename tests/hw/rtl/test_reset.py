@@ -12,6 +12,8 @@ from gatewright.hw.ops import Opcode
 from gatewright.hw.rtl.accelerator import Accelerator
 from gatewright.sw.numbers import reference
 
+pytestmark = pytest.mark.slow
+
 SMALL = {
     "lanes": 4,
     "cell_lanes": 1,

@@ -55,6 +55,7 @@ def check(width, values):
         assert not wrong, f"{what}: {len(wrong)} of {len(values)}: {wrong[:5]}"
 
 
+@pytest.mark.slow
 def test_equals_reference_on_every_input_at_full_rate():
     values = list(range(STATE.min, STATE.max + 1))
     random.Random(1).shuffle(values)

@@ -84,7 +84,14 @@ OUTCOMES = {
     "no_lstm": (Refused("no LSTM node in the graph; save"),) * 2,
 }
 CASES = [
-    pytest.param(name, default, outcome, id=f"{name}-{'default' if default else 'older'}")
+    pytest.param(
+        name,
+        default,
+        outcome,
+        id=f"{name}-{'default' if default else 'older'}",
+        # Each takes seconds, and there are many.
+        marks=pytest.mark.slow if default else (),
+    )
     for name in kinds.KINDS
     for default, outcome in zip((True, False), OUTCOMES.get(name, (RIGHT, RIGHT)), strict=True)
     if outcome is not NOT_EXPORTED
