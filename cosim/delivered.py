@@ -7,7 +7,8 @@ import numpy as np
 from amaranth.hdl import Shape
 
 from gatewright.cosim import engines, simulator
-from gatewright.cosim.measurement import Measurement, Verification, play, prepare
+from gatewright.cosim.measurement import Measurement, Verification
+from gatewright.cosim.player import play, prepare
 from gatewright.cosim.testbenches.recordings import Recordings
 from gatewright.custody import Engine
 from gatewright.errors import DataError

@@ -6,7 +6,7 @@ Verilator has the harness in SystemVerilog, CXXRTL one in C++ that does the same
 from collections.abc import Sequence
 from pathlib import Path
 
-from gatewright.cosim import measurement, simulator, toolchain
+from gatewright.cosim import player, simulator, toolchain
 from gatewright.cosim.cxxrtl import play as cxxrtl
 from gatewright.cosim.cxxrtl import translate
 from gatewright.cosim.measurement import Verification
@@ -58,4 +58,4 @@ def run(
     simulation = build(engine, config, progress, verilog=verilog, cycles=cycles)
     if engine == "cxxrtl":
         return cxxrtl.play(simulation, each, progress)
-    return measurement.play(simulation, each, progress)
+    return player.play(simulation, each, progress)

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from gatewright.cosim import engines, simulator
-from gatewright.cosim.measurement import Measurement, Verification, prepare
+from gatewright.cosim.measurement import Measurement, Verification
+from gatewright.cosim.player import prepare
 from gatewright.cosim.testbenches import ports
 from gatewright.custody import Engine
 from gatewright.errors import ConfigError, DataError, ToolError

@@ -9,7 +9,7 @@ from random import Random
 
 import numpy as np
 
-from gatewright.cosim.search.evaluate import Evaluation, Infeasible
+from gatewright.cosim.search.evaluation import Evaluation, Infeasible
 from gatewright.cosim.search.folder import Plan, StudyFolder
 from gatewright.cosim.search.settings import SearchSettings
 from gatewright.cosim.search.study import run_study

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gatewright.cosim import processes
 from gatewright.cosim.measurement import Verification
+from gatewright.cosim.player import verification
 from gatewright.cosim.testbenches.recordings import Recordings, examine, write_jobs
 from gatewright.errors import BrokenRuleError, ToolError
 from gatewright.hw.rtl.checks import CHECKS
@@ -43,9 +44,7 @@ def play(simulation: Path, each: Sequence[Recordings], progress: Progress = sile
         cycles = run_player(simulation / "player", folder, count, progress)
         reports = examine(folder, examiners, cycles)
     seconds = time.perf_counter() - begin
-    return [
-        Verification.of(given, report, cycles, seconds) for given, report in zip(each, reports, strict=True)
-    ]
+    return [verification(given, report, cycles, seconds) for given, report in zip(each, reports, strict=True)]
 
 
 def run_player(program: Path, folder: Path, jobs: int, progress: Progress = silent) -> int:

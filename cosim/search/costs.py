@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gatewright.cosim.verify import Measurement, Verification
+from gatewright.cosim.measurement import Measurement, Verification
 from gatewright.hw.compiler import Compiled, compile_bundle
 from gatewright.hw.compiler.image import Results
 from gatewright.hw.config import AcceleratorConfig

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from gatewright.cosim.measurement import Verification
 from gatewright.cosim.search.costs import Costs, spread
-from gatewright.cosim.search.evaluate import Infeasible, exceeding
+from gatewright.cosim.search.evaluate import exceeding
+from gatewright.cosim.search.evaluation import Infeasible
 from gatewright.cosim.search.floors import floor, off_the_floor
 from gatewright.cosim.search.folder import Plan, StudyFolder
 from gatewright.cosim.search.hardware import candidate_config, refusal
@@ -18,7 +20,7 @@ from gatewright.cosim.search.points import Point, front, uniform_points
 from gatewright.cosim.search.recommend import recommendation_rows
 from gatewright.cosim.search.records import Record, Records
 from gatewright.cosim.search.rows import CYCLES, MACS
-from gatewright.cosim.verify import Verification, measure
+from gatewright.cosim.verify import measure
 from gatewright.errors import BundleError, DivergenceError, RunFolderError, ToolError
 from gatewright.executors import workers
 from gatewright.hw.config import AcceleratorConfig

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import log2
 from typing import Literal
 
-from gatewright.cosim.search.evaluate import Evaluation
+from gatewright.cosim.search.evaluation import Evaluation
 from gatewright.cosim.search.folder import Plan
 from gatewright.cosim.search.pareto import choose, pareto
 from gatewright.cosim.search.records import Record

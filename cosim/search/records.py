@@ -10,7 +10,7 @@ from optuna.distributions import CategoricalDistribution
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from gatewright.cosim.search.evaluate import Evaluation, Infeasible
+from gatewright.cosim.search.evaluation import Evaluation, Infeasible
 from gatewright.cosim.search.folder import Plan, StudyFolder
 from gatewright.cosim.search.samplers import Given
 from gatewright.errors import RunFolderError

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from gatewright.cosim.search.evaluate import Evaluation, Infeasible
+from gatewright.cosim.search.evaluation import Evaluation, Infeasible
 from gatewright.cosim.search.records import Record, best
 from gatewright.results import Row, score_row
 from gatewright.sw.metrics import Metric

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gatewright.cosim.search.evaluate import Evaluate, Evaluation, Evaluator, Infeasible
+from gatewright.cosim.search.evaluate import Evaluator
+from gatewright.cosim.search.evaluation import Evaluate, Evaluation, Infeasible
 from gatewright.cosim.search.folder import Plan, StudyFolder
 from gatewright.cosim.search.interrupts import Interrupts
 from gatewright.cosim.search.pareto import dominated

@@ -12,7 +12,8 @@ from vad import THRESHOLD, Vad
 
 from gatewright.cli.answer import Answer
 from gatewright.cli.terminal import Terminal
-from gatewright.cosim.verify import Measurement, measure
+from gatewright.cosim.measurement import Measurement
+from gatewright.cosim.verify import measure
 from gatewright.errors import GatewrightError
 from gatewright.hw.compiler import Mode, compile_bundle, smallest_config
 from gatewright.progress import Progress, within

@@ -4,7 +4,7 @@ import pytest
 from gatewright.benchmarks import accelerator as bench
 from gatewright.benchmarks.shapes import Case, Shape
 from gatewright.cosim.golden import Golden
-from gatewright.cosim.verify import Verification
+from gatewright.cosim.measurement import Verification
 from gatewright.errors import ToolError
 
 DENSE = Case(Shape("small", 3, 8, lanes=8, steps=4))

@@ -12,7 +12,7 @@ from gatewright.benchmarks.compare import (
     only,
     search,
 )
-from gatewright.cosim.search.evaluate import Evaluation, Infeasible
+from gatewright.cosim.search.evaluation import Evaluation, Infeasible
 from gatewright.cosim.search.settings import SearchSettings
 from gatewright.sw.search.space import SearchSpace
 

@@ -90,6 +90,15 @@ def test_only_what_runs_on_a_board_depends_on_its_bridge():
     }
 
 
+def test_what_searches_by_the_cycle_model_does_not_depend_on_the_simulator():
+    known = Dependencies(HERE.root)
+    searching = [name for name in PARTS if name.startswith("opponents-")] + ["regret", "narrowing"]
+    for name in searching:
+        found = known.of(PARTS[name].sources)
+        assert "hw/cycles/model.py" in found
+        assert not {"cosim/simulator.py", "cosim/verify.py", "hw/fpga/verilog.py"} & found
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_a_benchmark_begins_in_its_module(name):
     """The function that the registry calls is defined in the module where its dependencies begin."""

@@ -8,7 +8,7 @@ import studies
 from gatewright.benchmarks.compare import Tried
 from gatewright.benchmarks.narrowing import NARROWED, WHOLE, bench_narrowing, joined, narrowed
 from gatewright.benchmarks.opponents.scale import Scale
-from gatewright.cosim.search.evaluate import Evaluation
+from gatewright.cosim.search.evaluation import Evaluation
 from gatewright.results import Rows
 from gatewright.sw.search.space import SearchSpace
 

@@ -7,7 +7,7 @@ from gatewright.benchmarks.compare import every
 from gatewright.benchmarks.opponents.arena import SEARCHES
 from gatewright.benchmarks.opponents.scale import Scale
 from gatewright.benchmarks.regret import Table, bench_regret
-from gatewright.cosim.search.evaluate import Evaluation, Infeasible
+from gatewright.cosim.search.evaluation import Evaluation, Infeasible
 from gatewright.errors import ConfigError, RunFolderError
 from gatewright.results import Rows
 from gatewright.sw.search.space import SearchSpace

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from gatewright.cosim import simulator
-from gatewright.cosim.measurement import Measurement, play, prepare
+from gatewright.cosim.measurement import Measurement
+from gatewright.cosim.player import play, prepare
 from gatewright.cosim.workloads import random_bundle, random_inputs
 from gatewright.hw.compiler import compile_bundle
 

@@ -5,7 +5,8 @@ import pytest
 
 from gatewright.cosim import simulator
 from gatewright.cosim.golden import Golden
-from gatewright.cosim.measurement import Measurement, prepare
+from gatewright.cosim.measurement import Measurement
+from gatewright.cosim.player import prepare
 from gatewright.cosim.verify import measure, verify
 from gatewright.cosim.workloads import random_inputs
 from gatewright.errors import ConfigError, DataError, ToolError

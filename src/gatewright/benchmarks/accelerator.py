@@ -11,7 +11,8 @@ import numpy as np
 from gatewright.benchmarks.shapes import CASES, DIGITS, LARGE, MIDDLE, WIDE, Case
 from gatewright.cosim.golden import Golden
 from gatewright.cosim.ideal import ideal_cycles
-from gatewright.cosim.verify import Measurement, Verification, measure
+from gatewright.cosim.measurement import Measurement, Verification
+from gatewright.cosim.verify import measure
 from gatewright.cosim.workloads import random_inputs
 from gatewright.errors import ToolError
 from gatewright.hw.compiler import Mode, compile_bundle, smallest_config

@@ -9,7 +9,7 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 
-from gatewright.cosim.search.evaluate import Evaluation, Infeasible
+from gatewright.cosim.search.evaluation import Evaluation, Infeasible
 from gatewright.cosim.search.pareto import hypervolume, pareto
 from gatewright.cosim.search.records import DIRECTIONS
 from gatewright.cosim.search.samplers import distributions, sampler

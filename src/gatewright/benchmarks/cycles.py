@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gatewright.cosim.fuzz.models import draw_recipe
-from gatewright.cosim.verify import Measurement, Verification, measure
+from gatewright.cosim.measurement import Measurement, Verification
+from gatewright.cosim.verify import measure
 from gatewright.cosim.workloads import random_inputs
 from gatewright.errors import DataError, ToolError
 from gatewright.hw.config import AcceleratorConfig

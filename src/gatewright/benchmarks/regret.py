@@ -15,7 +15,7 @@ from gatewright.benchmarks.opponents.arena import SEARCHES, Arena
 from gatewright.benchmarks.opponents.problem import Problem, uncompressed
 from gatewright.benchmarks.opponents.scale import DIGITS, Scale
 from gatewright.benchmarks.opponents.store import Key, key_of
-from gatewright.cosim.search.evaluate import Evaluation, Infeasible
+from gatewright.cosim.search.evaluation import Evaluation, Infeasible
 from gatewright.cosim.search.settings import SearchSettings
 from gatewright.errors import ConfigError, RunFolderError
 from gatewright.progress import Progress, silent

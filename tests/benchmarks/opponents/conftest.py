@@ -8,7 +8,7 @@ import pytest
 
 from gatewright.benchmarks.opponents.arena import Arena
 from gatewright.benchmarks.opponents.scale import Scale
-from gatewright.cosim.search.evaluate import Evaluation, Infeasible
+from gatewright.cosim.search.evaluation import Evaluation, Infeasible
 from gatewright.cosim.search.settings import SearchSettings
 from gatewright.sw.search.space import SearchSpace
 

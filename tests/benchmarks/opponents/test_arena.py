@@ -2,7 +2,7 @@ import pytest
 
 from gatewright.benchmarks.opponents.arena import GRID, OURS, SEARCHES, tried_in_order
 from gatewright.benchmarks.opponents.store import key_of
-from gatewright.cosim.search.evaluate import Evaluation
+from gatewright.cosim.search.evaluation import Evaluation
 
 KINDS = {"rank", "bits", "density", "hidden"}
 

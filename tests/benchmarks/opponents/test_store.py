@@ -1,7 +1,7 @@
 import pytest
 
 from gatewright.benchmarks.opponents.store import Known
-from gatewright.cosim.search.evaluate import Infeasible
+from gatewright.cosim.search.evaluation import Infeasible
 from gatewright.errors import RunFolderError
 
 

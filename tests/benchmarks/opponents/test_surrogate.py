@@ -3,7 +3,7 @@ import random
 import numpy as np
 
 from gatewright.benchmarks.opponents.surrogate import CostModel
-from gatewright.cosim.search.evaluate import Evaluation
+from gatewright.cosim.search.evaluation import Evaluation
 
 
 def test_costs_of_unseen_candidates_are_told_from_few(arena):

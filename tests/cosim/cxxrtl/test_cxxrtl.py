@@ -7,7 +7,8 @@ from gatewright.cosim import engines, simulator
 from gatewright.cosim.cxxrtl import translate
 from gatewright.cosim.cxxrtl.play import play, run_player
 from gatewright.cosim.delivered import verify_plain
-from gatewright.cosim.measurement import Measurement, prepare
+from gatewright.cosim.measurement import Measurement
+from gatewright.cosim.player import prepare
 from gatewright.cosim.testbenches import played, recordings
 from gatewright.cosim.traffic import JobFile, Run, read_log
 from gatewright.cosim.verify import measure, verify

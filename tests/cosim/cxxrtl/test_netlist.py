@@ -7,7 +7,8 @@ import pytest
 
 from gatewright.cosim.cxxrtl.netlist import build_netlist, with_models
 from gatewright.cosim.cxxrtl.play import play
-from gatewright.cosim.measurement import Measurement, prepare
+from gatewright.cosim.measurement import Measurement
+from gatewright.cosim.player import prepare
 from gatewright.cosim.workloads import random_bundle, random_inputs
 from gatewright.errors import ToolError
 from gatewright.hw.compiler import compile_bundle, smallest_config

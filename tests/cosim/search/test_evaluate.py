@@ -11,7 +11,8 @@ from gatewright.cosim.golden import Golden
 from gatewright.cosim.search import costs as costs_module
 from gatewright.cosim.search import evaluate as module
 from gatewright.cosim.search.costs import Costs, spread
-from gatewright.cosim.search.evaluate import Evaluation, Evaluator, Infeasible
+from gatewright.cosim.search.evaluate import Evaluator
+from gatewright.cosim.search.evaluation import Evaluation, Infeasible
 from gatewright.cosim.search.folder import StudyFolder
 from gatewright.cosim.search.records import Records
 from gatewright.cosim.search.settings import Limits

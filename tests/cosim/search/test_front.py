@@ -7,7 +7,7 @@ import studies
 import torch
 
 from gatewright.cosim.search import front as module
-from gatewright.cosim.search.evaluate import Evaluation, Infeasible
+from gatewright.cosim.search.evaluation import Evaluation, Infeasible
 from gatewright.cosim.search.folder import StudyFolder
 from gatewright.cosim.search.front import finish, front, uniform_points
 from gatewright.cosim.search.pareto import dominated

@@ -16,7 +16,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 from studies import Formula, found, make, plan_of
 
-from gatewright.cosim.search.evaluate import Evaluation
+from gatewright.cosim.search.evaluation import Evaluation
 from gatewright.cosim.search.folder import TASK, StudyFolder
 from gatewright.cosim.search.records import Records, best
 from gatewright.cosim.search.settings import BANDITS

@@ -15,7 +15,7 @@ from gatewright.benchmarks.compare import Ask, Samplers, Tried, by_cycles, by_re
 from gatewright.benchmarks.opponents.problem import rewarded, uncompressed
 from gatewright.benchmarks.opponents.store import key_of
 from gatewright.benchmarks.opponents.surrogate import CostModel
-from gatewright.cosim.search.evaluate import Evaluation, Infeasible
+from gatewright.cosim.search.evaluation import Evaluation, Infeasible
 from gatewright.cosim.search.samplers import sampler
 from gatewright.cosim.search.settings import Method, SearchSettings
 from gatewright.sw.search.parameters import HIDDEN, Value, units_kept

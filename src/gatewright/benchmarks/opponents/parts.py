@@ -9,7 +9,7 @@ from gatewright.benchmarks.compare import Tried, front_of, octaves
 from gatewright.benchmarks.opponents.arena import OURS, SEARCHES, Arena
 from gatewright.benchmarks.opponents.problem import Problem, uncompressed
 from gatewright.benchmarks.opponents.trained import by_gradient, simplified, widths_with_beacons
-from gatewright.cosim.search.evaluate import Evaluation
+from gatewright.cosim.search.evaluation import Evaluation
 from gatewright.cosim.search.pareto import choose, hypervolume
 from gatewright.errors import RunFolderError
 from gatewright.progress import Progress, silent

@@ -14,7 +14,7 @@ from gatewright.benchmarks.longer import longer
 from gatewright.benchmarks.opponents.scale import Scale
 from gatewright.benchmarks.opponents.store import Known
 from gatewright.cosim.search.costs import Costs, spread
-from gatewright.cosim.search.evaluate import Evaluation, Infeasible
+from gatewright.cosim.search.evaluation import Evaluation, Infeasible
 from gatewright.cosim.search.hardware import space_config
 from gatewright.cosim.search.settings import SearchSettings
 from gatewright.cosim.search.weights import weight_of

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from gatewright.benchmarks.compare import Ask
-from gatewright.cosim.search.evaluate import Evaluation, Infeasible
+from gatewright.cosim.search.evaluation import Evaluation, Infeasible
 from gatewright.errors import RunFolderError
 from gatewright.sw.search.space import Candidate
 

@@ -5,7 +5,7 @@ from math import prod
 
 import numpy as np
 
-from gatewright.cosim.search.evaluate import Evaluation
+from gatewright.cosim.search.evaluation import Evaluation
 from gatewright.sw.search.parameters import cut_shapes
 from gatewright.sw.search.space import Candidate, SearchSpace
 

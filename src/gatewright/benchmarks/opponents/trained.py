@@ -11,7 +11,7 @@ from gatewright.benchmarks.compare import Ask, Tried
 from gatewright.benchmarks.opponents.arena import Arena, widths_alone
 from gatewright.benchmarks.opponents.problem import Problem
 from gatewright.benchmarks.opponents.store import Key, key_of
-from gatewright.cosim.search.evaluate import Evaluation, Infeasible
+from gatewright.cosim.search.evaluation import Evaluation, Infeasible
 from gatewright.cosim.search.settings import SearchSettings
 from gatewright.errors import DivergenceError
 from gatewright.flow.size import stored_bits
