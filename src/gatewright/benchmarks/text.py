@@ -16,7 +16,7 @@ from gatewright.sw.training import train_float
 INPUT_RANK = 0.75
 """Of W_ih in the small form, as a share of the symbols: of 63 it leaves the form an eighth of the bits.
 
-By validation on a quarter of the text, with another seed, half of the symbols lose twice as much.
+By validation on a quarter of the text, with another seed, half of the symbols lose 0.030 bits where this loses 0.017.
 """
 
 
