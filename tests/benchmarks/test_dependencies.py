@@ -99,6 +99,16 @@ def test_what_searches_by_the_cycle_model_does_not_depend_on_the_simulator():
         assert not {"cosim/simulator.py", "cosim/verify.py", "hw/fpga/verilog.py"} & found
 
 
+def test_only_what_is_given_a_text_or_images_depends_on_how_they_are_read():
+    known = Dependencies(HERE.root)
+    for need, module in (("text", "sw/tasks/text.py"), ("images", "sw/tasks/images.py")):
+        reading = {part.name for part in PARTS.values() if module in known.of(part.sources, part.unread)}
+        assert f"opponents-{'text' if need == 'text' else 'fashion-mnist'}-1" in reading
+        assert all(PARTS[name].need == need for name in reading)
+    digits = PARTS["opponents-digits-1"]
+    assert "sw/tasks/digits.py" in known.of(digits.sources, digits.unread)
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_a_benchmark_begins_in_its_module(name):
     """The function that the registry calls is defined in the module where its dependencies begin."""

@@ -3,7 +3,7 @@
 They are derived from the imports, not listed by hand: a list forgets what an import does not. An import inside a
 function counts like any other, and so does a module that a string names, as the simulator is told its testbench by
 name. That may be too much, never too little. `THIN` is left out, or every figure would be stale whenever any benchmark
-is added.
+is added; so are the readers of data that a measurement is not given.
 """
 
 import ast
@@ -34,13 +34,15 @@ class Dependencies:
         self._package = self.root / PACKAGE
         self._known: dict[Path, set[Path]] = {}
 
-    def of(self, sources: Iterable[str]) -> set[str]:
+    def of(self, sources: Iterable[str], unread: Iterable[str] = ()) -> set[str]:
         """Return the files that figures depend on, relative to the checkout, links resolved.
 
         Parameters
         ----------
         sources : iterable of str
             Files where measuring begins, and folders for all modules in them, relative to the checkout.
+        unread : iterable of str
+            Modules that are imported but not run, named as in what is returned; what they import counts all the same.
         """
         todo = {path for source in sources for path in _modules(self.root / source)}
         found: set[Path] = set()
@@ -50,7 +52,7 @@ class Dependencies:
             if path.name == "__init__.py":
                 found.update(_data(path.parent))
             todo |= self._imports(path) - found
-        return {path.resolve().relative_to(self.root).as_posix() for path in found}
+        return {path.resolve().relative_to(self.root).as_posix() for path in found} - set(unread)
 
     def _imports(self, path: Path) -> set[Path]:
         if path.suffix != ".py" or not path.is_file():

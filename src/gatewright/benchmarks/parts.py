@@ -19,6 +19,9 @@ from gatewright.storage import write_json
 
 EXAMPLE = "examples/silero_vad"
 
+_READERS = {"text": "sw/tasks/text.py", "images": "sw/tasks/images.py"}
+"""Modules that read nothing but what must be given, and say how it is trained."""
+
 
 @dataclass(frozen=True)
 class Work:
@@ -128,6 +131,11 @@ class Part:
     measure: Callable[[Work], None]
     need: str = ""
     pictures: tuple[str, ...] = ()
+
+    @property
+    def unread(self) -> frozenset[str]:
+        """Modules that its figures do not depend on, though it imports them: it is not given what they read."""
+        return frozenset(module for need, module in _READERS.items() if need != self.need)
 
     @property
     def made(self) -> tuple[str, ...]:

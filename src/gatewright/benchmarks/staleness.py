@@ -83,7 +83,7 @@ def statuses(
     history, known = _History(checkout), Dependencies(checkout.root)
     folder = folder or checkout.root / RESULTS
     return {
-        file: _status(folder / f"{file}.json", part, history, known.of(part.sources))
+        file: _status(folder / f"{file}.json", part, history, known.of(part.sources, part.unread))
         for part in parts
         for file in part.files
     }
