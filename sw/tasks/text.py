@@ -33,17 +33,25 @@ TRAINING = TrainSettings(
     epochs=8,
     batch=32,
     chunk=CHUNK,
-    learning_rate=3e-3,
+    learning_rate=1.6e-2,
     dropout=0.0,
     noise=0.0,
     offset=0.0,
     smoothing=0.0,
 )
-"""A text is long, and its symbols are certain: few epochs, nothing disturbed."""
+"""A text is long, and its symbols are certain: few epochs, nothing disturbed, and a high rate.
 
-COMPRESSION = CompressSettings(prune_epochs=2, quantise_epochs=4, quantise_rate=3e-3, distillation=0.0)
-"""Chosen by validation on a quarter of the text that `bench text` reports, with another seed: a teacher of fewer epochs
-holds its students back. Two epochs in integers instead of four were as good there, and far worse on the whole text."""
+By validation on a quarter of the King James text, with seed 1, 8 epochs end at 1.71 bits with a rate of 3e-3 and at
+1.38 with this one.
+"""
+
+COMPRESSION = CompressSettings(
+    prune_epochs=2, quantise_epochs=4, prune_rate=1.6e-2, quantise_rate=1.6e-2, distillation=0.0
+)
+"""Chosen as `TRAINING` was: a teacher of fewer epochs holds its students back, and integers learn at the same rate as
+floats. There the small form of `bench text` ends at 1.37 bits, and the float model with as many epochs at 1.35; with
+half of both rates both end at 1.37.
+"""
 
 _OTHER = "other"
 
