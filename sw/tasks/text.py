@@ -41,8 +41,8 @@ TRAINING = TrainSettings(
 )
 """A text is long, and its symbols are certain: few epochs, nothing disturbed, and a high rate.
 
-By validation on a quarter of the King James text, with seed 1, 8 epochs end at 1.71 bits with a rate of 3e-3 and at
-1.38 with this one.
+By validation on the first quarter of the King James text, 8 epochs end at 1.71 bits with a rate of 3e-3 and at 1.38
+with this one (`gatewright train --data quarter.txt --seed 1 --learning-rate 3e-3`).
 """
 
 COMPRESSION = CompressSettings(
@@ -50,7 +50,7 @@ COMPRESSION = CompressSettings(
 )
 """Chosen as `TRAINING` was: a teacher of fewer epochs holds its students back, and integers learn at the same rate as
 floats. There the small form of `bench text` ends at 1.37 bits, and the float model with as many epochs at 1.35; with
-half of both rates both end at 1.37.
+half of both rates both end at 1.37 (`gatewright bench text --text quarter.txt --seed 1`; three quarters of the ranks).
 """
 
 _OTHER = "other"
