@@ -119,7 +119,7 @@ class Asked:
     settings: SearchSettings
     scope: Scope
     tune: CompressSettings | None
-    gradient: EntropySettings
+    gradient: EntropySettings | None
 
     @property
     def data(self) -> DataSettings:
@@ -151,6 +151,7 @@ class Asked:
             A setting is not legal, or the hardware is too large.
         """
         task = self.task()
+        tune = self.tuning(task)
         space, config = self._sized(task)
         device = None if self.scope.device is None else device_of(self.scope.device)
         if config is not None:
@@ -161,9 +162,11 @@ class Asked:
             data=self.data,
             space=space,
             search=self.settings,
-            sandwich=replace(SuperSettings(), seed=self.settings.seed, epochs=epochs_of(task, self.model)),
-            tune=self.tuning(task),
-            gradient=self.gradient,
+            sandwich=replace(
+                SuperSettings.of(tune), seed=self.settings.seed, epochs=epochs_of(task, self.model)
+            ),
+            tune=tune,
+            gradient=self.gradient or EntropySettings.of(tune),
             config=config,
             device=self.scope.device,
             storage=self.scope.storage,
@@ -211,7 +214,8 @@ class Asked:
             self.scope.lanes or plan.space.lanes,
             {name: values for name, values in hardware.items() if values},
         )
-        asked = (search, space, self.scope.device, self.scope.storage, self.gradient, self.data)
+        gradient = self.gradient or EntropySettings.of(plan.tune)
+        asked = (search, space, self.scope.device, self.scope.storage, gradient, self.data)
         if asked != (have, plan.space, plan.device, plan.storage, plan.gradient, plan.data):
             raise RunFolderError(
                 f"{study.root} holds a study with other settings; choose another folder, or delete that one"

@@ -3,7 +3,7 @@
 import copy
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
@@ -63,8 +63,7 @@ class Evaluator:
             supernet, epochs = SuperNetwork.of(shared.dense), plan.sandwich.epochs
         else:
             supernet, epochs = SuperNetwork.load(folder.supernet(round - 1)), plan.search.round_epochs
-        values = asdict(plan.sandwich) | {"epochs": epochs, "seed": plan.sandwich.seed + round}
-        settings = type(plan.sandwich)(**values)
+        settings = replace(plan.sandwich, epochs=epochs, seed=plan.sandwich.seed + round)
         train_super(shared.task, shared.dense, supernet, plan.space, settings, progress, targets)
         supernet.save(path)
 

@@ -85,7 +85,7 @@ def search(
     tune : CompressSettings, optional
         How candidates are trained; as suits the task, with the search's seed, if left out.
     gradient : EntropySettings, optional
-        How the method ``entropy`` trains.
+        How the method ``entropy`` trains; at half of the rate of `tune` if left out.
     points : int
         Most points of the final front.
     uniform : bool
@@ -109,9 +109,7 @@ def search(
     """
     toolchain.compiler()
     study = StudyFolder(Path(folder))
-    asked = Asked(
-        model, task, settings or SearchSettings(), scope or Scope(), tune, gradient or EntropySettings()
-    )
+    asked = Asked(model, task, settings or SearchSettings(), scope or Scope(), tune, gradient)
     if study.settings.is_file():
         asked.go_on(study)
     else:

@@ -6,12 +6,15 @@ from typing import Literal, get_args
 
 from gatewright.errors import ConfigError
 from gatewright.sw.search.entropy import CONTROLS
-from gatewright.sw.settings import check_ranges
+from gatewright.sw.settings import CompressSettings, check_ranges
 
 Number = int | float
 
 TuneMethod = Literal["ucb", "softmax", "greedy", "linear"]
 """How values are sampled: by a rule of `worth.Rule`, or by a linear bandit over all of them."""
+
+_GRADIENT_SHARE = 0.5
+"""Rate of a search by gradient, as a share of the one that pruned models learn at."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +46,10 @@ class SuperSettings:
 
     epochs: int = 12
     sampled: int = 2
-    learning_rate: float = 4e-3
+    learning_rate: float = CompressSettings.prune_rate
     calibrated: int = 32
-    distillation: float = 0.7
-    temperature: float = 2.0
+    distillation: float = CompressSettings.distillation
+    temperature: float = CompressSettings.temperature
     seed: int = 0
 
     def __post_init__(self):
@@ -61,6 +64,13 @@ class SuperSettings:
                 "temperature": (0.5, 20.0),
                 "seed": (0, 2**32 - 1),
             },
+        )
+
+    @classmethod
+    def of(cls, tune: CompressSettings) -> "SuperSettings":
+        """Give settings by which sub-networks learn as compressed models do: at their rate, and as much from data."""
+        return cls(
+            learning_rate=tune.prune_rate, distillation=tune.distillation, temperature=tune.temperature
         )
 
 
@@ -98,7 +108,7 @@ class EntropySettings:
     """
 
     epochs: int = 24
-    learning_rate: float = 2e-3
+    learning_rate: float = _GRADIENT_SHARE * CompressSettings.prune_rate
     alpha_rate: float = 1e-2
     beta_rate: float = 2e-2
     entropy: bool = True
@@ -130,6 +140,11 @@ class EntropySettings:
                 )
         if not isinstance(self.entropy, bool):
             raise ConfigError(f"EntropySettings.entropy must be True or False, not {self.entropy!r}")
+
+    @classmethod
+    def of(cls, tune: CompressSettings) -> "EntropySettings":
+        """Give settings whose rate suits data on which compressed models are trained so."""
+        return cls(learning_rate=_GRADIENT_SHARE * tune.prune_rate)
 
     @property
     def first_epoch(self) -> int:

@@ -22,4 +22,4 @@ def bench_discretisation(
     """
     data = load_task(task, seed=0)
     dense = train_float(data, data.training, progress)
-    return discretisation_rows(data, dense, EntropySettings(), KEPT, seeds, progress)
+    return discretisation_rows(data, dense, EntropySettings.of(data.compression), KEPT, seeds, progress)

@@ -225,7 +225,7 @@ def bench_latency(
     """
     rows: list[Row] = []
     plain = load_task(task, seed=MODEL_SEED)
-    sandwich = sandwich or SuperSettings(seed=MODEL_SEED)
+    sandwich = sandwich or replace(SuperSettings.of(plain.compression), seed=MODEL_SEED)
     for coding in sorted({case.coded for case in cases}):
         data = coded(plain) if coding else plain
         bench = Workbench.trained(data, training or {}, sandwich, progress)

@@ -97,7 +97,9 @@ def two_rounds(problem: Problem, folder: Path, progress: Progress) -> dict[str, 
     found = {}
     for method, space in spaces.items():
         supernet = deepcopy(problem.supernet)
-        sandwich = SuperSettings(epochs=SearchSettings.round_epochs, seed=problem.seed + 1)
+        sandwich = replace(
+            SuperSettings.of(problem.tune), epochs=SearchSettings.round_epochs, seed=problem.seed + 1
+        )
         target = max(first, key=lambda each: each.found.reward).candidate
         train_super(problem.task, problem.dense, supernet, space, sandwich, progress, [target])
         wide = replace(problem, space=joined(problem.space, space))

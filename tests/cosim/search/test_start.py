@@ -78,6 +78,15 @@ def test_studies_are_made_gone_on_with_and_extended(quick, data, tmp_path):
         search(root, studies.model(), data, replace(settings, trials=7), SCOPE, QUICK)
 
 
+def test_what_shares_weights_learns_as_candidates_do_and_the_study_goes_on(quick, data, tmp_path):
+    tune, settings = replace(QUICK, prune_rate=1.6e-2, distillation=0.0), SearchSettings(trials=2)
+    search(tmp_path / "study", studies.model(), data, settings, SCOPE, tune)
+    plan = StudyFolder.open(tmp_path / "study").plan
+    assert (plan.sandwich.learning_rate, plan.sandwich.distillation) == (1.6e-2, 0.0)
+    assert plan.gradient.learning_rate == 8e-3
+    assert search(tmp_path / "study", studies.model(), data, settings, SCOPE, tune).outcome.trials == 2
+
+
 def test_an_interrupted_search_says_so(data, tmp_path, monkeypatch):
     def interrupt(*_, **__):
         return module.Outcome(INTERRUPTED, 0, None)

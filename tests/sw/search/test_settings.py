@@ -2,6 +2,7 @@ import pytest
 
 from gatewright.errors import ConfigError
 from gatewright.sw.search.settings import EntropySettings, SuperSettings
+from gatewright.sw.settings import CompressSettings
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,15 @@ from gatewright.sw.search.settings import EntropySettings, SuperSettings
 def test_illegal_values_are_refused_by_name_and_with_the_range(kind, name, value):
     with pytest.raises(ConfigError, match=rf"{kind.__name__}\.{name} must be .*not {value!r}"):
         kind(**{name: value})
+
+
+def test_what_shares_weights_learns_as_compressed_models_do():
+    assert SuperSettings.of(CompressSettings()) == SuperSettings()
+    assert EntropySettings.of(CompressSettings()) == EntropySettings()
+    text = CompressSettings(prune_rate=1.6e-2, distillation=0.25, temperature=3.0)
+    found = SuperSettings.of(text)
+    assert (found.learning_rate, found.distillation, found.temperature) == (1.6e-2, 0.25, 3.0)
+    assert EntropySettings.of(text).learning_rate == 8e-3
 
 
 def test_the_delay_is_that_of_the_source_in_its_epochs():

@@ -109,8 +109,11 @@ class Problem:
         space = SearchSpace.of(dense.network, "matrix", lanes=scale.lanes, hidden=scale.hidden)
         if not super_path.exists():
             begin, supernet = time.process_time(), SuperNetwork.of(dense)
-            sandwich = SuperSettings(
-                epochs=scale.super_epochs, calibrated=min(scale.calibrated, 32), seed=seed
+            sandwich = replace(
+                SuperSettings.of(tune),
+                epochs=scale.super_epochs,
+                calibrated=min(scale.calibrated, 32),
+                seed=seed,
             )
             train_super(task, dense, supernet, space, sandwich, progress)
             notes["super_seconds"] = time.process_time() - begin

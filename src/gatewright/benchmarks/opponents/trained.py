@@ -120,7 +120,9 @@ def by_gradient(problem: Problem, ask: Ask, seconds: float, progress: Progress =
 
     Each training counts as well as the evaluation of what it chose; what was chosen before is not given again.
     """
-    settings = EntropySettings(epochs=problem.scale.gradient_epochs, seed=problem.seed)
+    settings = replace(
+        EntropySettings.of(problem.tune), epochs=problem.scale.gradient_epochs, seed=problem.seed
+    )
     tried: dict[Key, Tried] = {}
     spent = 0.0
     for place in count():
