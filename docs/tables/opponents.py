@@ -32,7 +32,7 @@ def opponents_table(task: str) -> str:
         body.append((mean(found.values()), method, told, f"{candidates:.0f}", f"{seconds:,.0f}"))
     header = ("method", "volume", "default method's, times as large", "candidates", "seconds")
     ordered = sorted(body, key=lambda line: -line[0])
-    return markdown(header, [(method, f"{volume:.4g}", *rest) for volume, method, *rest in ordered])
+    return markdown(header, [(method, f"{volume:#.4g}", *rest) for volume, method, *rest in ordered])
 
 
 def opponents_text(task: str) -> str:
@@ -45,7 +45,7 @@ def opponents_text(task: str) -> str:
     pooled = mean(source.all("pooled_hypervolume"))
     best = max(mean(source.all("hypervolume", method=each, split=TEST)) for each in source.distinct("method"))
     bound = (
-        f"The points of all methods together reach {pooled:.4g}, {pooled / best:.2f} times the best method's volume: "
+        f"The points of all methods together reach {pooled:#.4g}, {pooled / best:.2f} times the best method's volume: "
         "no choice among the trained models reaches more."
     )
     gains = {of: source.all("grid_gain", of=of) for of in ("cycles", "stored bits")}
