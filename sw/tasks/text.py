@@ -51,7 +51,6 @@ COMPRESSION = CompressSettings(
 """Chosen as `TRAINING` was: a teacher of fewer epochs holds its students back, and integers learn at the same rate as
 floats. There the small form of `bench text` ends at 1.37 bits, and the float model with as many epochs at 1.35; with
 half of both rates both end at 1.37 (`gatewright bench text --text quarter.txt --seed 1`; three quarters of the ranks).
-A longer text, with more updates an epoch, wants lower rates for narrow integers.
 """
 
 _OTHER = "other"

@@ -18,7 +18,7 @@ INPUT_RANK = 0.75
 
 With the rates that texts were trained at before, half of the symbols lost 0.030 bits on a quarter of the text where
 this lost 0.017, and on the whole text half lost 0.043 where this lost 0.052: which is better is not settled. With
-today's rates this loses 0.071 on the whole text, of a float model that is 0.057 bits better than the one before.
+today's rates this loses 0.071 on the whole text (`gatewright bench text --text kjv.txt`).
 """
 
 

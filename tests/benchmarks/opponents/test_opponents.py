@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from gatewright.benchmarks.opponents import bench_opponents, trained
+from gatewright.benchmarks.opponents import bench_opponents, problem, trained
 from gatewright.benchmarks.opponents.arena import OURS
 from gatewright.benchmarks.opponents.parts import KNOWN, METHODS
 from gatewright.benchmarks.opponents.scale import DIGITS, IMAGES, TEXT, scale_of
-from gatewright.errors import ConfigError, RunFolderError
+from gatewright.errors import ConfigError, DivergenceError, RunFolderError
 from gatewright.results import Rows
 from gatewright.sw.tasks import load_task
 
@@ -103,6 +103,29 @@ def test_methods_that_train_take_part(mine, scale, tmp_path, monkeypatch):
         assert rows.figure("candidates", method=method) >= 1
     assert set(methods) < set(METHODS) < set(KNOWN)
     assert METHODS[0] == OURS
+
+
+def test_shared_weights_and_searches_by_gradient_learn_as_the_datas_models_do(
+    mine, scale, tmp_path, monkeypatch
+):
+    seen, task_of = [], problem.task_of
+
+    def quick(*given):
+        task = task_of(*given)
+        return replace(task, compression=replace(task.compression, prune_rate=1.6e-2, distillation=0.0))
+
+    def diverges(task, dense, space, base, settings, progress):
+        seen.append(settings)
+        raise DivergenceError("as asked")
+
+    monkeypatch.setattr(problem, "task_of", quick)
+    monkeypatch.setattr(problem, "train_super", lambda *given: seen.append(given[4]))
+    monkeypatch.setattr(trained, "entropy_search", diverges)
+    made = problem.Problem.prepare(mine, 1, tmp_path, scale)
+    assert trained.by_gradient(made, None, 1e-9) == []
+    shared, gradient = seen
+    assert (shared.learning_rate, shared.distillation, shared.epochs) == (1.6e-2, 0.0, scale.super_epochs)
+    assert (gradient.learning_rate, gradient.epochs) == (8e-3, scale.gradient_epochs)
 
 
 def test_what_cannot_be_compared_is_refused(mine, scale, tmp_path):
