@@ -17,7 +17,7 @@ def rows(tmp_path_factory):
 
 def test_what_is_lost_is_told_for_each_form_and_split(rows):
     names = rows.where("compression").distinct("form")
-    assert names == ["8 bits", "4 bits, low rank"]
+    assert names == ["8 bits", "4 bits, fewer units"]
     for split in ("validation", "test"):
         dense = rows.figure("longer_float_score", split=split, metric="bits", better="less")
         for form in names:
@@ -35,4 +35,4 @@ def test_the_float_model_that_got_as_many_epochs_is_no_worse(rows):
 
 def test_the_small_form_is_smaller(rows):
     times = rows.values("compression", "form")
-    assert 1 < times["8 bits"] < times["4 bits, low rank"]
+    assert 1 < times["8 bits"] < times["4 bits, fewer units"]
