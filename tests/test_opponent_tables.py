@@ -91,20 +91,28 @@ def test_the_cause_that_loses_least_comes_first(tables):
     ]
 
 
-def test_the_most_that_is_lost_and_the_drains_floor_are_told(tables):
+def test_what_is_shared_and_lost_and_the_drains_floor_are_told(tables):
     found = [
         Row(f"latency_{name}", unit, value, {"cause": cause, "lanes": 32})
         for cause, lost, worst in (("low rank", 0.01, 1.5), ("drain of one cell lane", 0.02, 1.25))
         for name, unit, value in (("lost", "share", lost), ("worst", "times", worst))
     ]
-    for cause, lanes, cycles in (
-        ("low rank", 32, (120, 300)),
-        ("low rank", 128, (90,)),
-        ("drain of one cell lane", 32, (200,)),
+    names = {"metric": "accuracy", "better": "more"}
+    for cause, lanes, cost, points in (
+        ("low rank", 32, "cycles", ((300, 95, 800), (120, 90, 700))),
+        ("low rank", 32, "macs", ((300, 95, 800), (130, 90, 650))),
+        ("low rank", 128, "cycles", ((90, 90, 700),)),
+        ("low rank", 128, "macs", ((90, 90, 700),)),
+        ("drain of one cell lane", 32, "cycles", ((200, 90, 1700),)),
+        ("drain of one cell lane", 32, "macs", ((210, 90, 600),)),
     ):
-        at = {"cause": cause, "lanes": lanes, "scored_by": "cycles"}
-        found += [Row("latency_point_cycles", "cycles per step", each, at) for each in cycles]
+        for number, (cycles, score, macs) in enumerate(points):
+            at = {"cause": cause, "lanes": lanes, "cell_lanes": 1, "scored_by": cost, "point": number}
+            found.append(Row("latency_point_score", "percent", score, at | names))
+            found.append(Row("latency_point_cycles", "cycles per step", cycles, at))
+            found.append(Row("latency_point_macs", "multiply-accumulates per step", macs, at))
     text = tables({"latency": found}, "latency").latency_text()
-    assert "at most 2.0 % of a volume" in text
+    assert "Of 4 points of the fronts by cycles, 2 are on those by MACs too" in text
+    assert "most with drain of one cell lane: 2.0 % of the volume" in text
     assert "1.50 times the fewest cycles" in text
-    assert "120 cycles per step, not 200" in text
+    assert "120 cycles per step at 700 MACs, with one 200 at 1,700" in text

@@ -117,7 +117,9 @@ def results() -> str:
         "(`gatewright bench narrowing -o FOLDER`):",
         opponents.narrowing_text,
         "**Opponents**, each with as many distinct candidates, points of their fronts trained in full; hypervolume in "
-        "points × octaves of cycles × octaves of stored bits on the test split (`gatewright bench opponents`). Digits:",
+        "points × octaves of cycles × octaves of stored bits on the test split (`gatewright bench opponents`). The "
+        "search by gradient trains weights of its own: in place of so many candidates it gets the seconds of CPU that "
+        "training a super network takes, and evaluating the uncompressed model as often. Digits:",
         (partial(opponents.opponents_table, "digits"), partial(opponents.opponents_text, "digits")),
         "Fashion-MNIST, row by row:",
         (

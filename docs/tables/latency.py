@@ -4,6 +4,7 @@ from source import markdown, rows
 
 from gatewright.reports.comparisons import Front, read_fronts
 from gatewright.reports.metrics import Metric, metric_of
+from gatewright.results import Rows
 
 _AT = ("cause", "lanes", "cell_lanes", "candidates")
 
@@ -30,19 +31,28 @@ def latency_table() -> str:
 
 
 def latency_text() -> str:
-    """Say how much is lost at the most, and what cell lanes change that multiply-accumulates do not see."""
+    """Say what both fronts share, what is lost at the most, and what cell lanes change that MACs do not see."""
     source = rows("latency")
-    lost, worst = (max(source.all(f"latency_{name}")) for name in ("lost", "worst"))
-    one, more = (
-        min(source.all("latency_point_cycles", cause=cause, lanes=32, scored_by="cycles"))
-        for cause in ("drain of one cell lane", "low rank")
-    )
+    fronts = read_fronts(source).values()
+    points = sum(len(front["cycles"]) for front in fronts)
+    shared = sum(len({*front["cycles"]} & {*front["macs"]}) for front in fronts)
+    lost, cause = max(source.lines("latency_lost", "cause"))
+    worst = max(source.all("latency_worst"))
+    one, macs_of_one = _fastest(source, "drain of one cell lane")
+    more, macs_of_more = _fastest(source, "low rank")
     return (
-        f"Most points are on both fronts, so that at most {100 * lost:.1f} % of a volume is lost; but at a single "
-        f"score the fewest MACs may take {worst:.2f} times the fewest cycles. With eight cell lanes in place of one "
-        f"the fastest low-rank candidate of 32 lanes takes {more:.0f} cycles per step, not {one:.0f}, at the same MACs."
-        " In the figure a square covers a circle where both fronts have the same point."
+        f"Of {points} points of the fronts by cycles, {shared} are on those by MACs too. MACs lose most with {cause}: "
+        f"{100 * lost:.1f} % of the volume; and at a single score the fewest MACs may take {worst:.2f} times the "
+        f"fewest cycles. With eight cell lanes the fastest low-rank candidate of 32 lanes takes {more:.0f} cycles per "
+        f"step at {macs_of_more:,.0f} MACs, with one {one:.0f} at {macs_of_one:,.0f}. In the figure a square covers a "
+        "circle where both fronts have the same point."
     )
+
+
+def _fastest(source: Rows, cause: str) -> tuple[float, float]:
+    """Return the fewest cycles of a cause on 32 lanes, and the multiply-accumulates of that candidate."""
+    of = source.where(cause=cause, lanes=32, scored_by="cycles")
+    return min(zip(of.all("latency_point_cycles"), of.all("latency_point_macs"), strict=True))
 
 
 def latency_fronts() -> tuple[dict[str, dict[str, Front]], Metric]:

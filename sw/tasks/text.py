@@ -53,8 +53,7 @@ COMPRESSION = CompressSettings(
     distillation=0.5,
     temperature=1.0,
 )
-"""Chosen by validation on the King James text with seed 1: integers of 4 bits want a high rate, many epochs, and a
-teacher for half of their loss. There the small form of `bench text` ends at 1.43 bits
+"""Chosen by validation on the King James text with seed 1: there the small form of `bench text` ends at 1.43 bits
 (`gatewright bench text --text kjv.txt --seed 1`).
 """
 
