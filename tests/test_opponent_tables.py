@@ -1,5 +1,6 @@
 """The tables of comparisons of methods and of costs, from rows."""
 
+from gatewright.benchmarks.opponents.scale import DIGITS
 from gatewright.results import Row
 
 
@@ -19,6 +20,9 @@ def compared(*more):
         yield Row("pooled_hypervolume", "percent octaves²", 50.0 * seed, {"task": "t", "split": "test"}, seed)
         yield Row("float_score", "percent", 90.0, named, seed)
         yield Row("longer_float_score", "percent", 91.0, named, seed)
+        for number, score in enumerate((90.0, 81.0, 80.5)):
+            at = named | {"method": "linear", "point": number}
+            yield Row("opponent_point_score", "percent", score, at, seed)
 
 
 def gains():
@@ -42,12 +46,37 @@ def test_two_seeds_give_no_interval(tables):
 
 
 def test_float_models_and_the_grid_are_told(tables):
-    told = tables({"opponents-t": [*compared(), *gains()]}).opponents_text("t")
+    told = tables({"opponents-t": [*compared(), *gains()]}).opponents_text("t", DIGITS)
     assert "90 on the test split, 91 with the epochs of compression too" in told
     assert "all methods together reach 125.0, 1.08 times the best method's volume" in told
     assert "Not measured: seeds 2, 3, 5 of 5." in told
     assert "2.00 times the cycles and 2.00 times the stored bits (median; of 2 seeds, 2 gave points" in told
-    assert "No point of ours scores as well" in tables({"opponents-t": [*compared()]}).opponents_text("t")
+    assert "No point of ours scores as well" in tables({"opponents-t": [*compared()]}).opponents_text(
+        "t", DIGITS
+    )
+
+
+def test_points_that_have_a_volume_are_counted(tables):
+    found = [*compared()]
+    told = tables({"opponents-t": found}).opponents_text("t", DIGITS)
+    assert "At most 4 points of a method are trained in full; 4 of all 6 come within 10 points" in told
+    assert "By quick scores" not in told
+
+
+def test_fewer_bits_are_better_and_fronts_without_a_volume_are_told(tables):
+    named = {"task": "t", "split": "test", "metric": "bits", "better": "less"}
+    found = [
+        Row(row.name, "bits", row.value, named, row.seed) if "float_score" in row.name else row
+        for row in compared()
+        if row.name != "opponent_point_score"
+    ]
+    at = named | {"method": "linear", "point": 0}
+    found += [Row("opponent_point_score", "bits", score, at, 1) for score in (80.0, 101.0, 101.5)]
+    none = {"task": "t", "method": "linear", "split": "validation part"}
+    found.append(Row("hypervolume", "bits octaves²", 0.0, none, 1))
+    told = tables({"opponents-t": found}).opponents_text("t", DIGITS)
+    assert "2 of all 3 come within 10 bits" in told
+    assert "By quick scores 1 of 5 fronts have none" in told
 
 
 def test_the_least_regret_comes_first(tables):

@@ -13,6 +13,7 @@ import trust
 from headline import headline_table
 from source import ROOT, NotMeasuredError, Text, origins, rows, shown
 
+from gatewright.benchmarks.opponents import scale
 from gatewright.reports.comparison_figures import latency_figure
 from gatewright.reports.figures import busy_figure, patterns_figure
 from gatewright.reports.metrics import metric_of
@@ -120,14 +121,17 @@ def results() -> str:
         "points × octaves of cycles × octaves of stored bits on the test split (`gatewright bench opponents`). The "
         "search by gradient trains weights of its own: in place of so many candidates it gets the seconds of CPU that "
         "training a super network takes, and evaluating the uncompressed model as often. Digits:",
-        (partial(opponents.opponents_table, "digits"), partial(opponents.opponents_text, "digits")),
+        (
+            partial(opponents.opponents_table, "digits"),
+            partial(opponents.opponents_text, "digits", scale.DIGITS),
+        ),
         "Fashion-MNIST, row by row:",
         (
             partial(opponents.opponents_table, "fashion-mnist"),
-            partial(opponents.opponents_text, "fashion-mnist"),
+            partial(opponents.opponents_text, "fashion-mnist", scale.IMAGES),
         ),
         "King James text, by characters:",
-        (partial(opponents.opponents_table, "text"), partial(opponents.opponents_text, "text")),
+        (partial(opponents.opponents_table, "text"), partial(opponents.opponents_text, "text", scale.TEXT)),
         "**Discretisation** of the gradient search, without retraining (`gatewright bench discretisation`):",
         search.discretisation_table,
         "## Proofs",

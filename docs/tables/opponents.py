@@ -5,9 +5,9 @@ from statistics import mean, median
 from source import markdown, rows, rows_of_part
 
 from gatewright.benchmarks import SEEDS
-from gatewright.benchmarks.opponents.rows import ratios
-
-TEST = "test"
+from gatewright.benchmarks.opponents.rows import QUICK, TEST, ratios
+from gatewright.benchmarks.opponents.scale import Scale
+from gatewright.results import Rows
 
 FEWEST = 3
 """Seeds from which an interval says something."""
@@ -35,8 +35,8 @@ def opponents_table(task: str) -> str:
     return markdown(header, [(method, f"{volume:#.4g}", *rest) for volume, method, *rest in ordered])
 
 
-def opponents_text(task: str) -> str:
-    """Say what float models score, what any choice could reach, and what the grid's points take over equal ones."""
+def opponents_text(task: str, scale: Scale) -> str:
+    """Say what float models score, which points count, what any choice could reach, and how the grid's points stand."""
     source = rows_of_part(f"opponents-{task}")
     measured = {row.seed for row in source.where("pooled_hypervolume")}
     first = source.where("float_score")[0].parameters
@@ -49,7 +49,10 @@ def opponents_text(task: str) -> str:
         "no choice among the trained models reaches more."
     )
     gains = {of: source.all("grid_gain", of=of) for of in ("cycles", "stored bits")}
-    told = f"Float models: {plain:.4g} on the test split, {longer:.4g} with the epochs of compression too. {bound}"
+    told = (
+        f"Float models: {plain:.4g} on the test split, {longer:.4g} with the epochs of compression too. "
+        f"{_counted(source, scale)} {bound}"
+    )
     if missing := [seed for seed in SEEDS if seed not in measured]:
         told = f"{told} Not measured: seeds {', '.join(map(str, missing))} of {len(SEEDS)}."
     if not all(gains.values()):
@@ -59,6 +62,23 @@ def opponents_text(task: str) -> str:
         f"{told} The grid by hand takes, at an equal score, {taken} (median; of {len(measured)} seeds, "
         f"{len(gains['cycles'])} gave points of ours that score as well)."
     )
+
+
+def _counted(source: Rows, scale: Scale) -> str:
+    """Say how many of the trained points score well enough for a volume."""
+    points = source.where("opponent_point_score", split=TEST)
+    best = {row.seed: row.value for row in source.where("longer_float_score", split=TEST)}
+    sign = 1 if points[0].parameters["better"] == "more" else -1
+    near = sum(sign * (best[row.seed] - row.value) <= scale.below for row in points)
+    unit = "points" if points[0].unit == "percent" else points[0].unit
+    told = (
+        f"At most {scale.points} points of a method are trained in full; {near} of all {len(points)} come within "
+        f"{scale.below:g} {unit} of the longer float model, and only those have volume."
+    )
+    quick = source.all("hypervolume", split=QUICK)
+    if blind := sum(volume == 0 for volume in quick):
+        told = f"{told} By quick scores {blind} of {len(quick)} fronts have none: there they say little."
+    return told
 
 
 def regret_table() -> str:
