@@ -7,6 +7,7 @@ from source import markdown, rows, rows_of_part
 from gatewright.benchmarks import SEEDS
 from gatewright.benchmarks.opponents.rows import QUICK, TEST, ratios
 from gatewright.benchmarks.opponents.scale import Scale
+from gatewright.reports.metrics import metric_of
 from gatewright.results import Rows
 
 FEWEST = 3
@@ -67,10 +68,10 @@ def opponents_text(task: str, scale: Scale) -> str:
 def _counted(source: Rows, scale: Scale) -> str:
     """Say how many of the trained points score well enough for a volume."""
     points = source.where("opponent_point_score", split=TEST)
-    best = {row.seed: row.value for row in source.where("longer_float_score", split=TEST)}
-    sign = 1 if points[0].parameters["better"] == "more" else -1
-    near = sum(sign * (best[row.seed] - row.value) <= scale.below for row in points)
-    unit = "points" if points[0].unit == "percent" else points[0].unit
+    metric = metric_of(points)
+    best = {row.seed: metric.quality(row.value) for row in source.where("longer_float_score", split=TEST)}
+    near = sum(best[row.seed] - metric.quality(row.value) <= scale.below for row in points)
+    unit = "points" if metric.unit == "percent" else metric.unit
     told = (
         f"At most {scale.points} points of a method are trained in full; {near} of all {len(points)} come within "
         f"{scale.below:g} {unit} of the longer float model, and only those have volume."
