@@ -10,6 +10,7 @@ import pytest
 from gatewright.benchmarks.opponents import bench_opponents, problem, trained
 from gatewright.benchmarks.opponents.arena import OURS
 from gatewright.benchmarks.opponents.parts import KNOWN, METHODS
+from gatewright.benchmarks.opponents.rows import QUICK
 from gatewright.benchmarks.opponents.scale import DIGITS, IMAGES, TEXT, scale_of
 from gatewright.errors import ConfigError, DivergenceError, RunFolderError
 from gatewright.results import Rows
@@ -84,6 +85,29 @@ def test_another_scale_wants_another_folder(compared, mine, scale):
     folder, _, _ = compared
     with pytest.raises(RunFolderError, match="with other settings; choose another folder"):
         bench_opponents(mine, folder, seeds=(1,), methods=FEW, scale=replace(scale, trials=5))
+
+
+def test_an_aim_that_no_candidate_reaches_is_refused(mine, scale, tmp_path):
+    with pytest.raises(
+        ConfigError, match=r"methods aim at \d+ cycles, and the smallest candidate takes \d+; lower"
+    ):
+        bench_opponents(mine, tmp_path, seeds=(1,), methods=FEW, scale=replace(scale, aim=1000.0))
+
+
+def test_points_are_trained_down_to_their_own_limit(compared, mine, scale, tmp_path):
+    """None beyond the point of the largest reward, where no quick score is good enough."""
+    folder, rows, _ = compared
+    place = tmp_path / "mine" / "seed1"
+    place.mkdir(parents=True)
+    for name in ("float.pt", "supernet.pt", "notes.json", "quick.jsonl", "full.jsonl"):
+        (place / name).write_bytes((folder / "mine" / "seed1" / name).read_bytes())
+    narrow = replace(scale, quick_below=0.0)
+    found = Rows(bench_opponents(mine, tmp_path, seeds=(1,), methods=("random",), scale=narrow))
+    assert found.distinct("point") == [0]
+    assert found.figure("hypervolume", split=QUICK, method="random") == 0
+    of = Rows(row for row in rows if row.seed == 1)
+    one, more = (each.figure("hypervolume", split="test", method="random") for each in (found, of))
+    assert one <= more
 
 
 def test_a_damaged_part_is_named(compared, mine, scale):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gatewright.benchmarks.compare import Tried, front_of, octaves
 from gatewright.benchmarks.opponents.arena import OURS, SEARCHES, Arena
-from gatewright.benchmarks.opponents.problem import Problem, uncompressed
+from gatewright.benchmarks.opponents.problem import Problem, check_aim, uncompressed
 from gatewright.benchmarks.opponents.trained import by_gradient, simplified, widths_with_beacons
 from gatewright.cosim.search.evaluation import Evaluation
 from gatewright.cosim.search.pareto import choose, hypervolume
@@ -34,10 +34,6 @@ METHODS = (
 )
 """Those that are compared: the default method and its strongest opponents. `regret` has the other searches too."""
 
-_LOOSE = 3.0
-"""How many times `Scale.below` a quick score may be below the uncompressed model's for a point to be chosen: training
-in full brings much of it back."""
-
 
 @dataclass(frozen=True)
 class Part:
@@ -53,9 +49,10 @@ class Part:
     training_seconds : float
         CPU seconds of training its points in full.
     quick_volume : float, optional
-        Hypervolume of its candidates by their quick scores; None of `SIMPLIFY`, which has none.
+        Hypervolume of its candidates by their quick scores, down to `Scale.quick_below`; None of `SIMPLIFY`, which has
+        none.
     volume : float
-        That of its points by their scores on the test split.
+        That of its points by their scores on the test split, down to `Scale.below`.
     points : list of dict
         ``score``, ``quality``, ``cycles`` and ``stored_bits`` of each point, and its ``candidate`` where it was one;
         the point with the largest reward comes first.
@@ -86,6 +83,7 @@ class Contest:
         self._quick, self._full = problem.quick(folder), problem.full(folder, progress)
         self._reference = uncompressed(problem.space, self._quick)
         self._settings = problem.settings(self._reference, problem.seed)
+        check_aim(problem.space, self._quick, self._settings)
 
     def has(self, method: str) -> bool:
         """Tell whether a method's part is done."""
@@ -101,7 +99,7 @@ class Contest:
         """Return the hypervolume of the points of several methods together: no choice among them reaches more."""
         points = [point for part in parts for point in part.points]
         costs = [octaves(point["quality"], point["cycles"], point["stored_bits"]) for point in points]
-        return self._over(costs, self._float_quality)
+        return hypervolume(costs, self._test_limit)
 
     def _path(self, method: str) -> Path:
         return self._folder / f"{method.replace(',', '').replace(' ', '-')}.json"
@@ -125,8 +123,8 @@ class Contest:
             len(tried),
             spent + (tried[-1].seconds if tried else 0.0),
             sum(each.seconds for _, each in points),
-            self._volume([each.found for each in tried], self._reference.quality),
-            self._volume([each for _, each in points], self._float_quality),
+            _volume([each.found for each in tried], self._quick_limit),
+            _volume([each for _, each in points], self._test_limit),
             [_point(each) | {"candidate": candidate} for candidate, each in points],
         )
 
@@ -140,7 +138,7 @@ class Contest:
             0.0,
             sum(seconds for _, _, seconds in found),
             None,
-            self._volume(points, self._float_quality),
+            _volume(points, self._test_limit),
             [_point(each) for each in best],
         )
 
@@ -149,11 +147,6 @@ class Contest:
         """Seconds that training the super network takes, and all the candidates of a method."""
         return self._problem.notes["super_seconds"] + self._problem.scale.trials * self._reference.seconds
 
-    @property
-    def _float_quality(self) -> float:
-        """Quality of the float model that got the epochs of compression, on the test split."""
-        return self._problem.task.metric.quality(self._problem.notes["longer_float_score"]["test"])
-
     def _chosen(self, tried: Sequence[Tried]) -> list[Tried]:
         """Return the points that are trained in full: that of the largest reward, and those that add most volume."""
         front = front_of(tried)
@@ -161,18 +154,22 @@ class Contest:
             return []
         rewards = [self._settings.reward(*each.found.parts) for each in front]
         first = [rewards.index(max(rewards))]
-        limit = self._limit(self._reference.quality, _LOOSE * self._problem.scale.below)
         points = [octaves(*each.found.parts) for each in front]
-        return [front[k] for k in choose(points, limit, self._problem.scale.points, first)]
+        return [front[k] for k in choose(points, self._quick_limit, self._problem.scale.points, first)]
 
-    def _volume(self, found: Sequence[Evaluation], quality: float) -> float:
-        return self._over([octaves(*each.parts) for each in found], quality)
+    @property
+    def _quick_limit(self) -> tuple[float, float, float]:
+        """The point that volumes by quick scores are measured from: below the uncompressed model."""
+        return self._limit(self._reference.quality, self._problem.scale.quick_below)
 
-    def _over(self, points: Sequence[Sequence[float]], quality: float) -> float:
-        return hypervolume(points, self._limit(quality, self._problem.scale.below))
+    @property
+    def _test_limit(self) -> tuple[float, float, float]:
+        """The point that volumes on the test split are measured from: below the float model that trained as long."""
+        score = self._problem.notes["longer_float_score"]["test"]
+        return self._limit(self._problem.task.metric.quality(score), self._problem.scale.below)
 
     def _limit(self, quality: float, below: float) -> tuple[float, float, float]:
-        """Return the point that volumes are measured from: cycles and bits of the uncompressed 8-bit model."""
+        """Return a quality, with cycles and bits of the uncompressed 8-bit model."""
         _, cycles, bits = octaves(*self._reference.parts)
         return below - quality, cycles, bits
 
@@ -191,6 +188,10 @@ def read_part(path: Path) -> Part:
         raise RunFolderError(
             f"{path}: no part of a comparison ({error!r}); delete it to run it again"
         ) from error
+
+
+def _volume(found: Sequence[Evaluation], limit: tuple[float, float, float]) -> float:
+    return hypervolume([octaves(*each.parts) for each in found], limit)
 
 
 def _point(found: Evaluation) -> dict:

@@ -34,9 +34,6 @@ from gatewright.sw.settings import CompressSettings
 from gatewright.sw.tasks import Split, Task, load_task
 from gatewright.sw.training import train_float
 
-TIMES = 12
-"""Times faster and smaller than the uncompressed 8-bit model: the targets of the reward."""
-
 
 @dataclass(frozen=True)
 class Problem:
@@ -179,15 +176,15 @@ class Problem:
         )
 
     def settings(self, reference: Evaluation, seed: int) -> SearchSettings:
-        """Return how methods search: aimed at models that are `TIMES` smaller and faster than the uncompressed one."""
+        """Return how methods search: aimed at models `Scale.aim` times smaller and faster than the uncompressed one."""
         weight = weight_of(self.task, reference.score)
         return SearchSettings(
             trials=self.scale.trials,
             rounds=1,
             seed=seed,
             measure=False,
-            target_cycles=reference.cycles / TIMES,
-            target_bits=reference.stored_bits / TIMES,
+            target_cycles=reference.cycles / self.scale.aim,
+            target_bits=reference.stored_bits / self.scale.aim,
             cycles_weight=weight,
             bits_weight=weight,
         )
@@ -262,7 +259,31 @@ def uncompressed(space: SearchSpace, ask: Ask) -> Evaluation:
     ConfigError
         It has no result.
     """
-    found = ask(space.largest)
+    return _evaluated(space.largest, "uncompressed model", ask)
+
+
+def check_aim(space: SearchSpace, ask: Ask, settings: SearchSettings) -> None:
+    """Make sure that the smallest candidate keeps the targets: else all methods go for the smallest, however bad.
+
+    Raises
+    ------
+    ConfigError
+        It does not, or has no result.
+    """
+    least = _evaluated(space.smallest, "smallest candidate", ask)
+    costs = {
+        "cycles": (least.cycles, settings.target_cycles),
+        "bits": (least.stored_bits, settings.target_bits),
+    }
+    for name, (cost, target) in costs.items():
+        if target is not None and cost > target:
+            raise ConfigError(
+                f"methods aim at {target:,.0f} {name}, and the smallest candidate takes {cost:,.0f}; lower Scale.aim"
+            )
+
+
+def _evaluated(candidate: Candidate, what: str, ask: Ask) -> Evaluation:
+    found = ask(candidate)
     if isinstance(found, Infeasible):
-        raise ConfigError(f"the uncompressed model has no result: {found.reason}")
+        raise ConfigError(f"the {what} has no result: {found.reason}")
     return found

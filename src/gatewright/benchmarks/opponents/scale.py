@@ -25,8 +25,14 @@ class Scale:
         Of the super network, 0 to 1000.
     gradient_epochs : int
         Of each search by gradient, 4 to 1000.
+    aim : float
+        Times fewer cycles and bits than the uncompressed 8-bit model takes that methods aim at: 1 to 1000. An aim that
+        no candidate reaches favours the smallest, however bad.
     below : float
         How much worse than the float model a point of the hypervolume may be, in the metric's unit: 0 to 1e6.
+    quick_below : float
+        How much worse than the uncompressed model's a quick score may be for a point to be trained in full: as much as
+        training brings back beyond `below`, 0 to 1e6.
     equal : float
         What two scores may differ by and be called equal, in the metric's unit: 0 to 1e6.
     training : dict
@@ -56,7 +62,9 @@ class Scale:
     quantise_epochs: int
     super_epochs: int
     gradient_epochs: int
+    aim: float
     below: float
+    quick_below: float
     equal: float
     training: dict = field(default_factory=dict)
     scored: int = 1_000_000
@@ -76,7 +84,9 @@ class Scale:
                 "quantise_epochs": (0, 1000),
                 "super_epochs": (0, 1000),
                 "gradient_epochs": (4, 1000),
+                "aim": (1.0, 1000.0),
                 "below": (0.0, 1e6),
+                "quick_below": (0.0, 1e6),
                 "equal": (0.0, 1e6),
                 "scored": (1, 1_000_000),
                 "scored_steps": (1, 1_000_000),
@@ -93,7 +103,9 @@ DIGITS = Scale(
     quantise_epochs=4,
     super_epochs=12,
     gradient_epochs=25,
+    aim=12.0,
     below=10.0,
+    quick_below=30.0,
     equal=0.3,
 )
 IMAGES = Scale(
@@ -103,7 +115,9 @@ IMAGES = Scale(
     quantise_epochs=1,
     super_epochs=4,
     gradient_epochs=4,
+    aim=12.0,
     below=10.0,
+    quick_below=30.0,
     equal=0.3,
     training={"epochs": 15},
     scored=2000,
@@ -115,7 +129,9 @@ TEXT = Scale(
     quantise_epochs=1,
     super_epochs=3,
     gradient_epochs=4,
+    aim=4.0,
     below=0.5,
+    quick_below=1.0,
     equal=0.01,
     training={"hidden": 128},
     scored=8,
