@@ -35,14 +35,19 @@ def test_the_best_method_comes_first_with_its_interval(tables):
     # Ours is 15/16, 3/5 and 1 times as large: a mean of -0.192 in logarithms, with 4.303 errors of 0.161.
     text = tables({"opponents-t": [*compared((5, 150.0))]}).opponents_table("t")
     assert text.splitlines()[2:] == [
-        "| random | 127.3 | 0.83 (0.41 to 1.65) | 100 | 1,234 |",
-        "| linear | 100.0 | – | 100 | 1,234 |",
+        "| random | 127.3 | 0.83 (0.41 to 1.65) | 63.67 | 100 | 1,234 |",
+        "| linear | 100.0 | – | 50.00 | 100 | 1,234 |",
     ]
+
+
+def test_a_method_without_quick_scores_has_no_volume_by_them(tables):
+    found = [row for row in compared() if row.parameters.get("split") != "validation part"]
+    assert tables({"opponents-t": found}).opponents_table("t").splitlines()[2].split(" | ")[3] == "–"
 
 
 def test_two_seeds_give_no_interval(tables):
     text = tables({"opponents-t": [*compared()]}).opponents_table("t")
-    assert text.splitlines()[2] == "| random | 116.0 | 0.75 | 100 | 1,234 |"
+    assert text.splitlines()[2] == "| random | 116.0 | 0.75 | 58.00 | 100 | 1,234 |"
 
 
 def test_float_models_and_the_grid_are_told(tables):

@@ -118,8 +118,10 @@ def results() -> str:
         "(`gatewright bench narrowing -o FOLDER`):",
         opponents.narrowing_text,
         "**Opponents**, each with as many distinct candidates, points of their fronts trained in full; hypervolume in "
-        "points × octaves of cycles × octaves of stored bits on the test split (`gatewright bench opponents`). The "
-        "search by gradient trains weights of its own: in place of so many candidates it gets the seconds of CPU that "
+        "points (on the text, bits) × octaves of cycles × octaves of stored bits on the test split (`gatewright bench "
+        "opponents`). By quick scores it is that of all candidates as they are cut out of the super network, on a part "
+        "of the validation split: what the search itself finds, before training in full. The search by gradient trains "
+        "weights of its own: in place of so many candidates it gets the seconds of CPU that "
         "training a super network takes, and evaluating the uncompressed model as often. Digits:",
         (
             partial(opponents.opponents_table, "digits"),

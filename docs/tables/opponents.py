@@ -15,7 +15,10 @@ FEWEST = 3
 
 
 def opponents_table(task: str) -> str:
-    """Return each method's volume, and by how many times the default method's is larger, the best method first."""
+    """Return each method's volume, and by how many times the default method's is larger, the best method first.
+
+    Beside it stands the volume by the quick scores that methods search by: what the search finds, before training.
+    """
     source = rows_of_part(f"opponents-{task}")
     volumes = {
         method: {row.seed: row.value for row in source.where("hypervolume", method=method, split=TEST)}
@@ -30,8 +33,17 @@ def opponents_table(task: str) -> str:
         candidates, seconds = (
             mean(source.all(name, method=method)) for name in ("candidates", "method_seconds")
         )
-        body.append((mean(found.values()), method, told, f"{candidates:.0f}", f"{seconds:,.0f}"))
-    header = ("method", "volume", "default method's, times as large", "candidates", "seconds")
+        quick = source.all("hypervolume", method=method, split=QUICK)
+        searched = f"{mean(quick):#.4g}" if quick else "–"
+        body.append((mean(found.values()), method, told, searched, f"{candidates:.0f}", f"{seconds:,.0f}"))
+    header = (
+        "method",
+        "volume",
+        "default method's, times as large",
+        "volume by quick scores",
+        "candidates",
+        "seconds",
+    )
     ordered = sorted(body, key=lambda line: -line[0])
     return markdown(header, [(method, f"{volume:#.4g}", *rest) for volume, method, *rest in ordered])
 
