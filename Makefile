@@ -45,8 +45,8 @@ mutants: $(READY) ## Change the sources in 200 places of each group, see which a
 
 MEASURE := $(VENV)/bin/python -m gatewright.benchmarks
 
-results: $(VENV)/.measuring ## Measure docs/results; ONLY=hw,place or ONLY=stale for parts, TEXT=kjv.txt, IMAGES=folder and SILERO=folder for what needs them
-	$(MEASURE) measure $(if $(ONLY),--only '$(ONLY)') $(if $(TEXT),--text '$(TEXT)') $(if $(IMAGES),--images '$(IMAGES)') $(if $(SILERO),--silero '$(SILERO)')
+results: $(VENV)/.measuring ## Measure docs/results; ONLY=hw,place or ONLY=stale for parts, TEXT=kjv.txt, IMAGES=folder and SILERO=folder for what needs them, JOBS=2 for so many side by side
+	$(MEASURE) measure $(if $(ONLY),--only '$(ONLY)') $(if $(TEXT),--text '$(TEXT)') $(if $(IMAGES),--images '$(IMAGES)') $(if $(SILERO),--silero '$(SILERO)') $(if $(JOBS),--jobs '$(JOBS)')
 
 results-status: $(READY) ## Say which of docs/results are not those of the code as it is now
 	$(MEASURE) status

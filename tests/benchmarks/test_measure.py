@@ -1,6 +1,8 @@
 """`make results` with parts that take no time, in a small repository."""
 
 import json
+import threading
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,10 +15,12 @@ from gatewright.benchmarks.measure import measure, publish_all, select
 from gatewright.benchmarks.parts import PARTS, Part, Work
 from gatewright.cli import app
 from gatewright.errors import ConfigError, ToolError
-from gatewright.results import Row, write_rows
+from gatewright.origin import HERE
+from gatewright.results import Row, read_rows, write_rows
 
 SOURCE = "src/gatewright/benchmarks/lanes.py"
 PICTURE = "docs/images/lanes.png"
+TIMES = ("seconds", "MAC/s", "cycles/s", "ms")
 
 
 @pytest.fixture
@@ -68,7 +72,7 @@ def test_a_part_that_fails_is_named_and_loses_no_other(checkout, work, parts):
         "b": "failed: the tool is missing",
         "c": "left out: it needs TEXT=",
     }
-    assert lines[:2] == ["[1/3] a", "  measured"]
+    assert lines[:2] == ["[1/3] a", "  a measured"]
     assert not (checkout.root / "docs/results/a.json").exists()  # All go there at the end.
     assert checkout.state()[1] is False
     publish_all(outcomes, work)
@@ -86,6 +90,73 @@ def test_a_run_that_was_stopped_goes_on(checkout, work, parts):
     write(checkout.root, {SOURCE: "x = 1\n"})
     commit(checkout.root)
     assert told(run(checkout, work, found))["a"] == "measured"
+
+
+def test_parts_are_measured_side_by_side_and_the_timed_ones_alone_at_the_end(checkout, work):
+    at_once, most, order = [], {}, []
+    both = threading.Barrier(2, timeout=30)
+
+    def part(name, alone=False):
+        def measured(work):
+            at_once.append(name)
+            order.append(name)
+            if not alone:
+                both.wait()
+            most[name] = len(at_once)
+            if not alone:
+                both.wait()
+            at_once.remove(name)
+            told = {"commit": checkout.commit(), "dirty": False, "rows": [{"name": name}]}
+            work.rows(name).write_text(json.dumps(told))
+
+        return Part(name, (name,), (SOURCE,), measured, alone=alone)
+
+    found = [part("timed", alone=True), part("a"), part("b"), part("c"), part("d")]
+    outcomes = measure(found, work, checkout, lambda line: None, jobs=2)
+    assert [(outcome.part.name, outcome.what) for outcome in outcomes] == [
+        (each.name, "measured") for each in found
+    ]
+    assert most == {"a": 2, "b": 2, "c": 2, "d": 2, "timed": 1}
+    assert order[-1] == "timed"
+    with pytest.raises(ConfigError, match="1 to 64 at once, not 0"):
+        measure(found, work, checkout, lambda line: None, jobs=0)
+
+
+def test_an_error_ends_the_commands_that_run_beside_it_and_begins_no_other(checkout, work):
+    begun, running = [], threading.Event()
+
+    def lasting(work):
+        begun.append("lasting")
+        running.set()
+        work.python("-c", "import time; time.sleep(600)")
+
+    def broken(work):
+        running.wait(30)
+        while not work._running:
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    found = [
+        Part("lasting", ("a",), (SOURCE,), lasting),
+        Part("broken", ("b",), (SOURCE,), broken),
+        Part("never", ("c",), (SOURCE,), lambda work: begun.append("never"), alone=True),
+    ]
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        measure(found, work, checkout, lambda line: None, jobs=2)
+    assert time.monotonic() - begin < 300
+    assert begun == ["lasting"]
+    assert not work._running
+    with pytest.raises(ToolError, match="ended with -15"):
+        work.python("-c", "import time; time.sleep(600)")
+
+
+def test_no_figure_that_is_time_is_measured_beside_others():
+    for part in PARTS.values():
+        files = [HERE.root / f"docs/results/{name}.json" for name in part.files if not part.alone]
+        rows = [row for path in files if path.is_file() for row in read_rows(path)]
+        # `method_seconds` are the processor's own.
+        assert not [row.name for row in rows if row.unit in TIMES and row.name != "method_seconds"], part.name
 
 
 def test_a_published_part_is_measured_anew_when_asked_for(checkout, work, parts):

@@ -25,12 +25,16 @@ def main(words: Sequence[str] | None = None) -> int:
     verb.add_argument("--text", type=Path, help="a text for the character models, some megabytes")
     verb.add_argument("--silero", type=Path, help="a folder with Silero VAD and speech")
     verb.add_argument("--images", type=Path, help="a folder with the four IDX files of Fashion-MNIST")
+    verb.add_argument(
+        "--jobs", type=int, default=1, help="parts measured side by side; those that measure time come alone"
+    )
     given = parser.parse_args(words)
     try:
         if given.verb == "status":
             print("\n".join(_line(each) for each in statuses().values()))
             return ExitCode.OK
-        return _measure(given.only, Work(text=given.text, silero=given.silero, images=given.images))
+        work = Work(text=given.text, silero=given.silero, images=given.images)
+        return _measure(given.only, work, given.jobs)
     except GatewrightError as error:
         print(f"error: {error}", file=sys.stderr)
         return ExitCode.TOOL if isinstance(error, ToolError) else ExitCode.INPUT
@@ -39,9 +43,9 @@ def main(words: Sequence[str] | None = None) -> int:
         return ExitCode.INTERRUPTED
 
 
-def _measure(only: str, work: Work) -> int:
+def _measure(only: str, work: Work, jobs: int) -> int:
     names = [name.strip() for name in only.split(",") if name.strip()]
-    outcomes = measure(select(names, HERE), work, HERE, lambda line: print(line, flush=True))
+    outcomes = measure(select(names, HERE), work, HERE, lambda line: print(line, flush=True), jobs)
     publish_all(outcomes, work)
     work.python("docs/tables")
     print("\n".join(_told(outcomes)))

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Literal
 
@@ -71,25 +72,52 @@ def _names(name: str, part: str, parts: Mapping[str, Part]) -> bool:
 
 
 def measure(
-    parts: Sequence[Part], work: Work, checkout: Checkout, say: Callable[[str], None]
+    parts: Sequence[Part], work: Work, checkout: Checkout, say: Callable[[str], None], jobs: int = 1
 ) -> list[Outcome]:
-    """Measure parts one after the other into `Work.aside`; one that fails does not stop the others.
+    """Measure parts into `Work.aside`; one that fails does not stop the others.
 
     What an earlier run measured from the same code is kept.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+    work : Work
+    checkout : Checkout
+    say : callable
+        Told of each part when it begins and when it ends.
+    jobs : int
+        Parts that are measured side by side, 1 to 64; those that are to be `Part.alone` come after all others.
 
     Raises
     ------
     ConfigError
-        The code has uncommitted changes.
+        The code has uncommitted changes, or the jobs are out of range.
     """
+    if not 1 <= jobs <= 64:
+        raise ConfigError(f"parts are measured 1 to 64 at once, not {jobs}")
     refuse_changes(work.root / RESULTS, checkout)
-    outcomes = []
-    for place, part in enumerate(parts, 1):
-        say(f"[{place}/{len(parts)}] {part.name}")
+    ordered = list(parts) if jobs == 1 else sorted(parts, key=lambda part: part.alone)
+    numbers = {part.name: number for number, part in enumerate(ordered, 1)}
+
+    def told(part: Part) -> Outcome:
+        say(f"[{numbers[part.name]}/{len(parts)}] {part.name}")
         outcome = _measured(part, work, checkout)
-        say(f"  {outcome.text}")
-        outcomes.append(outcome)
-    return outcomes
+        say(f"  {part.name} {outcome.text}")
+        return outcome
+
+    found: dict[str, Outcome] = {}
+    if jobs > 1:
+        with ThreadPoolExecutor(jobs) as pool:
+            calls = [pool.submit(told, part) for part in ordered if not part.alone]
+            try:
+                for call in as_completed(calls):
+                    found[call.result().part.name] = call.result()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                work.stop()
+                raise
+    found |= {part.name: told(part) for part in ordered if part.name not in found}
+    return [found[part.name] for part in parts]
 
 
 def publish_all(outcomes: Sequence[Outcome], work: Work) -> None:

@@ -6,9 +6,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from threading import Event
 
 from gatewright.benchmarks import MODULES, SEEDS
 from gatewright.benchmarks.publishing import ASIDE, RESULTS
@@ -43,6 +44,8 @@ class Work:
     text: Path | None = None
     silero: Path | None = None
     images: Path | None = None
+    _running: set[subprocess.Popen] = field(default_factory=set, init=False, repr=False, compare=False)
+    _stopped: Event = field(default_factory=Event, init=False, repr=False, compare=False)
 
     def has(self, need: str) -> bool:
         """Return whether there is what a part needs."""
@@ -85,20 +88,33 @@ class Work:
         command = [sys.executable, *map(str, words)]
         places = [str(modules)] if modules else []
         places += [place for place in (os.environ.get("PYTHONPATH"),) if place]
-        done = subprocess.run(
+        with subprocess.Popen(
             command,
             cwd=folder or self.root,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(places)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
-            check=False,
-        )
-        if done.returncode:
-            said = [line for line in done.stderr.splitlines() if any(map(str.isalnum, line))] or [
-                "it said nothing"
-            ]
-            raise ToolError(f"{' '.join(command[1:])} ended with {done.returncode}: {said[-1].strip()}")
+        ) as process:
+            self._running.add(process)
+            try:
+                if self._stopped.is_set():
+                    process.terminate()
+                _, told = process.communicate()
+            except BaseException:
+                process.kill()
+                raise
+            finally:
+                self._running.discard(process)
+        if process.returncode:
+            said = [line for line in told.splitlines() if any(map(str.isalnum, line))] or ["it said nothing"]
+            raise ToolError(f"{' '.join(command[1:])} ended with {process.returncode}: {said[-1].strip()}")
+
+    def stop(self) -> None:
+        """End all commands that other threads run, and those that they would begin."""
+        self._stopped.set()
+        for process in tuple(self._running):
+            process.terminate()
 
     def gatewright(self, *words: str | Path) -> None:
         """Run a command of Gatewright."""
@@ -123,6 +139,9 @@ class Part:
         ``text``, ``silero`` or ``images`` where something must be given that does not come with Gatewright; else empty.
     pictures : tuple of str
         Further files of the checkout that it makes.
+    alone : bool
+        Whether nothing else is to be measured beside it: its figures are time of this machine, or it shows those of
+        others.
     """
 
     name: str
@@ -131,6 +150,7 @@ class Part:
     measure: Callable[[Work], None]
     need: str = ""
     pictures: tuple[str, ...] = ()
+    alone: bool = False
 
     @property
     def unread(self) -> frozenset[str]:
@@ -155,8 +175,9 @@ def _resumed(name: str, work: Work) -> None:
 
 def _opponents(task: str, need: str, seed: int, work: Work) -> None:
     data = work.given(need) if need else task
-    words = ("--task", data, "--seeds", str(seed), "-o", work.run("opponents"))
-    work.gatewright("bench", "opponents", *words, "--rows", work.rows(f"opponents-{task}-{seed}"))
+    name = f"opponents-{task}-{seed}"
+    words = ("--task", data, "--seeds", str(seed), "-o", work.run(name))
+    work.gatewright("bench", "opponents", *words, "--rows", work.rows(name))
 
 
 def _studies(work: Work) -> None:
@@ -239,6 +260,9 @@ def _search(work: Work) -> None:
 _NEEDS = {"text": "text", "roads": "silero", "studies": "silero", "modes": "silero", "trains": "images"}
 """Benchmarks that something must be given for."""
 
+_TIMED = {"cycles", "sim", "golden", "train", "qat", "compress", "text", "roads"}
+"""Benchmarks with figures that are time, or come from it."""
+
 _MORE_SOURCES = {
     # Runs commands, each of which is a function of `flow`, on features that the example writes.
     "roads": ("src/gatewright/flow", f"{EXAMPLE}/features.py"),
@@ -286,16 +310,24 @@ def _parts(name: str) -> list[Part]:
             for seed in SEEDS
             for each in (f"opponents-{task}-{seed}",)
         ]
-    return [Part(name, (name,), sources, _OTHERS.get(name, partial(_bench, name, need)), need)]
+    work = _OTHERS.get(name, partial(_bench, name, need))
+    return [Part(name, (name,), sources, work, need, alone=name in _TIMED)]
 
 
 PARTS: dict[str, Part] = {
     each.name: each
     for each in (
-        Part("demo", ("demo", "synth"), ("src/gatewright/flow/demo.py",), _demo, pictures=_DEMO_PICTURES),
+        Part(
+            "demo",
+            ("demo", "synth"),
+            ("src/gatewright/flow/demo.py",),
+            _demo,
+            pictures=_DEMO_PICTURES,
+            alone=True,
+        ),
         *(part for name in MODULES for part in _parts(name)),
         Part("board", ("board",), ("src/gatewright/flow/drive.py",), _board),
-        Part("proofs", ("proofs",), ("src/gatewright/flow/prove.py",), _proofs),
+        Part("proofs", ("proofs",), ("src/gatewright/flow/prove.py",), _proofs, alone=True),
         *(
             Part(name, (name,), ("src/gatewright/flow/fuzz.py",), partial(_fuzz, first))
             for first in range(0, _FUZZED, _FUZZED_AT_ONCE)
@@ -308,6 +340,7 @@ PARTS: dict[str, Part] = {
             ("src/gatewright/flow/train.py", "src/gatewright/flow/search.py"),
             _search,
             pictures=(_GALLERY,),
+            alone=True,
         ),
     )
 }
