@@ -49,6 +49,9 @@ def compress(
 ) -> Bundle:
     """Drop hidden units of a float model, factorise and prune it, then train it in integers.
 
+    What is another network than the float model, smaller or given to start from, is trained in float first, whether
+    weights are pruned meanwhile or not.
+
     Parameters
     ----------
     task : Task
@@ -83,7 +86,7 @@ def compress(
     network = copy.deepcopy(float_model.network if start is None else start)
     with seeded(settings.seed):
         network = shaped(network, spec)
-        if any(product.density < 1 or product.rank is not None for product in spec.products.values()):
+        if start is not None or _smaller(network, float_model.network, spec):
             prune(task, float_model, network, spec, settings, progress)
         bundle = quantise(task, float_model, network, spec, settings, progress)
     notes = bundle.notes | _notes(task, float_model, network, bundle, settings) | {"spec": spec.to_json()}
@@ -184,6 +187,14 @@ def shaped(network: LstmNetwork, spec: CompressionSpec) -> LstmNetwork:
     if spec.hidden:
         network = keep_units(network, kept_units(network, spec.hidden))
     return factorise(network, spec)
+
+
+def _smaller(network: LstmNetwork, whole: LstmNetwork, spec: CompressionSpec) -> bool:
+    """Tell whether a network has fewer hidden units than another, or a specification prunes or factorises it."""
+    units, others = ([layer.hidden_size for layer in each.layers] for each in (network, whole))
+    return units != others or any(
+        product.density < 1 or product.rank is not None for product in spec.products.values()
+    )
 
 
 def suited(task: Task, float_model: FloatModel) -> tuple[Task, FloatModel]:

@@ -35,8 +35,8 @@ def prune(
 ) -> None:
     """Bring every matrix of `network` to its density, and fine-tune it; `dense` teaches and is left as it is.
 
-    The densities fall together, each to its own target. Weights that are zero stay zero, those of matrices with
-    density 1 too.
+    The densities fall together, each to its own target; where all are 1, it is only fine-tuned. Weights that are zero
+    stay zero, those of matrices with density 1 too.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def prune(
                 matrix.mul_(mask)
 
     densities = sorted({spec.of(name).density for name in matrices})
-    what = f"prune to {', '.join(f'{density:.4g}' for density in densities)}"
+    what = f"prune to {', '.join(f'{density:.4g}' for density in densities)}" if pruned else "fine-tune"
     retrain(task, dense, network, settings, settings.prune_epochs, what, progress, narrow)
 
 

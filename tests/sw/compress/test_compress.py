@@ -319,12 +319,25 @@ def test_a_score_that_is_no_number_is_refused():
         Requirement(float("nan"), 1)
 
 
-def test_factors_are_fine_tuned_though_they_keep_all_their_weights(task, float_model):
+@pytest.mark.parametrize("kind", ["factors", "fewer units", "another start"])
+def test_what_is_not_the_float_model_is_fine_tuned_though_no_weight_is_pruned(task, float_model, kind):
     said = []
     settings = dataclasses.replace(BRIEF, prune_epochs=2, quantise_epochs=0)
-    spec = uniform_spec(float_model.network, lanes=16, rank=6)
-    compress(task, float_model, spec, settings, progress=lambda what, *_: said.append(what))
-    assert said == ["prune to 1"] * 2
+    network, start = float_model.network, None
+    spec = uniform_spec(network, lanes=8, rank=6 if kind == "factors" else None)
+    if kind == "fewer units":
+        spec = dataclasses.replace(spec, hidden={"layer0": 8})
+    if kind == "another start":
+        start = copy.deepcopy(network)
+    compress(task, float_model, spec, settings, lambda what, *_: said.append(what), start=start)
+    assert said == ["fine-tune"] * 2
+
+
+def test_all_hidden_units_are_the_float_model(task, float_model):
+    said = []
+    spec = dataclasses.replace(uniform_spec(float_model.network, lanes=16), hidden={"layer0": 16})
+    compress(task, float_model, spec, BRIEF, lambda what, *_: said.append(what))
+    assert set(said) == {"quantise"}
 
 
 def test_names_of_outputs_are_the_tasks_where_the_models_are_numbers(task, network_of):
