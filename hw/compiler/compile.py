@@ -12,7 +12,7 @@ from gatewright.hw.compiler.lower import lower
 from gatewright.hw.compiler.modes import Form, Modes
 from gatewright.hw.compiler.pack import Mode
 from gatewright.hw.compiler.schedule import schedule
-from gatewright.hw.compiler.solve import Cost, input_threshold, job_cycles, sparse_matrices
+from gatewright.hw.compiler.solve import LARGEST, Cost, input_threshold, job_cycles, sparse_matrices
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.memories import UNITS
 from gatewright.hw.ops import Opcode
@@ -128,7 +128,7 @@ def _sparse(bundle: Bundle, config: AcceleratorConfig, mode: Mode | ModePolicy) 
     if mode == "sparse":
         return frozenset(name for name in bundle.matrices if name.split(".")[0] != "head")
 
-    def cost(sparse: frozenset[str]) -> Cost:
+    def cost(sparse: frozenset[str], config: AcceleratorConfig) -> Cost:
         built, compiled = _plain(bundle, config, sparse)
         cycles = job_cycles(compiled) if compiled else 0
         return Cost(built.excess, cycles, sum(built.image.stored_bits(config).values()))
@@ -162,8 +162,7 @@ def smallest_config(models: Sequence[tuple[Bundle, Mode | ModePolicy]], **fixed:
         No legal configuration holds the bundle.
     """
     given = _given(models, fixed)
-    roomy = {name: AcceleratorConfig.range_of(name)[1] for name in UNITS if name != "accumulator_rows"}
-    config = AcceleratorConfig(**(roomy | given))
+    config = AcceleratorConfig(**(LARGEST | given))
     needs = _demands(models, config)
     # With more accumulators more products may be private, so that they are placed anew.
     while (
@@ -172,18 +171,29 @@ def smallest_config(models: Sequence[tuple[Bundle, Mode | ModePolicy]], **fixed:
     ):
         config = replace(config, accumulator_rows=_power(rows))
         needs = _demands(models, config)
-    smallest = {}
-    for name, least in _least(config.lanes).items():
-        need = _most(needs, name)
-        smallest[name] = _power(max(least or _LEAST_DEPTH, need)) if least or need else 0
-    for name, least in _LEAST_BITS.items():
-        smallest[name] = max(least, _most(needs, name))
-    smallest["private"] = _most(needs, "private")
-    config = replace(config, **(smallest | fixed))
+    config = replace(config, **(_smallest(needs, config.lanes) | fixed))
+    # On a smaller accelerator, matrices may have other forms and products other places.
+    while grown := {
+        name: need
+        for name, need in _smallest(_demands(models, config), config.lanes).items()
+        if name not in fixed and need > getattr(config, name)
+    }:
+        config = replace(config, **grown)
     if config.zero_skipping and "auto_skipping" not in fixed:
         decides = any(_modes(bundle, config, mode).skip == Skip.AUTO for bundle, mode in models)
         config = replace(config, auto_skipping=int(decides))
     return config
+
+
+def _smallest(needs: Sequence[dict[str, int]], lanes: int) -> dict[str, int]:
+    """Return the values of the smallest configuration that has all that is needed."""
+    found = {}
+    for name, least in _least(lanes).items():
+        need = _most(needs, name)
+        found[name] = _power(max(least or _LEAST_DEPTH, need)) if least or need else 0
+    for name, least in _LEAST_BITS.items():
+        found[name] = max(least, _most(needs, name))
+    return found | {"private": _most(needs, "private")}
 
 
 def _demands(

@@ -5,6 +5,8 @@ the exact cycle model and the bits of the image.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import combinations
 from math import ceil
 from typing import NamedTuple
 
@@ -12,12 +14,16 @@ import numpy as np
 
 from gatewright.hw.compiler.image import Compiled
 from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.memories import UNITS
 from gatewright.hw.skipping import WHOLE
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.mode import ModePolicy, sparsity
 
 STEPS = 16
 """Steps of the job that forms and thresholds are compared on."""
+
+LARGEST = {name: AcceleratorConfig.range_of(name)[1] for name in UNITS if name != "accumulator_rows"}
+"""The depths of the largest memories; accumulators settle where products are placed, so they stay as they are."""
 
 _SEED = 0
 """Of the places of zeros that the input threshold is solved on."""
@@ -55,12 +61,17 @@ class Cost(NamedTuple):
 
 
 def sparse_matrices(
-    bundle: Bundle, config: AcceleratorConfig, policy: ModePolicy, cost: Callable[[frozenset[str]], Cost]
+    bundle: Bundle,
+    config: AcceleratorConfig,
+    policy: ModePolicy,
+    cost: Callable[[frozenset[str], AcceleratorConfig], Cost],
 ) -> frozenset[str]:
     """Choose the matrices of a bundle that are stored in sparse form; gives their names.
 
     Without a threshold of weights, one matrix after the other is stored in the form that costs less with the forms of
-    the others as they are, beginning with all whole.
+    the others as they are, beginning with all whole. What that saves in one memory it takes in others, so that it may
+    end where the model does not fit. Then forms begin as the largest memories would have them, and change by one or two
+    matrices at a time, those that cost least, as long as that costs less.
 
     Parameters
     ----------
@@ -68,21 +79,49 @@ def sparse_matrices(
     config : AcceleratorConfig
     policy : ModePolicy
     cost : callable
-        What the model takes with these matrices in sparse form.
+        What the model takes with these matrices in sparse form, on an accelerator.
     """
     zeros = {name: sparsity(stage.matrix.values) for name, stage in bundle.matrices.items()}
     if policy.weight_threshold is not None:
         return frozenset(name for name, share in zeros.items() if share >= policy.weight_threshold)
-    found: frozenset[str] = frozenset()
-    if not config.index_depth:
-        return found
     worth = [name for name, share in zeros.items() if share > 0]
-    best = cost(found) if worth else None
+    if not worth or not config.index_depth:
+        return frozenset()
+
+    def here(sparse: frozenset[str]) -> Cost:
+        return cost(sparse, config)
+
+    found, best = _one_by_one(worth, here)
+    if best.excess:
+        roomy = replace(config, **LARGEST)
+        begin, _ = _one_by_one(worth, lambda sparse: cost(sparse, roomy))
+        found = _descended(begin, worth, here)
+    return found
+
+
+def _one_by_one(worth: list[str], cost: Callable[[frozenset[str]], Cost]) -> tuple[frozenset[str], Cost]:
+    """Store each matrix in the form that costs less beside those before it; gives the cost too."""
+    found: frozenset[str] = frozenset()
+    best = cost(found)
     for name in worth:
         other = cost(found | {name})
-        if best is None or other.order < best.order:
+        if other.order < best.order:
             found, best = found | {name}, other
-    return found
+    return found, best
+
+
+def _descended(
+    found: frozenset[str], worth: list[str], cost: Callable[[frozenset[str]], Cost]
+) -> frozenset[str]:
+    """Change the form of one or two matrices as long as that costs less."""
+    moves = [frozenset(names) for count in (1, 2) for names in combinations(worth, count)]
+    best = cost(found)
+    while True:
+        nearest = {found ^ move: cost(found ^ move) for move in moves}
+        other = min(nearest, key=lambda forms: nearest[forms].order)
+        if nearest[other].order >= best.order:
+            return found
+        found, best = other, nearest[other]
 
 
 def input_threshold(compiled: Compiled, given: float | None) -> int:

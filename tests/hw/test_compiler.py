@@ -11,7 +11,7 @@ from gatewright.hw.compiler.compile import ANY_MODEL, least_config
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.ops import Opcode
 from gatewright.sw.bundle import Matrix
-from gatewright.sw.mode import ModePolicy
+from gatewright.sw.mode import POLICY, ModePolicy
 from gatewright.sw.numbers import reference
 
 CONFIG = AcceleratorConfig(lanes=8, cell_lanes=2)
@@ -296,6 +296,66 @@ def test_the_smallest_config_lays_factors_out_as_it_was_sized(mode, lanes, hidde
     bundle = random_bundle(1, hidden=hidden, kept=1, lanes=lanes, layers=2, rank=rank)
     config = smallest_config([(bundle, mode)], lanes=lanes, cell_lanes=1)
     check(bundle, config, mode, hidden="none")
+
+
+@pytest.mark.parametrize("lanes", [4, 8, 16, 32])
+@pytest.mark.parametrize("seed", range(10))
+def test_the_smallest_config_holds_what_is_stored_as_solved(seed, lanes):
+    """Forms are solved on the accelerator that is sized by them; each matrix has a width and zeros of its own."""
+    rng = np.random.default_rng([seed, lanes])
+    bundles = [
+        random_bundle(
+            int(rng.integers(1 << 30)),
+            inputs=int(rng.integers(1, 40)),
+            hidden=4 * int(rng.integers(2, 17)),
+            lanes=lanes,
+            layers=int(rng.integers(1, 3)),
+            rank=rng.choice([None, 1, 2, 5, 9]),
+            weight_bits=tuple(rng.choice([2, 4, 8], 3).tolist()),
+            unbalanced=float(rng.choice([0.2, 0.5, 0.75, 0.875, 0.94])),
+        )
+        for _ in range(2)
+    ]
+    for models in ([bundles[0]], [bundles[1]], bundles):
+        config = smallest_config([(bundle, POLICY) for bundle in models], lanes=lanes, cell_lanes=1)
+        for bundle in models:
+            compile_bundle(bundle, config, mode=POLICY, hidden_results="all", logit_results="all")
+
+
+@pytest.mark.parametrize(
+    ("lanes", "model"),
+    [
+        # By the forms alone.
+        (
+            8,
+            {
+                "seed": 1004492690,
+                "inputs": 20,
+                "hidden": 36,
+                "rank": 4,
+                "weight_bits": (2, 4, 2),
+                "zeros": 0.75,
+            },
+        ),
+        (4, {"seed": 354756075, "inputs": 21, "hidden": 44, "weight_bits": (2, 8, 2), "zeros": 0.5}),
+        # By where products are placed, too: the factor of one row is private with many accumulators only.
+        (
+            16,
+            {
+                "seed": 805697932,
+                "inputs": 1,
+                "hidden": 20,
+                "rank": 1,
+                "weight_bits": (2, 2, 8),
+                "zeros": 0.94,
+            },
+        ),
+    ],
+)
+def test_models_that_did_not_fit_their_own_smallest_config(lanes, model):
+    bundle = random_bundle(classes=10, lanes=lanes, unbalanced=model.pop("zeros"), **model)
+    config = smallest_config([(bundle, POLICY)], lanes=lanes, cell_lanes=1)
+    check(bundle, config, POLICY)
 
 
 @pytest.mark.parametrize(

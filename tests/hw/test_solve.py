@@ -1,3 +1,5 @@
+from dataclasses import replace
+from itertools import combinations
 from types import SimpleNamespace
 
 import numpy as np
@@ -5,7 +7,7 @@ import pytest
 
 from gatewright.cosim.workloads import random_bundle
 from gatewright.hw.compiler import compile_bundle
-from gatewright.hw.compiler.solve import Cost, input_threshold, job_cycles, sparse_matrices
+from gatewright.hw.compiler.solve import LARGEST, Cost, input_threshold, job_cycles, sparse_matrices
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.cycles.model import flag_count, predict
 from gatewright.sw.mode import POLICY, ModePolicy
@@ -20,12 +22,18 @@ def matrices(**zeros):
     return SimpleNamespace(matrices=stages)
 
 
-def chosen(bundle, excess_and_bits, config=CONFIG, policy=POLICY):
-    """Give what is chosen, and the sets of matrices whose cost was asked, as sorted texts."""
+def chosen(bundle, excess_and_bits, config=CONFIG, policy=POLICY, largest=None):
+    """Give what is chosen, and the sets of matrices whose cost was asked, as sorted texts.
+
+    On the largest memories everything fits, and sets cost as many bits as given.
+    """
     asked = []
 
-    def cost(sparse):
+    def cost(sparse, on):
         asked.append("".join(sorted(sparse)))
+        if on != config:
+            assert on == replace(config, **LARGEST)
+            return Cost(0, 10, largest[asked[-1]])
         excess, bits = excess_and_bits[asked[-1]]
         return Cost(excess, 10, bits)
 
@@ -46,6 +54,35 @@ def test_each_matrix_is_sparse_if_that_costs_less_with_the_others_as_they_are():
     assert chosen(bundle, costs) == ("cd", ["", "a", "c", "cd"])
     assert chosen(bundle, costs | {"cd": (1, 1)}) == ("c", ["", "a", "c", "cd"])
     assert chosen(bundle, costs | {"": (2, 1), "a": (1, 5), "ac": (0, 9), "acd": (0, 9)})[0] == "ac"
+
+
+def test_where_it_does_not_fit_forms_begin_as_the_largest_memories_would_have_them():
+    """One by one, ``a`` saves more words than it takes, and then the model does not fit; without it it would."""
+    bundle = matrices(a=5, b=5)
+    costs = {"": (9, 1), "a": (5, 1), "ab": (2, 1), "b": (0, 7)}
+    largest = {"": 9, "a": 10, "b": 8}
+    found, asked = chosen(bundle, costs, largest=largest)
+    assert found == "b"
+    assert asked[:3] == ["", "a", "ab"]
+
+
+@pytest.mark.parametrize(
+    ("costs", "found"),
+    [
+        # Two at a time, where neither alone is better.
+        ({"": (5, 1), "a": (6, 1), "b": (6, 1), "ab": (0, 9)}, "ab"),
+        # From what lacks least to what lacks nothing.
+        ({"": (5, 1), "a": (4, 1), "b": (3, 1), "ab": (6, 1), "ac": (5, 1), "abc": (0, 9)}, "abc"),
+        # If nothing fits, what lacks least.
+        ({"": (5, 1), "a": (6, 1), "b": (7, 1), "ab": (3, 1)}, "ab"),
+        ({"": (5, 1), "a": (6, 1), "b": (7, 1), "ab": (5, 1)}, ""),
+    ],
+)
+def test_one_or_two_matrices_change_at_a_time(costs, found):
+    names = dict.fromkeys(max(costs, key=len), 5)
+    every = ["".join(each) for n in range(4) for each in combinations(names, n)]
+    largest = dict.fromkeys(every, 2) | {"": 1}
+    assert chosen(matrices(**names), dict.fromkeys(every, (9, 1)) | costs, largest=largest)[0] == found
 
 
 def test_without_zeros_or_index_memory_nothing_is_asked():
