@@ -3,6 +3,7 @@
 import dataclasses
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 
@@ -12,8 +13,12 @@ from gatewright.hw.compiler import Mode, compile_bundle
 from gatewright.hw.compiler.image import Compiled, Results
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.sw.bundle import Bundle
+from gatewright.sw.mode import POLICY
 
 _CACHED = 256
+
+Stored = Mode | Literal["solved"]
+"""How the matrices of a model are stored."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +29,10 @@ class Recipe:
     ----------
     seed, inputs, hidden, classes, kept, unbalanced, lanes, layers, activation_bits, frac, weight_bits, rank, projection
         As `workloads.random_bundle` takes them.
-    mode : "dense" or "sparse"
-        As `compile_bundle` takes it, and the results.
+    mode : "dense", "sparse" or "solved"
+        How matrices are stored: as `compile_bundle` has it, or each in the form that is solved for it.
     hidden_results, logit_results : "none", "last" or "all"
+        As `compile_bundle` takes them.
     """
 
     seed: int
@@ -42,7 +48,7 @@ class Recipe:
     weight_bits: tuple[int, int, int]
     rank: int | None
     projection: int | None
-    mode: Mode = "dense"
+    mode: Stored = "dense"
     hidden_results: Results = "all"
     logit_results: Results = "none"
 
@@ -75,7 +81,7 @@ def _build(recipe: Recipe, config: AcceleratorConfig) -> tuple[Bundle, Compiled]
     compiled = compile_bundle(
         bundle,
         config,
-        mode=recipe.mode,
+        mode=POLICY if recipe.mode == "solved" else recipe.mode,
         hidden_results=recipe.hidden_results,
         logit_results=recipe.logit_results,
     )
@@ -131,9 +137,11 @@ def _draw(config: AcceleratorConfig, rng: np.random.Generator) -> Recipe:
     hidden_results, logit_results = rng.choice(["none", "last", "all"], 2).tolist()
     if hidden_results == "none" and (logit_results == "none" or not bundle.head):
         hidden_results = "all"
+    prunes = config.index_depth and pattern != "full"
+    modes: tuple[Stored, ...] = ("sparse", "solved") if prunes else ("dense",)
     recipe = dataclasses.replace(
         recipe,
-        mode="sparse" if config.index_depth and pattern != "full" else "dense",
+        mode=modes[int(rng.integers(len(modes)))],
         hidden_results=hidden_results,
         logit_results=logit_results,
     )

@@ -267,7 +267,7 @@ def _simpler_values(recipe: Recipe) -> Iterator[dict]:
             "logit_results": "none",
             "hidden_results": "all" if hidden == "none" else hidden,
         }
-    if recipe.mode == "sparse":
+    if recipe.mode != "dense":
         yield {"mode": "dense", "kept": None, "unbalanced": None}
     if recipe.weight_bits != (8, 8, 8):
         yield {"weight_bits": (8, 8, 8)}

@@ -7,6 +7,7 @@ import numpy as np
 
 from gatewright.cosim.fuzz.case import Job, Wrong, joined, settled
 from gatewright.cosim.fuzz.draw import draw_case
+from gatewright.cosim.fuzz.models import draw_recipe
 from gatewright.cosim.fuzz.targets import draw_target
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.skipping import Skip
@@ -54,6 +55,16 @@ def test_all_kinds_of_jobs_are_drawn(target):
     assert any(job.gaps and job.stalls for job in jobs)
     assert any(job.full_rate for job in jobs)
     assert {len(case.models) for case in drawn} == {1, 2}
+
+
+def test_matrices_are_stored_in_all_ways(target):
+    drawn = [draw_case(target, 3, 0, number).models[0] for number in range(40)]
+    assert {recipe.mode for recipe in drawn} == {"dense", "sparse", "solved"}
+    solved = [recipe.build(target.config)[1].modes.forms for recipe in drawn if recipe.mode == "solved"]
+    assert {form.sparse for forms in solved for form in forms.values()} == {False, True}
+    whole = replace(target.config, index_depth=0, column_depth=0)
+    rng = np.random.default_rng(1)
+    assert {draw_recipe(whole, rng).mode for _ in range(20)} == {"dense"}
 
 
 def job(**values):
