@@ -1,13 +1,18 @@
 """Rows of uncommitted code stay out of `docs/results`."""
 
+import re
+
 import pytest
 from checkouts import commit, new_checkout, write
 
 from gatewright.benchmarks import registry
 from gatewright.benchmarks.publishing import ASIDE, RESULTS, checkout_of
 from gatewright.errors import ConfigError
+from gatewright.origin import HERE
 from gatewright.progress import silent
 from gatewright.results import Row, read_rows
+
+_FOLDER = r"(?<![\w<./:\-+{])/(?:[\w.-]+/)+[\w.-]*"
 
 OPTIONS = registry.Options(silent, cases=1, seed=0, text=None, silero=None)
 
@@ -116,3 +121,13 @@ def test_rows_elsewhere_say_that_they_are_dirty(checkout, measure, tmp_path):
     measure(lambda: write(checkout.root, {"src/gatewright/lane.py": "x = 1\n"}))
     registry.bench("golden", tmp_path / "golden.json", OPTIONS)
     assert read_rows(tmp_path / "golden.json")[0].dirty is True
+
+
+def test_what_is_published_names_no_folder_of_a_machine():
+    """A path from the root on; what is behind ``<``, ``:`` or a name is a tag, an address or a relative path."""
+    files = [HERE.root / "README.md", HERE.root / "docs/results.md", *(HERE.root / RESULTS).glob("*.json")]
+    files += (HERE.root / "reports/gallery").glob("*.html")
+    assert len(files) > 20
+    named = {path.name: re.findall(_FOLDER, path.read_text()) for path in files}
+    assert not {name: found for name, found in named.items() if found}
+    assert re.findall(_FOLDER, "gatewright build /home/me/study -o fpga") == ["/home/me/study"]

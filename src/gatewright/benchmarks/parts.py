@@ -116,9 +116,9 @@ class Work:
         for process in tuple(self._running):
             process.terminate()
 
-    def gatewright(self, *words: str | Path) -> None:
-        """Run a command of Gatewright."""
-        self.python("-m", "gatewright", *words, "--quiet")
+    def gatewright(self, *words: str | Path, folder: Path | None = None) -> None:
+        """Run a command of Gatewright, in the checkout unless told otherwise."""
+        self.python("-m", "gatewright", *words, "--quiet", folder=folder)
 
 
 @dataclass(frozen=True)
@@ -239,21 +239,23 @@ def _demo(work: Work) -> None:
 
 
 def _search(work: Work) -> None:
-    model, study, small = work.run("float.pt"), work.run("study"), work.run("small")
-    search = ("search", model, "--data", "digits", "--tune-epochs", "1", "--overwrite")
-    work.gatewright("train", "--data", "digits", "-o", model, "--overwrite")
-    work.gatewright(
-        *search, "-o", study, "--granularity", "matrix", "--trials", "200", "--points", "32", "--uniform"
-    )
+    """Search in the run's folder: the report is published, and says the commands as they were given."""
+    folder = work.run("search")
+    folder.mkdir(parents=True, exist_ok=True)
+    run = partial(work.gatewright, folder=folder)
+    search = ("search", "float.pt", "--data", "digits", "--tune-epochs", "1", "--overwrite")
+    run("train", "--data", "digits", "-o", "float.pt", "--overwrite")
+    run(*search, "-o", "study", "--granularity", "matrix", "--trials", "200", "--points", "32", "--uniform")
     hardware = ("--choose", "lanes=4,8,16,32", "--choose", "cell_lanes=1,2", "--device", "ecp5-25k")
-    work.gatewright(*search, "-o", small, *hardware, "--trials", "80", "--points", "4")
+    run(*search, "-o", "small", *hardware, "--trials", "80", "--points", "4")
+    study = folder / "study"
     shutil.copy(study / "front.json", work.rows("search-front"))
-    shutil.copy(small / "front.json", work.rows("hardware-front"))
+    shutil.copy(folder / "small" / "front.json", work.rows("hardware-front"))
     for name in _COMPARISONS:
-        for folder in (work.root / RESULTS, work.rows(name).parent):
-            if (folder / f"{name}.json").exists():
-                shutil.copy(folder / f"{name}.json", study)
-    work.gatewright("report", study)
+        for rows in (work.root / RESULTS, work.rows(name).parent):
+            if (rows / f"{name}.json").exists():
+                shutil.copy(rows / f"{name}.json", study)
+    run("report", "study")
     shutil.copy(study / "report.html", work.aside(_GALLERY))
 
 
