@@ -71,7 +71,7 @@ def test_a_difference_is_left_small_and_replayed(monkeypatch, tmp_path):
     with monkeypatch.context() as planted:
         predict_wrongly(planted)
         # No other accelerator is built to make the case smaller.
-        planted.setattr(fuzz_flow, "shrink", partial(fuzz_flow.shrink, simulations=4, builds=0))
+        planted.setattr(fuzz_flow, "shrink", partial(fuzz_flow.shrink, simulations=8, builds=0))
         arguments = ("--n", 1, "--cases", 2, "--seed", 3, "-o", tmp_path / "two words")
         found = fuzz(*arguments, status=ExitCode.MISMATCH)
         (folder,) = (tmp_path / "two words").iterdir()
@@ -85,9 +85,10 @@ def test_a_difference_is_left_small_and_replayed(monkeypatch, tmp_path):
 def test_a_difference_that_needs_all_before_it_is_drawn_again(monkeypatch, tmp_path):
     predict_wrongly(monkeypatch)
     monkeypatch.setattr(fuzz_flow, "shrink", lambda *_: None)
-    arguments = ("--n", 1, "--first", 4, "--cases", 2, "--seed", 3, "-o", tmp_path / "none")
+    # Of the first case nothing is predicted.
+    arguments = ("--n", 1, "--first", 4, "--cases", 3, "--seed", 3, "-o", tmp_path / "none")
     found = fuzz(*arguments, status=ExitCode.MISMATCH)
-    assert found["next"] == ["gatewright fuzz --seed 3 --first 4 --n 1 --cases 1"]
+    assert found["next"] == ["gatewright fuzz --seed 3 --first 4 --n 1 --cases 2"]
     assert not (tmp_path / "none").exists()
 
 
