@@ -334,10 +334,10 @@ def test_the_smallest_config_holds_what_is_stored_as_solved(seed, lanes):
                 "hidden": 36,
                 "rank": 4,
                 "weight_bits": (2, 4, 2),
-                "zeros": 0.75,
+                "unbalanced": 0.75,
             },
         ),
-        (4, {"seed": 354756075, "inputs": 21, "hidden": 44, "weight_bits": (2, 8, 2), "zeros": 0.5}),
+        (4, {"seed": 354756075, "inputs": 21, "hidden": 44, "weight_bits": (2, 8, 2), "unbalanced": 0.5}),
         # By where products are placed, too: the factor of one row is private with many accumulators only.
         (
             16,
@@ -347,13 +347,13 @@ def test_the_smallest_config_holds_what_is_stored_as_solved(seed, lanes):
                 "hidden": 20,
                 "rank": 1,
                 "weight_bits": (2, 2, 8),
-                "zeros": 0.94,
+                "unbalanced": 0.94,
             },
         ),
     ],
 )
 def test_models_that_did_not_fit_their_own_smallest_config(lanes, model):
-    bundle = random_bundle(classes=10, lanes=lanes, unbalanced=model.pop("zeros"), **model)
+    bundle = random_bundle(classes=10, lanes=lanes, **model)
     config = smallest_config([(bundle, POLICY)], lanes=lanes, cell_lanes=1)
     check(bundle, config, POLICY)
 
