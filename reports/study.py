@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from gatewright.clock import Clock
 from gatewright.errors import RunFolderError
@@ -36,20 +36,20 @@ BENCHMARKS = ("discretisation",)
 
 @dataclass(frozen=True)
 class Goal:
-    """What a search aims at, or a bound that no recommended point passes.
+    """What a search aims at, was asked for, or must keep to.
 
     Parameters
     ----------
     what : str
         ``score``, ``cycles`` or ``bits``, or a resource.
     value : float
-    hard : bool
-        Whether it is a limit; else a target.
+    kind : "aim", "target" or "limit"
+        An aim is the search's own, where nobody asked for a target; no recommended point passes a limit.
     """
 
     what: str
     value: float
-    hard: bool
+    kind: Literal["aim", "target", "limit"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Study:
     metric : Metric
         Of the task.
     goals : list of Goal
-        Targets, then limits.
+        Aims and targets, then limits.
     trials, targets, points : lists
         In order; points from few to many cycles.
     stopped : str or None
@@ -219,15 +219,16 @@ def read_study(folder: Path) -> Study:
 
 
 def read_goals(settings: dict) -> list[Goal]:
-    """Take targets and limits out of a study's settings."""
-    search = _search(settings)
+    """Take aims, targets and limits out of a study's settings."""
+    search, assumed = _search(settings), settings.get("assumed")
+    own = assumed if isinstance(assumed, list) else []
     targets = [
-        Goal(what, search[f"target_{what}"], hard=False)
+        Goal(what, search[f"target_{what}"], "aim" if what in own else "target")
         for what in ("score", "cycles", "bits")
         if search.get(f"target_{what}") is not None
     ]
     limits = search.get("limits") or {}
-    return targets + [Goal(what, value, hard=True) for what, value in limits.items() if value is not None]
+    return targets + [Goal(what, value, "limit") for what, value in limits.items() if value is not None]
 
 
 def _search(settings: dict) -> dict:

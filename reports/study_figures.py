@@ -36,11 +36,12 @@ LOOKS: dict[str, dict[str, Any]] = {
 }
 """How each kind of finished point is drawn."""
 
-_GOALS: dict[bool, dict[str, Any]] = {
-    False: {"label": "target", "color": MUTED, "linewidth": 1.2, "linestyle": (0, (5, 3))},
-    True: {"label": "limit", "color": BAD, "linewidth": 1.2, "linestyle": (0, (1, 1.5))},
+_GOALS: dict[str, dict[str, Any]] = {
+    "aim": {"label": "aim", "color": MUTED, "linewidth": 1.2, "linestyle": (0, (5, 3))},
+    "target": {"label": "target", "color": MUTED, "linewidth": 1.2, "linestyle": (0, (5, 3))},
+    "limit": {"label": "limit", "color": BAD, "linewidth": 1.2, "linestyle": (0, (1, 1.5))},
 }
-"""How targets and limits are drawn."""
+"""How each kind of goal is drawn."""
 
 _CELL = 0.36
 
@@ -94,10 +95,10 @@ def fronts_figure(study: Study) -> Figure:
         goals = [goal for goal in study.goals if goal.what == ("cycles" if axes is left else "bits")]
         logarithmic(axes, shown + [goal.value for goal in goals])
         for goal in goals:
-            axes.axvline(goal.value, **_GOALS[goal.hard])
+            axes.axvline(goal.value, **_GOALS[goal.kind])
         for goal in study.goals:
             if goal.what == "score":
-                axes.axhline(goal.value, **_GOALS[goal.hard])
+                axes.axhline(goal.value, **_GOALS[goal.kind])
         axes.set_xlabel(label)
     _limit_scores(left, study)
     for axes, named_points in names:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import torch
 
-from gatewright.cosim.search.costs import Costs, spread
+from gatewright.cosim.search.aims import aims, uncompressed, untrained
 from gatewright.cosim.search.folder import TASK, Plan, StudyFolder
-from gatewright.cosim.search.hardware import candidate_config, check_hardware, device_choices, space_config
+from gatewright.cosim.search.hardware import check_hardware, device_choices, space_config
 from gatewright.cosim.search.records import Records
 from gatewright.cosim.search.settings import SearchSettings
 from gatewright.cosim.search.weights import weight_of
@@ -17,22 +17,15 @@ from gatewright.errors import CapacityError, ConfigError, RunFolderError
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.devices import Device
 from gatewright.hw.fpga.devices import device as device_of
-from gatewright.sw.bundle import Bundle
-from gatewright.sw.compress.quantise import calibrate
-from gatewright.sw.compress.sample import sample_of
 from gatewright.sw.integer import evaluate
 from gatewright.sw.models import FloatModel
 from gatewright.sw.network import LstmNetwork
 from gatewright.sw.search.parameters import HARDWARE, Choices
 from gatewright.sw.search.settings import EntropySettings, SuperSettings
 from gatewright.sw.search.space import HIDDEN_SHARES, Granularity, SearchSpace
-from gatewright.sw.search.supernet import shortened
 from gatewright.sw.settings import CompressSettings
 from gatewright.sw.spec import Columns, CompressionSpec
 from gatewright.sw.tasks import DataSettings, Task, for_model, load_task, save_task
-
-TIMES = 10
-"""Times faster and smaller than the uncompressed 8-bit model: the targets unless told otherwise."""
 
 _MOST_LANES = 512
 
@@ -174,15 +167,18 @@ class Asked:
         bundle, costs = uncompressed(task, self.model, plan)
         wanted = self.settings.target_score
         weight = weight_of(task, evaluate(bundle, task.validation, task.metric))
+        asked = {"cycles": self.settings.target_cycles, "bits": self.settings.target_bits}
+        assumed = tuple(name for name, target in asked.items() if target is None)
+        cycles, bits = aims(task, self.model, plan, costs) if assumed else (None, None)
         search = replace(
             self.settings,
             target_quality=None if wanted is None else task.metric.quality(wanted),
-            target_cycles=self.settings.target_cycles or costs.cycles / TIMES,
-            target_bits=self.settings.target_bits or costs.stored_bits / TIMES,
+            target_cycles=_first(self.settings.target_cycles, cycles),
+            target_bits=_first(self.settings.target_bits, bits),
             cycles_weight=_first(self.settings.cycles_weight, weight),
             bits_weight=_first(self.settings.bits_weight, weight),
         )
-        return replace(plan, search=search)
+        return replace(plan, search=search, assumed=assumed)
 
     def go_on(self, study: StudyFolder) -> None:
         """Make sure that a study is the one that is asked for, and give it the trials that are missing.
@@ -238,7 +234,8 @@ class Asked:
         network = self.model.network
         if (found := self.scope.open_device) is not None:
             space = self.scope.space(network, CompressionSpec.lanes)
-            hardware = device_choices(_whole(task, self.model, space), found)
+            whole = untrained(task, self.model, network, space.uncompressed)
+            hardware = device_choices(whole, found)
             return self.scope.space(network, max(hardware["lanes"]), hardware), None
         rows = min(layer.recurrent.rows for layer in network.layers)
         lanes = self.scope.lanes or min(CompressionSpec.lanes, 1 << (rows.bit_length() - 1))
@@ -252,20 +249,6 @@ class Asked:
                 if self.scope.lanes or lanes == _MOST_LANES:
                     raise
             lanes *= 2
-
-
-def uncompressed(task: Task, model: FloatModel, plan: Plan) -> tuple[Bundle, Costs]:
-    """Give the whole model in 8 bits, and what it costs on the hardware of a plan, or the largest that it may have."""
-    bundle = _whole(task, model, plan.space)
-    config = plan.config or candidate_config(bundle, plan.space, plan.space.largest)
-    recordings = spread(task.validation, plan.search.recordings, plan.search.steps)
-    return bundle, Costs.of(bundle, config, recordings, task.validation.every_step)
-
-
-def _whole(task: Task, model: FloatModel, space: SearchSpace) -> Bundle:
-    sample = shortened(model.standardise(sample_of(task).sequences))
-    student = calibrate(model.network, sample, space.uncompressed)
-    return student.bundle(model.mean, model.deviation, model.labels)
 
 
 def same_model(one: FloatModel, other: FloatModel) -> bool:

@@ -79,6 +79,9 @@ class Plan:
         Of the study in the storage.
     command : str
         What a reader of the report repeats it with.
+    assumed : tuple of str
+        Costs that nobody asked a target for, ``cycles`` and ``bits``: the search aims at one of its own, and no point
+        misses that.
     """
 
     data: DataSettings
@@ -92,6 +95,7 @@ class Plan:
     storage: str | None = None
     name: str = "gatewright"
     command: str = ""
+    assumed: tuple[str, ...] = ()
 
     def __post_init__(self):
         if self.device is not None:
@@ -115,6 +119,7 @@ class Plan:
                 "tune": CompressSettings(**values["tune"]),
                 "gradient": EntropySettings(**values["gradient"]),
                 "config": None if config is None else AcceleratorConfig.from_json(config),
+                "assumed": tuple(values.get("assumed", ())),
             }
         )
 

@@ -96,7 +96,7 @@ def finish(
         last = max(each.round for each in records)
         failed = _train(folder, every, last, settings, processes, dask, progress)
         rows = _measured(folder, plan, folder.load_task(dense), every, failed, settings.seed, progress)
-        rows += recommendation_rows(rows, plan.search, settings.seed)
+        rows += recommendation_rows(rows, plan.search, settings.seed, plan.assumed)
         rows += scored_rows(folder.load_task(dense))
     different = [row.value for row in rows if row.name == "point_difference"]
     write_rows(folder.front, rows)

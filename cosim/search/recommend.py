@@ -1,8 +1,9 @@
 """The point of a final front that is recommended: what it is, which targets it misses, and what builds it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from gatewright.cosim.search.folder import StudyFolder
 from gatewright.cosim.search.settings import SearchSettings
@@ -37,8 +38,9 @@ class MatrixChoice:
 class Recommendation:
     """The recommended point of a study.
 
-    The best validation score among the points that meet all targets and limits; where none does, the point that is
-    the least beyond them. Of equals, the one of fewer cycles, then of fewer bits: no point beats it in all.
+    The best validation score among the points that meet all targets and limits, less what the reward takes off for
+    costs beyond the search's own aims; where none meets them, the point that is the least beyond them. Of equals, the
+    one of fewer cycles, then of fewer bits: no point beats it in all.
 
     Parameters
     ----------
@@ -57,7 +59,7 @@ class Recommendation:
         Hidden units of each layer.
     matrices : tuple of MatrixChoice
     missed : tuple of str
-        The targets that it misses, a phrase each.
+        The targets that were asked for and that it misses, a phrase each.
     floor : str
         What more cell lanes would save, where they would; else empty.
     command : str
@@ -135,7 +137,9 @@ def recommended(root: Path) -> Recommendation | None:
     )
 
 
-def recommendation_rows(rows: Sequence[Row], search: SearchSettings, seed: int) -> list[Row]:
+def recommendation_rows(
+    rows: Sequence[Row], search: SearchSettings, seed: int, assumed: Collection[str] = ()
+) -> list[Row]:
     """Choose the recommended one of the points of a front.
 
     Parameters
@@ -145,25 +149,30 @@ def recommendation_rows(rows: Sequence[Row], search: SearchSettings, seed: int) 
     search : SearchSettings
         Gives the targets, and what being beyond them costs.
     seed : int
+    assumed : collection of str
+        Targets that nobody asked for, as `Plan` has them.
 
     Returns
     -------
     list of Row
-        ``recommended``, its name, and ``target_missed`` for each target that it misses; none without points.
+        ``recommended``, its name, and ``target_missed`` for each target that was asked for and that it misses; none
+        without points.
     """
     points: dict[str, list[Row]] = {}
     for row in rows:
         if row.parameters.get("kind") == "found" and row.name != "point_infeasible":
             points.setdefault(str(row.parameters["model"]), []).append(row)
+    asked, aims = _asked_and_aims(search, assumed)
     judged = []
     for name, own in points.items():
         figures, sign = _figures(own), _sign(own)
         costs = figures["point_cycles_measured"], figures["point_stored_bits"]
-        judged.append((_penalty(figures, sign, search), -sign * figures["validation"], *costs, name))
+        worth = sign * figures["validation"] - _penalty(figures, sign, aims)
+        judged.append((_penalty(figures, sign, asked), -worth, *costs, name))
     if not judged:
         return []
     *_, best = min(judged)
-    missed = _missed(_figures(points[best]), _sign(points[best]), search)
+    missed = _missed(_figures(points[best]), _sign(points[best]), asked)
     keys = ("point", "model", "kind", "candidate")
     at = {key: value for key, value in points[best][0].parameters.items() if key in keys}
     return [
@@ -182,6 +191,15 @@ def _figures(rows: Sequence[Row]) -> dict[str, float]:
 def _sign(rows: Sequence[Row]) -> int:
     """Tell whether more is better, as 1, or less, as -1."""
     return next(1 if row.parameters["better"] == "more" else -1 for row in rows if row.name == "point_score")
+
+
+def _asked_and_aims(
+    search: SearchSettings, assumed: Collection[str]
+) -> tuple[SearchSettings, SearchSettings]:
+    """Part the targets that were asked for from what the search aims at by itself."""
+    aims: dict[str, Any] = {f"target_{name}": None for name in assumed}
+    targets: dict[str, Any] = {f"target_{name}": None for name in ("cycles", "bits") if name not in assumed}
+    return replace(search, **aims), replace(search, target_score=None, **targets)
 
 
 def _penalty(figures: Mapping[str, float], sign: int, search: SearchSettings) -> float:

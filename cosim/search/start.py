@@ -79,8 +79,8 @@ def search(
         What scores candidates, or what loads it. Data that are in memory only are kept in the study's folder. Without
         targets, the model is the teacher.
     settings : SearchSettings, optional
-        Targets of cycles and bits that are left out become a tenth of those of the uncompressed 8-bit model; weights
-        that are left out are as `weights.weight_of` has them.
+        Where no target of cycles or bits is asked for, the search has an aim of its own, as `aims.aims` gives it;
+        weights that are left out are as `weights.weight_of` has them.
     scope : Scope, optional
     tune : CompressSettings, optional
         How candidates are trained; as suits the task, with the search's seed, if left out.

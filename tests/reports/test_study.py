@@ -36,7 +36,7 @@ def test_trials_and_targets(study):
     assert study.stopped == "all 60 trials are done"
     assert study.refused == {"ecp5-25k: too few multipliers": 1}
     assert (study.metric.name, study.seed, study.method) == ("accuracy", 7, "linear")
-    assert study.goals == [Goal("cycles", 500, hard=False), Goal("bits", 250000, hard=True)]
+    assert study.goals == [Goal("cycles", 500, "target"), Goal("bits", 250000, "limit")]
 
 
 def test_points(study):

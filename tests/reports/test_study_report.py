@@ -162,6 +162,17 @@ def test_a_missed_target_is_told(tmp_path):
     assert "It misses a target: 483.5 cycles per step, 400 asked for." in page.text
 
 
+def test_an_aim_of_the_search_is_no_target(tmp_path):
+    asked = written(tmp_path / "asked", front=study_rows.point_rows())
+    assert "Target: at most 500 cycles per step. Limit: at most 250,000 stored bits." in asked.text
+    settings = study_rows.SETTINGS | {"assumed": ["cycles"]}
+    page = written(tmp_path / "assumed", settings, front=study_rows.point_rows())
+    assert (
+        "The search's own aim: at most 500 cycles per step. Limit: at most 250,000 stored bits." in page.text
+    )
+    assert "Target" not in page.text
+
+
 def test_no_point_is_recommended(tmp_path):
     rows = [each for each in study_rows.point_rows() if each.name != "recommended"]
     page = written(tmp_path, front=rows)

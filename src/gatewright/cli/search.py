@@ -112,14 +112,17 @@ def search(
         float | None,
         typer.Option(
             "--cycles",
-            help="Target: cycles per step; default: a tenth of the 8-bit model's.",
+            help="Target: cycles per step; default: none; the search then aims at a tenth of the 8-bit model's, "
+            "or what is within reach.",
             show_default=False,
         ),
     ] = None,
     volume: Annotated[
         float | None,
         typer.Option(
-            "--volume", help="Target: stored bits; default: a tenth of the 8-bit model's.", show_default=False
+            "--volume",
+            help="Target: stored bits; default: none; the search then aims as for --cycles.",
+            show_default=False,
         ),
     ] = None,
     limit: Annotated[

@@ -57,6 +57,22 @@ def test_the_nearest_where_none_meets_them_and_what_it_misses():
     ]
 
 
+def test_what_nobody_asked_for_is_not_missed_but_weighs_as_in_a_reward():
+    rows = points((95, 500, 900), (92, 120, 1100), (80, 50, 500))
+    search = SearchSettings(target_cycles=100, target_bits=1000, cycles_weight=10, bits_weight=10)
+    for assumed, best, missed in (
+        ((), "p2", []),
+        (("cycles",), "p2", []),  # p0 is 40 points beyond, p1 misses the bits.
+        (("bits",), "p2", []),
+        (("cycles", "bits"), "p1", []),  # 92 - 2 - 1
+    ):
+        found, *others = recommendation_rows(rows, search, 0, assumed)
+        assert (found.value, [row.value for row in others]) == (best, missed)
+    only = rows[: len(rows) // 3]
+    for assumed, missed in (((), ["500 cycles per step, 100 asked for"]), (("cycles",), [])):
+        assert [row.value for row in recommendation_rows(only, search, 0, assumed)[1:]] == missed
+
+
 def test_only_what_was_found_is_recommended():
     assert recommendation_rows(points((95, 1, 1), kind="uncompressed"), SearchSettings(), 0) == []
     refused = Row("point_infeasible", "reason", "too large", {"point": 0, "model": "p0", "kind": "found"})
