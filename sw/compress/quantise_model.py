@@ -35,6 +35,9 @@ from gatewright.sw.tasks import Split, Task
 Fits = Callable[[Bundle], None]
 """Raises an error if a bundle of these shapes, widths and patterns is too large for the hardware in mind."""
 
+COARSE = 1.25
+"""Times the weights asked for that a pattern may keep before that is worth a remark."""
+
 
 @dataclass(frozen=True)
 class Quantised:
@@ -126,6 +129,7 @@ def quantise_model(
     narrow = narrow_features(untrained, sequences)
     warnings = [told_features(narrow, scaled=scale)] if narrow else []
     warnings += map(str, spread_matrices(student, network, spec, sequences))
+    warnings += _coarse(network, spec)
     bundle = with_behaviour(compress(task, student, spec, settings, progress), model, task)
     warnings += _in_vain(bundle)
     rows = [
@@ -135,6 +139,24 @@ def quantise_model(
         *shape_rows(bundle, name),
     ]
     return Quantised(bundle, rows, tuple(warnings))
+
+
+def _coarse(network: LstmNetwork, spec: CompressionSpec) -> Iterator[str]:
+    """Yield a warning if the patterns of matrices with few words in a column keep many more weights than asked for."""
+    told = []
+    for name, matrix in network.matrices().items():
+        asked = spec.of(name).density
+        if asked == 1:
+            continue
+        mask = balanced_mask(matrix, layout(name, matrix, spec), asked, spec.columns)
+        kept = float(mask.double().mean())
+        if kept > COARSE * asked:
+            told.append(f"{name} {100 * kept:.0f} %, not {100 * asked:.3g} %")
+    if told:
+        yield (
+            f"more weights stay than were asked for: {'; '.join(told)}. Every column keeps a word of all "
+            f"{spec.lanes} lanes at least: take fewer lanes, or columns by contribution"
+        )
 
 
 def _in_vain(bundle: Bundle) -> Iterator[str]:

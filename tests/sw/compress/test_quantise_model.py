@@ -304,3 +304,26 @@ def test_what_is_not_pruned_may_have_fewer_rows_than_lanes(model_of):
     spec = dataclasses.replace(spec, products=spec.products | {"head": ProductSpec(density=0.5)})
     settings = dataclasses.replace(BRIEF, prune_epochs=2, quantise_epochs=0)
     assert quantise_model(model, task, spec=spec, settings=settings).bundle.head.matrix.nonzeros <= 16
+
+
+def test_patterns_that_keep_more_than_asked_for_are_told(model_of):
+    model, task = model_of(), samples_of()
+    settings = dataclasses.replace(BRIEF, prune_epochs=2, quantise_epochs=0)
+
+    def told(**shape):
+        spec = uniform_spec(model.network, **shape)
+        found = quantise_model(model, task, spec=spec, settings=settings)
+        return [text for text in found.warnings if "asked for" in text], found
+
+    (text,), found = told(density=0.25, lanes=16)
+    assert text == (
+        "more weights stay than were asked for: layer0.input 50 %, not 25 %; layer0.recurrent 50 %, not 25 %. Every "
+        "column keeps a word of all 16 lanes at least: take fewer lanes, or columns by contribution"
+    )
+    for name in ("input", "recurrent"):
+        assert value(found, "weight_density", matrix=f"layer0.{name}") == 50
+    assert told(density=1.0, lanes=16)[0] == []
+    for remedy in ({"lanes": 8}, {"columns": "contribution"}):
+        warnings, found = told(**{"density": 0.25, "lanes": 16} | remedy)
+        assert "recurrent" not in "".join(warnings)
+        assert value(found, "weight_density", matrix="layer0.recurrent") <= 25
