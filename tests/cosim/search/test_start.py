@@ -107,6 +107,7 @@ def test_a_target_that_is_left_out_is_an_aim_of_the_search(quick, data, tmp_path
     _, whole = aims.uncompressed(task, studies.model(), plan)
     assert plan.search.target_cycles == aims.aims(task, studies.model(), plan, whole)[0]
     assert plan.search.target_bits == 777.0
+    assert whole.stored_bits > 777
 
 
 @pytest.mark.parametrize(
