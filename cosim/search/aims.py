@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from gatewright.cosim.search.costs import Costs, spread
 from gatewright.cosim.search.folder import Plan
-from gatewright.cosim.search.hardware import candidate_config
+from gatewright.cosim.search.hardware import candidate_config, refusal
 from gatewright.errors import CapacityError, ConfigError
+from gatewright.hw.config import AcceleratorConfig
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.compress.quantise import calibrate
 from gatewright.sw.compress.sample import sample_of
@@ -33,7 +34,7 @@ def untrained(task: Task, model: FloatModel, network: LstmNetwork, spec: Compres
 def uncompressed(task: Task, model: FloatModel, plan: Plan) -> tuple[Bundle, Costs]:
     """Give the whole model in 8 bits, and what it costs on the hardware of a plan, or the largest that it may have."""
     bundle = untrained(task, model, model.network, plan.space.uncompressed)
-    return bundle, _costs(task, plan, bundle, plan.space.largest)
+    return bundle, _costs(task, plan, bundle, candidate_config(plan, bundle, plan.space.largest))
 
 
 def aims(task: Task, model: FloatModel, plan: Plan, whole: Costs) -> tuple[float, float]:
@@ -55,8 +56,10 @@ def aims(task: Task, model: FloatModel, plan: Plan, whole: Costs) -> tuple[float
         spec = plan.space.spec(candidate)
         try:
             bundle = untrained(task, model, supernet.subnetwork(spec), spec)
-            found.append(_costs(task, plan, bundle, candidate))
-        except (CapacityError, ConfigError):  # It has no hardware: then nobody reaches it.
+            config = candidate_config(plan, bundle, candidate)
+            if not refusal(plan, config):
+                found.append(_costs(task, plan, bundle, config))
+        except (CapacityError, ConfigError):  # As one without hardware, nobody reaches it.
             continue
     return (
         _aim(whole.cycles, min(each.cycles for each in found)),
@@ -81,7 +84,6 @@ def _smallest(space: SearchSpace) -> Iterator[Candidate]:
         yield least | ranks | hardware
 
 
-def _costs(task: Task, plan: Plan, bundle: Bundle, candidate: Candidate) -> Costs:
-    config = plan.config or candidate_config(bundle, plan.space, candidate)
+def _costs(task: Task, plan: Plan, bundle: Bundle, config: AcceleratorConfig) -> Costs:
     recordings = spread(task.validation, plan.search.recordings, plan.search.steps)
     return Costs.of(bundle, config, recordings, task.validation.every_step)

@@ -9,7 +9,7 @@ import torch
 
 from gatewright.cosim.search.aims import aims, uncompressed, untrained
 from gatewright.cosim.search.folder import TASK, Plan, StudyFolder
-from gatewright.cosim.search.hardware import check_hardware, device_choices, space_config
+from gatewright.cosim.search.hardware import device_choices, shared_config, space_config
 from gatewright.cosim.search.records import Records
 from gatewright.cosim.search.settings import SearchSettings
 from gatewright.cosim.search.weights import weight_of
@@ -146,9 +146,6 @@ class Asked:
         task = self.task()
         tune = self.tuning(task)
         space, config = self._sized(task)
-        device = None if self.scope.device is None else device_of(self.scope.device)
-        if config is not None:
-            check_hardware(config, device, self.settings.limits)
         for candidate in self.settings.known:
             space.check(candidate)
         plan = Plan(
@@ -160,10 +157,11 @@ class Asked:
             ),
             tune=tune,
             gradient=self.gradient or EntropySettings.of(tune),
-            config=config,
             device=self.scope.device,
             storage=self.scope.storage,
         )
+        if config is not None:
+            plan = replace(plan, config=shared_config(plan, config))
         bundle, costs = uncompressed(task, self.model, plan)
         wanted = self.settings.target_score
         weight = weight_of(task, evaluate(bundle, task.validation, task.metric))

@@ -20,7 +20,6 @@ from gatewright.cosim.search.settings import Limits
 from gatewright.cosim.verify import measure
 from gatewright.errors import CapacityError, ConfigError, DivergenceError, ToolError
 from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.fpga.devices import device
 from gatewright.progress import Progress, silent
 from gatewright.storage import make_folder
 from gatewright.sw.bundle import Bundle
@@ -109,7 +108,7 @@ class Evaluator:
         spec = shared.plan.space.spec(candidate)
         network = _supernet(StudyFolder(self.folder).supernet(round)).subnetwork(spec)
         bundle = shared.bundle(network, candidate, 0)
-        config = shared.plan.config or candidate_config(bundle, shared.plan.space, candidate)
+        config = candidate_config(shared.plan, bundle, candidate)
         return Costs.of(bundle, config, shared.recordings, shared.task.validation.every_step).cycles
 
     @one_thread()
@@ -224,9 +223,8 @@ class _Shared(NamedTuple):
         return quick_bundle(self.task, self.dense, network, spec, self.sample, self.plan.tune, epochs, silent)
 
     def _config(self, bundle: Bundle, candidate: Candidate) -> AcceleratorConfig:
-        config = candidate_config(bundle, self.plan.space, candidate)
-        found = None if self.plan.device is None else device(self.plan.device)
-        if problem := refusal(config, found, self.plan.search.limits):
+        config = candidate_config(self.plan, bundle, candidate)
+        if problem := refusal(self.plan, config):
             raise _NoHardware(problem)
         return config
 

@@ -8,7 +8,6 @@ from gatewright.cosim.search.folder import Plan
 from gatewright.cosim.search.hardware import candidate_config, refusal
 from gatewright.errors import CapacityError, ConfigError
 from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.fpga.devices import device
 from gatewright.sw.search.parameters import CELL_LANES
 from gatewright.sw.search.space import Candidate
 
@@ -52,10 +51,10 @@ def _doubled(plan: Plan, candidate: Candidate, costs: Costs, costs_of: CostsOf) 
     cell_lanes = 2 * costs.compiled.config.cell_lanes
     try:
         if plan.config is None:
-            config = candidate_config(costs.bundle, plan.space, candidate | {CELL_LANES: cell_lanes})
+            config = candidate_config(plan, costs.bundle, candidate | {CELL_LANES: cell_lanes})
         else:
             config = replace(plan.config, cell_lanes=cell_lanes)
-        if refusal(config, None if plan.device is None else device(plan.device), plan.search.limits):
+        if refusal(plan, config):
             return None
         doubled = costs_of(config)
     except (ConfigError, CapacityError):

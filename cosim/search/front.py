@@ -24,7 +24,6 @@ from gatewright.cosim.verify import measure
 from gatewright.errors import BundleError, DivergenceError, RunFolderError, ToolError
 from gatewright.executors import workers
 from gatewright.hw.config import AcceleratorConfig
-from gatewright.hw.fpga.devices import device
 from gatewright.hw.loops import UNITS as OP_UNITS
 from gatewright.progress import Progress, silent, within
 from gatewright.results import Row, score_row, write_rows
@@ -195,8 +194,8 @@ def _measured(
         problem = failed.get(number, "")
         if not problem:
             bundle = Bundle.load(folder.bundle(point.name))
-            config = plan.config or candidate_config(bundle, plan.space, point.candidate)
-            problem = _no_place(plan, config)
+            config = candidate_config(plan, bundle, point.candidate)
+            problem = refusal(plan, config)
         if not problem:
             costs_of = partial(_costs, bundle, recordings, task.validation.every_step)
             costs[number] = costs_of(config)
@@ -233,11 +232,6 @@ def _costs(
     bundle: Bundle, recordings: Sequence[np.ndarray], every_step: bool, config: AcceleratorConfig
 ) -> Costs:
     return Costs.of(bundle, config, recordings, every_step)
-
-
-def _no_place(plan: Plan, config: AcceleratorConfig) -> str:
-    found = None if plan.device is None else device(plan.device)
-    return refusal(config, found, plan.search.limits)
 
 
 def _beyond(plan: Plan, metric: Metric, costs: Costs, score: float) -> str:

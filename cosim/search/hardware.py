@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import product
 
-from gatewright.cosim.search.settings import Limits
+from gatewright.cosim.search.folder import Plan
 from gatewright.errors import ConfigError
 from gatewright.hw.area.estimate import estimate_resources
 from gatewright.hw.compiler import ANY_MODEL, smallest_config
@@ -12,7 +13,8 @@ from gatewright.hw.compiler.choose import usual_cell_lanes
 from gatewright.hw.compiler.compile import least_config
 from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.fpga.devices import Device
-from gatewright.hw.fpga.fit import exceeded
+from gatewright.hw.fpga.devices import device as device_of
+from gatewright.hw.fpga.fit import exceeded, fitted
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.compress.sample import sample_of
 from gatewright.sw.mode import POLICY
@@ -68,17 +70,39 @@ def space_config(task: Task, dense: FloatModel, space: SearchSpace, **fixed: int
     )
 
 
-def candidate_config(bundle: Bundle, space: SearchSpace, candidate: Candidate) -> AcceleratorConfig:
-    """Give the smallest configuration that holds a candidate, with the parallelism that it chooses.
+def shared_config(plan: Plan, config: AcceleratorConfig) -> AcceleratorConfig:
+    """Give the hardware of all candidates of a plan, with its sums where it fits.
+
+    Raises
+    ------
+    ConfigError
+        It is larger than the plan's device, or than its limits allow; the text says by how much.
+    """
+    config = fitted(config, partial(refusal, plan))
+    if problem := refusal(plan, config):
+        raise ConfigError(
+            f"{problem}; it has {config.lanes} lanes and holds every candidate: use fewer lanes, a smaller space or a "
+            "larger device, or search the lanes"
+        )
+    return config
+
+
+def candidate_config(plan: Plan, bundle: Bundle, candidate: Candidate) -> AcceleratorConfig:
+    """Give the hardware of a candidate: that of all, or the smallest that holds it with the parallelism it chooses.
+
+    Whether it can be had is for `refusal` to say.
 
     Raises
     ------
     ConfigError
         There is no such configuration.
     """
-    chosen = {"lanes": space.lanes} | space.hardware(candidate)
+    if plan.config is not None:
+        return plan.config
+    chosen = {"lanes": plan.space.lanes} | plan.space.hardware(candidate)
     cell_lanes = usual_cell_lanes(chosen["lanes"] // chosen.get("groups", 1))
-    return smallest_config([(bundle, POLICY)], **({"cell_lanes": cell_lanes} | chosen))
+    config = smallest_config([(bundle, POLICY)], **({"cell_lanes": cell_lanes} | chosen))
+    return fitted(config, partial(refusal, plan))
 
 
 def device_choices(bundle: Bundle, device: Device) -> dict[str, tuple[int, ...]]:
@@ -107,17 +131,20 @@ def device_choices(bundle: Bundle, device: Device) -> dict[str, tuple[int, ...]]
     rows = min(4 * layer.hidden_size for layer in bundle.layers)
     powers = [1 << k for k in range(10)]
 
-    def fits(lanes: int, cell_lanes: int, bits: int = max(WEIGHT_BITS)) -> bool:
-        values = {"lanes": lanes, "cell_lanes": cell_lanes, "narrowest_weight": bits}
+    def fits(lanes: int, cell_lanes: int, **fixed: int) -> bool:
+        values = {"lanes": lanes, "cell_lanes": cell_lanes, "narrowest_weight": max(WEIGHT_BITS)} | fixed
         try:
-            return not exceeded(least_config([(bundle, POLICY)], **values), device)
+            config = least_config([(bundle, POLICY)], **values)
         except ConfigError:
             return False
+        return not exceeded(fitted(config, lambda each: exceeded(each, device), fixed), device)
 
     fitting = [each for each in powers[2:] if each <= rows and fits(each, 1)]
     if not fitting:
         raise ConfigError(f"no accelerator fits {device.name}: take a larger device, or leave out --device")
-    fewest = max((each for each in fitting if fits(each, 1, min(WEIGHT_BITS))), default=fitting[0])
+    # Narrow weights with their sums in block RAM, as look-up tables may not do for the many sums of a large model.
+    narrow = {"narrowest_weight": min(WEIGHT_BITS), "block_accumulators": 1}
+    fewest = max((each for each in fitting if fits(each, 1, **narrow)), default=fitting[0])
     lanes = tuple(each for each in fitting if each >= fewest)
     return {
         "lanes": lanes,
@@ -125,11 +152,11 @@ def device_choices(bundle: Bundle, device: Device) -> dict[str, tuple[int, ...]]
     }
 
 
-def refusal(config: AcceleratorConfig, device: Device | None, limits: Limits) -> str:
-    """Say why hardware cannot be had: a device is too small, or a limit is exceeded; nothing where it can."""
-    if device is not None and (short := exceeded(config, device)):
-        return f"{device.name} is too small: it {', '.join(short)}"
-    needs = estimate_resources(config)
+def refusal(plan: Plan, config: AcceleratorConfig) -> str:
+    """Say why a plan cannot have hardware: its device is too small, or a limit is exceeded; nothing where it can."""
+    if plan.device is not None and (short := exceeded(config, device_of(plan.device))):
+        return f"{plan.device} is too small: it {', '.join(short)}"
+    needs, limits = estimate_resources(config), plan.search.limits
     pairs = {
         "look-up tables": (needs.luts, limits.luts),
         "block RAMs": (needs.block_ram, limits.block_rams),
@@ -141,21 +168,6 @@ def refusal(config: AcceleratorConfig, device: Device | None, limits: Limits) ->
         if most is not None and need > most
     ]
     return f"the accelerator needs {', '.join(beyond)}" if beyond else ""
-
-
-def check_hardware(config: AcceleratorConfig, device: Device | None, limits: Limits) -> None:
-    """Refuse hardware that is larger than a device, or than limits allow.
-
-    Raises
-    ------
-    ConfigError
-        It is; the text says by how much.
-    """
-    if problem := refusal(config, device, limits):
-        raise ConfigError(
-            f"{problem}; it has {config.lanes} lanes and holds every candidate: use fewer lanes, a smaller space or a "
-            "larger device, or search the lanes"
-        )
 
 
 def _extremes(dense: FloatModel, space: SearchSpace) -> Iterator[CompressionSpec]:

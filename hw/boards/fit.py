@@ -6,6 +6,7 @@ from gatewright.hw.boards.board import Board
 from gatewright.hw.compiler.choose import Models, usual_cell_lanes
 from gatewright.hw.compiler.compile import smallest_config
 from gatewright.hw.config import AcceleratorConfig
+from gatewright.hw.fpga.fit import fitted
 
 LUTS, BLOCK_RAMS = 2_000, 3
 """What bridge, line and mailbox take beside the accelerator."""
@@ -38,7 +39,8 @@ def widest_config(models: Models, board: Board, **fixed: int) -> tuple[Accelerat
     """Return the smallest accelerator with the most lanes that fit a board, and why it has no more.
 
     Lanes are powers of two, no more than the largest layer has rows. Of one number of lanes, the most cell lanes that
-    fit are taken, up to the usual number. A tenth of the look-up tables is left free.
+    fit are taken, up to the usual number. Sums lie in look-up tables where block RAM is too short for them. A tenth of
+    the look-up tables is left free.
 
     Parameters
     ----------
@@ -66,7 +68,7 @@ def widest_config(models: Models, board: Board, **fixed: int) -> tuple[Accelerat
             except (CapacityError, ConfigError) as error:
                 short = f"with {lanes} lanes {error}"
             else:
-                held = config
+                held = config = fitted(config, lambda each: _shortage(each, board, FILLED), values)
                 short = _shortage(config, board, FILLED)
                 if not short:
                     return config, f"{_size(config)}, the most for {board.name}: {reason}"

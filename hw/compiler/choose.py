@@ -12,7 +12,7 @@ from gatewright.hw.config import AcceleratorConfig
 from gatewright.hw.estimate import cycles_per_step
 from gatewright.hw.fpga.devices import Device
 from gatewright.hw.fpga.devices import device as device_of
-from gatewright.hw.fpga.fit import exceeded
+from gatewright.hw.fpga.fit import exceeded, fitted
 from gatewright.progress import Progress, silent
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.mode import ModePolicy
@@ -120,8 +120,9 @@ def fastest_config(
 ) -> AcceleratorConfig:
     """Return the configuration with the fewest cycles per step of those that fit a device.
 
-    Every number of lanes, groups and cell lanes is tried, each with the smallest memories that hold the models. Cycles
-    are exact; what fits is an estimate. A pattern made for other lanes is padded, which costs cycles and memory.
+    Every number of lanes, groups and cell lanes is tried, each with the smallest memories that hold the models, and
+    with its sums in look-up tables where block RAM is too short. Cycles are exact; what fits is an estimate. A pattern
+    made for other lanes is padded, which costs cycles and memory.
 
     Parameters
     ----------
@@ -149,9 +150,8 @@ def fastest_config(
         values = fixed | shape
         try:
             # Most shapes are too large whatever their memories, and seen to be without compiling.
-            _check(least_config(models, **values), device)
-            config = smallest_config(models, **values)
-            _check(config, device)
+            _on_device(least_config(models, **values), device, fixed)
+            config = _on_device(smallest_config(models, **values), device, fixed)
             cycles = sum(_cycles_per_step(bundle, config, mode, every_step) for bundle, mode in models)
         except (ConfigError, CapacityError) as error:
             refused.append(str(error))
@@ -168,11 +168,14 @@ def fastest_config(
     return min(fitting, key=lambda each: each[0])[1]
 
 
-def _check(config: AcceleratorConfig, device: Device) -> None:
+def _on_device(config: AcceleratorConfig, device: Device, fixed: dict[str, int]) -> AcceleratorConfig:
+    """Give a configuration with its sums where it fits a device, unless that is settled; refuse one that does not."""
+    config = fitted(config, lambda each: exceeded(each, device), fixed)
     if short := exceeded(config, device):
         raise ConfigError(
             f"with {config.lanes} lanes and {config.cell_lanes} cell lanes it {', '.join(short)}"
         )
+    return config
 
 
 def _cycles_per_step(

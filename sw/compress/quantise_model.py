@@ -20,7 +20,7 @@ from gatewright.sw.compress.diagnosis import (
     told_features,
 )
 from gatewright.sw.compress.figures import score_rows, shape_rows
-from gatewright.sw.compress.pattern import balanced_mask, layout
+from gatewright.sw.compress.pruning import prune_at_once
 from gatewright.sw.compress.quantise import CALIBRATED, calibrate
 from gatewright.sw.compress.scaling import scaled_where_it_pays
 from gatewright.sw.determinism import seeded
@@ -123,13 +123,14 @@ def quantise_model(
         student = scaled_where_it_pays(model, sequences, **widths)
     with seeded(settings.seed):
         network = shaped(student.network, spec)
-        untrained = _untrained(student, task, network, spec)
+        pruned = prune_at_once(copy.deepcopy(network), spec)
+        untrained = _untrained(student, task, pruned, spec)
     if fits is not None:
         fits(untrained)
     narrow = narrow_features(untrained, sequences)
     warnings = [told_features(narrow, scaled=scale)] if narrow else []
     warnings += map(str, spread_matrices(student, network, spec, sequences))
-    warnings += _coarse(network, spec)
+    warnings += _coarse(pruned, spec)
     bundle = with_behaviour(compress(task, student, spec, settings, progress), model, task)
     warnings += _in_vain(bundle)
     rows = [
@@ -141,22 +142,20 @@ def quantise_model(
     return Quantised(bundle, rows, tuple(warnings))
 
 
-def _coarse(network: LstmNetwork, spec: CompressionSpec) -> Iterator[str]:
-    """Yield a warning if the patterns of matrices with few words in a column keep many more weights than asked for."""
+def _coarse(pruned: LstmNetwork, spec: CompressionSpec) -> Iterator[str]:
+    """Yield a warning if matrices with few words keep many more weights, by their patterns, than were asked for."""
     told = []
-    for name, matrix in network.matrices().items():
-        asked = spec.of(name).density
-        if asked == 1:
-            continue
-        mask = balanced_mask(matrix, layout(name, matrix, spec), asked, spec.columns)
-        kept = float(mask.double().mean())
+    for name, matrix in pruned.matrices().items():
+        asked, kept = spec.of(name).density, float((matrix != 0).double().mean())
         if kept > COARSE * asked:
             told.append(f"{name} {100 * kept:.0f} %, not {100 * asked:.3g} %")
     if told:
-        yield (
-            f"more weights stay than were asked for: {'; '.join(told)}. Every column keeps a word of all "
-            f"{spec.lanes} lanes at least: take fewer lanes, or columns by contribution"
-        )
+        word = f"a word of all {spec.lanes} lanes"
+        if spec.columns == "equal":
+            why = f"Every column keeps {word} at least: take fewer lanes, or columns by contribution"
+        else:
+            why = f"What stays or goes is {word}: take fewer lanes"
+        yield f"more weights stay than were asked for: {'; '.join(told)}. {why}"
 
 
 def _in_vain(bundle: Bundle) -> Iterator[str]:
@@ -193,12 +192,7 @@ def _where_it_counts(results: Sequence[np.ndarray], split: Split) -> list[np.nda
 
 
 @torch.no_grad()
-def _untrained(model: FloatModel, task: Task, network: LstmNetwork, spec: CompressionSpec) -> Bundle:
+def _untrained(model: FloatModel, task: Task, pruned: LstmNetwork, spec: CompressionSpec) -> Bundle:
     """Return a bundle of the shapes, widths and patterns that training will end with."""
-    small = copy.deepcopy(network)
-    for name, matrix in small.matrices().items():
-        target = spec.of(name)
-        if target.density < 1:
-            matrix.mul_(balanced_mask(matrix, layout(name, matrix, spec), target.density, spec.columns))
     inputs = model.standardise(task.train.sequences)
-    return calibrate(small, inputs, spec).bundle(model.mean, model.deviation, model.labels)
+    return calibrate(pruned, inputs, spec).bundle(model.mean, model.deviation, model.labels)

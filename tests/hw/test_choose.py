@@ -85,8 +85,15 @@ def test_the_fastest_is_the_fastest_of_all_that_fit(bundle):
         for groups in (1, 2, 4, 8)
         for cell_lanes in (1, 2, 4, 8)
         if groups * cell_lanes <= lanes // 4
+        for block in (1, 0)
         for config in [
-            smallest_config([(bundle, "sparse")], lanes=lanes, groups=groups, cell_lanes=cell_lanes)
+            smallest_config(
+                [(bundle, "sparse")],
+                lanes=lanes,
+                groups=groups,
+                cell_lanes=cell_lanes,
+                block_accumulators=block,
+            )
         ]
         if not exceeded(config, target)
     ]
@@ -95,6 +102,24 @@ def test_the_fastest_is_the_fastest_of_all_that_fit(bundle):
     assert cycles(bundle, fastest) == fewest
     equals = [each for each in fitting if cycles(bundle, each) == fewest]
     assert fastest.lanes == min(each.lanes for each in equals)
+
+
+def test_sums_are_in_look_up_tables_where_block_ram_is_short():
+    # Eight lanes of four banks take 64 block RAMs for their sums, of the 56 that there are.
+    narrow, target = random_bundle(2, inputs=3, hidden=16, lanes=4, weight_bits=(2, 2, 2)), device("ecp5-25k")
+    config = fastest_config([(narrow, "dense")], target)
+    assert (config.lanes, config.block_accumulators) == (8, 0)
+    assert exceeded(replace(config, block_accumulators=1), target) == ["needs 80 block RAMs, has 56"]
+    settled = fastest_config([(narrow, "dense")], target, block_accumulators=1)
+    assert (settled.lanes, settled.block_accumulators) == (4, 1)
+    assert cycles(narrow, config, "dense") < cycles(narrow, settled, "dense")
+    small = random_bundle(3, inputs=5, hidden=13, lanes=8)
+    with pytest.raises(
+        ConfigError, match=r"ice40-up5k: with 4 lanes .* needs LUT RAM for its sums, has none"
+    ):
+        fastest_config([(small, "dense")], device("ice40-up5k"), block_accumulators=0)
+    # A block RAM costs no logic: where there are enough, sums stay there.
+    assert fastest_config([(narrow, "dense")], device("ecp5-85k"), lanes=8).block_accumulators
 
 
 def test_a_larger_device_is_never_slower(bundle):

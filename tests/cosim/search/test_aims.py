@@ -33,7 +33,7 @@ def costs(task, model, plan):
         candidate = dict(zip(plan.space.choices, values, strict=True))
         spec = plan.space.spec(candidate)
         bundle = module.untrained(task, model, SuperNetwork.of(model).subnetwork(spec), spec)
-        config = candidate_config(bundle, plan.space, candidate)
+        config = candidate_config(plan, bundle, candidate)
         found = Costs.of(bundle, config, recordings, task.validation.every_step)
         yield found.cycles, found.stored_bits
 

@@ -36,7 +36,7 @@ def case(plan):
         spec, supernet = space.spec(chosen), SuperNetwork.of(model)
         bundle = candidate_bundle(task, model, supernet, spec, sample, CompressSettings())
         costs_of = partial(Costs.of, bundle, recordings=RECORDINGS, every_step=False)
-        costs = costs_of(candidate_config(bundle, space, chosen))
+        costs = costs_of(candidate_config(replace(plan, space=space, config=None), bundle, chosen))
         return replace(plan, space=space, config=None), chosen, costs, costs_of
 
     return made
@@ -69,7 +69,7 @@ def test_what_does_not_fit_is_no_floor(case):
     assert floor(limited, chosen, costs, costs_of) == ""
     # Eight lanes finish two units a cycle at the most.
     few = chosen | {"hardware.lanes": 8, "hardware.cell_lanes": 2}
-    on_few = costs_of(candidate_config(costs.bundle, plan.space, few))
+    on_few = costs_of(candidate_config(plan, costs.bundle, few))
     assert floor(plan, few, on_few, costs_of) == ""
 
 

@@ -8,9 +8,9 @@ import studies
 from gatewright.cosim.search.costs import Costs
 from gatewright.cosim.search.hardware import (
     candidate_config,
-    check_hardware,
     device_choices,
     refusal,
+    shared_config,
     space_config,
 )
 from gatewright.cosim.search.settings import Limits
@@ -85,16 +85,42 @@ def test_the_space_settles_lanes_and_widths(plan):
 
 def test_candidates_choose_their_hardware(plan):
     space = studies.space(hardware={"lanes": (8, 16), "groups": (1, 2), "cell_lanes": (1,)})
+    own = replace(plan, space=space, config=None)
     for candidate, bundle in bundles(studies.task_of(plan), space, 4):
-        config = candidate_config(bundle, space, candidate)
+        config = candidate_config(own, bundle, candidate)
         assert config.lanes == candidate["hardware.lanes"]
         assert config.groups == candidate["hardware.groups"]
         assert config.cell_lanes == 1
-    fewer = replace(space, choices={"hardware.lanes": (8, 16)})
-    assert candidate_config(bundle, fewer, {"hardware.lanes": 8}).cell_lanes == 2
+    fewer = replace(own, space=replace(space, choices={"hardware.lanes": (8, 16)}))
+    assert candidate_config(fewer, bundle, {"hardware.lanes": 8}).cell_lanes == 2
+    assert candidate_config(plan, bundle, candidate) is plan.config
 
 
-def test_devices_limit_resources():
+def test_sums_of_candidates_are_in_look_up_tables_where_block_ram_is_short(plan):
+    space = studies.space(hardware={"lanes": (4, 8, 16), "cell_lanes": (1,)})
+    own = replace(plan, space=space, config=None)
+    few = replace(own, search=replace(plan.search, limits=Limits(block_rams=56)))
+    moved = set()
+    for candidate, bundle in bundles(studies.task_of(plan), space, 20):
+        unlimited = candidate_config(own, bundle, candidate)
+        assert unlimited.block_accumulators
+        for limited in (replace(own, device="ecp5-25k"), few):
+            config = candidate_config(limited, bundle, candidate)
+            assert replace(config, block_accumulators=1) == unlimited
+            in_tables = not config.block_accumulators
+            assert in_tables == bool(refusal(limited, unlimited) and not refusal(limited, config))
+            moved.add(in_tables)
+    assert moved == {False, True}
+
+
+def test_sums_of_the_hardware_of_all_candidates_too(plan):
+    config = AcceleratorConfig(lanes=16, cell_lanes=1, accumulator_rows=8, weight_depth=1024, index_depth=512)
+    small = replace(plan, device="ecp5-25k", config=None)
+    assert shared_config(plan, config) == config
+    assert shared_config(small, config) == replace(config, block_accumulators=0)
+
+
+def test_devices_limit_resources(plan):
     config, small, large = AcceleratorConfig(), device("ecp5-25k"), device("ecp5-85k")
     needs = estimate_resources(config)
     assert exceeded(config, small) == [
@@ -102,17 +128,21 @@ def test_devices_limit_resources():
         f"needs {needs.multipliers} multipliers, has 28",
     ]
     assert exceeded(config, large) == []
-    check_hardware(config, large, Limits())
+    assert shared_config(replace(plan, device=large.name), config) == config
     with pytest.raises(
         ConfigError, match=r"ecp5-25k is too small: it .* multipliers, has 28; it has 32 lanes"
     ):
-        check_hardware(config, small, Limits())
+        shared_config(replace(plan, device=small.name), config)
     assert any("multipliers" in text for text in exceeded(config, device("ice40-up5k")))
 
 
 @pytest.mark.parametrize(
     ("name", "lanes", "cell_lanes"),
-    [("ecp5-12k", (4, 8), (1,)), ("ecp5-25k", (4, 8, 16), (1, 2)), ("ecp5-85k", (16, 32), (1, 2, 4, 8))],
+    [
+        ("ecp5-12k", (4, 8, 16), (1, 2)),
+        ("ecp5-25k", (4, 8, 16), (1, 2)),
+        ("ecp5-85k", (16, 32), (1, 2, 4, 8)),
+    ],
 )
 def test_a_device_has_lanes_and_cell_lanes_that_fit_and_no_more_than_rows(plan, name, lanes, cell_lanes):
     space = studies.space()
@@ -122,16 +152,19 @@ def test_a_device_has_lanes_and_cell_lanes_that_fit_and_no_more_than_rows(plan, 
         device_choices(bundle, device("ice40-hx8k"))
 
 
-def test_limits_hold_without_a_device():
+def test_limits_hold_without_a_device(plan):
+    def limited(limits):
+        return replace(plan, search=replace(plan.search, limits=limits))
+
     config = AcceleratorConfig()
     needs = estimate_resources(config)
     limits = Limits(luts=needs.luts - 1, block_rams=needs.block_ram, multipliers=needs.multipliers)
-    assert refusal(config, None, limits) == (
+    assert refusal(limited(limits), config) == (
         f"the accelerator needs {needs.luts} look-up tables, at most {needs.luts - 1} are allowed"
     )
-    assert refusal(config, None, replace(limits, luts=needs.luts)) == ""
+    assert refusal(limited(replace(limits, luts=needs.luts)), config) == ""
     with pytest.raises(ConfigError, match=r"the accelerator needs .* use fewer lanes"):
-        check_hardware(config, None, limits)
+        shared_config(limited(limits), config)
 
 
 @pytest.mark.slow

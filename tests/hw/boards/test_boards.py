@@ -248,6 +248,17 @@ def test_the_widest_is_held_back_by_the_multipliers():
         check_fit(replace(config, lanes=32), board("colorlight-i5"))
 
 
+def test_sums_are_in_look_up_tables_where_block_ram_is_short():
+    models = [(random_bundle(2, inputs=3, hidden=16, classes=3, lanes=4, weight_bits=(2, 2, 2)), POLICY)]
+    config, _ = widest_config(models, board("colorlight-i5"))
+    assert (config.lanes, config.block_accumulators) == (8, 0)
+    check_fit(config, board("colorlight-i5"))
+    with pytest.raises(CapacityError, match="83 block RAMs, has 56"):
+        check_fit(replace(config, block_accumulators=1), board("colorlight-i5"))
+    settled, _ = widest_config(models, board("colorlight-i5"), block_accumulators=1)
+    assert (settled.lanes, settled.block_accumulators) == (4, 1)
+
+
 def test_the_widest_has_no_more_lanes_than_rows():
     # Four gates of 10 units are 40 rows.
     config, why = widest_config(small(10), board("ulx3s-85f"))
