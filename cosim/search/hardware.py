@@ -108,9 +108,9 @@ def candidate_config(plan: Plan, bundle: Bundle, candidate: Candidate) -> Accele
 def device_choices(bundle: Bundle, device: Device) -> dict[str, tuple[int, ...]]:
     """Give the lanes and cell lanes that are searched on a device.
 
-    Narrow weights need more multipliers in a lane. So the lanes go from the most that fit with the narrowest weights to
-    the most that fit with the widest, but to no more than the model has rows. Memories do not count here, as they
-    depend on the candidate: each is held against the device later.
+    Narrow weights need more multipliers in a lane, and more memories for its sums. So the lanes go from the most that
+    fit with the narrowest weights to the most that fit with the widest, but to no more than the model has rows. How
+    deep memories are does not count here, as it depends on the candidate: each is held against the device later.
 
     Parameters
     ----------

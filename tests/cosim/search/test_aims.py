@@ -10,6 +10,7 @@ from gatewright.cosim.search import aims as module
 from gatewright.cosim.search.aims import ROOM, TIMES, aims, uncompressed
 from gatewright.cosim.search.costs import Costs, spread
 from gatewright.cosim.search.hardware import candidate_config
+from gatewright.cosim.search.settings import Limits
 from gatewright.errors import CapacityError
 from gatewright.sw.determinism import seeded
 from gatewright.sw.network import LstmNetwork
@@ -74,3 +75,12 @@ def test_candidates_without_hardware_are_no_floor(plan, monkeypatch):
 
     monkeypatch.setattr(module, "candidate_config", refused)
     assert aims(task, model, plan, whole) == (whole.cycles, whole.stored_bits)
+
+
+def test_candidates_on_hardware_beyond_the_limits_are_no_floor(plan):
+    model, plan = case(plan, 8, lanes=4)
+    task = studies.task_of(plan)
+    _, whole = uncompressed(task, model, plan)
+    beyond = replace(plan, search=replace(plan.search, limits=Limits(luts=1)))
+    assert aims(task, model, beyond, whole) == (whole.cycles, whole.stored_bits)
+    assert aims(task, model, plan, whole) < (whole.cycles, whole.stored_bits)
