@@ -58,6 +58,9 @@ def search(
 ) -> Searched:
     """Search the compression of a model, or go on with a study that was left or that is to have more trials.
 
+    Candidates are evaluated by processes, which import the script that they come from: there, the call is to be under
+    ``if __name__ == "__main__":``.
+
     Parameters
     ----------
     model : as `as_model` takes it
