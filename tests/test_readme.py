@@ -42,6 +42,19 @@ def test_headline_figures_are_those_of_the_rows(tables):
     assert len(stated.splitlines()) == 2 + 10
 
 
+def test_the_headline_tells_the_points_that_gain_something(tables, monkeypatch):
+    def point(gained, smaller, faster):
+        return {"score_gained": gained, "times_smaller": smaller, "times_faster": faster}
+
+    # The first is the model in 8 bits itself, and the third is worse than the second in all.
+    points = [point(0.0, 1.0, 1.0), point(-0.2, 20.0, 22.0), point(-0.7, 13.0, 14.0), point(0.4, 2.0, 3.0)]
+    monkeypatch.setattr(tables.headline, "summary", lambda _: {"search": dict(enumerate(points))})
+    text, _ = tables.headline._searched()
+    assert (
+        text == "+0.4 points: 2 times smaller, 3 times faster; -0.2 points: 20 times smaller, 22 times faster"
+    )
+
+
 def test_the_page_of_results_is_that_of_the_rows(tables):
     assert unmarked((ROOT / "docs" / "results.md").read_text()) == unmarked(tables.main.results())
 

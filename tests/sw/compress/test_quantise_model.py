@@ -327,6 +327,6 @@ def test_patterns_that_keep_more_than_asked_for_are_told(model_of):
         warnings, found = told(**{"density": 0.25, "lanes": 16} | remedy)
         assert "recurrent" not in "".join(warnings)
         assert value(found, "weight_density", matrix="layer0.recurrent") <= 25
-    # Of the three words of 16 lanes that two inputs may have, one is more than 12.5 %.
+    # Three inputs of 32 rows have six words of 16 lanes, of which one is more than 12.5 %.
     (text,), found = told(density=0.125, lanes=16, columns="contribution")
     assert text.endswith("What stays or goes is a word of all 16 lanes: take fewer lanes")
