@@ -85,7 +85,7 @@ def finish(
         records = Records(folder, plan).finished()
         found = [
             Point(f"p{k}", "found", each, plan.space.spec(each))
-            for k, each in enumerate(front(records, points))
+            for k, each in enumerate(front(records, points, plan.space))
         ]
         if not found:
             raise RunFolderError(f"{root}: {_nothing(records)}")

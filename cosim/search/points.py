@@ -10,7 +10,7 @@ from gatewright.cosim.search.folder import Plan
 from gatewright.cosim.search.pareto import choose, pareto
 from gatewright.cosim.search.records import Record
 from gatewright.sw.models import FloatModel
-from gatewright.sw.search.space import Candidate
+from gatewright.sw.search.space import Candidate, SearchSpace
 from gatewright.sw.spec import WEIGHT_BITS, CompressionSpec, uniform_spec
 
 Kind = Literal["found", "uniform", "uncompressed"]
@@ -39,25 +39,27 @@ class Point:
     spec: CompressionSpec
 
 
-def front(records: Sequence[Record], count: int) -> list[Candidate]:
+def front(records: Sequence[Record], count: int, space: SearchSpace) -> list[Candidate]:
     """Choose at most `count` candidates of the Pareto front of finished trials, spread over it.
 
     The best quality is the first, the largest reward the second; then always the one that adds the most hypervolume,
-    with cycles and bits on a logarithmic scale, so that candidates of little use come last. Of a candidate's results
-    the last counts.
+    with cycles and bits on a logarithmic scale, so that candidates of little use come last. Of a model's results the
+    last counts. The uncompressed model, which is trained beside all points, is one only where there is no other.
     """
     found = {
-        tuple(each.candidate.items()): each.found for each in records if isinstance(each.found, Evaluation)
+        space.key(each.candidate): (each.candidate, each.found)
+        for each in records
+        if isinstance(each.found, Evaluation)
     }
-    candidates = [dict(key) for key in found]
-    points = [
-        (cost, log2(cycles), log2(bits)) for cost, cycles, bits in (each.point for each in found.values())
-    ]
-    best = sorted(pareto(points), key=lambda k: points[k])
-    if not best:
+    if not found:
         return []
+    candidates, evaluations = zip(*found.values(), strict=True)
+    points = [(cost, log2(cycles), log2(bits)) for cost, cycles, bits in (each.point for each in evaluations)]
+    whole, keys = space.uncompressed_key, list(found)
+    best = sorted(pareto(points), key=lambda k: points[k])
+    best = [k for k in best if keys[k] != whole] or best
     ends = [max(points[k][axis] for k in best) + margin for axis, margin in enumerate((1e-9, 1.0, 1.0))]
-    rewards = [each.reward for each in found.values()]
+    rewards = [each.reward for each in evaluations]
     rewarded = max(range(len(best)), key=lambda k: rewards[best[k]])
     chosen = choose([points[k] for k in best], ends, count, dict.fromkeys((0, rewarded)))
     return [candidates[best[k]] for k in chosen]

@@ -44,7 +44,7 @@ class Record:
     candidate : Candidate
     found : Evaluation or Infeasible
     copied : bool
-        The candidate was evaluated in the same round already, and that result counts once more.
+        The same model was evaluated in the same round already, and that result counts once more.
     """
 
     trial: int

@@ -20,7 +20,7 @@ _GENERATIONS = 5
 _SMALLEST_POPULATION = 4
 
 
-def sampler(settings: SearchSettings, place: int) -> BaseSampler:
+def sampler(settings: SearchSettings, space: SearchSpace, place: int) -> BaseSampler:
     """Give a sampler for one trial.
 
     Each trial has a fresh one, whose random numbers follow from the seed and the trial's place in the order. What it
@@ -29,6 +29,8 @@ def sampler(settings: SearchSettings, place: int) -> BaseSampler:
     Parameters
     ----------
     settings : SearchSettings
+    space : SearchSpace
+        Tells which candidates are the same.
     place : int
         The trial's place in the order. The first ones take the candidates that are known.
     """
@@ -39,7 +41,8 @@ def sampler(settings: SearchSettings, place: int) -> BaseSampler:
         # Bandits take their random numbers from the study's own count of trials.
         case "linear":
             scale = 2 ** (settings.spread * (aim / 2**31 - 1))
-            return LinearBanditSampler(settings.seed, combine=partial(settings.reward, scale=scale))
+            reward = partial(settings.reward, scale=scale)
+            return LinearBanditSampler(settings.seed, combine=reward, key=space.key)
         case "ucb" | "softmax" | "greedy":
             return WorthSampler(settings.seed, rule=settings.method)
         case "tpe":

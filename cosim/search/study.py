@@ -29,6 +29,7 @@ from gatewright.results import write_rows
 from gatewright.storage import writing
 from gatewright.sw.metrics import Metric
 from gatewright.sw.models import FloatModel
+from gatewright.sw.search.distinct import Key
 from gatewright.sw.search.space import Candidate
 from gatewright.sw.search.worth import separate_optima
 
@@ -170,13 +171,13 @@ class _Loop:
     ):
         self._folder, self._plan, self._metric, self._records = folder, plan, metric, records
         self._evaluate, self._interrupts, self._progress = evaluate, interrupts, progress
-        self._parameters = distributions(plan.space)
+        self._parameters, self._key = distributions(plan.space), plan.space.key
         self._round = -1
         self._written, self._told = -math.inf, -1
         self._under_way: dict[int, UnderWay] = {}
         self._pending: dict[Future, list[int]] = {}
-        self._asked: dict[tuple, Future] = {}
-        self._known: dict[tuple, Evaluation | Infeasible] = {}
+        self._asked: dict[Key, Future] = {}
+        self._known: dict[Key, Evaluation | Infeasible] = {}
 
     def run(self, found: Workers) -> str:
         """Run trials to the study's end; says why it ended."""
@@ -244,7 +245,7 @@ class _Loop:
         search = self._plan.search
         round = search.round_of(place)
         self._begin(round)
-        self._records.study.sampler = sampler(search, place)
+        self._records.study.sampler = sampler(search, self._plan.space, place)
         free = search.method == "entropy" and place >= len(search.known)
         trial = self._records.ask(place, round, {} if free else self._parameters)
         self._submit(found, UnderWay(trial, place, round))
@@ -263,17 +264,17 @@ class _Loop:
     def _submit(self, found: Workers, each: UnderWay) -> None:
         """Have a trial evaluated, unless its candidate is known, or under way, in its round."""
         self._under_way[each.place] = each
-        key = self._key(each.trial.params)
-        if not key:
+        candidate = each.trial.params
+        if not candidate:
             future = self._start(found, self._evaluate.by_gradient, each.place, each.round)
-        elif key in self._known:
+        elif (key := self._key(candidate)) in self._known:
             self._keep(each.place, self._known[key], copied=True)
             return
         elif key in self._asked:
             self._pending[self._asked[key]].append(each.place)
             return
         else:
-            future = self._start(found, _evaluated, self._evaluate, each.trial.params, each.round)
+            future = self._start(found, _evaluated, self._evaluate, candidate, each.round)
             self._asked[key] = future
         self._pending[future] = [each.place]
 
@@ -329,10 +330,6 @@ class _Loop:
             with self._interrupts.allowed():
                 value = found.executor.submit(self._evaluate, candidate, last).result()
         self._records.separate = candidate, value
-
-    def _key(self, candidate: Candidate) -> tuple:
-        """Give what equal candidates have in common; nothing for a trial that has none yet."""
-        return tuple(candidate[name] for name in self._parameters if candidate)
 
     def _tell_progress(self) -> None:
         finished = self._records.finished()

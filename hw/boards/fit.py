@@ -1,5 +1,7 @@
 """Whether a board's FPGA has room for an accelerator and what is between it and the host, and the widest that has."""
 
+from collections.abc import Mapping
+
 from gatewright.errors import CapacityError, ConfigError
 from gatewright.hw.area.estimate import estimate_resources
 from gatewright.hw.boards.board import Board
@@ -35,12 +37,13 @@ def check_fit(config: AcceleratorConfig, board: Board) -> None:
         raise CapacityError(f"{board.name}: {short}; {fewer}, or compress the model further")
 
 
-def widest_config(models: Models, board: Board, **fixed: int) -> tuple[AcceleratorConfig, str]:
-    """Return the smallest accelerator with the most lanes that fit a board, and why it has no more.
+def board_config(models: Models, board: Board, **fixed: int) -> tuple[AcceleratorConfig, str]:
+    """Return the smallest accelerator for a board, and why it has no more lanes or cell lanes.
 
-    Lanes are powers of two, no more than the largest layer has rows. Of one number of lanes, the most cell lanes that
-    fit are taken, up to the usual number. Sums lie in look-up tables where block RAM is too short for them. A tenth of
-    the look-up tables is left free.
+    Lanes are the most that fit, powers of two, no more than the largest layer has rows; a tenth of the look-up tables
+    is left free. Lanes that are settled may fill the board: whether they fit is for `check_fit` to say. Of one number
+    of lanes, the most cell lanes that fit are taken, up to the usual number. Sums lie in look-up tables where block RAM
+    is too short for them.
 
     Parameters
     ----------
@@ -48,36 +51,60 @@ def widest_config(models: Models, board: Board, **fixed: int) -> tuple[Accelerat
         What it must run, one at a time.
     board : Board
     **fixed : int
-        Values of `AcceleratorConfig` that are settled; not the lanes.
+        Values of `AcceleratorConfig` that are settled.
+
+    Returns
+    -------
+    config : AcceleratorConfig
+    why : str
+        Empty where lanes are settled and cell lanes the usual ones.
 
     Raises
     ------
     CapacityError
-        None fits; the text says what the smallest needs too much of.
+        None fits; the text says what the smallest needs too much of. Or none with settled lanes holds the models.
+    ConfigError
+        Settled values are not legal.
     """
+    if "lanes" in fixed:
+        tried = _by_cell_lanes(models, board, 1.0, fixed)
+        (usual, short), (fewer, beyond) = tried[0], tried[-1]
+        return (usual, "") if beyond or not short else (fewer, _most(fewer, board, short))
     rows = max(4 * layer.hidden_size for bundle, _ in models for layer in bundle.layers)
-    reason = f"the largest layer has {rows} rows"
-    held: AcceleratorConfig | None = None
+    reason, short = f"the largest layer has {rows} rows", ""
     for lanes in (1 << k for k in reversed(range(2, rows.bit_length()))):
-        usual = usual_cell_lanes(lanes // fixed.get("groups", 1))
-        fewer = [usual >> k for k in range(usual.bit_length())]
-        for cell_lanes in [fixed["cell_lanes"]] if "cell_lanes" in fixed else fewer:
-            values = fixed | {"lanes": lanes, "cell_lanes": cell_lanes}
-            try:
-                config = smallest_config(models, **values)
-            except (CapacityError, ConfigError) as error:
-                short = f"with {lanes} lanes {error}"
-            else:
-                held = config = fitted(config, lambda each: _shortage(each, board, FILLED), values)
-                short = _shortage(config, board, FILLED)
-                if not short:
-                    return config, f"{_size(config)}, the most for {board.name}: {reason}"
-        reason = short
-    if held is not None:
-        reason = _shortage(held, board, FILLED)
+        try:
+            config, short = _by_cell_lanes(models, board, FILLED, fixed | {"lanes": lanes})[-1]
+        except (CapacityError, ConfigError) as error:
+            reason = f"with {lanes} lanes {error}"
+        else:
+            if not short:
+                return config, _most(config, board, reason)
+            reason = short
     raise CapacityError(
-        f"{board.name} has no room: {reason}; take another board, or compress the model further"
+        f"{board.name} has no room: {short or reason}; take another board, or compress the model further"
     )
+
+
+def _by_cell_lanes(
+    models: Models, board: Board, filled: float, fixed: Mapping[str, int]
+) -> list[tuple[AcceleratorConfig, str]]:
+    """Try the usual cell lanes and fewer until they fit; gives each configuration and what a board lacks for it."""
+    usual = usual_cell_lanes(fixed["lanes"] // fixed.get("groups", 1))
+    fewer = [usual >> k for k in range(usual.bit_length())]
+    tried = []
+    for cell_lanes in [fixed["cell_lanes"]] if "cell_lanes" in fixed else fewer:
+        values = {**fixed, "cell_lanes": cell_lanes}
+        config = smallest_config(models, **values)
+        config = fitted(config, lambda each: _shortage(each, board, filled), values)
+        tried.append((config, _shortage(config, board, filled)))
+        if not tried[-1][1]:
+            break
+    return tried
+
+
+def _most(config: AcceleratorConfig, board: Board, reason: str) -> str:
+    return f"{_size(config)}, the most for {board.name}: {reason}"
 
 
 def _shortage(config: AcceleratorConfig, board: Board, filled: float = 1.0) -> str:

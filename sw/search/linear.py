@@ -3,11 +3,11 @@
 Ours, grown out of the worth of single values (`worth`): the plain mean of the trials that had a value also holds what
 the other values did to them. Here the parts of a reward are told apart, and each is the sum of one worth for each
 value, by ridge regression; the bound on it is that of L. Li et al., A contextual-bandit approach to personalized news
-article recommendation, 2010. No combination is tried twice.
+article recommendation, 2010. No combination is tried twice, by whatever name.
 """
 
 import heapq
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,9 @@ Places = tuple[int, ...]
 
 Combine = Callable[..., float]
 """Gives the reward of its parts."""
+
+Tell = Callable[[dict[str, Any]], Hashable]
+"""Gives what tells combinations apart, from their values by the names of parameters."""
 
 _RIDGE = 0.2
 _LEAST_WEIGHT = 0.02
@@ -64,6 +67,8 @@ class LinearBanditSampler(BanditSampler):
         Gives the reward of a trial's `PARTS`, of which the first counts as it is, the others, that must be above 0, by
         their logarithms; it may not fall with the first or rise with another. If left out, the reward is learnt as a
         whole.
+    key : callable, optional
+        Equal for combinations that are the same; if left out, all are different.
 
     Raises
     ------
@@ -80,6 +85,7 @@ class LinearBanditSampler(BanditSampler):
         sharpness: float = 2.0,
         startup: int = STARTUP,
         combine: Combine | None = None,
+        key: Tell | None = None,
     ):
         super().__init__(seed, samples_per_hp, startup)
         check_values(
@@ -87,6 +93,7 @@ class LinearBanditSampler(BanditSampler):
             ("sharpness", sharpness, sharpness >= 1, "at least 1"),
         )
         self._exploration, self._sharpness, self._combine = exploration, sharpness, combine
+        self._key = key
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Return the parameters of all trials."""
@@ -98,6 +105,12 @@ class LinearBanditSampler(BanditSampler):
         """Return the untried combination with the best bound; nothing in the beginning."""
         candidates = {name: self.candidates(name, each) for name, each in search_space.items()}
         sizes = tuple(len(values) for values in candidates.values())
+
+        def combination(chosen: Places) -> dict[str, Any]:
+            return {name: values[k] for (name, values), k in zip(candidates.items(), chosen, strict=True)}
+
+        def key(chosen: Places) -> Hashable:
+            return chosen if self._key is None else self._key(combination(chosen))
 
         def places(each: FrozenTrial) -> Places | None:
             found = [place_of(values, each, name) for name, values in candidates.items()]
@@ -119,8 +132,7 @@ class LinearBanditSampler(BanditSampler):
             np.array([parts.get(each.number, nothing) for _, each in finished]),
             beside,
         )
-        chosen = propose(trials, self._combine or float, self._exploration, self._sharpness)
-        return {name: values[k] for (name, values), k in zip(candidates.items(), chosen, strict=True)}
+        return combination(propose(trials, self._combine or float, self._exploration, self._sharpness, key))
 
     def _parts(self, study: Study, trial: FrozenTrial) -> list[float]:
         """Return what a complete trial's reward is made of: without `combine`, the reward."""
@@ -158,7 +170,13 @@ class Trials:
     running: list[Places]
 
 
-def propose(trials: Trials, combine: Combine, exploration: float, sharpness: float) -> Places:
+def propose(
+    trials: Trials,
+    combine: Combine,
+    exploration: float,
+    sharpness: float,
+    key: Callable[[Places], Hashable],
+) -> Places:
     """Give the untried combination with the best bound that is found; if all were tried, the best.
 
     Parameters
@@ -171,15 +189,16 @@ def propose(trials: Trials, combine: Combine, exploration: float, sharpness: flo
         Factor of the bound's width.
     sharpness : float
         A trial weighs as the share of others whose reward is smaller, to this power.
+    key : callable
+        Equal for combinations that are the same.
     """
     known = ~np.isnan(trials.parts[:, 0])
     rewards = np.array([combine(*each) for each in trials.parts[known]])
     bound = _bounds(trials, known, rewards, combine, exploration, sharpness)
-    taken = {*trials.places, *trials.running}
+    tried = {key(each) for each in (*trials.places, *trials.running)}
     order = np.flatnonzero(known)[np.argsort(-rewards, kind="stable")][:_STARTS]
-    found = [
-        _untaken(_climb(trials.places[k], trials.sizes, bound), trials.sizes, bound, taken) for k in order
-    ]
+    starts = (_climb(trials.places[k], trials.sizes, bound) for k in order)
+    found = [_untried(start, trials.sizes, bound, lambda each: key(each) in tried) for start in starts]
     return max(found, key=lambda pair: pair[0])[1]
 
 
@@ -267,18 +286,18 @@ def _climb(start: Places, sizes: Sequence[int], bound: Callable[[Sequence[Places
     return top
 
 
-def _untaken(
+def _untried(
     start: Places,
     sizes: Sequence[int],
     bound: Callable[[Sequence[Places]], np.ndarray],
-    taken: set[Places],
+    tried: Callable[[Places], bool],
 ) -> tuple[float, Places]:
-    """Give the first combination that is not taken, with its bound, the best of those reached so far coming first."""
+    """Give the first combination that was not tried, with its bound, the best of those reached so far coming first."""
     first = float(bound([start])[0])
     heap, seen = [(-first, start)], {start}
     while heap:
         cost, places = heapq.heappop(heap)
-        if places not in taken:
+        if not tried(places):
             return -cost, places
         around = [each for each in _neighbours(places, sizes) if each not in seen]
         seen.update(around)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from gatewright.errors import ConfigError
 from gatewright.sw.search.choices import read_choices
+from gatewright.sw.search.distinct import Key, model_key
 from gatewright.sw.search.parameters import (
     ACTIVATIONS,
     HARDWARE,
@@ -284,6 +285,21 @@ class SearchSpace:
         products = {name: ProductSpec() for name in self.shapes}
         return CompressionSpec(products, activations, self._group_lanes(self.largest), self.columns)
 
+    def key(self, candidate: Candidate) -> Key:
+        """Give what tells a candidate from others: equal where they are one model on one accelerator.
+
+        Raises
+        ------
+        ConfigError
+            As `spec` does.
+        """
+        return self._key(self.spec(candidate), candidate)
+
+    @property
+    def uncompressed_key(self) -> Key:
+        """The key of candidates that are the uncompressed model, on the hardware of the largest candidate."""
+        return self._key(self.uncompressed, self.largest)
+
     def parameter(self, name: str, kind: str) -> str | None:
         """Name the parameter that chooses a kind for a product or a layer: its narrowest scope's; None if none does."""
         names = (f"{scope}.{kind}" for scope in reversed(scopes(name)))
@@ -348,6 +364,9 @@ class SearchSpace:
     def _chosen(self, candidate: Candidate, product: str, kind: Kind):
         name = self.parameter(product, kind)
         return _WHOLE[kind] if name is None else candidate[name]
+
+    def _key(self, spec: CompressionSpec, candidate: Candidate) -> Key:
+        return model_key(spec, self.shapes), tuple(sorted(self.hardware(candidate).items()))
 
     def _group_lanes(self, candidate: Candidate) -> int:
         hardware = self.hardware(candidate)

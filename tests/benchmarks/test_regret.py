@@ -3,7 +3,7 @@
 import pytest
 
 from gatewright.benchmarks import regret
-from gatewright.benchmarks.compare import every
+from gatewright.benchmarks.compare import Tried, every
 from gatewright.benchmarks.opponents.arena import SEARCHES
 from gatewright.benchmarks.opponents.scale import Scale
 from gatewright.benchmarks.regret import Table, bench_regret
@@ -66,13 +66,13 @@ def test_every_candidate_comes_once():
 
 
 def test_a_table_is_what_was_saved(tmp_path):
-    keys = [tuple(sorted(each.items())) for each in every(SPACE)]
-    made = {key: found(90.0 + k, 10.5 + k, 100 + k) for k, key in enumerate(keys[1:])}
+    first, *others = every(SPACE)
+    made = [Tried(each, found(90.0 + k, 10.5 + k, 100 + k), 0.0) for k, each in enumerate(others)]
     Table(SPACE, made).save(tmp_path / "space.json")
     table = Table.load(tmp_path / "space.json")
     assert table.space == SPACE
-    assert {tuple(sorted(each.candidate.items())): each.found for each in table.all()} == made
-    assert isinstance(table(dict(keys[0])), Infeasible)
+    assert table.all() == made
+    assert isinstance(table(first), Infeasible)
     (tmp_path / "space.json").write_text("{}")
     with pytest.raises(RunFolderError, match="no table of a space"):
         Table.load(tmp_path / "space.json")

@@ -15,9 +15,8 @@ from gatewright.cosim.search.records import DIRECTIONS
 from gatewright.cosim.search.samplers import distributions, sampler
 from gatewright.cosim.search.settings import SearchSettings
 from gatewright.sw.search.bandit import note
+from gatewright.sw.search.distinct import Key
 from gatewright.sw.search.space import Candidate, SearchSpace
-
-Key = tuple
 
 STALE = 50
 """Known proposals in a row after which a search ends: they cost no budget, and a sampler may never leave them."""
@@ -43,7 +42,7 @@ class Tried:
 Ask = Callable[[Candidate], Evaluation | Infeasible]
 """Evaluates a candidate."""
 
-Samplers = Callable[[SearchSettings, int], BaseSampler]
+Samplers = Callable[[SearchSettings, SearchSpace, int], BaseSampler]
 """Gives the sampler of the trial at a place of the order, as `samplers.sampler` does by the method of the settings."""
 
 Objective = Callable[[Evaluation], list[float]]
@@ -67,9 +66,9 @@ def search(
     objective: Objective = by_reward,
     samplers: Samplers = sampler,
 ) -> list[Tried]:
-    """Search a space in this process, in memory, to the limit of trials; gives each candidate once.
+    """Search a space in this process, in memory, to the limit of trials; gives each model once.
 
-    What is proposed again costs no trial, so that all methods evaluate as many candidates.
+    What is proposed again, by whatever name, costs no trial, so that all methods evaluate as many candidates.
 
     Parameters
     ----------
@@ -90,9 +89,9 @@ def search(
     for place in count():
         if len(known) == min(settings.trials, space.size) or stale == STALE:
             break
-        study.sampler = samplers(settings, place)
+        study.sampler = samplers(settings, space, place)
         trial = study.ask(parameters)
-        key = tuple(trial.params.items())
+        key = space.key(trial.params)
         new = key not in known
         known.add(key)
         stale = 0 if new else stale + 1

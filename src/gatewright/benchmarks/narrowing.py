@@ -16,7 +16,6 @@ from gatewright.benchmarks.opponents.arena import OURS, Arena
 from gatewright.benchmarks.opponents.intervals import Interval, paired_ratio
 from gatewright.benchmarks.opponents.problem import Problem, uncompressed
 from gatewright.benchmarks.opponents.scale import DIGITS, Scale
-from gatewright.benchmarks.opponents.store import key_of
 from gatewright.cosim.search.pareto import hypervolume, pareto
 from gatewright.cosim.search.settings import SearchSettings
 from gatewright.progress import Progress, silent
@@ -104,7 +103,7 @@ def two_rounds(problem: Problem, folder: Path, progress: Progress) -> dict[str, 
         train_super(problem.task, problem.dense, supernet, space, sandwich, progress, [target])
         wide = replace(problem, space=joined(problem.space, space))
         arena = Arena(space, replace(settings, seed=problem.seed + 1), partial(wide.cut, supernet))
-        tried = {key_of(each.candidate): each.candidate for each in (*first, *arena.sampled(OURS))}
+        tried = {wide.space.key(each.candidate): each.candidate for each in (*first, *arena.sampled(OURS))}
         found[method] = _volume(wide, supernet, [*tried.values()]), len(tried)
     return found
 

@@ -5,7 +5,7 @@ candidates up, so that many seeds of every method take minutes.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -14,7 +14,6 @@ from gatewright.benchmarks.compare import Tried, every, front_of, log_hypervolum
 from gatewright.benchmarks.opponents.arena import SEARCHES, Arena
 from gatewright.benchmarks.opponents.problem import Problem, uncompressed
 from gatewright.benchmarks.opponents.scale import DIGITS, Scale
-from gatewright.benchmarks.opponents.store import Key, key_of
 from gatewright.cosim.search.evaluation import Evaluation, Infeasible
 from gatewright.cosim.search.settings import SearchSettings
 from gatewright.errors import ConfigError, RunFolderError
@@ -50,26 +49,31 @@ class Table:
     Parameters
     ----------
     space : SearchSpace
-    found : dict of Evaluation
-        By the key of each candidate; those that have no result are left out.
+    tried : iterable of Tried
+        All models of the space that have a result.
     """
 
-    def __init__(self, space: SearchSpace, found: dict[Key, Evaluation]):
-        self.space, self._found = space, found
+    def __init__(self, space: SearchSpace, tried: Iterable[Tried]):
+        self.space = space
+        self._tried = {space.key(each.candidate): each for each in tried}
 
     def __call__(self, candidate: Candidate) -> Evaluation | Infeasible:
         """Return what a candidate was found to be."""
-        return self._found.get(key_of(candidate)) or Infeasible("no hardware, or it diverged")
+        tried = self._tried.get(self.space.key(candidate))
+        return Infeasible("no hardware, or it diverged") if tried is None else tried.found
 
     def all(self) -> list[Tried]:
-        """Return all candidates that have a result."""
-        return [Tried(dict(key), found, 0.0) for key, found in self._found.items()]
+        """Return all models that have a result."""
+        return [*self._tried.values()]
 
     def save(self, path: Path) -> None:
         """Write the table as columns, in the order of `every`."""
-        found = [self._found.get(key_of(candidate)) for candidate in every(self.space)]
+        found = [self(candidate) for candidate in every(self.space)]
         columns = {
-            name: [None if each is None else round(getattr(each, name), _PLACES) for each in found]
+            name: [
+                None if isinstance(each, Infeasible) else round(getattr(each, name), _PLACES)
+                for each in found
+            ]
             for name in _COLUMNS
         }
         with whole_file(path) as partial:
@@ -88,16 +92,16 @@ class Table:
             values = json.loads(path.read_text())
             space = SearchSpace.from_json(values["space"])
             columns = [values[name] for name in _COLUMNS]
-            found = {
-                key_of(candidate): Evaluation(score, quality, bits, cycles, None, macs, 0.0, 0.0, 0)
+            tried = [
+                Tried(candidate, Evaluation(score, quality, bits, cycles, None, macs, 0.0, 0.0, 0), 0.0)
                 for candidate, score, quality, cycles, bits, macs in zip(every(space), *columns, strict=True)
                 if score is not None
-            }
+            ]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunFolderError(
                 f"{path}: no table of a space ({error!r}); delete it to make it again"
             ) from error
-        return cls(space, found)
+        return cls(space, tried)
 
 
 def bench_regret(
@@ -161,14 +165,14 @@ def bench_regret(
 
 def enumerate_space(problem: Problem, folder: Path, progress: Progress = silent) -> Table:
     """Evaluate every candidate as it is cut out of the super network; what is known is not evaluated again."""
-    known, found = problem.quick(folder), {}
+    known, tried = problem.quick(folder), []
     for number, candidate in enumerate(every(problem.space), 1):
         each = known(candidate)
         if isinstance(each, Evaluation):
-            found[key_of(candidate)] = each
+            tried.append(Tried(candidate, each, 0.0))
         if number % _TOLD == 0 or number == problem.space.size:
             progress("enumerate", number, problem.space.size, "")
-    return Table(problem.space, found)
+    return Table(problem.space, tried)
 
 
 def regret_of(

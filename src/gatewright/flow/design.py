@@ -18,7 +18,7 @@ from gatewright.flow.kept import kept_rows
 from gatewright.flow.settings import BuildSettings, Storage
 from gatewright.flow.uncertainty import interval_rows
 from gatewright.hw.boards.board import board as board_of
-from gatewright.hw.boards.fit import widest_config
+from gatewright.hw.boards.fit import board_config
 from gatewright.hw.compiler import Compiled, Mode, compile_bundle
 from gatewright.hw.compiler.choose import HardwareChoice, choose_config
 from gatewright.hw.compiler.image import Results
@@ -412,8 +412,8 @@ def compile_models(
         (name, bundle, storage) for name, bundle in named.items() for storage in _storages(bundle, settings)
     ]
     stored = [(bundle, mode_of(storage, settings.policy)) for _, bundle, storage in wanted]
-    if settings.board is not None and not (choice.config or choice.device or choice.lanes):
-        config, chosen = widest_config(stored, board_of(settings.board), **choice.settled)
+    if settings.board is not None and not (choice.config or choice.device):
+        config, chosen = board_config(stored, board_of(settings.board), **choice.settled)
     else:
         every_step = any("all" in _results(bundle, settings.every_step) for bundle in named.values())
         config, chosen = choose_config(stored, choice, every_step=every_step, progress=progress), ""

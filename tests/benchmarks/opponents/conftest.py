@@ -21,6 +21,7 @@ SPACE = SearchSpace(
         "layer0.density": (0.25, 0.5, 1.0),
         "head.bits": (2, 4, 8),
     },
+    lanes=4,
 )
 SHORTER = SPACE.changed({"layer0.hidden": (16, 24, 32)})
 SECONDS = 2.0

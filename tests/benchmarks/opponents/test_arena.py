@@ -1,7 +1,6 @@
 import pytest
 
 from gatewright.benchmarks.opponents.arena import GRID, OURS, SEARCHES, tried_in_order
-from gatewright.benchmarks.opponents.store import key_of
 from gatewright.cosim.search.evaluation import Evaluation
 
 KINDS = {"rank", "bits", "density", "hidden"}
@@ -10,7 +9,7 @@ KINDS = {"rank", "bits", "density", "hidden"}
 @pytest.mark.parametrize("method", SEARCHES)
 def test_each_candidate_is_tried_once_and_paid_for(arena, method):
     tried = SEARCHES[method](arena)
-    keys = [key_of(each.candidate) for each in tried]
+    keys = [arena.space.key(each.candidate) for each in tried]
     assert len(set(keys)) == len(keys)
     assert 1 <= len(tried) <= arena.settings.trials
     assert [each.seconds for each in tried] == [2.0 * (1 + k) for k in range(len(tried))]

@@ -63,6 +63,16 @@ def test_what_a_gradient_chose_starts_from_the_weights_that_it_trained(plan, set
     assert not folder.root.exists()
 
 
+class Ranks:
+    """A space whose candidates are models by their ranks; that of 7 is the uncompressed one."""
+
+    uncompressed_key = 7
+
+    @staticmethod
+    def key(candidate):
+        return candidate["rank"]
+
+
 def record(number, quality, cycles, bits, round=0):
     found = Evaluation(quality, quality, bits, cycles, cycles, 1, quality, 0.0, 0)
     return Record(number, round, {"rank": number}, found, False)
@@ -77,23 +87,29 @@ def test_front_begins_with_the_best_and_leaves_out_what_is_beaten():
         Record(4, 0, {"rank": 4}, Infeasible("too large"), False),
         record(5, 88.9, 19.9, 199),
     ]
-    assert front(records, 1) == [{"rank": 1}]
-    assert front(records, 2) == [{"rank": 1}, {"rank": 5}]
-    assert sorted(each["rank"] for each in front(records, 9)) == [0, 1, 2, 5]
-    assert front(records[4:5], 3) == []
+    assert front(records, 1, Ranks) == [{"rank": 1}]
+    assert front(records, 2, Ranks) == [{"rank": 1}, {"rank": 5}]
+    assert sorted(each["rank"] for each in front(records, 9, Ranks)) == [0, 1, 2, 5]
+    assert front(records[4:5], 3, Ranks) == []
 
 
 def test_the_largest_reward_is_a_point():
     records = [record(k, 90.0 - k, 100.0 - 10 * k, 1000 - k) for k in range(6)]
     rewarded = replace(records[4], found=replace(records[4].found, reward=200.0))
-    assert front([*records[:4], rewarded, records[5]], 2) == [{"rank": 0}, {"rank": 4}]
-    assert front([*records[:4], rewarded, records[5]], 1) == [{"rank": 0}]
-    assert {"rank": 4} not in front(records, 2)
+    assert front([*records[:4], rewarded, records[5]], 2, Ranks) == [{"rank": 0}, {"rank": 4}]
+    assert front([*records[:4], rewarded, records[5]], 1, Ranks) == [{"rank": 0}]
+    assert {"rank": 4} not in front(records, 2, Ranks)
 
 
 def test_the_last_result_of_a_candidate_counts():
     records = [record(0, 90.0, 10.0, 100), record(1, 50.0, 10.0, 100), record(0, 40.0, 10.0, 100, round=1)]
-    assert front(records, 2) == [{"rank": 1}]
+    assert front(records, 2, Ranks) == [{"rank": 1}]
+
+
+def test_the_uncompressed_model_is_a_point_only_where_there_is_no_other():
+    records = [record(7, 91.0, 200.0, 2000), record(1, 90.0, 100.0, 1000), record(2, 90.0, 201.0, 2001)]
+    assert front(records, 3, Ranks) == [{"rank": 1}]
+    assert front(records[:1], 3, Ranks) == [{"rank": 7}]
 
 
 def test_uniform_points_are_different_models(study):
@@ -185,7 +201,7 @@ def test_front_points_are_those_of_the_trials(rows, study):
         for row in rows
         if row.name == "point_stored_bits" and row.parameters["kind"] == "found"
     ]
-    assert chosen == front(records, POINTS) == list(study.candidates())
+    assert chosen == front(records, POINTS, study.plan.space) == list(study.candidates())
     points = {tuple(each.candidate.items()): each.found.point for each in records}
     assert not any(dominated(points[tuple(each.items())], list(points.values())) for each in chosen)
 

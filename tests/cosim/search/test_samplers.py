@@ -33,7 +33,7 @@ def proposed(settings, trials):
     """What a method proposes where wide, whole and dense is best."""
     study = optuna.create_study(directions=["maximize", "minimize"])
     for place in range(trials):
-        study.sampler = sampler(settings, place)
+        study.sampler = sampler(settings, SPACE, place)
         trial = study.ask(dict(distributions(SPACE)))
         value = worth_of(trial.params["network.rank"], trial.params["layer0.bits"])
         note(trial, float(value), [float(value), 1.0, 1.0])
@@ -44,7 +44,7 @@ def proposed(settings, trials):
 @pytest.mark.parametrize("method", KINDS)
 def test_proposals_are_candidates_and_follow_from_the_seed(method):
     settings = SearchSettings(method=method, trials=30)
-    assert isinstance(sampler(settings, 0), KINDS[method])
+    assert isinstance(sampler(settings, SPACE, 0), KINDS[method])
     candidates = proposed(settings, 30)
     for candidate in candidates:
         SPACE.spec(candidate)
@@ -82,11 +82,11 @@ def test_spread_aims_at_targets_around_those_asked_for():
     scales = []
     for place in range(400):
         # One target's width above the target costs a point: cycles that cost as much are twice the target.
-        cost = sampler(settings, place)._combine(0.0, 1000.0, 0.0)
+        cost = sampler(settings, SPACE, place)._combine(0.0, 1000.0, 0.0)
         scales.append(1000.0 / (1 - cost) / 100.0)
     octaves = [log2(scale) for scale in scales]
     assert -2 <= min(octaves) < -1.9
     assert 1.9 < max(octaves) <= 2
     assert abs(fmean(octaves)) < 0.2
-    fixed = sampler(replace(settings, spread=0.0), 7)._combine
+    fixed = sampler(replace(settings, spread=0.0), SPACE, 7)._combine
     assert fixed(5.0, 150.0, 1500.0) == settings.reward(5.0, 150.0, 1500.0)

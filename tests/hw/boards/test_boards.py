@@ -13,7 +13,7 @@ from gatewright.errors import CapacityError, ConfigError
 from gatewright.hw.boards import fit
 from gatewright.hw.boards.board import Board, board, boards
 from gatewright.hw.boards.files import board_files
-from gatewright.hw.boards.fit import check_fit, widest_config
+from gatewright.hw.boards.fit import board_config, check_fit
 from gatewright.hw.boards.folder import board_folder, read_board_folder
 from gatewright.hw.bridge.line import LineKind
 from gatewright.hw.config import AcceleratorConfig
@@ -237,7 +237,7 @@ def small(hidden):
 
 def test_the_widest_is_held_back_by_the_multipliers():
     # A lane has one, the column front end one, a cell lane eight: 16 + 1 + 8 = 25 of 28, and 32 + 1 + 8 = 41.
-    config, why = widest_config(small(16), board("colorlight-i5"))
+    config, why = board_config(small(16), board("colorlight-i5"))
     assert (config.lanes, config.cell_lanes) == (16, 1)
     assert why.startswith(
         "16 lanes and 1 cell lane, the most for colorlight-i5: with 32 lanes and 1 cell lane it "
@@ -250,33 +250,33 @@ def test_the_widest_is_held_back_by_the_multipliers():
 
 def test_sums_are_in_look_up_tables_where_block_ram_is_short():
     models = [(random_bundle(2, inputs=3, hidden=16, classes=3, lanes=4, weight_bits=(2, 2, 2)), POLICY)]
-    config, _ = widest_config(models, board("colorlight-i5"))
+    config, _ = board_config(models, board("colorlight-i5"))
     assert (config.lanes, config.block_accumulators) == (8, 0)
     check_fit(config, board("colorlight-i5"))
     with pytest.raises(CapacityError, match="83 block RAMs, has 56"):
         check_fit(replace(config, block_accumulators=1), board("colorlight-i5"))
-    settled, _ = widest_config(models, board("colorlight-i5"), block_accumulators=1)
+    settled, _ = board_config(models, board("colorlight-i5"), block_accumulators=1)
     assert (settled.lanes, settled.block_accumulators) == (4, 1)
 
 
 def test_the_widest_has_no_more_lanes_than_rows():
     # Four gates of 10 units are 40 rows.
-    config, why = widest_config(small(10), board("ulx3s-85f"))
+    config, why = board_config(small(10), board("ulx3s-85f"))
     assert (config.lanes, config.cell_lanes) == (32, AcceleratorConfig.cell_lanes)
     assert why.endswith("for ulx3s-85f: the largest layer has 40 rows")
 
 
 def test_settled_cell_lanes_stay():
     # 8 + 1 + 2 * 8 = 25 of 28.
-    config, why = widest_config(small(16), board("colorlight-i5"), cell_lanes=2)
+    config, why = board_config(small(16), board("colorlight-i5"), cell_lanes=2)
     assert (config.lanes, config.cell_lanes) == (8, 2)
     assert re.search("with 16 lanes and 2 cell lanes it .*needs 33 multipliers, has 28", why)
 
 
 def test_a_share_of_the_look_up_tables_is_left_free(monkeypatch):
-    most, _ = widest_config(small(16), board("ulx3s-85f"))
+    most, _ = board_config(small(16), board("ulx3s-85f"))
     monkeypatch.setattr(fit, "FILLED", 0.2)
-    config, why = widest_config(small(16), board("ulx3s-85f"))
+    config, why = board_config(small(16), board("ulx3s-85f"))
     assert config.lanes < most.lanes
     assert re.search(r"needs \d+ look-up tables, has 83640 and fills 16728 at most", why)
 
@@ -287,4 +287,4 @@ def test_what_no_lanes_hold_says_what_is_short_and_by_how_much():
         CapacityError,
         match=r"colorlight-i5 has no room: with \d+ lanes .*needs (5|6|1\d)\d\d block RAMs, has 56.*;",
     ):
-        widest_config(small(512), board("colorlight-i5"))
+        board_config(small(512), board("colorlight-i5"))

@@ -13,7 +13,6 @@ from optuna.samplers import BaseSampler, TPESampler
 
 from gatewright.benchmarks.compare import Ask, Samplers, Tried, by_cycles, by_reward, only, search
 from gatewright.benchmarks.opponents.problem import rewarded, uncompressed
-from gatewright.benchmarks.opponents.store import key_of
 from gatewright.benchmarks.opponents.surrogate import CostModel
 from gatewright.cosim.search.evaluation import Evaluation, Infeasible
 from gatewright.cosim.search.samplers import sampler
@@ -71,7 +70,7 @@ class Arena(NamedTuple):
 
 
 Search = Callable[[Arena], list[Tried]]
-"""Gives each candidate that it tried once, at most as many as there are trials."""
+"""Gives each model that it tried once, at most as many as there are trials."""
 
 
 def by_hand(arena: Arena) -> list[Tried]:
@@ -92,7 +91,7 @@ def by_hand(arena: Arena) -> list[Tried]:
         return candidate
 
     grid = [set_to(dict(zip(GRID, values, strict=True))) for values in product(*GRID.values())]
-    distinct = [*{key_of(each): each for each in grid}.values()]
+    distinct = [*{arena.space.key(each): each for each in grid}.values()]
     places = np.linspace(0, len(distinct) - 1, min(arena.settings.trials, len(distinct))).round().astype(int)
     return tried_in_order(arena, [distinct[k] for k in places])
 
@@ -143,7 +142,7 @@ def _in_order(order: Sequence[tuple[str, ...]], arena: Arena) -> tuple[float, li
             known += search(only(arena.space, settled, *kinds), settings, ask, by_reward)
         total += max(each.found.reward for each in known)
         tried += known
-    distinct = {key_of(each.candidate): each.candidate for each in tried}
+    distinct = {arena.space.key(each.candidate): each.candidate for each in tried}
     return total, tried_in_order(arena, [*distinct.values()])
 
 
@@ -176,11 +175,11 @@ def by_surrogate(arena: Arena) -> list[Tried]:
         return replace(found, cycles_predicted=cycles, stored_bits=round(bits))
 
     found = arena._replace(ask=guessed).sampled("nsga2")
-    distinct = {key_of(each.candidate): each.candidate for each in (*learnt, *found)}
+    distinct = {arena.space.key(each.candidate): each.candidate for each in (*learnt, *found)}
     return tried_in_order(arena, [*distinct.values()][: arena.settings.trials])
 
 
-def _multivariate(settings: SearchSettings, place: int) -> BaseSampler:
+def _multivariate(settings: SearchSettings, space: SearchSpace, place: int) -> BaseSampler:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         seed = int(np.random.SeedSequence([settings.seed, place]).generate_state(1)[0])

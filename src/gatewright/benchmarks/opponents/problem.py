@@ -135,7 +135,7 @@ class Problem:
 
     def quick(self, folder: Path) -> Known:
         """Return what scores candidates as they are cut out of the super network, on a part of the validation split."""
-        return Known(folder / "quick.jsonl", lambda candidate: self.cut(self.supernet, candidate))
+        return Known(folder / "quick.jsonl", self.space, lambda candidate: self.cut(self.supernet, candidate))
 
     def full(self, folder: Path, progress: Progress = silent) -> Known:
         """Return what trains candidates in full, and scores them on the test split."""
@@ -149,7 +149,7 @@ class Problem:
                 return Infeasible(str(error))
             return self.judged(bundle, bundle.notes["scores"]["test"], begin)
 
-        return Known(folder / "full.jsonl", trained)
+        return Known(folder / "full.jsonl", self.space, trained)
 
     @one_thread()
     def cut(self, source: SuperNetwork, candidate: Candidate) -> Evaluation:

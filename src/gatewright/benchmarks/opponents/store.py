@@ -7,23 +7,19 @@ from pathlib import Path
 from gatewright.benchmarks.compare import Ask
 from gatewright.cosim.search.evaluation import Evaluation, Infeasible
 from gatewright.errors import RunFolderError
-from gatewright.sw.search.space import Candidate
-
-Key = tuple
-
-
-def key_of(candidate: Candidate) -> Key:
-    """Return what tells a candidate from others, whatever the order of its parameters."""
-    return tuple(sorted(candidate.items()))
+from gatewright.sw.search.distinct import Key
+from gatewright.sw.search.space import Candidate, SearchSpace
 
 
 class Known:
-    """Evaluates each candidate once, however many searches of however many runs ask: what it was told stays on disk.
+    """Evaluates each model once, however many searches of however many runs ask: what it was told stays on disk.
 
     Parameters
     ----------
     path : Path
-        A file with a line for each candidate; a last line that is not whole, as a killed run leaves it, is forgotten.
+        A file with a line for each model; a last line that is not whole, as a killed run leaves it, is forgotten.
+    space : SearchSpace
+        Tells which candidates are one model.
     evaluate : callable
         Asked for what the file does not hold.
 
@@ -33,8 +29,8 @@ class Known:
         Another line of the file is malformed.
     """
 
-    def __init__(self, path: Path, evaluate: Ask):
-        self._path, self._evaluate = path, evaluate
+    def __init__(self, path: Path, space: SearchSpace, evaluate: Ask):
+        self._path, self._key, self._evaluate = path, space.key, evaluate
         self._found: dict[Key, Evaluation | Infeasible] = {}
         text = path.read_text() if path.exists() else ""
         whole = text[: text.rfind("\n") + 1]
@@ -45,7 +41,7 @@ class Known:
                 entry = json.loads(line)
                 found = entry["found"]
                 kind = Infeasible if "reason" in found else Evaluation
-                self._found[key_of(entry["candidate"])] = kind(**found)
+                self._found[self._key(entry["candidate"])] = kind(**found)
             except (ValueError, KeyError, TypeError) as error:
                 raise RunFolderError(
                     f"{path}, line {number}: no candidate ({error!r}); delete the file to evaluate anew"
@@ -55,11 +51,11 @@ class Known:
         return len(self._found)
 
     def __contains__(self, candidate: Candidate) -> bool:
-        return key_of(candidate) in self._found
+        return self._key(candidate) in self._found
 
     def __call__(self, candidate: Candidate) -> Evaluation | Infeasible:
         """Return what a candidate was found to be."""
-        key = key_of(candidate)
+        key = self._key(candidate)
         if key not in self._found:
             found = self._evaluate(candidate)
             entry = {"candidate": dict(candidate), "found": asdict(found)}

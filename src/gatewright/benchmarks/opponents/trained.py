@@ -10,7 +10,6 @@ import numpy as np
 from gatewright.benchmarks.compare import Ask, Tried
 from gatewright.benchmarks.opponents.arena import Arena, widths_alone
 from gatewright.benchmarks.opponents.problem import Problem
-from gatewright.benchmarks.opponents.store import Key, key_of
 from gatewright.cosim.search.evaluation import Evaluation, Infeasible
 from gatewright.cosim.search.settings import SearchSettings
 from gatewright.errors import DivergenceError
@@ -20,6 +19,7 @@ from gatewright.sw.compress import Requirement, SimplifySettings, compress_to
 from gatewright.sw.compress.quantise import QuantisedNetwork, train_quantised
 from gatewright.sw.determinism import seeded
 from gatewright.sw.search.differentiable import entropy_search, starts
+from gatewright.sw.search.distinct import Key
 from gatewright.sw.search.settings import EntropySettings
 from gatewright.sw.search.space import Candidate
 from gatewright.sw.search.supernet import SuperNetwork
@@ -139,5 +139,5 @@ def by_gradient(problem: Problem, ask: Ask, seconds: float, progress: Progress =
             found = Infeasible("it diverged")
         spent += time.process_time() - begin
         if isinstance(found, Evaluation):
-            tried.setdefault(key_of(chosen), Tried(chosen, found, spent))
+            tried.setdefault(problem.space.key(chosen), Tried(chosen, found, spent))
     return [*tried.values()]
