@@ -42,12 +42,12 @@ def test_headline_figures_are_those_of_the_rows(tables):
     assert len(stated.splitlines()) == 2 + 10
 
 
-def test_the_headline_tells_the_points_that_gain_something(tables, monkeypatch):
+def test_the_headline_leaves_out_what_another_point_beats(tables, monkeypatch):
     def point(gained, smaller, faster):
         return {"score_gained": gained, "times_smaller": smaller, "times_faster": faster}
 
-    # The first is the model in 8 bits itself, and the third is worse than the second in all.
-    points = [point(0.0, 1.0, 1.0), point(-0.2, 20.0, 22.0), point(-0.7, 13.0, 14.0), point(0.4, 2.0, 3.0)]
+    # The second is worse than the first in all.
+    points = [point(-0.2, 20.0, 22.0), point(-0.7, 13.0, 14.0), point(0.4, 2.0, 3.0)]
     monkeypatch.setattr(tables.headline, "summary", lambda _: {"search": dict(enumerate(points))})
     text, _ = tables.headline._searched()
     assert (

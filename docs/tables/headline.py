@@ -57,13 +57,7 @@ def _cycles() -> tuple[str, str]:
 
 
 def _searched() -> tuple[str, str]:
-    # A point may be the model in 8 bits itself.
-    points = [
-        point
-        for point in summary("demo")["search"].values()
-        if max(point["times_smaller"], point["times_faster"]) > 1
-    ]
-    points.sort(key=lambda point: point["times_faster"])
+    points = sorted(summary("demo")["search"].values(), key=lambda point: point["times_faster"])
     told = (
         f"{point['score_gained']:+.1f} points: {point['times_smaller']:.2g} times smaller, "
         f"{point['times_faster']:.2g} times faster"
