@@ -129,8 +129,9 @@ def bench_regret(
     Returns
     -------
     list of Row
-        ``true_hypervolume``, as `compare.log_hypervolume` has it, and the true front, ``true_front_score``, ``_cycles``
-        and ``_stored_bits``; for each method and seed ``regret``: the share of that volume which it misses.
+        ``true_hypervolume``, as `compare.log_hypervolume` has it, of the distinct ``candidates`` that have a result, of
+        so many ``combinations``; and the true front, ``true_front_score``, ``_cycles`` and ``_stored_bits``; for each
+        method and seed ``regret``: the share of that volume which it misses.
 
     Raises
     ------
@@ -147,7 +148,7 @@ def bench_regret(
     table = Table.load(path)
     reference = uncompressed(table.space, table)
     settings = replace(problem.settings(reference, 0), trials=trials)
-    at = {"task": problem.task.name, "candidates": table.space.size}
+    at = {"task": problem.task.name, "combinations": table.space.size, "candidates": len(table.all())}
     volume = log_hypervolume(whole := front_of(table.all()), reference, scale.below)
     if not volume:
         raise ConfigError(
