@@ -38,8 +38,8 @@ def die_once(marker, value):
     return die(value)
 
 
-def die(value):
-    """Kill the own process."""
+def die(*values):
+    """Kill the own process, whatever is given."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import reprlib
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,10 @@ DEATHS = 3
 """Worker processes that may die over one call; then the call is to blame."""
 
 CONNECT_SECONDS = 60
+
+_BRIEF = reprlib.Repr()
+_BRIEF.maxdict, _BRIEF.maxother = 64, 40
+"""How an error names the arguments of a call: candidates whole, data by how they begin."""
 
 
 def processors() -> int:
@@ -162,8 +167,9 @@ class _LocalPool(Executor):
             else:
                 outer.set_exception(
                     ToolError(
-                        f"worker processes died {DEATHS} times over {args!r}: see whether memory ran out, or use "
-                        "fewer workers"
+                        f"worker processes died {DEATHS} times over {_BRIEF.repr(args)}: see whether memory ran out, "
+                        "or use fewer workers; a script of your own must make the call under "
+                        '`if __name__ == "__main__":`, as each worker imports the script'
                     )
                 )
 

@@ -3,10 +3,12 @@
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 
+from gatewright.benchmarks.paired import difference, resampled
 from gatewright.benchmarks.roads import silero_files
 from gatewright.cosim.search.costs import Costs, spread
 from gatewright.cosim.search.folder import StudyFolder
@@ -22,6 +24,7 @@ from gatewright.hw.compiler.choose import HardwareChoice, choose_config
 from gatewright.progress import Progress, silent, within
 from gatewright.results import Row, read_rows, score_row
 from gatewright.sw.bundle import Bundle
+from gatewright.sw.compress import suited
 from gatewright.sw.importers import import_model
 from gatewright.sw.mode import POLICY
 from gatewright.sw.models import FloatModel
@@ -56,6 +59,13 @@ def bench_studies(silero: Path | None, progress: Progress = silent) -> list[Row]
     silero : path, optional
         As for `roads.bench_roads`; the current folder must be the same, as the metric finds the decoder there.
     progress : Progress
+
+    Returns
+    -------
+    list of Row
+        Of every model ``score`` by split, ``cycles_predicted_per_step`` and ``stored_bits``; of every point
+        ``integers_compared`` and ``mismatches``, and ``quality_above_low`` and ``_high``: the 95 % interval of what its
+        test score is better than that ``of`` a model by hand, over paired resamples.
     """
     model, speech = silero_files(silero)
     float_model, task = _regression(progress)
@@ -69,7 +79,8 @@ def bench_studies(silero: Path | None, progress: Progress = silent) -> list[Row]
 def _compared(study: str, model: FloatModel, task: Task, progress: Progress) -> Iterator[Row]:
     told = within(progress, study)
     made = quantise_all(model, task, BY_HAND, workers=WorkerSettings(), progress=told)
-    by_hand = {name: _costs(each.bundle, task) for name, each in made.items()}
+    bundles = {name: each.bundle for name, each in made.items()}
+    by_hand = {name: _costs(each, task) for name, each in bundles.items()}
     for name, costs in by_hand.items():
         yield from _rows({"study": study, "kind": "by hand", "model": name}, costs, task)
     whole = by_hand["8 bits"]
@@ -88,11 +99,18 @@ def _compared(study: str, model: FloatModel, task: Task, progress: Progress) -> 
         for name in searched.points:
             if name not in ("best", "uncompressed"):
                 at = {"study": study, "kind": "found", "model": name}
-                yield from _rows(at, _costs(point_of(folder, name), task), task)
+                bundles[name] = point_of(folder, name)
+                yield from _rows(at, _costs(bundles[name], task), task)
                 compared = front.figure("point_integers_compared", model=name)
                 differing = front.figure("point_mismatches", model=name)
                 yield Row("integers_compared", "integers", compared, at)
                 yield Row("mismatches", "integers", differing, at)
+    task, _ = suited(task, model)
+    quality = resampled(bundles, task.test, task.metric)
+    for found, hand in product(sorted(bundles.keys() - by_hand.keys()), by_hand):
+        at = {"study": study, "kind": "found", "model": found, "of": hand, "split": "test"}
+        for end, value in zip(("low", "high"), difference(quality[found], quality[hand]), strict=True):
+            yield Row(f"quality_above_{end}", task.metric.unit, value, at, 0)
 
 
 def _costs(bundle: Bundle, task: Task) -> Costs:
