@@ -222,6 +222,25 @@ def test_rounds_are_prepared_with_the_best_so_far(tmp_path):
     ]
 
 
+def test_one_model_is_evaluated_once_whatever_it_is_called(tmp_path):
+    # Four gates of 8 units on 8 lanes in 2 bits are one word, so that every density keeps all.
+    density = "layer0.density"
+    space = SearchSpace(studies.space().shapes, {density: (0.25, 0.5, 1.0)}, studies.LANES)
+    given = {"space": space.changed({"layer0.bits": (2,)})}
+
+    @dataclass(frozen=True)
+    class Narrow(Formula):
+        def __call__(self, candidate, round):
+            return super().__call__({"network.rank": None, "head.bits": 8, **candidate}, round)
+
+    folder, log = make(tmp_path / "study", given=given, method="random", trials=12), tmp_path / "log"
+    run_study(folder.root, evaluate=Narrow(log))
+    records = finished(folder)
+    assert {each.candidate[density] for each in records} == {0.25, 0.5, 1.0}
+    assert len(lines(log, "evaluate")) == 2
+    assert len({each.found.quality for each in records if each.round == 0}) == 1
+
+
 def test_known_candidates_are_copied_not_evaluated(tmp_path):
     small = SearchSpace(studies.space().shapes, {"layer0.bits": (2, 8)}, studies.LANES)
 

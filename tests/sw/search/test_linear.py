@@ -1,5 +1,5 @@
 import pytest
-from bandits import PARAMETERS, run, study_of, told
+from bandits import PARAMETERS, REWARDS, run, study_of, told
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState
 
@@ -13,6 +13,18 @@ def test_tries_everything_once_before_anything_twice():
     pairs = [tuple(each.values()) for each in run(study, 10)]
     assert len(set(pairs[:6])) == 6
     assert pairs[6:] == [(2, "y")] * 4
+
+
+def test_tries_nothing_again_by_another_name():
+    # With None for "a", whatever "b" is makes the same; so it is with 2 and "y", and 2 and "x".
+    def key(chosen):
+        return chosen["a"] if chosen["a"] in (2, None) else tuple(chosen.values())
+
+    study = study_of(LinearBanditSampler(startup=0, key=key))
+    tried = [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}, {"a": None, "b": "x"}]
+    told(study, *((each, REWARDS[each["a"]] + REWARDS[each["b"]]) for each in tried))
+    # 2 and "x" is better by its parts, but is known.
+    assert study.ask(PARAMETERS).params == {"a": 1, "b": "y"}
 
 
 def test_takes_the_untried_combination_of_the_best_values():
