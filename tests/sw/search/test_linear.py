@@ -1,5 +1,5 @@
 import pytest
-from bandits import PARAMETERS, REWARDS, run, study_of, told
+from bandits import PARAMETERS, run, study_of, told
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState
 
@@ -16,15 +16,17 @@ def test_tries_everything_once_before_anything_twice():
 
 
 def test_tries_nothing_again_by_another_name():
-    # With None for "a", whatever "b" is makes the same; so it is with 2 and "y", and 2 and "x".
+    # With 2 or None for "a", "b" makes no difference.
     def key(chosen):
         return chosen["a"] if chosen["a"] in (2, None) else tuple(chosen.values())
 
-    study = study_of(LinearBanditSampler(startup=0, key=key))
-    tried = [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}, {"a": None, "b": "x"}]
-    told(study, *((each, REWARDS[each["a"]] + REWARDS[each["b"]]) for each in tried))
-    # 2 and "x" is better by its parts, but is known.
-    assert study.ask(PARAMETERS).params == {"a": 1, "b": "y"}
+    def asked(**how):
+        study = study_of(LinearBanditSampler(startup=0, exploration=0.0, **how))
+        trials = [(1, "x", 0.0), (2, "y", 9.0), (None, "y", 1.0)]
+        return told(study, *(({"a": a, "b": b}, value) for a, b, value in trials)).ask(PARAMETERS).params
+
+    assert asked() == {"a": 2, "b": "x"}
+    assert asked(key=key) == {"a": 1, "b": "y"}
 
 
 def test_takes_the_untried_combination_of_the_best_values():
