@@ -85,6 +85,12 @@ _SCORES = {
     "float_score_high": _score("upper end of the 95 % interval of `float_score`"),
     "score_low": _score("lower end of the 95 % interval of `score`"),
     "score_high": _score("upper end of the 95 % interval of `score`"),
+    "quality_above_low": _score(
+        "lower end of the 95 % interval of what a point scores better than a model by hand"
+    ),
+    "quality_above_high": _score(
+        "upper end of the 95 % interval of what a point scores better than a model by hand"
+    ),
     "score_lost": _score("by how much an integer model is worse than its float model"),
     "training_progress": _score("validation score of the float model after an epoch"),
     "round_score": _score("validation score after a round of simplifying"),

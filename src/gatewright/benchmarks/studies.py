@@ -1,7 +1,7 @@
 """The search beside quantising by hand, on models that were not trained here: a regression per step, and Silero VAD."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -105,12 +105,16 @@ def _compared(study: str, model: FloatModel, task: Task, progress: Progress) -> 
                 differing = front.figure("point_mismatches", model=name)
                 yield Row("integers_compared", "integers", compared, at)
                 yield Row("mismatches", "integers", differing, at)
-    task, _ = suited(task, model)
+    yield from _differences(study, bundles, suited(task, model)[0])
+
+
+def _differences(study: str, bundles: Mapping[str, Bundle], task: Task) -> Iterator[Row]:
+    """Yield how much better every point's test score is than that of every model by hand."""
     quality = resampled(bundles, task.test, task.metric)
-    for found, hand in product(sorted(bundles.keys() - by_hand.keys()), by_hand):
+    for found, hand in product((name for name in bundles if name not in BY_HAND), BY_HAND):
         at = {"study": study, "kind": "found", "model": found, "of": hand, "split": "test"}
         for end, value in zip(("low", "high"), difference(quality[found], quality[hand]), strict=True):
-            yield Row(f"quality_above_{end}", task.metric.unit, value, at, 0)
+            yield score_row(f"quality_above_{end}", task.metric, value, at, 0)
 
 
 def _costs(bundle: Bundle, task: Task) -> Costs:
