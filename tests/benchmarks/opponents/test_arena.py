@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
-from gatewright.benchmarks.opponents.arena import GRID, OURS, SEARCHES, tried_in_order
+from gatewright.benchmarks.opponents.arena import COARSER, GRID, OURS, SEARCHES, tried_in_order
 from gatewright.cosim.search.evaluation import Evaluation
 
 KINDS = {"rank", "bits", "density", "hidden"}
@@ -30,6 +32,16 @@ def test_the_grid_has_every_combination_and_keeps_what_matrices_cannot_have_whol
     assert {each["head.bits"] for each in candidates} == {4, 8}
     assert len(candidates) == 2 * 3 * 3
     assert set(GRID) == KINDS
+
+
+@pytest.mark.parametrize(("trials", "densities"), [(30, GRID["density"]), (20, COARSER["density"])])
+def test_a_grid_of_too_many_models_is_coarser_not_thinner(arena, trials, densities):
+    space = arena.space.changed({"layer0.density": sorted(GRID["density"])})
+    settings = replace(arena.settings, trials=trials)
+    tried = SEARCHES["grid by hand"](arena._replace(space=space, settings=settings))
+    assert {each.candidate["layer0.density"] for each in tried} == {*densities}
+    # All of it: two ranks, and three widths of which the narrowest has one density less.
+    assert len(tried) == 2 * (3 * len(densities) - (0.125 in densities))
 
 
 def test_the_grid_keeps_shares_of_units_that_the_space_has(shorter):
