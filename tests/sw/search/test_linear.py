@@ -9,7 +9,7 @@ from gatewright.sw.search.linear import LinearBanditSampler
 
 
 def test_tries_everything_once_before_anything_twice():
-    study = study_of(LinearBanditSampler(startup=2))
+    study = study_of(LinearBanditSampler(startup=2, exploration=0.5))
     pairs = [tuple(each.values()) for each in run(study, 10)]
     assert len(set(pairs[:6])) == 6
     assert pairs[6:] == [(2, "y")] * 4
