@@ -4,16 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from gatewright.flow.uncertainty import Scored, scored_parts
+from gatewright.flow.uncertainty import Bounds, Scored, scored_parts
 from gatewright.sw.bundle import Bundle
 from gatewright.sw.integer import integer_results
 from gatewright.sw.metrics import Metric
 from gatewright.sw.tasks import Split
 
 RESAMPLES = 400
-
-Bounds = tuple[float, float]
-"""The lower and the upper end of an interval."""
 
 
 def resampled(bundles: Mapping[str, Bundle], split: Split, metric: Metric) -> dict[str, np.ndarray]:
