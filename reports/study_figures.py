@@ -51,6 +51,9 @@ _POINTS = 72
 _NAME_SIZE = 16, 10
 """About the width and height of a point's name, in typographic points."""
 
+_PLACES = ((-4, 6, "right"), (4, -12, "left"), (4, 6, "left"), (-4, -12, "right"))
+"""Where a name may be, the best first: typographic points from its point, and which of its ends is there."""
+
 _FEW = 12
 """Points that there is room for beside each other."""
 
@@ -109,15 +112,17 @@ def fronts_figure(study: Study) -> Figure:
 
 
 def _name(axes: Axes, points: Sequence[tuple[float, float, str]]) -> None:
-    """Write names above their points, but below those whose name would touch another's; limits are set before."""
-    above: list[tuple[float, float]] = []
+    """Write each name where it touches no other, or not at all: pointing tells it too; limits are set before."""
+    width, height = _NAME_SIZE
+    taken: list[tuple[float, float]] = []
     for cost, score, name in points:
         x, y = axes.transData.transform((cost, score)) * _POINTS / axes.figure.dpi
-        if any(abs(x - left) < _NAME_SIZE[0] and abs(y - low) < _NAME_SIZE[1] for left, low in above):
-            note(axes, cost, score, name, (4, -12), ha="left", color=INK, size=8)
-        else:
-            above.append((x, y))
-            note(axes, cost, score, name, (-4, 6), ha="right", color=INK, size=8)
+        for right, up, end in _PLACES:
+            left, low = x + right - (width if end == "right" else 0), y + up
+            if all(abs(left - other) >= width or abs(low - below) >= height for other, below in taken):
+                taken.append((left, low))
+                note(axes, cost, score, name, (right, up), ha=end, color=INK, size=8)
+                break
 
 
 def _hollow(axes: Axes, panel: str, beaten: Sequence[tuple[float, float]]) -> None:

@@ -30,7 +30,10 @@ from gatewright.sw.tasks import DataSettings, Task, for_model, load_task, save_t
 _MOST_LANES = 512
 
 _UPDATES = 360, 3600
-"""Updates of the super network: at least and at most, about."""
+"""Updates of the super network, and of each search by gradient: at least and at most, about."""
+
+_LEAST_EPOCHS = 4
+"""Of a search by gradient: the fewest that `EntropySettings` takes."""
 
 
 @dataclass(frozen=True)
@@ -153,10 +156,12 @@ class Asked:
             space=space,
             search=self.settings,
             sandwich=replace(
-                SuperSettings.of(tune), seed=self.settings.seed, epochs=epochs_of(task, self.model)
+                SuperSettings.of(tune),
+                seed=self.settings.seed,
+                epochs=epochs_of(task, self.model, SuperSettings.epochs),
             ),
             tune=tune,
-            gradient=self.gradient or EntropySettings.of(tune),
+            gradient=self.gradient or gradient_of(task, self.model, tune),
             device=self.scope.device,
             storage=self.scope.storage,
         )
@@ -208,7 +213,7 @@ class Asked:
             self.scope.lanes or plan.space.lanes,
             {name: values for name, values in hardware.items() if values},
         )
-        gradient = self.gradient or EntropySettings.of(plan.tune)
+        gradient = self.gradient or plan.gradient
         asked = (search, space, self.scope.device, self.scope.storage, gradient, self.data)
         if asked != (have, plan.space, plan.device, plan.storage, plan.gradient, plan.data):
             raise RunFolderError(
@@ -262,13 +267,19 @@ def same_model(one: FloatModel, other: FloatModel) -> bool:
     )
 
 
-def epochs_of(task: Task, model: FloatModel) -> int:
-    """Give the epochs of the super network: more for few sequences, fewer for long ones, as updates are what counts."""
+def gradient_of(task: Task, model: FloatModel, tune: CompressSettings) -> EntropySettings:
+    """Give how a search by gradient learns: at a rate that suits the data, in epochs that suit their number."""
+    epochs = max(_LEAST_EPOCHS, epochs_of(task, model, EntropySettings.epochs))
+    return replace(EntropySettings.of(tune), epochs=epochs)
+
+
+def epochs_of(task: Task, model: FloatModel, usual: int) -> int:
+    """Give the usual epochs; more for few sequences, fewer for many or long ones, as updates are what counts."""
     settings = model.settings
     steps = max(map(len, task.train.sequences))
     updates = -(-len(task.train) // settings.batch) * -(-steps // settings.chunk)
     least, most = (-(-count // updates) for count in _UPDATES)
-    return min(max(SuperSettings.epochs, least), most)
+    return min(max(usual, least), most)
 
 
 def _first(asked: float | None, other: float | None) -> float | None:

@@ -85,7 +85,8 @@ def search(
     tune : CompressSettings, optional
         How candidates are trained; as suits the task, with the search's seed, if left out.
     gradient : EntropySettings, optional
-        How the method ``entropy`` trains; at half of the rate of `tune` if left out.
+        How the method ``entropy`` trains; if left out, at half of the rate of `tune`, in epochs that suit how many
+        updates each has.
     points : int
         Most points of the final front.
     uniform : bool

@@ -1,7 +1,9 @@
 from dataclasses import replace
+from itertools import combinations
 
 import pytest
 import study_rows
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgba
 
 from gatewright.reports import comparison_figures, study_figures
@@ -58,12 +60,26 @@ def point(number, kind="found", **changed):
     return Point(name=f"p{number}", kind=kind, candidate={}, **values | changed)
 
 
-def test_a_name_that_would_touch_another_is_below_its_point(study):
-    near = [point(0, measured=100.0), point(1, measured=103.0), point(2, measured=900.0)]
+def test_names_that_would_touch_take_other_places_or_are_left_out(study):
+    near = [point(k, measured=cycles) for k, cycles in enumerate((100.0, 103.0, 103.0, 103.0, 103.0, 900.0))]
+    left = study_figures.fronts_figure(replace(study, points=near)).axes[0]
+    offsets = {text.get_text(): text.xyann for text in left.texts if text.get_text().startswith("p")}
+    assert offsets == {"p0": (-4, 6), "p1": (4, -12), "p2": (4, 6), "p3": (-4, -12), "p5": (-4, 6)}
+
+
+def test_no_name_covers_another(study):
+    near = [point(k, measured=100.0 + 4 * (k % 4), validation=95 + 0.1 * (k % 3)) for k in range(11)]
     figure = study_figures.fronts_figure(replace(study, points=near))
-    left = figure.axes[0]
-    offsets = {text.get_text(): text.xyann for text in left.texts if text.get_text() in ("p0", "p1", "p2")}
-    assert offsets == {"p0": (-4, 6), "p1": (4, -12), "p2": (-4, 6)}
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    for axes in figure.axes:
+        boxes = [
+            text.get_window_extent(canvas.get_renderer())
+            for text in axes.texts
+            if text.get_text().startswith("p")
+        ]
+        assert len(boxes) >= 4
+        assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
 
 
 def test_fronts_show_every_finished_point_and_count_trials_out_of_sight(study):

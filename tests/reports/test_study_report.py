@@ -70,6 +70,16 @@ def test_tables_hold_the_numbers(page):
         assert shown in page.text, shown
 
 
+def test_a_table_names_two_of_the_points_that_beat_one_and_counts_the_others(tmp_path):
+    rows = study_rows.point_rows()
+    for number, cost in ((6, 1e6), (5, 2e6), (4, 3e6), (3, 4e6)):
+        for name in ("point_cycles_predicted", "point_cycles_measured", "point_stored_bits"):
+            rows = study_rows.changed(rows, name, cost, number)
+    page = written(tmp_path, front=rows)
+    assert "p5, beaten by p7, p6 " in page.text
+    assert "p3, beaten by p7, p6 and 2 more " in page.text
+
+
 def test_page_is_self_contained(page):
     assert all(link.startswith("#") for link in page.links)
     assert not {"img", "iframe", "link"} & set(page.tags)

@@ -204,14 +204,23 @@ def test_a_small_model_gets_no_more_lanes_than_rows(quick, data, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("sequences", "steps", "epochs"), [(2100, 60, 12), (64, 60, 360), (64, 512 * 100, 12), (1, 512 * 7200, 1)]
+    ("sequences", "steps", "epochs", "gradient"),
+    [
+        (2100, 60, 12, 24),
+        (64, 60, 360, 360),
+        (64, 512 * 100, 12, 24),
+        (54_000, 28, 5, 5),
+        (64, 512 * 720, 5, 5),
+        (1, 512 * 7200, 1, 4),
+    ],
 )
-def test_the_super_network_gets_enough_updates_and_not_too_many(sequences, steps, epochs, data):
+def test_searches_that_train_get_enough_updates_and_not_too_many(sequences, steps, epochs, gradient, data):
     task = load_task(data)
     x = [np.zeros((1, 2), dtype=np.float32)] * (sequences - 1) + [np.zeros((steps, 2), dtype=np.float32)]
     long = replace(task, train=replace(task.train, sequences=x, targets=np.zeros(sequences, dtype=np.int64)))
     model = replace(studies.model(), settings=TrainSettings())
-    assert asked.epochs_of(long, model) == epochs
+    assert asked.epochs_of(long, model, 12) == epochs
+    assert asked.gradient_of(long, model, QUICK) == replace(EntropySettings.of(QUICK), epochs=gradient)
 
 
 def regression(seed=0, sequences=40):
