@@ -10,8 +10,9 @@ import torch
 def one_thread() -> Iterator[None]:
     """Compute on one thread inside the block.
 
-    Then float sums have one order on every machine. On batches as small as ours a second thread gains little, and
-    costs much when another process holds a core, because threads then wait for each other in every op.
+    Then float sums have one order, however many processors there are; another kind of processor, with other vector
+    instructions, may still round them otherwise. On batches as small as ours a second thread gains little, and costs
+    much when another process holds a core, because threads then wait for each other in every op.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
