@@ -87,6 +87,14 @@ def test_what_shares_weights_learns_as_candidates_do_and_the_study_goes_on(quick
     assert search(tmp_path / "study", studies.model(), data, settings, SCOPE, tune).outcome.trials == 2
 
 
+def test_a_study_goes_on_with_the_gradient_search_that_it_has(quick, data, tmp_path):
+    root, settings, gradient = tmp_path / "study", SearchSettings(trials=2), EntropySettings(epochs=5)
+    made = search(root, studies.model(), data, settings, SCOPE, QUICK, gradient=gradient)
+    assert StudyFolder.open(root).plan.gradient == gradient
+    assert search(root, studies.model(), data, settings, SCOPE, QUICK).outcome == made.outcome
+    assert StudyFolder.open(root).plan.gradient == gradient
+
+
 def test_an_interrupted_search_says_so(data, tmp_path, monkeypatch):
     def interrupt(*_, **__):
         return module.Outcome(INTERRUPTED, 0, None)
@@ -204,21 +212,23 @@ def test_a_small_model_gets_no_more_lanes_than_rows(quick, data, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("sequences", "steps", "epochs", "gradient"),
+    ("sequences", "steps", "batch", "epochs", "gradient"),
     [
-        (2100, 60, 12, 24),
-        (64, 60, 360, 360),
-        (64, 512 * 100, 12, 24),
-        (54_000, 28, 5, 5),
-        (64, 512 * 720, 5, 5),
-        (1, 512 * 7200, 1, 4),
+        (2100, 60, 64, 12, 24),
+        (64, 60, 64, 360, 360),
+        (64, 512 * 100, 64, 12, 24),
+        (54_000, 28, 128, 9, 9),
+        (64, 512 * 720, 64, 5, 5),
+        (1, 512 * 7200, 64, 1, 4),
     ],
 )
-def test_searches_that_train_get_enough_updates_and_not_too_many(sequences, steps, epochs, gradient, data):
+def test_searches_that_train_get_enough_updates_and_not_too_many(
+    sequences, steps, batch, epochs, gradient, data
+):
     task = load_task(data)
     x = [np.zeros((1, 2), dtype=np.float32)] * (sequences - 1) + [np.zeros((steps, 2), dtype=np.float32)]
     long = replace(task, train=replace(task.train, sequences=x, targets=np.zeros(sequences, dtype=np.int64)))
-    model = replace(studies.model(), settings=TrainSettings())
+    model = replace(studies.model(), settings=TrainSettings(batch=batch))
     assert asked.epochs_of(long, model, 12) == epochs
     assert asked.gradient_of(long, model, QUICK) == replace(EntropySettings.of(QUICK), epochs=gradient)
 
